@@ -1,0 +1,3 @@
+//! The `callwright-loadtest` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Telephone media without sockets or clocks: packets and time in, samples and packets out.

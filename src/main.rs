@@ -1,0 +1,3 @@
+//! The `callwright` program.
+
+fn main() {}
