@@ -1,0 +1,36 @@
+# Everything a person or CI does here has a target. `make demo` and `make run` need git, make and Rust; the rest is installed.
+.DEFAULT_GOAL := build
+.PHONY: setup setup-run build run demo test bench fmt lint help
+
+CARGO := cargo --locked
+RELEASE := target/release
+
+help:            ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:           ## install the system packages that building, running and testing need
+	@scripts/setup run test
+
+setup-run:       # what building and running need, without the test peers
+	@scripts/setup run
+
+build: setup-run ## build the programs (optimised)
+	cargo build --locked --release --workspace --bins
+
+run: build       ## start the server with its embedded defaults
+	$(RELEASE)/callwright serve
+
+demo: build      ## dial 40 simulated contacts over real SIP and RTP and show what came of it
+	$(RELEASE)/callwright demo
+
+test: setup      ## everything CI runs; the last line counts
+	@scripts/test
+
+bench: setup-run ## measure; figures as JSON in target/bench
+	cargo bench --locked --workspace --bench '*'
+
+fmt:             ## format the code
+	cargo fmt --all
+
+lint: setup-run  ## format check, clippy and docs with warnings denied
+	@scripts/test lint
