@@ -1,8 +1,10 @@
 //! Callwright: a server that makes and takes phone calls by itself.
 
+pub mod agent;
 pub mod config;
 pub mod id;
 pub mod pii;
+pub mod provider;
 pub mod shutdown;
 pub mod telemetry;
 pub mod time;

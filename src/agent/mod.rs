@@ -1,0 +1,10 @@
+//! The conversation of a call: what is said, when the caller's turn begins and ends, what an answer means.
+//!
+//! [`conversation::Conversation`] is pure: inputs and time go in, actions and the next deadline come out. The call's
+//! task feeds it and carries out what it asks for.
+
+pub mod action;
+pub mod assistant;
+pub mod conversation;
+pub mod input;
+pub mod record;
