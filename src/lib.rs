@@ -1,6 +1,7 @@
 //! Callwright: a server that makes and takes phone calls by itself.
 
 pub mod agent;
+pub mod campaign;
 pub mod config;
 pub mod id;
 pub mod pii;

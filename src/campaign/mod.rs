@@ -1,0 +1,8 @@
+//! The rules of campaigns: their states, settings, schedules, and the numbers and time zones of the people they call.
+//! Everything here is pure.
+
+pub mod disconnection;
+pub mod phone;
+pub mod settings;
+pub mod states;
+pub mod wire;
