@@ -1,1 +1,11 @@
 //! Telephone media without sockets or clocks: packets and time in, samples and packets out.
+//!
+//! A [`session::Session`] is one RTP leg. Its shell hands it every datagram of the leg's socket, calls it once per
+//! 20 ms, and drains its events; nothing here reads a clock, waits, or allocates per packet.
+
+pub mod codec;
+pub mod digit;
+pub mod frame;
+pub mod level;
+pub mod negotiated;
+pub mod session;

@@ -1,0 +1,133 @@
+//! What a session says.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::digit::Digit;
+use crate::frame::PcmFrame;
+
+/// Names one piece of audio given to [`Session::play`](super::Session::play); chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClipId(pub u64);
+
+/// Something happened on the leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most events are frames, and a box would allocate for each")]
+pub enum MediaEvent {
+    /// The first RTP packet of the peer was accepted. Said once.
+    FirstPacket {
+        /// When it arrived.
+        at: Instant,
+    },
+    /// Twenty milliseconds of the caller for a recogniser: in order, each handed out as soon as it is there. A gap is
+    /// waited for at most 60 ms, then filled, so that frames count the caller's own time.
+    Uplink(PcmFrame),
+    /// The caller began to speak.
+    VoiceStarted {
+        /// When it was decided.
+        at: Instant,
+    },
+    /// The caller fell silent.
+    VoiceStopped {
+        /// When it was decided: the trailing silence after `last_voice`.
+        at: Instant,
+        /// Arrival of the last packet with voice in it, from which turn latency counts.
+        last_voice: Instant,
+    },
+    /// The caller pressed a key (RFC 4733); said once per key, at its first packet.
+    DtmfReceived {
+        /// Which key.
+        digit: Digit,
+        /// Arrival of the first packet that told of it.
+        at: Instant,
+    },
+    /// The first sample of a clip left.
+    ClipStarted {
+        /// The clip.
+        clip: ClipId,
+        /// The tick whose packet carried it.
+        at: Instant,
+    },
+    /// The last sample of a clip left.
+    ClipFinished {
+        /// The clip.
+        clip: ClipId,
+        /// The tick whose packet carried it.
+        at: Instant,
+    },
+    /// A clip was stopped before its end. Every clip ends in exactly one of this and [`MediaEvent::ClipFinished`].
+    ClipCut {
+        /// The clip.
+        clip: ClipId,
+        /// Samples at 8 kHz that were sent, counted from the beginning of its audio, the fade included; 0 when it
+        /// never started.
+        samples: u64,
+        /// The tick whose packet carried the last of them.
+        at: Instant,
+    },
+    /// No RTP came for two seconds, or since the session began.
+    Stalled {
+        /// Arrival of the last packet, or the beginning of the session.
+        since: Instant,
+    },
+    /// RTP came again after [`MediaEvent::Stalled`].
+    Resumed {
+        /// When the packet arrived.
+        at: Instant,
+    },
+    /// The peer's packets come from another address than before, and ours go there now.
+    SourceChanged {
+        /// The new address.
+        to: SocketAddr,
+    },
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// RTP of the peer.
+    Accepted,
+    /// RTCP on the RTP port (RFC 5761): recognised and not looked into.
+    Rtcp,
+    /// Dropped and counted.
+    Dropped(DropReason),
+}
+
+/// Why a datagram was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DropReason {
+    /// Not RTP: too short, wrong version, lengths that do not add up.
+    Malformed,
+    /// From an address that is not the peer's.
+    Source,
+    /// From an address that may become the peer's: four packets in a row are wanted first.
+    Learning,
+    /// A payload type that was not negotiated.
+    PayloadType,
+    /// A payload longer than 120 ms, or empty.
+    Size,
+    /// A packet that was there already.
+    Duplicate,
+    /// Its time to be heard and its time to be recognised have passed.
+    Late,
+    /// Sequence, timestamp or source number far from the stream's: taken for a new stream only when the next packet
+    /// continues it.
+    Discontinuity,
+    /// The peer agreed not to send.
+    Direction,
+}
+
+/// What one tick produced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The caller as a listener hears it now: out of the jitter buffer, losses concealed.
+    pub heard: PcmFrame,
+    /// What leaves for the caller now, silence when nothing is played.
+    pub said: PcmFrame,
+    /// Where to send the packet and how many bytes of the buffer it takes; `None` while nothing may be sent or no
+    /// address is known.
+    pub transmit: Option<(SocketAddr, usize)>,
+    /// Frames of time that passed without a tick before this one, 0 when the worker keeps its deadlines. A recording
+    /// puts that many frames of silence first.
+    pub skipped: u32,
+}

@@ -1,0 +1,66 @@
+//! Counters of a session.
+
+use std::time::Duration;
+
+/// What a session has counted since it began. Counters never go back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// RTP packets accepted from the peer, of any payload type.
+    pub received: u64,
+    /// Bytes of the datagrams accepted.
+    pub received_bytes: u64,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// Packets the peer's sequence numbers promise and that never came in time (RFC 3550 appendix A.3); a late packet
+    /// that turns up takes its count back.
+    pub lost: u64,
+    /// Accepted after a packet with a higher sequence number.
+    pub reordered: u64,
+    /// RTCP packets on the RTP port.
+    pub rtcp: u64,
+    /// Dropped, by reason.
+    pub dropped: Dropped,
+    /// Interarrival jitter (RFC 3550 section 6.4.1), now.
+    pub jitter: Duration,
+    /// What the jitter buffer adds, now: from the arrival of an undelayed packet to its being heard.
+    pub delay: Duration,
+    /// What the jitter buffer aims at, now.
+    pub target_delay: Duration,
+    /// Audio made up for a listener because a packet was missing.
+    pub concealed: Duration,
+    /// Audio left out for a listener to bring the delay down.
+    pub shortened: Duration,
+    /// Audio made up for the recogniser because a packet was missing.
+    pub uplink_filled: Duration,
+    /// Uplink frames nobody fetched in time: the oldest were dropped.
+    pub uplink_overflow: u64,
+    /// Events nobody fetched in time: the oldest were dropped.
+    pub event_overflow: u64,
+    /// Frames of time that passed without a tick.
+    pub skipped: u64,
+    /// Times the peer's stream began anew: another synchronisation source, sequence or timestamp.
+    pub restarts: u64,
+}
+
+/// Dropped datagrams by [`DropReason`](super::DropReason).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Not RTP.
+    pub malformed: u64,
+    /// From a stranger's address.
+    pub source: u64,
+    /// While the source was being learnt.
+    pub learning: u64,
+    /// Payload type not negotiated.
+    pub payload_type: u64,
+    /// Empty or too long.
+    pub size: u64,
+    /// There already.
+    pub duplicate: u64,
+    /// Too late for every use.
+    pub late: u64,
+    /// Far from the stream.
+    pub discontinuity: u64,
+    /// The peer agreed not to send.
+    pub direction: u64,
+}
