@@ -8,4 +8,5 @@ pub mod digit;
 pub mod frame;
 pub mod level;
 pub mod negotiated;
+pub mod resample;
 pub mod session;
