@@ -8,5 +8,9 @@ pub mod digit;
 pub mod frame;
 pub mod level;
 pub mod negotiated;
+mod predict;
 pub mod resample;
 pub mod session;
+#[cfg(test)]
+mod sounds;
+pub mod vad;
