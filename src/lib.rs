@@ -1,9 +1,11 @@
 //! Callwright: a server that makes and takes phone calls by itself.
 
 pub mod agent;
+pub mod call;
 pub mod campaign;
 pub mod config;
 pub mod id;
+pub mod net;
 pub mod pii;
 pub mod provider;
 pub mod shutdown;

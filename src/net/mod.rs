@@ -1,0 +1,3 @@
+//! Sockets and the threads that serve them.
+
+pub mod ports;
