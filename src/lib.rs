@@ -9,5 +9,6 @@ pub mod net;
 pub mod pii;
 pub mod provider;
 pub mod shutdown;
+pub mod store;
 pub mod telemetry;
 pub mod time;

@@ -1,0 +1,164 @@
+//! One database type over SQLite and PostgreSQL.
+//!
+//! The same statement text runs on both: parameters are `$1`, ids and JSON are TEXT, times are BIGINT microseconds,
+//! and values are bound with their types ([`Arg`]). Where the two really differ (row locks, the clock) the statement
+//! is asked for by [`Tx::pick`].
+//!
+//! SQLite has one writer connection, handed out in turn, and transactions begin with `BEGIN IMMEDIATE`: the holder
+//! of a [`Tx`] from [`Db::begin`] is alone. PostgreSQL runs at READ COMMITTED: whoever must be alone locks a row.
+
+mod error;
+mod lock;
+mod migrate;
+mod open;
+mod tx;
+pub(in crate::store) mod value;
+mod wake;
+
+pub use error::{Constraint, StoreError};
+pub use open::Settings;
+pub use tx::Tx;
+pub use value::{Arg, FromColumn, Row, ToArg};
+pub use wake::Wakeups;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::watch;
+
+/// A handle to the database; clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backend: Backend,
+    /// Counts wake-ups of this process: SQLite's stand-in for LISTEN/NOTIFY.
+    wake: watch::Sender<u64>,
+    /// Microseconds added to the database's clock.
+    clock_shift: AtomicI64,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Sqlite { writer: SqlitePool, readers: SqlitePool, _lock: lock::FileLock },
+    Postgres(PgPool),
+}
+
+/// Which of the two databases this is, where a person or a log line wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite in a file: one process.
+    Sqlite,
+    /// PostgreSQL: several nodes may share it.
+    Postgres,
+}
+
+impl Db {
+    /// Opens the database, takes the lock of a SQLite file and brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`] for a scheme that is neither `sqlite:` nor `postgres:`, [`StoreError::InUse`] when
+    /// another process holds the file, [`StoreError::Migrate`] or [`StoreError::Db`] when the database refuses.
+    pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let backend = open::backend(settings).await?;
+        let db =
+            Self { inner: Arc::new(Inner { backend, wake: watch::Sender::new(0), clock_shift: AtomicI64::new(0) }) };
+        match &db.inner.backend {
+            Backend::Sqlite { writer, .. } => migrate::run(writer).await?,
+            Backend::Postgres(pool) => migrate::run(pool).await?,
+        }
+        Ok(db)
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.inner.backend {
+            Backend::Sqlite { .. } => Kind::Sqlite,
+            Backend::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// Begins a transaction that writes. On SQLite it waits for its turn at the one writer; the last commits may be
+    /// lost when the machine (not the process) dies.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.begin_at("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await
+    }
+
+    /// Begins a transaction whose commit, and every commit before it, survives the loss of power: what must not be
+    /// forgotten once it has been acted upon (a dial, an opt-out, a person's "pause").
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_durable(&self) -> Result<Tx, StoreError> {
+        self.begin_at("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").await
+    }
+
+    /// Begins a transaction that only reads: on SQLite it sees one state of the database, on PostgreSQL each
+    /// statement sees its own.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        let shift = self.clock_shift();
+        Ok(match &self.inner.backend {
+            Backend::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?, None, shift),
+            Backend::Postgres(pool) => Tx::postgres(pool.begin().await?, shift),
+        })
+    }
+
+    /// A subscription to the wake-ups that committed transactions send ([`Tx::wake`]).
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be reached.
+    pub async fn wakeups(&self) -> Result<Wakeups, StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { .. } => Ok(Wakeups::local(self.inner.wake.subscribe())),
+            Backend::Postgres(pool) => Wakeups::listen(pool).await,
+        }
+    }
+
+    /// Moves the clock that transactions read forward (or back, when negative), for tests and drills that cannot
+    /// wait for a retry delay. Only this handle and its clones see it.
+    pub fn shift_clock(&self, micros: i64) {
+        self.inner.clock_shift.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Closes all connections once their transactions have ended, waiting at most `limit`.
+    pub async fn close(&self, limit: Duration) {
+        let closing = async {
+            match &self.inner.backend {
+                Backend::Sqlite { writer, readers, .. } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
+                Backend::Postgres(pool) => pool.close().await,
+            }
+        };
+        if tokio::time::timeout(limit, closing).await.is_err() {
+            tracing::warn!("database connections were still busy when the time to close them was over");
+        }
+    }
+
+    async fn begin_at(&self, sqlite: &'static str) -> Result<Tx, StoreError> {
+        let shift = self.clock_shift();
+        Ok(match &self.inner.backend {
+            Backend::Sqlite { writer, .. } => {
+                Tx::sqlite(writer.begin_with(sqlite).await?, Some(self.inner.wake.clone()), shift)
+            }
+            Backend::Postgres(pool) => Tx::postgres(pool.begin().await?, shift),
+        })
+    }
+
+    fn clock_shift(&self) -> i64 {
+        self.inner.clock_shift.load(Ordering::Relaxed)
+    }
+}

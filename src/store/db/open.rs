@@ -1,0 +1,102 @@
+//! Opening the connections.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::lock::FileLock;
+use super::{Backend, StoreError};
+
+/// Where the database is and how it is used.
+#[derive(Clone)]
+pub struct Settings {
+    /// `sqlite:PATH` or `postgres://user:password@host:port/name`. It may hold a password and does not print.
+    pub address: String,
+    /// Connections to PostgreSQL, or readers of SQLite; at least 1. Default 10.
+    pub connections: u32,
+}
+
+impl Settings {
+    /// The address with defaults for the rest.
+    pub fn new(address: impl Into<String>) -> Self {
+        Self { address: address.into(), connections: 10 }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+/// How long a request waits for a connection before it fails: a database that is gone shows within this time.
+const ACQUIRE: Duration = Duration::from_secs(10);
+/// How long SQLite waits for a lock that another program (a backup, a shell) holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+pub(super) async fn backend(settings: &Settings) -> Result<Backend, StoreError> {
+    let address = settings.address.as_str();
+    if let Some(path) = address.strip_prefix("sqlite:") {
+        return sqlite(path.strip_prefix("//").unwrap_or(path), settings.connections.max(1)).await;
+    }
+    if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+        return postgres(address, settings.connections.max(1)).await;
+    }
+    Err(StoreError::Address("expected sqlite:PATH or postgres://user:password@host/name".to_owned()))
+}
+
+async fn sqlite(path: &str, connections: u32) -> Result<Backend, StoreError> {
+    if path.is_empty() || path.starts_with(':') || path.contains('?') {
+        return Err(StoreError::Address("sqlite: needs the path of a file".to_owned()));
+    }
+    let path = PathBuf::from(path);
+    let lock = FileLock::take(&path)?;
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(256);
+    // One connection that never idles out: waiting tasks get it in the order they asked.
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE)
+        .connect_with(options.clone().create_if_missing(true).synchronous(SqliteSynchronous::Normal))
+        .await
+        .map_err(|error| unreadable(&path, error))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE)
+        .connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok(Backend::Sqlite { writer, readers, _lock: lock })
+}
+
+async fn postgres(address: &str, connections: u32) -> Result<Backend, StoreError> {
+    let options = PgConnectOptions::from_str(address)
+        .map_err(|_| StoreError::Address("not a PostgreSQL address".to_owned()))?
+        .application_name("callwright")
+        .statement_cache_capacity(256)
+        .options([
+            ("default_transaction_isolation", "read committed"),
+            ("synchronous_commit", "on"),
+            // A holder of row locks that hangs in the middle must not stop all dialing for ever.
+            ("idle_in_transaction_session_timeout", "30s"),
+        ]);
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?;
+    Ok(Backend::Postgres(pool))
+}
+
+/// SQLite's own words when the file cannot be opened name no file.
+fn unreadable(path: &Path, error: sqlx::Error) -> StoreError {
+    if let sqlx::Error::Database(refusal) = &error {
+        return StoreError::Address(format!("{}: {}", path.display(), refusal.message()));
+    }
+    StoreError::Db(error)
+}

@@ -1,0 +1,182 @@
+//! A transaction on either database.
+
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
+use tokio::sync::watch;
+
+use super::value::{Arg, Row, postgres_arguments, sqlite_arguments};
+use super::wake::CHANNEL;
+use super::{FromColumn, Kind, StoreError};
+use crate::time;
+
+/// An open transaction. Dropped without [`Tx::commit`] it is rolled back.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Inner,
+    wake: bool,
+    clock_shift: i64,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>, Option<watch::Sender<u64>>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub(super) fn sqlite(tx: Transaction<'static, Sqlite>, wake: Option<watch::Sender<u64>>, clock_shift: i64) -> Self {
+        Self { inner: Inner::Sqlite(tx, wake), wake: false, clock_shift }
+    }
+
+    pub(super) fn postgres(tx: Transaction<'static, Postgres>, clock_shift: i64) -> Self {
+        Self { inner: Inner::Postgres(tx), wake: false, clock_shift }
+    }
+
+    /// Which database this transaction runs on.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.inner {
+            Inner::Sqlite(..) => Kind::Sqlite,
+            Inner::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// The statement for this database, where the two need different ones: a row lock is a clause on PostgreSQL and
+    /// nothing on SQLite, whose writer is alone.
+    #[must_use]
+    pub fn pick(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.inner {
+            Inner::Sqlite(..) => sqlite,
+            Inner::Postgres(_) => postgres,
+        }
+    }
+
+    /// The database's time: one clock for all nodes, read at this moment and not at the start of the transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn now(&mut self) -> Result<Timestamp, StoreError> {
+        const CLOCK: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) AS now";
+        let micros = match self.inner {
+            Inner::Sqlite(..) => time::now().micros(),
+            Inner::Postgres(_) => self.one(CLOCK, vec![]).await?.get("now")?,
+        };
+        Timestamp::from_microsecond(micros + self.clock_shift).map_err(|_| StoreError::Corrupt { column: "now" })
+    }
+
+    /// Runs a statement and tells how many rows it wrote.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a constraint refuses, else [`StoreError::Db`].
+    pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, StoreError> {
+        self.run(sql.into_sql_str(), true, args).await
+    }
+
+    /// [`Tx::execute`] for a statement built at run time. Its text must not hold anything from outside: values are
+    /// bound.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub async fn execute_built(&mut self, sql: String, args: Vec<Arg>) -> Result<u64, StoreError> {
+        self.run(AssertSqlSafe(sql).into_sql_str(), false, args).await
+    }
+
+    /// All rows of a query. The statement bounds their number with LIMIT where a table can be large.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn all(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        self.rows(sql.into_sql_str(), true, args).await
+    }
+
+    /// [`Tx::all`] for a statement built at run time, under the same rule as [`Tx::execute_built`].
+    ///
+    /// # Errors
+    /// [`StoreError::Db`].
+    pub async fn all_built(&mut self, sql: String, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        self.rows(AssertSqlSafe(sql).into_sql_str(), false, args).await
+    }
+
+    /// The first row of a query, if any.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] for an INSERT … RETURNING that a constraint refuses, else [`StoreError::Db`].
+    pub async fn optional(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Option<Row>, StoreError> {
+        Ok(match &mut self.inner {
+            Inner::Sqlite(tx, _) => {
+                sqlx::query_with(sql, sqlite_arguments(args)?).fetch_optional(&mut **tx).await?.map(Row::Sqlite)
+            }
+            Inner::Postgres(tx) => {
+                sqlx::query_with(sql, postgres_arguments(args)?).fetch_optional(&mut **tx).await?.map(Row::Postgres)
+            }
+        })
+    }
+
+    /// The first row of a query that must have one.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] without a row; else as [`Tx::optional`].
+    pub async fn one(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Row, StoreError> {
+        self.optional(sql, args).await?.ok_or(StoreError::NotFound)
+    }
+
+    /// The column `value` of the first row of a query that must have one.
+    ///
+    /// # Errors
+    /// As [`Tx::one`].
+    pub async fn value<T: FromColumn>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<T, StoreError> {
+        self.one(sql, args).await?.get("value")
+    }
+
+    /// Once committed, wakes every dialer that shares this database: a slot is free, a campaign has started, a target
+    /// is due earlier than was known.
+    pub fn wake(&mut self) {
+        self.wake = true;
+    }
+
+    /// Makes the writes of this transaction permanent and visible.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`]; after a lost connection to PostgreSQL it is unknown whether the commit took place.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if self.wake && self.kind() == Kind::Postgres {
+            self.execute("SELECT pg_notify($1, '')", vec![Arg::Text(Some(CHANNEL.to_owned()))]).await?;
+        }
+        match self.inner {
+            Inner::Sqlite(tx, wake) => {
+                tx.commit().await?;
+                if let (true, Some(wake)) = (self.wake, wake) {
+                    wake.send_modify(|count| *count = count.wrapping_add(1));
+                }
+            }
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, sql: SqlStr, keep: bool, args: Vec<Arg>) -> Result<u64, StoreError> {
+        Ok(match &mut self.inner {
+            Inner::Sqlite(tx, _) => {
+                let query = sqlx::query_with(sql, sqlite_arguments(args)?).persistent(keep);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            Inner::Postgres(tx) => {
+                let query = sqlx::query_with(sql, postgres_arguments(args)?).persistent(keep);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+        })
+    }
+
+    async fn rows(&mut self, sql: SqlStr, keep: bool, args: Vec<Arg>) -> Result<Vec<Row>, StoreError> {
+        Ok(match &mut self.inner {
+            Inner::Sqlite(tx, _) => {
+                let query = sqlx::query_with(sql, sqlite_arguments(args)?).persistent(keep);
+                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
+            }
+            Inner::Postgres(tx) => {
+                let query = sqlx::query_with(sql, postgres_arguments(args)?).persistent(keep);
+                query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! The store on both databases.
+
+#[path = "../support/db.rs"]
+mod db;
+
+mod opening;
