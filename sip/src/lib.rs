@@ -1,7 +1,11 @@
 //! SIP without sockets or clocks: bytes and time in, bytes and events out.
 
+pub mod dialog;
 pub mod digest;
+pub mod endpoint;
 mod error;
+pub mod identity;
 pub mod message;
+pub mod transaction;
 
 pub use error::{Answerable, ParseError, ParseFault};

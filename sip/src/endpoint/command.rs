@@ -1,0 +1,143 @@
+//! What a shell asks of an endpoint.
+
+use super::event::{Body, SessionId};
+use super::flow::{Flow, ListenerId};
+use crate::dialog::DialogSnapshot;
+use crate::digest::Credential;
+use crate::identity::LegKey;
+use crate::message::header::{NameAddr, Reason};
+use crate::message::{Headers, StatusCode, Uri};
+use std::time::Duration;
+
+/// An outgoing call.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Secret of the leg: Call-ID, From tag and branches derive from it.
+    pub key: LegKey,
+    /// Where the INVITE is sent.
+    pub flow: Flow,
+    /// Request-URI.
+    pub uri: Uri,
+    /// From, without tag.
+    pub from: NameAddr,
+    /// To.
+    pub to: NameAddr,
+    /// Further headers, for example Route, P-Asserted-Identity, Privacy. Not the ones the endpoint makes itself.
+    pub headers: Headers,
+    /// The offer.
+    pub body: Body,
+    /// What answers a challenge.
+    pub credentials: Option<Credential>,
+    /// Session interval to ask for, in seconds (RFC 4028); `None` asks for none.
+    pub session_expires: Option<u32>,
+}
+
+/// How an incoming call is refused, beyond the status.
+#[derive(Debug, Clone, Default)]
+pub struct Rejection {
+    /// Retry-After header.
+    pub retry_after: Option<Duration>,
+    /// Reason header.
+    pub reason: Option<Reason>,
+}
+
+/// A leg that an earlier life of this process left behind (see `recover`).
+#[derive(Debug, Clone)]
+pub struct Orphan {
+    /// The secret of the leg.
+    pub key: LegKey,
+    /// What answers a challenge of the BYE.
+    pub credentials: Option<Credential>,
+    /// How far the leg had come.
+    pub stage: OrphanStage,
+}
+
+/// How far an orphan had come, as far as is known.
+#[derive(Debug, Clone)]
+pub enum OrphanStage {
+    /// An INVITE may have left, and no answer is known.
+    Early(Box<OrphanInvite>),
+    /// Answered: this was the dialog.
+    Confirmed(Box<DialogSnapshot>),
+}
+
+/// What was in the INVITE of an orphan; a CANCEL has to repeat it (RFC 3261 9.1).
+#[derive(Debug, Clone)]
+pub struct OrphanInvite {
+    /// Where the INVITE was sent.
+    pub flow: Flow,
+    /// Its Request-URI.
+    pub uri: Uri,
+    /// Its From, without tag.
+    pub from: NameAddr,
+    /// Its To.
+    pub to: NameAddr,
+    /// Its further headers; the Route headers matter.
+    pub headers: Headers,
+    /// How many INVITEs may have left, with CSeq 1 to this: 1 without credentials, [`Orphan::MOST_INVITES`] when a
+    /// challenge may have been answered. Each gets its CANCEL.
+    pub invites: u32,
+}
+
+impl Orphan {
+    /// The most INVITEs one session sends: the first one and the resends after challenges and 422.
+    pub const MOST_INVITES: u32 = 5;
+}
+
+/// An OPTIONS request that shows whether a peer is alive.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Request-URI.
+    pub uri: Uri,
+    /// Where to send it.
+    pub flow: Flow,
+    /// Secret from which its Call-ID and tag derive.
+    pub key: LegKey,
+    /// What answers a challenge.
+    pub credentials: Option<Credential>,
+}
+
+/// A binding to keep at a registrar.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// Secret from which Call-ID, tag and branches derive.
+    pub key: LegKey,
+    /// Where the REGISTER is sent.
+    pub flow: Flow,
+    /// Request-URI: the registrar's domain, for example `sip:example.org`.
+    pub registrar: Uri,
+    /// Address of record: To and From.
+    pub aor: NameAddr,
+    /// User part of the Contact.
+    pub contact_user: String,
+    /// What answers a challenge.
+    pub credentials: Option<Credential>,
+    /// How long to ask for. The registrar decides.
+    pub expires: Duration,
+}
+
+/// Why a command was not done. All of them are the caller's fault or a limit of this endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The session does not exist (any more).
+    #[error("session {} does not exist", .0.0)]
+    NoSession(SessionId),
+    /// The session is in a state in which the command means nothing.
+    #[error("session {} is not in a state for this command", .0.0)]
+    WrongState(SessionId),
+    /// The status does not fit the command.
+    #[error("status {} does not fit the command", .0.code())]
+    WrongStatus(StatusCode),
+    /// The flow names a listener the endpoint has not been told of.
+    #[error("listener {} is unknown", .0.0)]
+    UnknownListener(ListenerId),
+    /// A limit of [`Config`](super::Config) is reached.
+    #[error("a limit of sessions or transactions is reached")]
+    Full,
+    /// A session with the same key is alive: the leg was already dialed.
+    #[error("a session with this key is alive")]
+    DuplicateKey,
+    /// Text that was stored does not read as what it should be.
+    #[error("{0} of the stored dialog cannot be read")]
+    BadSnapshot(&'static str),
+}

@@ -1,0 +1,288 @@
+//! What an endpoint tells its shell.
+
+use super::flow::Flow;
+use crate::dialog::DialogSnapshot;
+use crate::message::header::Reason;
+use crate::message::{Request, Response, StatusCode};
+use std::time::{Duration, Instant};
+
+/// One INVITE session: all early dialogs of one INVITE, then the confirmed dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// One OPTIONS probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeId(pub u64);
+
+/// One registration with a registrar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistrationId(pub u64);
+
+/// A message body with its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The Content-Type header as it stands on the wire, for example `application/sdp`.
+    pub content_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Body {
+    /// A session description.
+    #[must_use]
+    pub fn sdp(bytes: Vec<u8>) -> Self {
+        Self { content_type: "application/sdp".to_owned(), bytes }
+    }
+
+    /// Whether the type (parameters aside, any case) is `application/sdp`.
+    #[must_use]
+    pub fn is_sdp(&self) -> bool {
+        let essence = self.content_type.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/sdp")
+    }
+}
+
+/// What happened. Each session that was announced ([`Event::Incoming`]) or asked for (`invite`)
+/// ends with exactly one of [`Event::Failed`], [`Event::Cancelled`] and [`Event::Ended`].
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A call comes in. `100 Trying` has been sent; answer with `ring`, `accept` or `reject`.
+    Incoming {
+        /// Its name from here on.
+        session: SessionId,
+        /// What arrived.
+        invite: Box<IncomingInvite>,
+    },
+    /// A 1xx to our INVITE. Every early dialog is told apart by `dialog.remote_tag`.
+    Provisional {
+        /// The session.
+        session: SessionId,
+        /// 100 to 199.
+        status: StatusCode,
+        /// The early dialog, when the response made or belongs to one.
+        dialog: Option<Box<DialogSnapshot>>,
+        /// Early media, if the response carries a body.
+        body: Option<Body>,
+        /// When it arrived.
+        at: Instant,
+    },
+    /// Our INVITE was answered; the ACK has been sent.
+    Answered {
+        /// The session.
+        session: SessionId,
+        /// The confirmed dialog.
+        dialog: Box<DialogSnapshot>,
+        /// The session description of the 2xx.
+        body: Option<Body>,
+        /// CSeq of the INVITE that was answered (above 1 after a challenge or a 422).
+        request_cseq: u32,
+        /// The answer crossed our CANCEL on the way. The call is up all the same: talk, or say `bye`.
+        cancel_crossed: bool,
+        /// When it arrived.
+        at: Instant,
+    },
+    /// A session ended before it was answered, for a reason other than the caller's CANCEL.
+    Failed {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// The caller gave up an incoming call that was not answered yet.
+    Cancelled {
+        /// The session.
+        session: SessionId,
+        /// Reason header of the CANCEL.
+        reason: Option<Reason>,
+    },
+    /// The caller acknowledged our 2xx.
+    Acknowledged {
+        /// The session.
+        session: SessionId,
+        /// The dialog as it stands now.
+        dialog: Box<DialogSnapshot>,
+        /// The session description of the ACK: the answer, where our 2xx made the offer.
+        body: Option<Body>,
+    },
+    /// The far side changes the session: answer with `answer_reoffer`. A refresh of the session timer that brings
+    /// no new session description is answered by the endpoint and not reported.
+    Reoffer {
+        /// The session.
+        session: SessionId,
+        /// The new offer; `None` when we are asked to make one.
+        body: Option<Body>,
+    },
+    /// The re-INVITE by which we refresh a session timer was answered with another session description than the
+    /// one in force.
+    Reanswered {
+        /// The session.
+        session: SessionId,
+        /// The new answer.
+        body: Body,
+    },
+    /// INFO within the session, already answered with 200.
+    Info {
+        /// The session.
+        session: SessionId,
+        /// Its body, for example `application/dtmf-relay`.
+        body: Option<Body>,
+    },
+    /// An answered session is over.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Who or what ended it.
+        by: EndedBy,
+        /// Reason header of the BYE that came, if one came.
+        reason: Option<Reason>,
+    },
+    /// `recover` is done with a leg of an earlier life.
+    Recovered {
+        /// The name `recover` gave it.
+        session: SessionId,
+        /// How it turned out.
+        outcome: RecoveryOutcome,
+    },
+    /// An OPTIONS probe was answered, or not.
+    ProbeResult {
+        /// The probe.
+        probe: ProbeId,
+        /// The final response; any of them shows that somebody is there. `None` after 64*T1 of silence or when
+        /// it could not be sent.
+        status: Option<StatusCode>,
+        /// From sending to the final response, or to giving up.
+        took: Duration,
+    },
+    /// A registration changed.
+    RegistrationState {
+        /// The registration.
+        registration: RegistrationId,
+        /// What it is now.
+        state: RegistrationState,
+    },
+    /// Bytes that are not a SIP message, or a message that cannot be one of ours. Answered with 400 where possible.
+    Malformed {
+        /// Where they came from.
+        flow: Flow,
+        /// What is wrong, without any content of the message.
+        fault: &'static str,
+    },
+}
+
+/// An INVITE that starts a session.
+#[derive(Debug, Clone)]
+pub struct IncomingInvite {
+    /// Where it came from.
+    pub flow: Flow,
+    /// The request, with `received` and `rport` filled in its top Via.
+    pub request: Request,
+    /// Its session description, if it carries one.
+    pub body: Option<Body>,
+    /// The dialog that answering will make; its local tag and Call-ID name the leg in logs and records.
+    pub dialog: DialogSnapshot,
+}
+
+/// Why a session failed before it was answered.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What kind of end it was.
+    pub cause: FailureCause,
+    /// The final response, where there was one.
+    pub status: Option<StatusCode>,
+    /// The Reason header of that response with protocol Q.850, or else its first one.
+    pub reason: Option<Reason>,
+    /// Its Retry-After.
+    pub retry_after: Option<Duration>,
+    /// Its reason phrase.
+    pub phrase: Vec<u8>,
+    /// Whether any 1xx came, 100 included: the far side had the request.
+    pub provisional_seen: bool,
+    /// Whether a 180 to 189 came: somebody or something was being rung.
+    pub ringing_seen: bool,
+    /// How many INVITEs left (above 1 after a challenge or a 422).
+    pub invites: u32,
+    /// The whole final response: 3xx targets, Call-Info and the signed body of 607/608 are found here.
+    pub response: Option<Box<Response>>,
+}
+
+/// What kind of end a [`Failure`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureCause {
+    /// A final response of 300 to 699. Redirections (3xx) are not followed.
+    Response,
+    /// No final response: timer B, or the guard [`Config::early_limit`](super::Config::early_limit). The request may
+    /// have arrived.
+    NoResponse,
+    /// Nothing left this host: the connection was refused.
+    NotSent,
+    /// We cancelled: `status` is 487, another one that crossed, or none if the far side stayed silent.
+    Cancelled,
+    /// The shell, or the guard [`Config::early_limit`](super::Config::early_limit), refused an incoming call.
+    Rejected,
+    /// The connection broke after bytes were written.
+    ConnectionLost,
+    /// An incoming call could not be refused or answered: its response did not get out, or no ACK for it came.
+    LocalError,
+}
+
+/// Who ended an answered session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The far side sent BYE.
+    Remote,
+    /// We sent BYE.
+    Local,
+    /// The session timer ran out; BYE was sent.
+    SessionTimer,
+    /// The dialog is broken: no ACK came, the far side no longer knows the call (481), or its connection is gone.
+    Error,
+}
+
+/// How the recovery of a leg turned out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveryOutcome {
+    /// The far side ended it: CANCEL or BYE was accepted, or a final response came.
+    Released,
+    /// The leg had been answered, or was while we cancelled it; it got its ACK and BYE.
+    HungUp,
+    /// The far side no longer knows it (481).
+    Unknown,
+    /// Nothing came back; whether it still rings cannot be known.
+    Silent,
+}
+
+/// The state of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// Bound at the registrar; refreshed by the endpoint before it expires.
+    Registered {
+        /// What the registrar granted.
+        expires: Duration,
+    },
+    /// Refused or unanswered; tried again by the endpoint.
+    Failed {
+        /// The final response, if one came.
+        status: Option<StatusCode>,
+        /// When it is tried again, from now.
+        retry_in: Duration,
+    },
+    /// Taken back, as asked. Nothing follows.
+    Unregistered,
+}
+
+/// Counters since the endpoint was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Bytes or messages that could not be used.
+    pub malformed: u64,
+    /// Requests refused or dropped because a limit was reached.
+    pub overloaded: u64,
+    /// Responses that matched no transaction.
+    pub stray_responses: u64,
+    /// Progress events dropped because the shell did not fetch them.
+    pub events_dropped: u64,
+    /// Messages dropped because the shell did not fetch them.
+    pub transmits_dropped: u64,
+    /// Requests and responses sent again by a timer.
+    pub retransmissions: u64,
+}
