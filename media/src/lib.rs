@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod digit;
+pub mod dtmf;
 pub mod frame;
 pub mod level;
 pub mod negotiated;
