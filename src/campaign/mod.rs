@@ -3,6 +3,8 @@
 
 pub mod disconnection;
 pub mod phone;
+pub mod run;
 pub mod settings;
 pub mod states;
 pub mod wire;
+pub mod zone;

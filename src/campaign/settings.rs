@@ -38,7 +38,7 @@ pub struct Settings {
     pub frequency_cap: Option<FrequencyCap>,
     /// Whose clock the calling windows follow.
     pub tz_mode: TzMode,
-    /// Block a contact without an explicit time zone instead of guessing from the number or the campaign.
+    /// Block a contact whose zone is neither given nor told by the number, instead of assuming the campaign's.
     pub strict_time_zones: bool,
 }
 
