@@ -4,6 +4,7 @@ pub mod agent;
 pub mod call;
 pub mod campaign;
 pub mod config;
+pub mod dialer;
 pub mod id;
 pub mod net;
 pub mod pii;

@@ -1,0 +1,298 @@
+//! The gate: whether a contact may be rung now, later, or not at all. Asked inside the claim, on rows just read.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::campaign::phone::E164;
+use crate::campaign::settings::Settings;
+use crate::campaign::states::{BlockedReason, CampaignState};
+use crate::campaign::wire::wire_enum;
+use crate::campaign::zone::{ZoneSource, Zones};
+use crate::dialer::calling_hours::{CallingHours, Opening};
+use crate::pii::Pii;
+
+/// What a campaign says about dialing, made ready once and used for every claim until it changes.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Its state, as read in the same transaction.
+    pub state: CampaignState,
+    /// Its settings.
+    pub settings: Settings,
+    /// Its calling hours.
+    pub hours: CallingHours,
+}
+
+/// A contact about to be rung, as the claim's transaction sees it.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Where to reach them.
+    pub number: ContactNumber,
+    /// The contact's own time zone, an IANA name, if it has one.
+    pub zone: Option<String>,
+    /// A suppression that holds for the contact, the number or the case, in any list of the organisation.
+    pub suppression: Option<BlockedReason>,
+    /// When they asked to be called back, if this dial is that callback.
+    pub callback_at: Option<Timestamp>,
+    /// Dials of this round so far, sent or not.
+    pub dials: u32,
+    /// What else happens on the same number in the organisation.
+    pub same_number: SameNumber,
+}
+
+/// A contact's telephone number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContactNumber {
+    /// There is none.
+    Missing,
+    /// There is a text that is no number.
+    Invalid,
+    /// A number.
+    Valid(Pii<E164>),
+}
+
+/// Other dials of the same number, by any campaign of the organisation.
+#[derive(Clone, Debug, Default)]
+pub struct SameNumber {
+    /// Whether another attempt is live.
+    pub live: bool,
+    /// When the latest attempt of *another* target ended.
+    pub other_ended: Option<Timestamp>,
+    /// When dials started within the frequency cap's period, oldest first; may be empty without a cap.
+    pub started: Vec<Timestamp>,
+}
+
+/// What the gate says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Ring now; the ring has to start by `until`.
+    Open {
+        /// The last moment at which the ring still ends within the window.
+        until: Timestamp,
+    },
+    /// Not before `next_at`.
+    Defer {
+        /// The next moment that can be allowed.
+        next_at: Timestamp,
+        /// What stands in the way.
+        why: DeferReason,
+    },
+    /// Not at all.
+    Block(BlockedReason),
+    /// Not any more: no time is left in the campaign.
+    Expire,
+    /// A callback that came too late: back to the head of the queue.
+    CallbackMissed,
+}
+
+wire_enum! {
+    /// What postpones a dial.
+    pub enum DeferReason is "reason to defer" {
+        /// Outside the calling hours.
+        OutsideHours = "outside_hours",
+        /// The number is being rung or spoken to by another attempt.
+        NumberBusy = "number_busy",
+        /// Another target with the same number was called a short while ago.
+        NumberSpacing = "number_spacing",
+        /// The number had as many dials as the frequency cap allows.
+        FrequencyCap = "frequency_cap",
+    }
+}
+
+/// How long a callback may be late before it counts as missed.
+pub const CALLBACK_GRACE: Duration = Duration::from_secs(600);
+
+/// How long a target waits for a live attempt on the same number to end.
+const BUSY_NUMBER_WAIT: Duration = Duration::from_secs(60);
+
+/// Asks whether the candidate may be rung at `at`.
+#[must_use]
+pub fn check(at: Timestamp, rules: &Rules, candidate: &Candidate) -> Gate {
+    let number = match &candidate.number {
+        ContactNumber::Missing => return Gate::Block(BlockedReason::EmptyPhone),
+        ContactNumber::Invalid => return Gate::Block(BlockedReason::InvalidNumber),
+        ContactNumber::Valid(number) => number.expose(),
+    };
+    if let Some(reason) = candidate.suppression {
+        return Gate::Block(reason);
+    }
+    let Some(zones) = rules.zones(candidate.zone.as_deref(), number) else {
+        return Gate::Block(BlockedReason::InvalidTimezone);
+    };
+    if candidate.callback_at.is_some_and(|callback_at| at > callback_at + CALLBACK_GRACE) {
+        return Gate::CallbackMissed;
+    }
+    let postponed = rules.postponed(at, &candidate.same_number);
+    let (earliest, why) = postponed.unwrap_or((at, DeferReason::OutsideHours));
+    match rules.opening(&zones, earliest) {
+        Ok((from, until)) if from == at => Gate::Open { until },
+        Ok((next_at, _)) => Gate::Defer { next_at, why },
+        Err(shut) => shut.into(),
+    }
+}
+
+/// Why no moment is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shut {
+    /// The period or the run's days are over.
+    Expired,
+    /// The zones the number could be in share no calling hours: its zone has to be given.
+    ZonesDisagree,
+}
+
+impl From<Shut> for Gate {
+    fn from(shut: Shut) -> Self {
+        match shut {
+            Shut::Expired => Self::Expire,
+            Shut::ZonesDisagree => Self::Block(BlockedReason::InvalidTimezone),
+        }
+    }
+}
+
+impl Rules {
+    /// The zones that count for a contact; none when they cannot be told.
+    #[must_use]
+    pub fn zones(&self, explicit: Option<&str>, number: &E164) -> Option<Zones> {
+        let fallback = (!self.settings.strict_time_zones).then(|| self.hours.zone());
+        Zones::of_contact(explicit, number, fallback).ok()
+    }
+
+    /// The first allowed moment from `earliest` on, and the last moment to start ringing after it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn opening(&self, zones: &Zones, earliest: Timestamp) -> Result<(Timestamp, Timestamp), Shut> {
+        match self.hours.next(zones, earliest, self.settings.ring_timeout()) {
+            Opening::At { from, until } => Ok((from, until)),
+            Opening::PeriodOver => Err(Shut::Expired),
+            Opening::Never if zones.source() == ZoneSource::Number && zones.as_slice().len() > 1 => {
+                Err(Shut::ZonesDisagree)
+            }
+            Opening::Never => Err(Shut::Expired),
+        }
+    }
+
+    /// Until when other dials of the same number hold this one back.
+    fn postponed(&self, at: Timestamp, same: &SameNumber) -> Option<(Timestamp, DeferReason)> {
+        if same.live {
+            return Some((at + BUSY_NUMBER_WAIT, DeferReason::NumberBusy));
+        }
+        let spacing = Duration::from_secs(60) * self.settings.retry_delay_min;
+        if let Some(free) = same.other_ended.map(|ended| ended + spacing).filter(|&free| free > at) {
+            return Some((free, DeferReason::NumberSpacing));
+        }
+        let cap = self.settings.frequency_cap?;
+        let since = at - cap.period();
+        let within: Vec<_> = same.started.iter().filter(|&&started| started > since).collect();
+        let over = within.len().checked_sub(cap.dials as usize)?;
+        // The dial that has to leave the period before there is room again.
+        within.get(over).map(|&&started| (started + cap.period(), DeferReason::FrequencyCap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::run::Schedule;
+    use crate::campaign::settings::{FrequencyCap, TzMode};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    fn rules() -> Rules {
+        let schedule = Schedule {
+            time_zone: "Europe/Berlin".to_owned(),
+            period_end: Some(jiff::civil::date(2026, 6, 30)),
+            ..Schedule::default()
+        };
+        Rules {
+            state: CampaignState::InProgress,
+            settings: Settings::default(),
+            hours: CallingHours::new(&schedule, TzMode::ContactLocal).expect("zone exists"),
+        }
+    }
+
+    fn candidate(number: &str) -> Candidate {
+        Candidate {
+            number: ContactNumber::Valid(number.parse::<E164>().expect("canonical").into()),
+            zone: None,
+            suppression: None,
+            callback_at: None,
+            dials: 0,
+            same_number: SameNumber::default(),
+        }
+    }
+
+    fn defer(next_at: &str, why: DeferReason) -> Gate {
+        Gate::Defer { next_at: at(next_at), why }
+    }
+
+    const NOON: &str = "2026-06-10T10:00:00Z";
+
+    #[test]
+    fn opens_within_the_hours_and_tells_the_last_moment_to_ring() {
+        let berlin = candidate("+4930901820");
+        assert_eq!(check(at(NOON), &rules(), &berlin), Gate::Open { until: at("2026-06-10T18:59:30Z") });
+        assert_eq!(
+            check(at("2026-06-10T19:00:00Z"), &rules(), &berlin),
+            defer("2026-06-11T06:00:00Z", DeferReason::OutsideHours)
+        );
+        assert_eq!(check(at("2026-06-30T19:00:00Z"), &rules(), &berlin), Gate::Expire);
+    }
+
+    #[test]
+    fn blocks_what_time_cannot_mend() {
+        let mut contact = candidate("+4930901820");
+        contact.number = ContactNumber::Missing;
+        assert_eq!(check(at(NOON), &rules(), &contact), Gate::Block(BlockedReason::EmptyPhone));
+        contact.number = ContactNumber::Invalid;
+        assert_eq!(check(at(NOON), &rules(), &contact), Gate::Block(BlockedReason::InvalidNumber));
+        let mut contact = candidate("+4930901820");
+        contact.zone = Some("Nowhere/Land".to_owned());
+        assert_eq!(check(at(NOON), &rules(), &contact), Gate::Block(BlockedReason::InvalidTimezone));
+        contact.suppression = Some(BlockedReason::Dnc);
+        assert_eq!(check(at(NOON), &rules(), &contact), Gate::Block(BlockedReason::Dnc));
+    }
+
+    #[test]
+    fn a_strict_campaign_does_not_assume_its_own_zone() {
+        let mut rules = rules();
+        let nowhere = candidate("+99912345678");
+        assert!(matches!(check(at(NOON), &rules, &nowhere), Gate::Open { .. }));
+        rules.settings.strict_time_zones = true;
+        assert_eq!(check(at(NOON), &rules, &nowhere), Gate::Block(BlockedReason::InvalidTimezone));
+        assert!(matches!(check(at(NOON), &rules, &candidate("+4930901820")), Gate::Open { .. }));
+    }
+
+    #[test]
+    fn the_same_number_is_never_rung_twice_at_once_nor_at_once_again() {
+        let mut contact = candidate("+4930901820");
+        contact.same_number.live = true;
+        assert_eq!(check(at(NOON), &rules(), &contact), defer("2026-06-10T10:01:00Z", DeferReason::NumberBusy));
+        contact.same_number = SameNumber { other_ended: Some(at("2026-06-10T09:57:00Z")), ..SameNumber::default() };
+        assert_eq!(check(at(NOON), &rules(), &contact), defer("2026-06-10T10:02:00Z", DeferReason::NumberSpacing));
+        contact.same_number.other_ended = Some(at("2026-06-10T09:55:00Z"));
+        assert!(matches!(check(at(NOON), &rules(), &contact), Gate::Open { .. }));
+    }
+
+    #[test]
+    fn the_frequency_cap_waits_for_the_oldest_dial_to_leave_the_period() {
+        let mut rules = rules();
+        rules.settings.frequency_cap = Some(FrequencyCap { dials: 2, per_hours: 24 });
+        let mut contact = candidate("+4930901820");
+        contact.same_number.started =
+            vec![at("2026-06-09T09:00:00Z"), at("2026-06-09T11:00:00Z"), at("2026-06-09T12:00:00Z")];
+        assert_eq!(check(at(NOON), &rules, &contact), defer("2026-06-10T11:00:00Z", DeferReason::FrequencyCap));
+        assert!(matches!(check(at("2026-06-10T11:00:00Z"), &rules, &contact), Gate::Open { .. }));
+    }
+
+    #[test]
+    fn a_callback_lives_for_its_grace() {
+        let mut contact = candidate("+4930901820");
+        contact.callback_at = Some(at("2026-06-10T09:50:00Z"));
+        assert!(matches!(check(at(NOON), &rules(), &contact), Gate::Open { .. }));
+        contact.callback_at = Some(at("2026-06-10T09:49:59Z"));
+        assert_eq!(check(at(NOON), &rules(), &contact), Gate::CallbackMissed);
+    }
+}

@@ -1,0 +1,7 @@
+//! The dialer: who is rung next, when, and what follows from how it ended. Pure, except for its shell.
+
+pub mod calling_hours;
+pub mod claim;
+pub mod gate;
+pub mod pacing;
+pub mod retry;
