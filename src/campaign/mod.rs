@@ -6,5 +6,7 @@ pub mod phone;
 pub mod run;
 pub mod settings;
 pub mod states;
+pub mod target;
+pub mod transition;
 pub mod wire;
 pub mod zone;

@@ -5,3 +5,4 @@ pub mod claim;
 pub mod gate;
 pub mod pacing;
 pub mod retry;
+pub mod start;
