@@ -42,7 +42,8 @@ pub enum DigestError {
 }
 
 /// Answers the challenges of one response: one set of credentials for each asker and realm, by the strongest algorithm
-/// offered there that we can do; among equals the first, as the server prefers (RFC 8760 section 2.4).
+/// offered there that we can do. Among equals it is the first, as the server prefers it (RFC 8760 section 2.4 would have
+/// the first in any case, but lets local policy decide, and ours is not to send MD5 where better is offered).
 ///
 /// `cnonce` is our nonce, fresh for each answer and of token characters; `nc` counts the uses of the server's nonce,
 /// this one included.
@@ -73,7 +74,7 @@ pub fn answer(
         let same =
             |other: &&mut (Scheme, &Challenge)| other.1.asker == challenge.asker && other.1.realm == challenge.realm;
         match chosen.iter_mut().find(same) {
-            Some(other) if scheme.algorithm > other.0.algorithm => *other = (scheme, challenge),
+            Some(other) if scheme.algorithm.strength() > other.0.algorithm.strength() => *other = (scheme, challenge),
             Some(_) => {}
             None => chosen.push((scheme, challenge)),
         }
@@ -186,15 +187,22 @@ impl Protection {
     }
 }
 
-/// The hash functions, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The hash functions.
+#[derive(Debug, Clone, Copy)]
 enum Algorithm {
     Md5,
-    Sha512Trunc256,
     Sha256,
+    Sha512Trunc256,
 }
 
 impl Algorithm {
+    fn strength(self) -> u8 {
+        match self {
+            Algorithm::Md5 => 0,
+            Algorithm::Sha256 | Algorithm::Sha512Trunc256 => 1,
+        }
+    }
+
     /// Hash of the parts joined by colons, in hexadecimal.
     fn hash(self, parts: &[&[u8]]) -> String {
         match self {
@@ -215,3 +223,6 @@ fn joined<D: Digest>(parts: &[&[u8]]) -> String {
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,3 +210,6 @@ fn is_content_length(name: &[u8]) -> bool {
     let name = name.trim_ascii_end();
     name.eq_ignore_ascii_case(b"l") || name.eq_ignore_ascii_case(HeaderName::ContentLength.as_str().as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

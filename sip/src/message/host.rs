@@ -27,7 +27,7 @@ impl Host {
         let fault = || ParseError::new(ParseFault::Host, 0);
         if let Some(inner) = bytes.strip_prefix(b"[") {
             let inner = inner.strip_suffix(b"]").ok_or_else(fault)?;
-            return Ipv6Addr::parse_bytes(inner).map(Host::V6).ok_or_else(fault);
+            return read_ipv6(inner).map(Host::V6).ok_or_else(fault);
         }
         let name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         if bytes.is_empty() || bytes.len() > MAX_NAME || !bytes.iter().all(name_byte) {
@@ -62,6 +62,16 @@ impl Host {
 
 // A DNS name has at most 253 characters (RFC 1035 section 2.3.4); one more for the root's dot.
 const MAX_NAME: usize = 254;
+
+/// Reads an IPv6 address. RFC 3261's grammar made some write `:::` before an IPv4 tail, and RFC 5118 section 4.10 asks to
+/// read that as `::`.
+fn read_ipv6(bytes: &[u8]) -> Option<Ipv6Addr> {
+    if let Some(address) = Ipv6Addr::parse_bytes(bytes) {
+        return Some(address);
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.replacen(":::", "::", 1).parse().ok()
+}
 
 trait ParseBytes: Sized {
     fn parse_bytes(bytes: &[u8]) -> Option<Self>;

@@ -75,6 +75,7 @@ impl Head {
         };
         head.start_line(&bytes[first.start..first.end], first.start);
         let mut at = first.next;
+        let mut lines = 0;
         loop {
             let Some(line) = Line::at(bytes, at) else {
                 head.note(ParseError::new(ParseFault::Truncated, bytes.len()));
@@ -87,7 +88,8 @@ impl Head {
             }
             let (end, next) = unfold_end(bytes, line);
             at = at.max(next);
-            if head.offsets.len() == MAX_HEADERS {
+            lines += 1;
+            if lines > MAX_HEADERS {
                 head.note(ParseError::new(ParseFault::TooManyHeaders, line.start));
                 return head;
             }
@@ -215,6 +217,10 @@ fn read_request_line(line: &[u8]) -> Result<StartLine, ParseError> {
     let method = Method::from_bytes(&line[..method_end]).ok_or_else(|| fault(ParseFault::Method, 0))?;
     check_version(&line[uri_end + 1..]).map_err(|what| fault(what, uri_end + 1))?;
     let uri = Uri::parse(&line[method_end + 1..uri_end]).map_err(|error| error.shifted(method_end + 1))?;
+    // RFC 3261 section 19.1.1: headers are not allowed in a Request-URI.
+    if uri.headers.is_some() {
+        return Err(fault(ParseFault::Uri, method_end + 1));
+    }
     Ok(StartLine::Request(method, uri))
 }
 
@@ -305,3 +311,6 @@ fn push_part(value: &mut Vec<u8>, raw: &[u8], start: usize, end: usize) -> Resul
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

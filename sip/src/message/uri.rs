@@ -241,13 +241,13 @@ fn read_params(bytes: &[u8]) -> Result<Params, ParseError> {
 /// Whether every parameter of `of` that counts is matched in `with`. `user`, `ttl`, `method`, `maddr` and `transport`
 /// count also where the other side lacks them; others only where both have them.
 fn params_match(of: &Params, with: &Params) -> bool {
+    let normal = |part: &[u8]| unescape(part).to_ascii_lowercase();
     of.iter().all(|(name, value)| {
-        let Ok(name) = std::str::from_utf8(name) else { return true };
-        if with.has(name) {
-            let normal = |value: Option<&[u8]>| value.map(|value| unescape(value).to_ascii_lowercase());
-            return normal(value) == normal(with.value(name));
+        let name = normal(name);
+        match with.iter().find(|(other, _)| normal(other) == name) {
+            Some((_, other)) => value.map(normal) == other.map(normal),
+            None => ![&b"user"[..], b"ttl", b"method", b"maddr", b"transport"].contains(&name.as_slice()),
         }
-        !["user", "ttl", "method", "maddr", "transport"].iter().any(|counts| name.eq_ignore_ascii_case(counts))
     })
 }
 
@@ -344,3 +344,6 @@ fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
     Cow::Owned(text)
 }
+
+#[cfg(test)]
+mod tests;

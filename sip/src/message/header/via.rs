@@ -97,11 +97,11 @@ impl TypedHeader for Via {
     fn parse(value: &[u8]) -> Result<Self, ParseError> {
         let mut lexer = Lexer::new(value);
         let protocol = lexer.token()?;
-        let slash = lexer.eat_spaced(b'/');
-        let version = lexer.token()?;
-        if !slash || !protocol.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+        if !protocol.eq_ignore_ascii_case(b"SIP") || !lexer.eat_spaced(b'/') {
             return Err(ParseError::new(ParseFault::Version, 0));
         }
+        // Any version: a request of another one must still be told so, and this says where.
+        lexer.token()?;
         if !lexer.eat_spaced(b'/') {
             return Err(lexer.fault(ParseFault::Token));
         }
