@@ -11,6 +11,7 @@ pub mod level;
 pub mod negotiated;
 mod predict;
 pub mod resample;
+pub mod sdp;
 pub mod session;
 #[cfg(test)]
 mod sounds;

@@ -1,0 +1,50 @@
+//! SDP offer and answer (RFC 8866, RFC 3264) for one audio stream of G.711 with telephone events.
+//!
+//! `rtc-sdp` reads and prints the lines; what they mean is decided here: `remote` is what a peer's description says,
+//! `offer_answer` what we make of it.
+
+mod error;
+mod offer_answer;
+mod remote;
+
+use std::net::IpAddr;
+
+pub use error::SdpError;
+pub use offer_answer::{accept_answer, answer, offer};
+
+use crate::codec::Codec;
+use crate::negotiated::Direction;
+
+/// Longest description that is read, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024;
+
+/// Most lines of a description that are read.
+pub const MAX_LINES: usize = 512;
+
+/// Most `m=` lines of a description.
+pub const MAX_MEDIA: usize = 16;
+
+/// This side of a call, as a description tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalMedia {
+    /// Address at which the peer reaches our RTP port: the external one of the listener.
+    pub address: IpAddr,
+    /// Our RTP port.
+    pub port: u16,
+    /// Codecs in order of preference. An empty list offers a stream that is switched off and accepts none.
+    pub codecs: Vec<Codec>,
+    /// Whether keys are offered and accepted as telephone events (RFC 4733).
+    pub dtmf: bool,
+    /// Session id of the `o=` line: the same in every description of one call.
+    pub session_id: u64,
+    /// Version of the `o=` line: one more in each description of one call that differs from the one before
+    /// (RFC 3264 section 8).
+    pub version: u64,
+    /// Length of the packets we would like to get, in ms.
+    pub ptime_ms: u8,
+    /// Who may send, seen from this side.
+    pub direction: Direction,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Offers, answers, and what they agree on (RFC 3264).
+
+use std::net::{IpAddr, SocketAddr};
+
+use rtc_sdp::MediaDescription;
+use rtc_sdp::description::common::{Address, Attribute, ConnectionInformation};
+use rtc_sdp::description::media::{MediaName, RangedPort};
+use rtc_sdp::description::session::{Origin, SessionDescription, TimeDescription, Timing};
+
+use super::remote::{Destination, Remote, RemoteMedia};
+use super::{LocalMedia, SdpError};
+use crate::codec::Codec;
+use crate::negotiated::{Direction, Negotiated};
+
+/// Payload type under which telephone events are offered; what most peers use.
+const DTMF_PAYLOAD_TYPE: u8 = 101;
+
+/// The events offered: keys 0 to 15 and hook flash.
+const DTMF_EVENTS: &str = "0-16";
+
+/// Our offer: one audio stream with all codecs, in order.
+#[must_use]
+pub fn offer(local: &LocalMedia) -> Vec<u8> {
+    let mut audio = Audio::new(local.direction, local.ptime_ms);
+    for &codec in &local.codecs {
+        audio.codec(codec, codec.static_payload_type());
+    }
+    if local.codecs.is_empty() {
+        return describe(local, vec![declined("audio", "RTP/AVP", &["0".to_owned()])]);
+    }
+    if local.dtmf {
+        audio.telephone_event(DTMF_PAYLOAD_TYPE);
+    }
+    describe(local, vec![audio.into_media(local.port, "RTP/AVP")])
+}
+
+/// Our answer to an offer, and what both agreed on: the first audio stream over plain RTP with a codec we have, and of
+/// its codecs the one the peer prefers (section 6.1). Every other stream is turned down with port 0, in its place.
+pub fn answer(local: &LocalMedia, offer: &[u8]) -> Result<(Vec<u8>, Negotiated), SdpError> {
+    let remote = Remote::parse(offer)?;
+    let (chosen, negotiated) = choose(local, &remote)?;
+    let mut audio = Audio::new(negotiated.direction, local.ptime_ms);
+    // The numbers of the offer are kept (section 6.1 says SHOULD), so that both directions carry the same ones.
+    audio.codec(negotiated.codec, negotiated.payload_type);
+    if let Some(payload_type) = negotiated.dtmf {
+        audio.telephone_event(payload_type);
+    }
+    let mut audio = Some(audio);
+    let media = remote.media.iter().enumerate().map(|(index, media)| match audio.take_if(|_| index == chosen) {
+        Some(audio) => audio.into_media(local.port, &media.protocol),
+        None => declined(&media.kind, &media.protocol, &media.formats),
+    });
+    let media = media.collect();
+    Ok((describe(local, media), negotiated))
+}
+
+/// What a peer's answer to our [`offer`] agreed on.
+pub fn accept_answer(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, SdpError> {
+    let remote = Remote::parse(answer)?;
+    let audio = remote.media.iter().find(|media| media.kind == "audio").ok_or(SdpError::NoAudio)?;
+    if audio.port == 0 {
+        return Err(SdpError::Rejected);
+    }
+    negotiate(local, audio)
+}
+
+/// The first stream that can be used, or what is wrong with the first that cannot.
+fn choose(local: &LocalMedia, remote: &Remote) -> Result<(usize, Negotiated), SdpError> {
+    let mut first_fault = None;
+    for (index, media) in remote.media.iter().enumerate().filter(|(_, media)| media.is_live_audio()) {
+        match negotiate(local, media) {
+            Ok(negotiated) => return Ok((index, negotiated)),
+            Err(fault) => first_fault = first_fault.or(Some(fault)),
+        }
+    }
+    Err(first_fault.unwrap_or(SdpError::NoAudio))
+}
+
+fn negotiate(local: &LocalMedia, media: &RemoteMedia) -> Result<Negotiated, SdpError> {
+    media.check_transport()?;
+    let (codec, payload_type) = media.first_codec(&local.codecs).ok_or(SdpError::NoCommonCodec)?;
+    let destination = media.destination()?;
+    let dtmf = media.telephone_event(codec.clock_rate()).filter(|_| local.dtmf);
+    let peer = match destination {
+        Destination::Unicast(_) => media.direction(),
+        // The hold of RFC 2543: neither RTP nor RTCP goes to 0.0.0.0 (section 8.4), whatever the direction says.
+        Destination::Hold => without_receiving(media.direction()),
+    };
+    let remote = match destination {
+        Destination::Unicast(ip) => Some(SocketAddr::new(ip, media.port)),
+        Destination::Hold => None,
+    };
+    let direction = common_direction(local.direction, peer.reversed());
+    Ok(Negotiated { codec, payload_type, dtmf, remote, direction, ptime_ms: media.ptime_ms() })
+}
+
+/// A stream carries what both sides allow.
+fn common_direction(a: Direction, b: Direction) -> Direction {
+    match (a.sends() && b.sends(), a.receives() && b.receives()) {
+        (true, true) => Direction::SendRecv,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::RecvOnly,
+        (false, false) => Direction::Inactive,
+    }
+}
+
+fn without_receiving(direction: Direction) -> Direction {
+    if direction.sends() { Direction::SendOnly } else { Direction::Inactive }
+}
+
+/// Our audio stream while it is put together.
+struct Audio {
+    formats: Vec<String>,
+    attributes: Vec<Attribute>,
+    direction: Direction,
+    ptime_ms: u8,
+}
+
+impl Audio {
+    fn new(direction: Direction, ptime_ms: u8) -> Self {
+        Self { formats: Vec::new(), attributes: Vec::new(), direction, ptime_ms }
+    }
+
+    fn codec(&mut self, codec: Codec, payload_type: u8) {
+        self.map(payload_type, codec.encoding_name(), codec.clock_rate());
+    }
+
+    fn telephone_event(&mut self, payload_type: u8) {
+        self.map(payload_type, "telephone-event", 8_000);
+        self.value("fmtp", format!("{payload_type} {DTMF_EVENTS}"));
+    }
+
+    fn map(&mut self, payload_type: u8, encoding: &str, clock_rate: u32) {
+        self.formats.push(payload_type.to_string());
+        self.value("rtpmap", format!("{payload_type} {encoding}/{clock_rate}"));
+    }
+
+    fn value(&mut self, key: &str, value: String) {
+        self.attributes.push(Attribute::new(key.to_owned(), Some(value)));
+    }
+
+    fn into_media(mut self, port: u16, protocol: &str) -> MediaDescription {
+        self.value("ptime", self.ptime_ms.to_string());
+        let direction = match self.direction {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        };
+        self.attributes.push(Attribute::new(direction.to_owned(), None));
+        let media_name = media_name("audio", port, protocol, &self.formats);
+        MediaDescription { media_name, attributes: self.attributes, ..MediaDescription::default() }
+    }
+}
+
+/// A stream turned down: port 0 and the formats of the offer (section 6).
+fn declined(kind: &str, protocol: &str, formats: &[String]) -> MediaDescription {
+    MediaDescription { media_name: media_name(kind, 0, protocol, formats), ..MediaDescription::default() }
+}
+
+fn media_name(kind: &str, port: u16, protocol: &str, formats: &[String]) -> MediaName {
+    MediaName {
+        media: kind.to_owned(),
+        port: RangedPort { value: port as isize, range: None },
+        protos: protocol.split('/').map(str::to_owned).collect(),
+        formats: formats.to_vec(),
+    }
+}
+
+fn describe(local: &LocalMedia, media_descriptions: Vec<MediaDescription>) -> Vec<u8> {
+    let address_type = match local.address {
+        IpAddr::V4(_) => "IP4",
+        IpAddr::V6(_) => "IP6",
+    };
+    let address = local.address.to_string();
+    let description = SessionDescription {
+        version: 0,
+        origin: Origin {
+            username: "-".to_owned(),
+            session_id: local.session_id,
+            session_version: local.version,
+            network_type: "IN".to_owned(),
+            address_type: address_type.to_owned(),
+            unicast_address: address.clone(),
+        },
+        session_name: "-".to_owned(),
+        connection_information: Some(ConnectionInformation {
+            network_type: "IN".to_owned(),
+            address_type: address_type.to_owned(),
+            address: Some(Address { address, ttl: None, range: None }),
+        }),
+        time_descriptions: vec![TimeDescription {
+            timing: Timing { start_time: 0, stop_time: 0 },
+            repeat_times: Vec::new(),
+        }],
+        media_descriptions,
+        ..SessionDescription::default()
+    };
+    description.marshal().into_bytes()
+}

@@ -1,0 +1,348 @@
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::negotiated::Negotiated;
+
+fn local() -> LocalMedia {
+    LocalMedia {
+        address: Ipv4Addr::new(203, 0, 113, 7).into(),
+        port: 20_000,
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        dtmf: true,
+        session_id: 42,
+        version: 1,
+        ptime_ms: 20,
+        direction: Direction::SendRecv,
+    }
+}
+
+/// A description with this session part after `s=` and these lines of media, lines ended by CRLF.
+fn sdp(lines: &[&str]) -> Vec<u8> {
+    let mut text = "v=0\r\no=peer 1 1 IN IP4 198.51.100.1\r\ns=call\r\n".to_owned();
+    lines.iter().for_each(|line| text.extend([line, "\r\n"]));
+    text.into_bytes()
+}
+
+fn plain(media: &[&str]) -> Vec<u8> {
+    let mut lines = vec!["c=IN IP4 198.51.100.1", "t=0 0"];
+    lines.extend(media);
+    sdp(&lines)
+}
+
+fn peer() -> Option<SocketAddr> {
+    Some(SocketAddr::from(([198, 51, 100, 1], 4_000)))
+}
+
+fn answered(offer: &[u8]) -> (String, Negotiated) {
+    let (body, negotiated) = answer(&local(), offer).expect("an offer we can take");
+    (String::from_utf8(body).expect("we print ASCII"), negotiated)
+}
+
+fn media_lines(description: &str) -> Vec<&str> {
+    description.lines().filter(|line| line.starts_with("m=")).collect()
+}
+
+#[test]
+fn the_offer_lists_codecs_in_order_and_keys() {
+    let offer = String::from_utf8(offer(&local())).expect("we print ASCII");
+    assert_eq!(
+        offer.replace("\r\n", "\n"),
+        "v=0\no=- 42 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\nm=audio 20000 RTP/AVP 0 8 101\n\
+         a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-16\n\
+         a=ptime:20\na=sendrecv\n"
+    );
+}
+
+#[test]
+fn the_offer_follows_the_configuration() {
+    let media = LocalMedia {
+        address: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7).into(),
+        codecs: vec![Codec::Pcma],
+        dtmf: false,
+        direction: Direction::SendOnly,
+        ..local()
+    };
+    let text = String::from_utf8(offer(&media)).expect("we print ASCII");
+    assert!(text.contains("c=IN IP6 2001:db8::7\r\n"), "{text}");
+    assert!(text.contains("m=audio 20000 RTP/AVP 8\r\n") && text.contains("a=sendonly\r\n"), "{text}");
+    let nothing = offer(&LocalMedia { codecs: vec![], ..local() });
+    assert_eq!(media_lines(std::str::from_utf8(&nothing).expect("ASCII")), ["m=audio 0 RTP/AVP 0"]);
+}
+
+#[test]
+fn the_answer_takes_the_first_common_codec_of_the_offer() {
+    let (text, negotiated) = answered(&plain(&[
+        "m=audio 4000 RTP/AVP 9 8 0 101",
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-15",
+        "a=rtcp-mux",
+        "a=rtcp:4001",
+    ]));
+    assert_eq!(
+        negotiated,
+        Negotiated {
+            codec: Codec::Pcma,
+            payload_type: 8,
+            dtmf: Some(101),
+            remote: peer(),
+            direction: Direction::SendRecv,
+            ptime_ms: 20
+        }
+    );
+    assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 8 101"]);
+    assert!(!text.contains("rtcp"), "{text}");
+}
+
+#[test]
+fn static_payload_types_need_no_rtpmap() {
+    let (_, negotiated) = answered(&plain(&["m=audio 4000 RTP/AVP 18 0"]));
+    assert_eq!((negotiated.codec, negotiated.payload_type, negotiated.dtmf), (Codec::Pcmu, 0, None));
+}
+
+#[test]
+fn numbers_mean_what_the_rtpmap_says() {
+    let (text, negotiated) = answered(&plain(&[
+        "m=audio 4000 RTP/AVP 0 97 99 96",
+        "a=rtpmap:0 opus/48000/2",
+        "a=rtpmap:97 telephone-event/48000",
+        "a=rtpmap:99 telephone-event/8000",
+        "a=rtpmap:96 pcma/8000/1",
+    ]));
+    assert_eq!((negotiated.codec, negotiated.payload_type, negotiated.dtmf), (Codec::Pcma, 96, Some(99)));
+    assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 96 99"]);
+    assert!(text.contains("a=rtpmap:96 PCMA/8000\r\na=rtpmap:99 telephone-event/8000\r\na=fmtp:99 0-16\r\n"), "{text}");
+}
+
+#[test]
+fn streams_we_do_not_take_are_declined_in_their_place() {
+    let (text, negotiated) = answered(&plain(&[
+        "m=video 5000 RTP/AVP 96 97",
+        "a=rtpmap:96 VP8/90000",
+        "m=audio 0 RTP/AVP 0",
+        "m=audio 4500 RTP/SAVP 0",
+        "m=audio 4000 RTP/AVPF 8",
+        "m=audio 4002 RTP/AVP 0",
+        "m=x-whiteboard 7000 TCP/WB *",
+    ]));
+    assert_eq!(negotiated.remote, peer());
+    assert_eq!(
+        media_lines(&text),
+        [
+            "m=video 0 RTP/AVP 96 97",
+            "m=audio 0 RTP/AVP 0",
+            "m=audio 0 RTP/SAVP 0",
+            "m=audio 20000 RTP/AVPF 8",
+            "m=audio 0 RTP/AVP 0",
+            "m=x-whiteboard 0 TCP/WB *",
+        ]
+    );
+}
+
+#[test]
+fn the_streams_own_address_comes_before_the_sessions() {
+    let own = ["m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::5"];
+    let remote = SocketAddr::new("2001:db8::5".parse().expect("an address"), 4_000);
+    assert_eq!(answered(&plain(&own)).1.remote, Some(remote));
+    assert_eq!(answered(&sdp(&own)).1.remote, Some(remote));
+    assert_eq!(answer(&local(), &sdp(&own[..1])).err(), Some(SdpError::Connection));
+}
+
+#[test]
+fn holds_of_every_kind_are_answered_in_kind() {
+    let cases = [
+        ("a=sendrecv", Direction::SendRecv, "a=sendrecv"),
+        ("a=sendonly", Direction::RecvOnly, "a=recvonly"),
+        ("a=recvonly", Direction::SendOnly, "a=sendonly"),
+        ("a=inactive", Direction::Inactive, "a=inactive"),
+    ];
+    for (offered, ours, printed) in cases {
+        let (text, negotiated) = answered(&plain(&["m=audio 4000 RTP/AVP 0", offered]));
+        assert_eq!((negotiated.direction, negotiated.remote), (ours, peer()), "{offered}");
+        assert!(text.contains(printed), "{offered}: {text}");
+        // At session level it is the default for every stream.
+        let session = sdp(&["c=IN IP4 198.51.100.1", "t=0 0", offered, "m=audio 4000 RTP/AVP 0"]);
+        assert_eq!(answered(&session).1.direction, ours, "{offered}");
+    }
+    let (text, negotiated) = answered(&sdp(&["c=IN IP4 0.0.0.0", "t=0 0", "m=audio 4000 RTP/AVP 0"]));
+    assert_eq!((negotiated.direction, negotiated.remote), (Direction::RecvOnly, None));
+    assert!(text.contains("a=recvonly"), "{text}");
+    let (_, negotiated) = answered(&sdp(&["c=IN IP4 0.0.0.0", "t=0 0", "m=audio 4000 RTP/AVP 0", "a=recvonly"]));
+    assert_eq!(negotiated.direction, Direction::Inactive);
+}
+
+#[test]
+fn what_we_do_not_want_to_send_is_not_agreed_on() {
+    let silent = LocalMedia { direction: Direction::RecvOnly, ..local() };
+    let (_, negotiated) = answer(&silent, &plain(&["m=audio 4000 RTP/AVP 0"])).expect("an offer we can take");
+    assert_eq!(negotiated.direction, Direction::RecvOnly);
+    let (_, negotiated) = answer(&silent, &plain(&["m=audio 4000 RTP/AVP 0", "a=recvonly"])).expect("an offer");
+    assert_eq!(negotiated.direction, Direction::Inactive);
+}
+
+#[test]
+fn packet_times_are_read_and_nonsense_is_not() {
+    for (line, ptime_ms) in [("a=ptime:30", 30), ("a=ptime: 10", 10), ("a=ptime:0", 20), ("a=ptime:x", 20), ("a=x", 20)]
+    {
+        assert_eq!(answered(&plain(&["m=audio 4000 RTP/AVP 0", line])).1.ptime_ms, ptime_ms, "{line}");
+    }
+}
+
+#[test]
+fn sloppy_descriptions_are_understood() {
+    // No s= and t=, attributes before c=, bare LF, lines of no type, a host name in o=, b= and i= in odd places.
+    let body = b"v=0\no=root x y IN IP4 pbx.example\nb=AS:64\nfoo\nm=audio 4000 RTP/AVP 8 0\na=rtpmap:8 PCMA/8000\n\
+                 i=what\nc=IN IP4 198.51.100.1\na=\nk=prompt\n=\n\xff\xfe=\xff\nx=late\n\n a=sendonly \n";
+    let (_, negotiated) = answered(body);
+    assert_eq!((negotiated.codec, negotiated.direction), (Codec::Pcma, Direction::RecvOnly));
+    assert_eq!(negotiated.remote, peer());
+}
+
+#[test]
+fn refusals_say_what_is_missing() {
+    let cases: [(&[&str], SdpError); 11] = [
+        (&[], SdpError::NoAudio),
+        (&["m=video 5000 RTP/AVP 96"], SdpError::NoAudio),
+        (&["m=audio 0 RTP/AVP 0"], SdpError::NoAudio),
+        (&["m=audio 4000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc"], SdpError::SecureMedia),
+        (&["m=audio 9 UDP/TLS/RTP/SAVPF 0"], SdpError::SecureMedia),
+        (&["m=audio 4000 udp 0"], SdpError::Transport),
+        (&["m=audio 4000 RTP/AVP 9 18 101"], SdpError::NoCommonCodec),
+        (&["m=audio 4000 RTP/AVP 96", "a=rtpmap:96 PCMU/16000"], SdpError::NoCommonCodec),
+        (&["m=audio 4000 RTP/AVP"], SdpError::MediaLine { index: 0 }),
+        (&["m=audio 4000 RTP/AVP 0", "m=audio 99999 RTP/AVP 0"], SdpError::MediaLine { index: 1 }),
+        (&["m=audio 4000 RTP//AVP 0"], SdpError::MediaLine { index: 0 }),
+    ];
+    for (media, fault) in cases {
+        assert_eq!(answer(&local(), &plain(media)).err(), Some(fault), "{media:?}");
+        assert_eq!(fault.is_malformed(), matches!(fault, SdpError::MediaLine { .. }), "{fault}");
+    }
+    for address in ["IP4 pbx.example", "IP4 224.2.1.1/127", "IP4 255.255.255.255", "IP6 ff02::1", "IP6 fe80::1%eth0"] {
+        let offer = sdp(&[&format!("c=IN {address}"), "t=0 0", "m=audio 4000 RTP/AVP 0"]);
+        assert_eq!(answer(&local(), &offer).err(), Some(SdpError::Address), "{address}");
+    }
+    assert_eq!(answer(&local(), b"").err(), Some(SdpError::NotSdp));
+    assert_eq!(answer(&local(), b"hello").err(), Some(SdpError::NotSdp));
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let long = plain(&[&"a=x".repeat(MAX_BYTES)]);
+    assert_eq!(answer(&local(), &long).err(), Some(SdpError::TooLong { bytes: long.len() }));
+    assert_eq!(answer(&local(), &plain(&["a=x"; MAX_LINES])).err(), Some(SdpError::TooManyLines));
+    assert_eq!(answer(&local(), &plain(&["m=audio 0 RTP/AVP 0"; MAX_MEDIA + 1])).err(), Some(SdpError::TooManyMedia));
+    assert_eq!(answer(&local(), &plain(&["m=audio 0 RTP/AVP 0"; MAX_MEDIA])).err(), Some(SdpError::NoAudio));
+}
+
+#[test]
+fn answers_to_our_offer_are_accepted_with_the_peers_numbers() {
+    let answer = plain(&["m=audio 4000 RTP/AVP 8 96", "a=rtpmap:96 telephone-event/8000", "a=ptime:30"]);
+    assert_eq!(
+        accept_answer(&local(), &answer),
+        Ok(Negotiated {
+            codec: Codec::Pcma,
+            payload_type: 8,
+            dtmf: Some(96),
+            remote: peer(),
+            direction: Direction::SendRecv,
+            ptime_ms: 30
+        })
+    );
+    let only_ulaw = LocalMedia { codecs: vec![Codec::Pcmu], ..local() };
+    assert_eq!(accept_answer(&only_ulaw, &answer), Err(SdpError::NoCommonCodec));
+    assert_eq!(accept_answer(&local(), &plain(&["m=audio 0 RTP/AVP 0"])), Err(SdpError::Rejected));
+    assert_eq!(accept_answer(&local(), &plain(&["m=audio 4000 RTP/SAVP 0"])), Err(SdpError::SecureMedia));
+    let without_keys = LocalMedia { dtmf: false, ..local() };
+    assert_eq!(accept_answer(&without_keys, &answer).map(|negotiated| negotiated.dtmf), Ok(None));
+}
+
+fn any_local() -> impl Strategy<Value = LocalMedia> {
+    let direction =
+        prop::sample::select(vec![Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]);
+    let codecs = prop::sample::subsequence(vec![Codec::Pcmu, Codec::Pcma], 1..=2).prop_shuffle();
+    (any::<u32>(), any::<bool>(), 1u16.., codecs, any::<bool>(), any::<u64>(), direction).prop_map(
+        |(address, v6, port, codecs, dtmf, session_id, direction)| LocalMedia {
+            address: if v6 {
+                Ipv6Addr::from(0x2001_0db8u128 << 96 | u128::from(address)).into()
+            } else {
+                // 10.0.0.0/8: any of them is unicast.
+                Ipv4Addr::from(0x0a00_0000 | address >> 8).into()
+            },
+            port,
+            codecs,
+            dtmf,
+            session_id,
+            version: 1,
+            ptime_ms: 20,
+            direction,
+        },
+    )
+}
+
+proptest! {
+    /// Two of us understand each other: same codec and numbers, opposite directions, each other's addresses.
+    #[test]
+    fn both_sides_of_a_call_agree(caller in any_local(), callee in any_local()) {
+        let common: Vec<Codec> = caller.codecs.iter().copied().filter(|codec| callee.codecs.contains(codec)).collect();
+        match answer(&callee, &offer(&caller)) {
+            Ok((body, at_callee)) => {
+                let at_caller = accept_answer(&caller, &body).expect("our own answer");
+                prop_assert_eq!(at_callee.codec, common[0]);
+                prop_assert_eq!(at_caller.codec, at_callee.codec);
+                prop_assert_eq!(at_caller.payload_type, at_callee.payload_type);
+                prop_assert_eq!(at_caller.dtmf, at_callee.dtmf);
+                prop_assert_eq!(at_caller.dtmf.is_some(), caller.dtmf && callee.dtmf);
+                prop_assert_eq!(at_caller.direction, at_callee.direction.reversed());
+                prop_assert_eq!(at_caller.remote, Some(SocketAddr::new(callee.address, callee.port)));
+                prop_assert_eq!(at_callee.remote, Some(SocketAddr::new(caller.address, caller.port)));
+            }
+            Err(fault) => {
+                prop_assert_eq!(fault, SdpError::NoCommonCodec);
+                prop_assert!(common.is_empty());
+            }
+        }
+    }
+
+    /// Whatever comes, an answer has as many streams as the offer and can be read again.
+    #[test]
+    fn answers_mirror_the_streams_of_any_offer(lines in prop::collection::vec(any_line(), 0..30)) {
+        let offer = plain(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        if let Ok((body, negotiated)) = answer(&local(), &offer) {
+            let text = String::from_utf8(body.clone()).expect("kinds and formats of the offer are text");
+            let offered = lines.iter().filter(|line| line.starts_with("m=")).count();
+            prop_assert_eq!(media_lines(&text).len(), offered);
+            prop_assert_eq!(media_lines(&text).iter().filter(|line| line.contains(" 20000 ")).count(), 1);
+            let again = accept_first_live(&body);
+            prop_assert_eq!(again.map(|again| again.codec), Some(negotiated.codec));
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..600)) {
+        let mut description = b"v=0\r\n".to_vec();
+        description.extend(&body);
+        for bytes in [&body, &description] {
+            let _ = accept_answer(&local(), bytes);
+            let _ = answer(&local(), bytes);
+        }
+    }
+}
+
+/// Reads an answer as if its one stream that is switched on were the only one.
+fn accept_first_live(body: &[u8]) -> Option<Negotiated> {
+    answer(&local(), body).ok().map(|(_, negotiated)| negotiated)
+}
+
+fn any_line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "m=(audio|video|image|x) (0|4000|5000/2) (RTP/AVP|RTP/SAVP|RTP/AVPF|udptl) (0|8|96|101)( (0|8|97|t38)){0,3}",
+        "a=rtpmap:(0|8|96|97|101) (PCMU|pcma|opus|telephone-event)/(8000|48000)(/[12])?",
+        "a=(sendrecv|sendonly|recvonly|inactive|ptime:[0-9]{1,3}|rtcp-mux|crypto:1 x)",
+        "c=IN (IP4 (198\\.51\\.100\\.9|0\\.0\\.0\\.0)|IP6 2001:db8::9)",
+        "[a-z]=.{0,40}".prop_filter("media lines come from above", |line| !line.starts_with("m=")),
+    ]
+}
