@@ -3,6 +3,7 @@
 //! A [`session::Session`] is one RTP leg. Its shell hands it every datagram of the leg's socket, calls it once per
 //! 20 ms, and drains its events; nothing here reads a clock, waits, or allocates per packet.
 
+pub mod clip;
 pub mod codec;
 pub mod digit;
 pub mod dtmf;
@@ -10,6 +11,7 @@ pub mod frame;
 pub mod level;
 pub mod negotiated;
 mod predict;
+pub mod recording;
 pub mod resample;
 pub mod sdp;
 pub mod session;
