@@ -3,23 +3,19 @@ CREATE TABLE target (
     org_id TEXT NOT NULL REFERENCES org (id),
     campaign_id TEXT NOT NULL REFERENCES campaign (id),
     contact_id TEXT NOT NULL REFERENCES contact (id),
-    run_id TEXT REFERENCES run (id),
     status TEXT NOT NULL,
+    -- What a person decided while the call was live: suspend or remove.
+    hold TEXT,
     round BIGINT NOT NULL,
-    -- Dials of this round: all of them, those that use the retry budget, those that do not, callbacks.
+    -- Dials of this round, sent or not: the number of the last one.
     dials BIGINT NOT NULL,
-    attempts BIGINT NOT NULL,
-    free_dials BIGINT NOT NULL,
-    callbacks BIGINT NOT NULL,
     next_at BIGINT NOT NULL,
     callback_at BIGINT,
     -- What the ready queue is ordered by; base_priority is what a person set.
     priority BIGINT NOT NULL,
     base_priority BIGINT NOT NULL,
     overwrites TEXT NOT NULL,
-    preselection TEXT,
     goal_status TEXT,
-    evaluation TEXT,
     last_call_at BIGINT,
     last_duration_ms BIGINT,
     last_reason TEXT,
@@ -41,7 +37,6 @@ CREATE TABLE attempt (
     campaign_id TEXT NOT NULL REFERENCES campaign (id),
     target_id TEXT NOT NULL REFERENCES target (id),
     contact_id TEXT NOT NULL REFERENCES contact (id),
-    run_id TEXT REFERENCES run (id),
     round BIGINT NOT NULL,
     dial_no BIGINT NOT NULL,
     kind TEXT NOT NULL,
@@ -57,7 +52,9 @@ CREATE TABLE attempt (
     assistant_version_id TEXT NOT NULL,
     ring_timeout_s BIGINT NOT NULL,
     max_call_duration_s BIGINT NOT NULL,
+    -- When the INVITE leaves, and the last moment at which it may.
     send_at BIGINT NOT NULL,
+    send_by BIGINT NOT NULL,
     claimed_at BIGINT NOT NULL,
     dialing_at BIGINT,
     ringing_at BIGINT,
@@ -72,8 +69,7 @@ CREATE TABLE attempt (
     answered_by TEXT,
     immediate BOOLEAN NOT NULL,
     technical BOOLEAN NOT NULL,
-    consumes_retry BOOLEAN NOT NULL,
-    post_state TEXT NOT NULL
+    consumes_retry BOOLEAN NOT NULL
 );
 CREATE UNIQUE INDEX attempt_dial ON attempt (target_id, round, dial_no);
 CREATE UNIQUE INDEX attempt_live_target ON attempt (target_id) WHERE live;
@@ -84,6 +80,8 @@ CREATE INDEX attempt_live_trunk ON attempt (trunk_id) WHERE live;
 CREATE INDEX attempt_live_node ON attempt (node_id) WHERE live;
 CREATE INDEX attempt_page ON attempt (campaign_id, id);
 CREATE INDEX attempt_of_contact ON attempt (contact_id, id);
+CREATE INDEX attempt_of_number ON attempt (org_id, phone_hash, claimed_at);
+CREATE INDEX attempt_lease ON attempt (lease_until) WHERE state = 'claimed';
 
 CREATE TABLE leg (
     id TEXT PRIMARY KEY,

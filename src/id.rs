@@ -91,6 +91,8 @@ ids! {
     RecordingId;
     /// An entry of a suppression list.
     SuppressionId;
+    /// An entry of the audit log.
+    AuditId;
 }
 
 #[cfg(test)]

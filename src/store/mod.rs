@@ -4,6 +4,17 @@
 //! statements. Decisions are made elsewhere: a function here loads what the decision needs, calls it inside the
 //! transaction and writes what it answers.
 
+pub mod api_key;
+pub mod assistant;
+pub mod attempt;
+pub mod audit;
+pub mod call;
+pub mod campaign;
+pub mod contact;
 pub mod db;
+pub mod org;
+pub mod suppression;
+pub mod target;
+pub mod trunk;
 
-pub use db::{Constraint, Db, StoreError};
+pub use db::{Constraint, Db, Listing, Page, StoreError, Tx};

@@ -4,3 +4,5 @@
 mod db;
 
 mod opening;
+mod resources;
+mod world;

@@ -11,12 +11,14 @@ mod error;
 mod lock;
 mod migrate;
 mod open;
+mod page;
 mod tx;
 pub(in crate::store) mod value;
 mod wake;
 
 pub use error::{Constraint, StoreError};
 pub use open::Settings;
+pub use page::{Listing, Page};
 pub use tx::Tx;
 pub use value::{Arg, FromColumn, Row, ToArg};
 pub use wake::Wakeups;

@@ -8,7 +8,7 @@ use sqlx::{Arguments, Row as _};
 
 use super::StoreError;
 use crate::id::{
-    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, CallId, CampaignId, ContactId, LegId, NodeId, OrgId,
+    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, CallId, CampaignId, ContactId, LegId, NodeId, OrgId,
     RecordingId, RunId, SuppressionId, TargetId, TrunkId,
 };
 use crate::pii::Pii;
@@ -215,12 +215,14 @@ macro_rules! text_columns {
         }
     )*};
 }
+pub(in crate::store) use text_columns;
 
 text_columns!(
     ApiKeyId,
     AssistantId,
     AssistantVersionId,
     AttemptId,
+    AuditId,
     CallId,
     CampaignId,
     ContactId,
@@ -253,30 +255,24 @@ impl<T: ToArg + ?Sized> ToArg for &T {
     }
 }
 
-impl<T> ToArg for Pii<T>
-where
-    T: ToArg,
-{
+impl<T: ToArg> ToArg for Pii<T> {
     fn to_arg(&self) -> Arg {
         self.expose().to_arg()
     }
 }
 
-impl ToArg for Option<Pii<String>> {
-    fn to_arg(&self) -> Arg {
-        Arg::Text(self.as_ref().map(|value| value.expose().clone()))
+impl<T: FromColumn> FromColumn for Pii<T> {
+    fn from_column(row: &Row, column: &'static str) -> Result<Self, StoreError> {
+        row.get(column).map(Self::new)
     }
 }
 
-impl FromColumn for Pii<String> {
+impl<T> FromColumn for Option<Pii<T>>
+where
+    Option<T>: FromColumn,
+{
     fn from_column(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        row.get::<String>(column).map(Self::new)
-    }
-}
-
-impl FromColumn for Option<Pii<String>> {
-    fn from_column(row: &Row, column: &'static str) -> Result<Self, StoreError> {
-        Ok(row.get::<Option<String>>(column)?.map(Pii::new))
+        Ok(row.get::<Option<T>>(column)?.map(Pii::new))
     }
 }
 

@@ -1,0 +1,149 @@
+//! Attempts as people look at them. How they come to be and move on is in [`dialing`](super::dialing).
+
+use jiff::Timestamp;
+
+use super::db::value::text_columns;
+use super::db::{Listing, Page, Row};
+use super::{StoreError, Tx};
+use crate::args;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy};
+use crate::campaign::wire::wire_enum;
+use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
+
+wire_enum! {
+    /// Why a target was dialed.
+    pub enum AttemptKind is "kind of attempt" {
+        /// The first dial of a round.
+        First = "first",
+        /// A later dial of the round.
+        Retry = "retry",
+        /// The contact asked for it.
+        Callback = "callback",
+    }
+}
+
+text_columns!(AttemptState, AttemptKind, EndedBy, AnsweredBy);
+
+/// One dial of a target, or the refusal to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The target.
+    pub target: TargetId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The round of the target.
+    pub round: u32,
+    /// Number of the dial within its round, from 1, never used again.
+    pub dial_no: u32,
+    /// Why it was dialed.
+    pub kind: AttemptKind,
+    /// How far it has come.
+    pub state: AttemptState,
+    /// Over which trunk.
+    pub trunk: TrunkId,
+    /// What the assistant said, as it was then.
+    pub assistant_version: AssistantVersionId,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// When its INVITE was about to be sent.
+    pub dialing_at: Option<Timestamp>,
+    /// When the far end began to ring.
+    pub ringing_at: Option<Timestamp>,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended.
+    pub reason: Option<DisconnectionReason>,
+    /// Why the gate refused it.
+    pub blocked_reason: Option<BlockedReason>,
+    /// Final status of the INVITE.
+    pub sip_code: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// Who ended it.
+    pub ended_by: Option<EndedBy>,
+    /// What answered.
+    pub answered_by: Option<AnsweredBy>,
+    /// The contact hung up at once.
+    pub immediate: bool,
+    /// Something of ours failed.
+    pub technical: bool,
+    /// Whether it counts against the retry budget.
+    pub consumes_retry: bool,
+}
+
+const SELECT: &str = "SELECT id, campaign_id, target_id, contact_id, round, dial_no, kind, state, trunk_id, \
+                      assistant_version_id, claimed_at, dialing_at, ringing_at, answered_at, ended_at, \
+                      disconnection_reason, blocked_reason, sip_code, q850, ended_by, answered_by, immediate, \
+                      technical, consumes_retry FROM attempt";
+
+/// Which attempts to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Those of a campaign.
+    Campaign(CampaignId),
+    /// Those of a target.
+    Target(TargetId),
+}
+
+/// One attempt.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn get(tx: &mut Tx, org: OrgId, id: AttemptId) -> Result<Attempt, StoreError> {
+    let rows = tx.all_built(format!("{SELECT} WHERE org_id = $1 AND id = $2"), args![org, id]).await?;
+    read(rows.first().ok_or(StoreError::NotFound)?)
+}
+
+/// The attempts of a campaign or a target.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    org: OrgId,
+    of: Of,
+    page: Page<AttemptId>,
+) -> Result<Listing<Attempt, AttemptId>, StoreError> {
+    let (column, args) = match of {
+        Of::Campaign(id) => ("campaign_id", args![org, id]),
+        Of::Target(id) => ("target_id", args![org, id]),
+    };
+    let select = format!("{SELECT} WHERE org_id = $1 AND {column} = $2");
+    tx.page(&select, args, "id", page, read, |attempt| attempt.id).await
+}
+
+fn read(row: &Row) -> Result<Attempt, StoreError> {
+    Ok(Attempt {
+        id: row.get("id")?,
+        campaign: row.get("campaign_id")?,
+        target: row.get("target_id")?,
+        contact: row.get("contact_id")?,
+        round: row.get("round")?,
+        dial_no: row.get("dial_no")?,
+        kind: row.get("kind")?,
+        state: row.get("state")?,
+        trunk: row.get("trunk_id")?,
+        assistant_version: row.get("assistant_version_id")?,
+        claimed_at: row.get("claimed_at")?,
+        dialing_at: row.get("dialing_at")?,
+        ringing_at: row.get("ringing_at")?,
+        answered_at: row.get("answered_at")?,
+        ended_at: row.get("ended_at")?,
+        reason: row.get("disconnection_reason")?,
+        blocked_reason: row.get("blocked_reason")?,
+        sip_code: row.get("sip_code")?,
+        q850: row.get("q850")?,
+        ended_by: row.get("ended_by")?,
+        answered_by: row.get("answered_by")?,
+        immediate: row.get("immediate")?,
+        technical: row.get("technical")?,
+        consumes_retry: row.get("consumes_retry")?,
+    })
+}

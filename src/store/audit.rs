@@ -1,0 +1,89 @@
+//! Who did what: written in the transaction that does it.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::db::{Listing, Page, Row};
+use super::{StoreError, Tx};
+use crate::args;
+use crate::id::{AuditId, OrgId};
+
+/// Who acts: a key, a part of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor(String);
+
+impl Actor {
+    /// A program with this key.
+    #[must_use]
+    pub fn key(id: crate::id::ApiKeyId) -> Self {
+        Self(format!("key:{id}"))
+    }
+
+    /// The server itself; `part` says which part, for example `dialer`.
+    #[must_use]
+    pub fn system(part: &str) -> Self {
+        Self(format!("system:{part}"))
+    }
+}
+
+/// One entry. `detail` holds no personal data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its id.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What was done, for example `campaign.pause`.
+    pub action: String,
+    /// What it was done to: its kind and id.
+    pub subject: (String, String),
+    /// What changed.
+    pub detail: Value,
+}
+
+/// Writes an entry.
+pub(super) async fn write(
+    tx: &mut Tx,
+    org: OrgId,
+    actor: &Actor,
+    action: &str,
+    subject: (&str, String),
+    detail: Value,
+) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    tx.execute(
+        "INSERT INTO audit (id, org_id, at, actor, action, subject_kind, subject_id, detail) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        args![AuditId::generate(), org, now, actor.0, action, subject.0, subject.1, detail],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What was done to one thing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    org: OrgId,
+    subject: (&str, String),
+    page: Page<AuditId>,
+) -> Result<Listing<Entry, AuditId>, StoreError> {
+    let select = "SELECT id, at, actor, action, subject_kind, subject_id, detail FROM audit \
+                  WHERE org_id = $1 AND subject_kind = $2 AND subject_id = $3";
+    tx.page(select, args![org, subject.0, subject.1], "id", page, read, |entry| entry.id).await
+}
+
+fn read(row: &Row) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        id: row.get("id")?,
+        at: row.get("at")?,
+        actor: Actor(row.get("actor")?),
+        action: row.get("action")?,
+        subject: (row.get("subject_kind")?, row.get("subject_id")?),
+        detail: row.get("detail")?,
+    })
+}

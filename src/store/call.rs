@@ -1,0 +1,314 @@
+//! Records of calls: what remains when a call is over.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::db::value::text_columns;
+use super::db::{Listing, Page, Row};
+use super::{StoreError, Tx};
+use crate::agent::record::{Answer, Line, TurnTiming};
+use crate::args;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::states::{AnsweredBy, EndedBy};
+use crate::campaign::wire::wire_enum;
+use crate::id::{AssistantVersionId, AttemptId, CallId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
+use crate::pii::Pii;
+
+wire_enum! {
+    /// Who called whom.
+    pub enum Direction is "direction" {
+        /// We called.
+        Outbound = "outbound",
+        /// We were called.
+        Inbound = "inbound",
+    }
+}
+
+text_columns!(Direction);
+
+/// A call that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Its id.
+    pub id: CallId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The campaign, target, attempt and contact it belongs to, if it does.
+    pub campaign: Option<CampaignId>,
+    /// The target.
+    pub target: Option<TargetId>,
+    /// The attempt.
+    pub attempt: Option<AttemptId>,
+    /// The contact.
+    pub contact: Option<ContactId>,
+    /// What the assistant said.
+    pub assistant_version: Option<AssistantVersionId>,
+    /// Over which trunk.
+    pub trunk: Option<TrunkId>,
+    /// The calling number.
+    pub from: Pii<String>,
+    /// The called number.
+    pub to: Pii<String>,
+    /// When the INVITE was sent or came.
+    pub started_at: Timestamp,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Why.
+    pub reason: DisconnectionReason,
+    /// Final status of the INVITE.
+    pub sip_code: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// Who ended it.
+    pub ended_by: Option<EndedBy>,
+    /// What answered.
+    pub answered_by: Option<AnsweredBy>,
+    /// Where the recording lies, relative to the folder of recordings.
+    pub recording: Option<Recording>,
+}
+
+/// A recording of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Its file, relative to the folder of recordings.
+    pub path: String,
+    /// Its length in milliseconds.
+    pub ms: i64,
+}
+
+/// What was said in a call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conversation {
+    /// Who said what when.
+    pub transcript: Vec<Line>,
+    /// The answers to the assistant's questions.
+    pub answers: Vec<Answer>,
+    /// How fast the agent replied.
+    pub turns: Vec<TurnTiming>,
+}
+
+const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
+                      assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
+                      disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms \
+                      FROM call";
+
+/// Keeps the record of a call.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when its attempt has a record, or when the database fails.
+pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Result<(), StoreError> {
+    let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
+    tx.execute(
+        "INSERT INTO call (id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
+         assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
+         disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+        args![
+            call.id,
+            call.org,
+            call.direction,
+            call.campaign,
+            call.target,
+            call.attempt,
+            call.contact,
+            call.assistant_version,
+            call.trunk,
+            call.from,
+            call.to,
+            call.started_at,
+            call.answered_at,
+            call.ended_at,
+            call.reason,
+            call.sip_code,
+            call.q850,
+            call.ended_by,
+            call.answered_by,
+            path,
+            ms
+        ],
+    )
+    .await?;
+    insert_conversation(tx, call.id, conversation).await
+}
+
+/// One call.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn get(tx: &mut Tx, org: OrgId, id: CallId) -> Result<Call, StoreError> {
+    let rows = tx.all_built(format!("{SELECT} WHERE org_id = $1 AND id = $2"), args![org, id]).await?;
+    read(rows.first().ok_or(StoreError::NotFound)?)
+}
+
+/// The calls of an organisation, or those of them of one campaign.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: Option<CampaignId>,
+    page: Page<CallId>,
+) -> Result<Listing<Call, CallId>, StoreError> {
+    let (select, args) = match campaign {
+        Some(campaign) => (format!("{SELECT} WHERE org_id = $1 AND campaign_id = $2"), args![org, campaign]),
+        None => (format!("{SELECT} WHERE org_id = $1"), args![org]),
+    };
+    tx.page(&select, args, "id", page, read, |call| call.id).await
+}
+
+/// What was said in a call; empty for one that was not answered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn conversation(tx: &mut Tx, id: CallId) -> Result<Conversation, StoreError> {
+    const LINES: &str =
+        "SELECT speaker, words, from_ms, to_ms, cut, keys FROM transcript WHERE call_id = $1 ORDER BY seq";
+    const ANSWERS: &str = "SELECT name, status, value, channel, confidence, attempts, at_ms FROM answer \
+                           WHERE call_id = $1 ORDER BY seq";
+    const TURNS: &str = "SELECT at_ms, decided_us, understood_us, replied_us FROM turn_latency \
+                         WHERE call_id = $1 ORDER BY seq";
+    Ok(Conversation {
+        transcript: tx.all(LINES, args![id]).await?.iter().map(read_line).collect::<Result<_, _>>()?,
+        answers: tx.all(ANSWERS, args![id]).await?.iter().map(read_answer).collect::<Result<_, _>>()?,
+        turns: tx.all(TURNS, args![id]).await?.iter().map(read_turn).collect::<Result<_, _>>()?,
+    })
+}
+
+async fn insert_conversation(tx: &mut Tx, id: CallId, conversation: &Conversation) -> Result<(), StoreError> {
+    for (seq, line) in (0_i64..).zip(&conversation.transcript) {
+        let speaker = wire_name(&line.speaker);
+        tx.execute(
+            "INSERT INTO transcript (call_id, seq, speaker, words, from_ms, to_ms, cut, keys) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            args![id, seq, speaker, line.text, signed(line.from_ms), signed(line.to_ms), line.cut, line.keys],
+        )
+        .await?;
+    }
+    for (seq, answer) in (0_i64..).zip(&conversation.answers) {
+        let value = answer.value.as_ref().map(|value| serde_json::to_string(value).expect("an answer is JSON"));
+        let channel = answer.channel.as_ref().map(wire_name);
+        let confidence = answer.confidence.map(f64::from);
+        tx.execute(
+            "INSERT INTO answer (call_id, seq, name, status, value, channel, confidence, attempts, at_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            args![
+                id,
+                seq,
+                answer.name,
+                wire_name(&answer.status),
+                value,
+                channel,
+                confidence,
+                answer.attempts,
+                signed(answer.at_ms)
+            ],
+        )
+        .await?;
+    }
+    for (seq, turn) in (0_i64..).zip(&conversation.turns) {
+        tx.execute(
+            "INSERT INTO turn_latency (call_id, seq, at_ms, decided_us, understood_us, replied_us) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            args![id, seq, signed(turn.at_ms), micros(turn.decided), micros(turn.understood), micros(turn.replied)],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Call, StoreError> {
+    let (path, ms): (Option<String>, Option<i64>) = (row.get("recording_path")?, row.get("recording_ms")?);
+    Ok(Call {
+        id: row.get("id")?,
+        org: row.get("org_id")?,
+        direction: row.get("direction")?,
+        campaign: row.get("campaign_id")?,
+        target: row.get("target_id")?,
+        attempt: row.get("attempt_id")?,
+        contact: row.get("contact_id")?,
+        assistant_version: row.get("assistant_version_id")?,
+        trunk: row.get("trunk_id")?,
+        from: row.get("from_number")?,
+        to: row.get("to_number")?,
+        started_at: row.get("started_at")?,
+        answered_at: row.get("answered_at")?,
+        ended_at: row.get("ended_at")?,
+        reason: row.get("disconnection_reason")?,
+        sip_code: row.get("sip_code")?,
+        q850: row.get("q850")?,
+        ended_by: row.get("ended_by")?,
+        answered_by: row.get("answered_by")?,
+        recording: path.map(|path| Recording { path, ms: ms.unwrap_or(0) }),
+    })
+}
+
+fn read_line(row: &Row) -> Result<Line, StoreError> {
+    Ok(Line {
+        speaker: named(row.get("speaker")?, "speaker")?,
+        text: row.get("words")?,
+        from_ms: unsigned(row, "from_ms")?,
+        to_ms: unsigned(row, "to_ms")?,
+        cut: row.get("cut")?,
+        keys: row.get("keys")?,
+    })
+}
+
+fn read_answer(row: &Row) -> Result<Answer, StoreError> {
+    let value: Option<Value> = row.get("value")?;
+    let channel: Option<String> = row.get("channel")?;
+    let confidence: Option<f64> = row.get("confidence")?;
+    Ok(Answer {
+        name: row.get("name")?,
+        status: named(row.get("status")?, "status")?,
+        value: value.map(serde_json::from_value).transpose().map_err(|_| StoreError::Corrupt { column: "value" })?,
+        channel: channel.map(|channel| named(channel, "channel")).transpose()?,
+        #[expect(clippy::cast_possible_truncation, reason = "it was a single before")]
+        confidence: confidence.map(|confidence| confidence as f32),
+        attempts: row.get("attempts")?,
+        at_ms: unsigned(row, "at_ms")?,
+    })
+}
+
+fn read_turn(row: &Row) -> Result<TurnTiming, StoreError> {
+    let duration = |column| unsigned(row, column).map(Duration::from_micros);
+    Ok(TurnTiming {
+        at_ms: unsigned(row, "at_ms")?,
+        decided: duration("decided_us")?,
+        understood: duration("understood_us")?,
+        replied: duration("replied_us")?,
+    })
+}
+
+/// The name that an enumeration of the agent has in JSON.
+fn wire_name<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => name,
+        other => unreachable!("an enumeration without fields is a string in JSON, not {other:?}"),
+    }
+}
+
+fn named<T: DeserializeOwned>(name: String, column: &'static str) -> Result<T, StoreError> {
+    serde_json::from_value(Value::String(name)).map_err(|_| StoreError::Corrupt { column })
+}
+
+/// Offsets within a call, which lasts an hour at most.
+fn signed(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn unsigned(row: &Row, column: &'static str) -> Result<u64, StoreError> {
+    row.get::<i64>(column)?.try_into().map_err(|_| StoreError::Corrupt { column })
+}

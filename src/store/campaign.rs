@@ -1,0 +1,336 @@
+//! Campaigns: what they are to do, where they stand, how far they are.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::audit::{self, Actor};
+use super::db::value::text_columns;
+use super::db::{Arg, Listing, Page, Row, ToArg};
+use super::{StoreError, Tx};
+use crate::args;
+use crate::campaign::phone::E164;
+use crate::campaign::run::{Days, Schedule};
+use crate::campaign::settings::Settings;
+use crate::campaign::states::{CampaignState, PauseReason, TargetState};
+use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
+
+text_columns!(CampaignState, PauseReason, TargetState);
+
+/// A campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    /// Its id.
+    pub id: CampaignId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Where it stands.
+    pub state: CampaignState,
+    /// Why it is paused, if it is.
+    pub pause_reason: Option<PauseReason>,
+    /// Counts its changes, those of its state included.
+    pub version: i64,
+    /// What can be edited.
+    pub data: CampaignData,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it first started.
+    pub started_at: Option<Timestamp>,
+    /// When it was completed or cancelled.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What can be edited of a campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CampaignData {
+    /// Its name.
+    pub name: String,
+    /// What a call should achieve.
+    pub goal: Option<String>,
+    /// Who talks. An attempt takes the version that is current when it is claimed.
+    pub assistant: AssistantId,
+    /// Over which trunk.
+    pub trunk: TrunkId,
+    /// From which number.
+    pub caller_id: E164,
+    /// When.
+    pub schedule: Schedule,
+    /// How fast, how often, how long.
+    pub settings: Settings,
+    /// When a draft starts by itself.
+    pub scheduled_start_at: Option<Timestamp>,
+}
+
+/// A move from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The state to come to.
+    pub to: CampaignState,
+    /// Why, when that is [`CampaignState::Paused`].
+    pub pause_reason: Option<PauseReason>,
+}
+
+/// How far a campaign is. `total` is the sum of the other four.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Targets that count: all but rejected and removed ones.
+    pub total: u64,
+    /// Not dialed to an end yet: new, waiting, ready, callback, suspended.
+    pub pending: u64,
+    /// With a live attempt.
+    pub in_progress: u64,
+    /// Done.
+    pub completed: u64,
+    /// Failed, blocked, expired.
+    pub failed: u64,
+    /// Targets in each state that has any.
+    pub by_state: BTreeMap<TargetState, u64>,
+}
+
+const SELECT: &str = "SELECT id, org_id, name, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
+                      schedule, scheduled_start_at, settings, created_at, updated_at, started_at, ended_at \
+                      FROM campaign";
+
+/// Keeps a new campaign as a draft.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when assistant or trunk do not exist or a day belongs to two runs, or when the database
+/// fails.
+pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, data: CampaignData) -> Result<Campaign, StoreError> {
+    let now = tx.now().await?;
+    let id = CampaignId::generate();
+    let state = CampaignState::Draft;
+    let mut args = args![id, org, state, now];
+    args.extend(values(&data));
+    tx.execute(
+        "INSERT INTO campaign (id, org_id, state, version, created_at, updated_at, name, goal, assistant_id, trunk_id, \
+         caller_id, schedule, settings, scheduled_start_at) \
+         VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        args,
+    )
+    .await?;
+    write_days(tx, id, &data.schedule).await?;
+    audit::write(tx, org, actor, "campaign.create", ("campaign", id.to_string()), json!({})).await?;
+    Ok(Campaign {
+        id,
+        org,
+        state,
+        pause_reason: None,
+        version: 1,
+        data,
+        created_at: now,
+        updated_at: now,
+        started_at: None,
+        ended_at: None,
+    })
+}
+
+/// One campaign.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn get(tx: &mut Tx, org: OrgId, id: CampaignId) -> Result<Campaign, StoreError> {
+    let rows = tx.all_built(format!("{SELECT} WHERE org_id = $1 AND id = $2"), args![org, id]).await?;
+    read(rows.first().ok_or(StoreError::NotFound)?)
+}
+
+/// The campaigns of an organisation, or those of them in one state.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    org: OrgId,
+    state: Option<CampaignState>,
+    page: Page<CampaignId>,
+) -> Result<Listing<Campaign, CampaignId>, StoreError> {
+    let mut select = format!("{SELECT} WHERE org_id = $1");
+    let mut args = args![org];
+    if let Some(state) = state {
+        select.push_str(" AND state = $2");
+        args.push(state.to_arg());
+    }
+    tx.page(&select, args, "id", page, read, |campaign| campaign.id).await
+}
+
+/// The campaigns of all organisations that dial or wait to dial: what a dialer looks after.
+///
+/// # Errors
+/// When the database fails.
+pub async fn in_progress(tx: &mut Tx) -> Result<Vec<Campaign>, StoreError> {
+    let sql = format!("{SELECT} WHERE state = $1 ORDER BY id");
+    tx.all_built(sql, args![CampaignState::InProgress]).await?.iter().map(read).collect()
+}
+
+/// The drafts whose scheduled start has come.
+///
+/// # Errors
+/// When the database fails.
+pub async fn scheduled(tx: &mut Tx) -> Result<Vec<Campaign>, StoreError> {
+    let now = tx.now().await?;
+    let sql = format!("{SELECT} WHERE state = $1 AND scheduled_start_at <= $2 ORDER BY id");
+    tx.all_built(sql, args![CampaignState::Draft, now]).await?.iter().map(read).collect()
+}
+
+/// Writes `data` over what `seen` holds, if nobody else has written since. Returns the new version.
+///
+/// # Errors
+/// [`StoreError::Stale`]; [`StoreError::Conflict`] as for [`insert`]; or when the database fails.
+pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &CampaignData) -> Result<i64, StoreError> {
+    let mut args = args![seen.id, seen.state, seen.version, tx.now().await?];
+    args.extend(values(data));
+    let sql = "UPDATE campaign SET version = version + 1, updated_at = $4, name = $5, goal = $6, assistant_id = $7, \
+               trunk_id = $8, caller_id = $9, schedule = $10, settings = $11, scheduled_start_at = $12 \
+               WHERE id = $1 AND state = $2 AND version = $3";
+    if tx.execute(sql, args).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    if data.schedule != seen.data.schedule {
+        tx.execute("DELETE FROM run_day WHERE campaign_id = $1", args![seen.id]).await?;
+        write_days(tx, seen.id, &data.schedule).await?;
+        // What was out of hours may be within them now: the gate decides again.
+        let now = tx.now().await?;
+        let due = "UPDATE target SET next_at = $2 WHERE campaign_id = $1 AND status = 'waiting' AND dials = 0 \
+                   AND next_at > $2";
+        tx.execute(due, args![seen.id, now]).await?;
+    }
+    let detail = json!({ "changed": changed(&seen.data, data) });
+    audit::write(tx, seen.org, actor, "campaign.update", ("campaign", seen.id.to_string()), detail).await?;
+    tx.wake();
+    Ok(seen.version + 1)
+}
+
+/// Moves a campaign to another state, if it still is in the state and version that were seen. Whether the move is
+/// allowed is decided before, on `seen`. The transaction should be durable
+/// ([`Db::begin_durable`](super::Db::begin_durable)): a forgotten pause dials.
+///
+/// # Errors
+/// [`StoreError::Stale`], or when the database fails.
+pub async fn advance(tx: &mut Tx, seen: &Campaign, actor: &Actor, to: Move) -> Result<i64, StoreError> {
+    const SQL: &str = "UPDATE campaign SET version = version + 1, updated_at = $4, state = $5, pause_reason = $6, \
+                       started_at = $7, ended_at = $8 WHERE id = $1 AND state = $2 AND version = $3";
+    let now = tx.now().await?;
+    let started = if to.to == CampaignState::InProgress { seen.started_at.or(Some(now)) } else { seen.started_at };
+    let ended = matches!(to.to, CampaignState::Completed | CampaignState::Cancelled).then_some(now);
+    let args = args![seen.id, seen.state, seen.version, now, to.to, to.pause_reason, started, ended];
+    if tx.execute(SQL, args).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    let detail = json!({ "from": seen.state, "to": to.to, "pause_reason": to.pause_reason });
+    audit::write(tx, seen.org, actor, "campaign.move", ("campaign", seen.id.to_string()), detail).await?;
+    tx.wake();
+    Ok(seen.version + 1)
+}
+
+/// How far a campaign is, from one query.
+///
+/// # Errors
+/// When the database fails.
+pub async fn progress(tx: &mut Tx, id: CampaignId) -> Result<Progress, StoreError> {
+    const SQL: &str = "SELECT status, COUNT(*) AS count FROM target WHERE campaign_id = $1 GROUP BY status";
+    let mut progress = Progress::default();
+    for row in tx.all(SQL, args![id]).await? {
+        let (state, count): (TargetState, i64) = (row.get("status")?, row.get("count")?);
+        let count = count.unsigned_abs();
+        let part = match state {
+            TargetState::New
+            | TargetState::Waiting
+            | TargetState::Ready
+            | TargetState::Callback
+            | TargetState::Suspended => Some(&mut progress.pending),
+            TargetState::InProgress => Some(&mut progress.in_progress),
+            TargetState::Done => Some(&mut progress.completed),
+            TargetState::Failed | TargetState::Blocked | TargetState::Expired => Some(&mut progress.failed),
+            TargetState::Rejected | TargetState::Removed => None,
+        };
+        if let Some(part) = part {
+            *part += count;
+            progress.total += count;
+        }
+        progress.by_state.insert(state, count);
+    }
+    Ok(progress)
+}
+
+async fn write_days(tx: &mut Tx, id: CampaignId, schedule: &Schedule) -> Result<(), StoreError> {
+    for (ordinal, run) in schedule.runs.iter().enumerate() {
+        let days: Vec<String> = match &run.days {
+            Days::Weekdays(days) => days.iter().map(ToString::to_string).collect(),
+            Days::Dates(dates) => dates.iter().map(ToString::to_string).collect(),
+        };
+        for day in days {
+            let ordinal = i64::try_from(ordinal).expect("a schedule has at most 366 runs");
+            let sql = "INSERT INTO run_day (campaign_id, day_key, run_ordinal) VALUES ($1, $2, $3)";
+            tx.execute(sql, args![id, day, ordinal]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Name, goal, assistant, trunk, caller ID, schedule, settings, scheduled start.
+fn values(data: &CampaignData) -> [Arg; 8] {
+    [
+        data.name.to_arg(),
+        data.goal.to_arg(),
+        data.assistant.to_arg(),
+        data.trunk.to_arg(),
+        data.caller_id.to_arg(),
+        Arg::Text(Some(to_json(&data.schedule))),
+        Arg::Text(Some(to_json(&data.settings))),
+        data.scheduled_start_at.to_arg(),
+    ]
+}
+
+/// The names of the fields that differ.
+fn changed(old: &CampaignData, new: &CampaignData) -> Vec<&'static str> {
+    let fields = [
+        ("name", old.name != new.name),
+        ("goal", old.goal != new.goal),
+        ("assistant", old.assistant != new.assistant),
+        ("trunk", old.trunk != new.trunk),
+        ("caller_id", old.caller_id != new.caller_id),
+        ("schedule", old.schedule != new.schedule),
+        ("settings", old.settings != new.settings),
+        ("scheduled_start_at", old.scheduled_start_at != new.scheduled_start_at),
+    ];
+    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("schedules and settings are JSON")
+}
+
+fn from_json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, StoreError> {
+    let value: Value = row.get(column)?;
+    serde_json::from_value(value).map_err(|_| StoreError::Corrupt { column })
+}
+
+pub(super) fn read(row: &Row) -> Result<Campaign, StoreError> {
+    let data = CampaignData {
+        name: row.get("name")?,
+        goal: row.get("goal")?,
+        assistant: row.get("assistant_id")?,
+        trunk: row.get("trunk_id")?,
+        caller_id: row.get("caller_id")?,
+        schedule: from_json(row, "schedule")?,
+        settings: from_json(row, "settings")?,
+        scheduled_start_at: row.get("scheduled_start_at")?,
+    };
+    Ok(Campaign {
+        id: row.get("id")?,
+        org: row.get("org_id")?,
+        state: row.get("state")?,
+        pause_reason: row.get("pause_reason")?,
+        version: row.get("version")?,
+        data,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        started_at: row.get("started_at")?,
+        ended_at: row.get("ended_at")?,
+    })
+}

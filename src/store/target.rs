@@ -1,0 +1,234 @@
+//! Contacts in campaigns.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::db::value::text_columns;
+use super::db::{Listing, Page, Row, ToArg};
+use super::{StoreError, Tx};
+use crate::args;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
+use crate::campaign::states::{BlockedReason, TargetState};
+use crate::dialer::retry::Hold;
+use crate::id::{CampaignId, ContactId, OrgId, TargetId};
+use crate::pii::Pii;
+
+text_columns!(DisconnectionReason, BlockedReason, Hold);
+
+/// A contact in a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its id.
+    pub id: TargetId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The contact's name.
+    pub name: Pii<String>,
+    /// The contact's number.
+    pub phone: Option<Pii<E164>>,
+    /// Where it stands.
+    pub state: TargetState,
+    /// Why it is blocked, if it is.
+    pub blocked_reason: Option<BlockedReason>,
+    /// What was decided for the end of its live call.
+    pub hold: Option<Hold>,
+    /// Restarts and later runs open new rounds; the first is 1.
+    pub round: u32,
+    /// Dials of this round.
+    pub dials: u32,
+    /// When it is due, in the states that wait.
+    pub next_at: Timestamp,
+    /// When the contact asked to be called back.
+    pub callback_at: Option<Timestamp>,
+    /// What a person set; higher is dialed first.
+    pub priority: i32,
+    /// How its last dial ended.
+    pub last_reason: Option<DisconnectionReason>,
+    /// When its last dial was sent.
+    pub last_call_at: Option<Timestamp>,
+    /// How long its last call lasted, in milliseconds from the answer.
+    pub last_duration_ms: Option<i64>,
+}
+
+const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone, t.status, t.blocked_reason, t.hold, \
+                      t.round, t.dials, t.next_at, t.callback_at, t.base_priority, t.last_reason, t.last_call_at, \
+                      t.last_duration_ms FROM target t JOIN contact c ON c.id = t.contact_id";
+/// Rows of one INSERT: 2 values each, and 6 for all.
+const ROWS_PER_INSERT: usize = 1000;
+/// Furthest that a person can move a target from the others.
+pub const MAX_PRIORITY: i32 = 1000;
+
+/// Adds contacts to a campaign, due at once; those that are in it already stay as they are. Returns how many are new.
+/// `priority` lies within ±[`MAX_PRIORITY`].
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the campaign or one of the contacts is not the organisation's, or when the database
+/// fails.
+pub async fn add(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    contacts: &[ContactId],
+    priority: i32,
+) -> Result<u64, StoreError> {
+    // Holds back the campaign's completion until the new targets are there.
+    let lock = tx.pick(
+        "SELECT id FROM campaign WHERE org_id = $1 AND id = $2",
+        "SELECT id FROM campaign WHERE org_id = $1 AND id = $2 FOR SHARE",
+    );
+    tx.one(lock, args![org, campaign]).await?;
+    let now = tx.now().await?;
+    let priority = priority.clamp(-MAX_PRIORITY, MAX_PRIORITY);
+    let mut added = 0;
+    for contacts in contacts.chunks(ROWS_PER_INSERT) {
+        owned(tx, org, contacts).await?;
+        let mut sql = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, \
+                       updated_at, round, dials, overwrites, id, contact_id) VALUES "
+            .to_owned();
+        let mut args = args![org, campaign, TargetState::Waiting, now, priority];
+        for (index, contact) in contacts.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            let (id, contact_at) = (args.len() + 1, args.len() + 2);
+            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', ${id}, ${contact_at})")
+                .expect("a string takes everything");
+            args.extend(args![TargetId::generate(), contact]);
+        }
+        sql.push_str(" ON CONFLICT (campaign_id, contact_id) DO NOTHING");
+        added += tx.execute_built(sql, args).await?;
+    }
+    tx.wake();
+    Ok(added)
+}
+
+/// One target.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn get(tx: &mut Tx, org: OrgId, id: TargetId) -> Result<Target, StoreError> {
+    let rows = tx.all_built(format!("{SELECT} WHERE t.org_id = $1 AND t.id = $2"), args![org, id]).await?;
+    read(rows.first().ok_or(StoreError::NotFound)?)
+}
+
+/// The targets of a campaign, or those of them in one state.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    state: Option<TargetState>,
+    page: Page<TargetId>,
+) -> Result<Listing<Target, TargetId>, StoreError> {
+    let mut select = format!("{SELECT} WHERE t.org_id = $1 AND t.campaign_id = $2");
+    let mut args = args![org, campaign];
+    if let Some(state) = state {
+        select.push_str(" AND t.status = $3");
+        args.push(state.to_arg());
+    }
+    tx.page(&select, args, "t.id", page, read, |target| target.id).await
+}
+
+/// Asks for a target to be suspended or removed: at once, or at the end of its call when one is live. Returns the
+/// state it is in now.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; [`StoreError::Stale`] when its state has nothing to suspend or remove; or when the
+/// database fails.
+pub async fn hold(tx: &mut Tx, org: OrgId, id: TargetId, hold: Hold) -> Result<TargetState, StoreError> {
+    let lock = tx.pick(
+        "SELECT status FROM target WHERE org_id = $1 AND id = $2",
+        "SELECT status FROM target WHERE org_id = $1 AND id = $2 FOR UPDATE",
+    );
+    let state: TargetState = tx.one(lock, args![org, id]).await?.get("status")?;
+    let now = tx.now().await?;
+    let next = match (state, hold) {
+        (TargetState::InProgress, Hold::Suspend | Hold::Remove) => {
+            tx.execute("UPDATE target SET hold = $2, updated_at = $3 WHERE id = $1", args![id, hold, now]).await?;
+            return Ok(state);
+        }
+        (TargetState::Waiting | TargetState::Ready | TargetState::Callback, Hold::Suspend) => TargetState::Suspended,
+        (TargetState::Removed, Hold::Suspend | Hold::Remove) => return Err(StoreError::Stale),
+        (
+            TargetState::New
+            | TargetState::Rejected
+            | TargetState::Done
+            | TargetState::Failed
+            | TargetState::Suspended
+            | TargetState::Blocked
+            | TargetState::Expired,
+            Hold::Suspend,
+        ) => return Err(StoreError::Stale),
+        (
+            TargetState::New
+            | TargetState::Rejected
+            | TargetState::Waiting
+            | TargetState::Ready
+            | TargetState::Callback
+            | TargetState::Done
+            | TargetState::Failed
+            | TargetState::Suspended
+            | TargetState::Blocked
+            | TargetState::Expired,
+            Hold::Remove,
+        ) => TargetState::Removed,
+    };
+    tx.execute("UPDATE target SET status = $2, updated_at = $3 WHERE id = $1", args![id, next, now]).await?;
+    Ok(next)
+}
+
+/// Opens a new round for a target that has come to rest, or lets a suspended one go on. Its history stays.
+///
+/// # Errors
+/// [`StoreError::Stale`] when it is neither, or not the organisation's; or when the database fails.
+pub async fn restart(tx: &mut Tx, org: OrgId, id: TargetId) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    let again = "UPDATE target SET status = 'waiting', round = round + 1, dials = 0, next_at = $3, callback_at = NULL, \
+                 blocked_reason = NULL, hold = NULL, priority = base_priority, updated_at = $3 \
+                 WHERE org_id = $1 AND id = $2 AND status IN ('done', 'failed', 'blocked', 'expired')";
+    let resume = "UPDATE target SET status = CASE WHEN callback_at > $3 THEN 'callback' ELSE 'waiting' END, \
+                  hold = NULL, updated_at = $3 WHERE org_id = $1 AND id = $2 AND status = 'suspended'";
+    if tx.execute(again, args![org, id, now]).await? == 0 && tx.execute(resume, args![org, id, now]).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    tx.wake();
+    Ok(())
+}
+
+/// Fails unless all contacts are the organisation's.
+async fn owned(tx: &mut Tx, org: OrgId, contacts: &[ContactId]) -> Result<(), StoreError> {
+    let mut distinct = contacts.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let mut args = args![org];
+    args.extend(distinct.iter().map(ToArg::to_arg));
+    let list = (2..=args.len()).map(|index| format!("${index}")).collect::<Vec<_>>().join(", ");
+    let sql = format!("SELECT COUNT(*) AS value FROM contact WHERE org_id = $1 AND id IN ({list})");
+    let found: i64 = tx.all_built(sql, args).await?.first().ok_or(StoreError::NotFound)?.get("value")?;
+    if found.unsigned_abs() == distinct.len() as u64 { Ok(()) } else { Err(StoreError::NotFound) }
+}
+
+fn read(row: &Row) -> Result<Target, StoreError> {
+    Ok(Target {
+        id: row.get("id")?,
+        campaign: row.get("campaign_id")?,
+        contact: row.get("contact_id")?,
+        name: row.get("name")?,
+        phone: row.get("phone")?,
+        state: row.get("status")?,
+        blocked_reason: row.get("blocked_reason")?,
+        hold: row.get("hold")?,
+        round: row.get("round")?,
+        dials: row.get("dials")?,
+        next_at: row.get("next_at")?,
+        callback_at: row.get("callback_at")?,
+        priority: row.get("base_priority")?,
+        last_reason: row.get("last_reason")?,
+        last_call_at: row.get("last_call_at")?,
+        last_duration_ms: row.get("last_duration_ms")?,
+    })
+}

@@ -1,0 +1,190 @@
+//! Carriers' trunks as they are configured. Their health lives in memory, with whoever dials.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::db::value::text_columns;
+use super::db::{Arg, Listing, Page, Row, ToArg};
+use super::{StoreError, Tx};
+use crate::args;
+use crate::campaign::phone::E164;
+use crate::campaign::wire::wire_enum;
+use crate::id::{OrgId, TrunkId};
+
+wire_enum! {
+    /// How requests to the carrier travel.
+    pub enum TrunkTransport is "transport" {
+        /// Datagrams.
+        Udp = "udp",
+        /// A stream.
+        Tcp = "tcp",
+    }
+}
+
+text_columns!(TrunkTransport);
+
+/// A trunk.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Counts its changes.
+    pub version: i64,
+    /// What can be edited.
+    pub data: TrunkData,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What can be edited of a trunk.
+#[derive(Clone, Debug)]
+pub struct TrunkData {
+    /// Its name, unique in the organisation.
+    pub name: String,
+    /// Host name or address of the carrier.
+    pub host: String,
+    /// Port; without one, as RFC 3263 finds it or 5060.
+    pub port: Option<u16>,
+    /// Transport.
+    pub transport: TrunkTransport,
+    /// User name for digest authentication.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<SecretString>,
+    /// Numbers that calls over this trunk may come from.
+    pub caller_ids: Vec<E164>,
+    /// Whether the trunk wants us to register.
+    pub register: bool,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// Simultaneous calls, at least 1.
+    pub max_channels: u32,
+    /// Dials a minute, at least 1.
+    pub calls_per_minute: u32,
+    /// Dials a minute from one caller ID, at least 1; unlimited without it.
+    pub caller_id_calls_per_minute: Option<u32>,
+}
+
+const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
+                      enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, version, created_at, \
+                      updated_at FROM trunk";
+
+/// Keeps a new trunk.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the name is taken, or when the database fails.
+pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, StoreError> {
+    let now = tx.now().await?;
+    let id = TrunkId::generate();
+    let mut args = args![id, org, now];
+    args.extend(values(&data));
+    tx.execute(
+        "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
+         password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute) \
+         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        args,
+    )
+    .await?;
+    Ok(Trunk { id, org, version: 1, data, created_at: now, updated_at: now })
+}
+
+/// One trunk.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn get(tx: &mut Tx, org: OrgId, id: TrunkId) -> Result<Trunk, StoreError> {
+    let rows = tx.all_built(format!("{SELECT} WHERE org_id = $1 AND id = $2"), args![org, id]).await?;
+    read(rows.first().ok_or(StoreError::NotFound)?)
+}
+
+/// The trunks of an organisation, or of all.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(tx: &mut Tx, org: Option<OrgId>, page: Page<TrunkId>) -> Result<Listing<Trunk, TrunkId>, StoreError> {
+    let (select, args) = match org {
+        Some(org) => (format!("{SELECT} WHERE org_id = $1"), args![org]),
+        None => (format!("{SELECT} WHERE 1 = 1"), vec![]),
+    };
+    tx.page(&select, args, "id", page, read, |trunk| trunk.id).await
+}
+
+/// Replaces what can be edited, if nobody else has since `version`. Returns the new version.
+///
+/// # Errors
+/// [`StoreError::Stale`], [`StoreError::Conflict`] when the name is taken, or when the database fails.
+pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &TrunkData) -> Result<i64, StoreError> {
+    let mut args = args![org, id, version, tx.now().await?];
+    args.extend(values(data));
+    let sql = "UPDATE trunk SET updated_at = $4, version = version + 1, name = $5, host = $6, port = $7, \
+               transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
+               max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16 \
+               WHERE org_id = $1 AND id = $2 AND version = $3";
+    if tx.execute(sql, args).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    tx.wake();
+    Ok(version + 1)
+}
+
+/// Deletes a trunk that no campaign uses.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] with [`Constraint::Reference`](super::Constraint::Reference)
+/// when a campaign uses it, or when the database fails.
+pub async fn delete(tx: &mut Tx, org: OrgId, id: TrunkId) -> Result<(), StoreError> {
+    match tx.execute("DELETE FROM trunk WHERE org_id = $1 AND id = $2", args![org, id]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
+    }
+}
+
+fn values(data: &TrunkData) -> [Arg; 12] {
+    let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
+    [
+        data.name.to_arg(),
+        data.host.to_arg(),
+        data.port.to_arg(),
+        data.transport.to_arg(),
+        data.username.to_arg(),
+        data.password.as_ref().map(ExposeSecret::expose_secret).to_arg(),
+        Value::from(caller_ids).to_arg(),
+        data.register.to_arg(),
+        data.enabled.to_arg(),
+        data.max_channels.to_arg(),
+        data.calls_per_minute.to_arg(),
+        data.caller_id_calls_per_minute.to_arg(),
+    ]
+}
+
+fn read(row: &Row) -> Result<Trunk, StoreError> {
+    let caller_ids: Value = row.get("caller_ids")?;
+    let password: Option<String> = row.get("password")?;
+    let data = TrunkData {
+        name: row.get("name")?,
+        host: row.get("host")?,
+        port: row.get("port")?,
+        transport: row.get("transport")?,
+        username: row.get("username")?,
+        password: password.map(SecretString::from),
+        caller_ids: serde_json::from_value(caller_ids).map_err(|_| StoreError::Corrupt { column: "caller_ids" })?,
+        register: row.get("register")?,
+        enabled: row.get("enabled")?,
+        max_channels: row.get("max_channels")?,
+        calls_per_minute: row.get("calls_per_minute")?,
+        caller_id_calls_per_minute: row.get("caller_id_calls_per_minute")?,
+    };
+    Ok(Trunk {
+        id: row.get("id")?,
+        org: row.get("org_id")?,
+        version: row.get("version")?,
+        data,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}

@@ -1,0 +1,115 @@
+//! An organisation with a trunk, an assistant and contacts to test with.
+
+use callwright::agent::assistant::Assistant;
+use callwright::campaign::run::Schedule;
+use callwright::campaign::settings::Settings;
+use callwright::campaign::states::CampaignState;
+use callwright::id::{AssistantId, ContactId, OrgId, TrunkId};
+use callwright::store::audit::Actor;
+use callwright::store::campaign::{Campaign, CampaignData, Move};
+use callwright::store::contact::ContactData;
+use callwright::store::org::PhoneKey;
+use callwright::store::trunk::{TrunkData, TrunkTransport};
+use callwright::store::{Db, assistant, campaign, contact, org, trunk};
+
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) org: OrgId,
+    pub(crate) key: PhoneKey,
+    pub(crate) trunk: TrunkId,
+    pub(crate) assistant: AssistantId,
+}
+
+impl World {
+    pub(crate) async fn new(db: &Db) -> Self {
+        let mut tx = db.begin().await.expect("a transaction");
+        let org = org::ensure_default(&mut tx).await.expect("an organisation").id;
+        let key = org::secrets(&mut tx, [[1; 32], [2; 32]]).await.expect("secrets").phone;
+        let trunk = trunk::insert(&mut tx, org, trunk_data("carrier")).await.expect("a trunk").id;
+        let definition = assistant_definition("Survey");
+        let assistant = assistant::insert(&mut tx, org, definition).await.expect("an assistant").current.assistant;
+        tx.commit().await.expect("a commit");
+        Self { db: db.clone(), org, key, trunk, assistant }
+    }
+
+    /// Contacts in Berlin with numbers counted up from `first`.
+    pub(crate) async fn contacts(&self, first: u32, count: u32) -> Vec<ContactId> {
+        let contacts: Vec<_> = (first..first + count).map(contact_data).collect();
+        let mut tx = self.db.begin().await.expect("a transaction");
+        let ids = contact::insert(&mut tx, self.org, &self.key, &contacts).await.expect("contacts");
+        tx.commit().await.expect("a commit");
+        ids
+    }
+
+    pub(crate) fn campaign_data(&self, name: &str, settings: Settings) -> CampaignData {
+        CampaignData {
+            name: name.to_owned(),
+            goal: None,
+            assistant: self.assistant,
+            trunk: self.trunk,
+            caller_id: "+493012345678".parse().expect("a number"),
+            schedule: open_all_day(),
+            settings,
+            scheduled_start_at: None,
+        }
+    }
+
+    pub(crate) async fn draft(&self, name: &str, settings: Settings) -> Campaign {
+        let mut tx = self.db.begin().await.expect("a transaction");
+        let data = self.campaign_data(name, settings);
+        let campaign = campaign::insert(&mut tx, self.org, &Actor::system("test"), data).await.expect("a campaign");
+        tx.commit().await.expect("a commit");
+        campaign
+    }
+
+    pub(crate) async fn advance(&self, seen: &Campaign, to: CampaignState) -> Campaign {
+        let mut tx = self.db.begin_durable().await.expect("a transaction");
+        let to = Move { to, pause_reason: None };
+        campaign::advance(&mut tx, seen, &Actor::system("test"), to).await.expect("the campaign as seen");
+        tx.commit().await.expect("a commit");
+        let mut tx = self.db.read().await.expect("a transaction");
+        campaign::get(&mut tx, self.org, seen.id).await.expect("the campaign")
+    }
+}
+
+pub(crate) fn trunk_data(name: &str) -> TrunkData {
+    TrunkData {
+        name: name.to_owned(),
+        host: "sip.example.net".to_owned(),
+        port: Some(5060),
+        transport: TrunkTransport::Udp,
+        username: Some("user".to_owned()),
+        password: Some("password".to_owned().into()),
+        caller_ids: vec!["+493012345678".parse().expect("a number")],
+        register: false,
+        enabled: true,
+        max_channels: 100,
+        calls_per_minute: 6000,
+        caller_id_calls_per_minute: None,
+    }
+}
+
+pub(crate) fn assistant_definition(name: &str) -> Assistant {
+    serde_json::from_value(serde_json::json!({
+        "name": name,
+        "flow": { "start": "bye", "nodes": [{ "id": "bye", "end": { "text": "Goodbye." } }] },
+    }))
+    .expect("an assistant")
+}
+
+pub(crate) fn contact_data(number: u32) -> ContactData {
+    ContactData {
+        name: format!("Zoë Ängström {number}").into(),
+        phone: Some(format!("+4930{number:07}").parse::<callwright::campaign::phone::E164>().expect("a number").into()),
+        zone: None,
+        variables: [("number".to_owned(), number.to_string())]
+            .into_iter()
+            .collect::<std::collections::BTreeMap<_, _>>()
+            .into(),
+    }
+}
+
+/// 08:00 to 21:00 in Berlin.
+fn open_all_day() -> Schedule {
+    Schedule { time_zone: "Europe/Berlin".to_owned(), ..Schedule::default() }
+}
