@@ -60,6 +60,61 @@ impl fmt::Debug for LegKey {
     }
 }
 
+/// Everything an endpoint needs that nobody may guess: a seed and a counter under HMAC-SHA-256. The same seed gives
+/// the same sequence, which is what simulations need and why a seed is used for one endpoint only.
+#[derive(Clone)]
+pub(crate) struct Random {
+    seed: [u8; 32],
+    counter: u64,
+}
+
+impl Random {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        Self { seed, counter: 0 }
+    }
+
+    /// 256 fresh bits.
+    pub(crate) fn bytes(&mut self) -> [u8; 32] {
+        self.counter += 1;
+        keyed_hash(&self.seed, &[b"random", &self.counter.to_be_bytes()])
+    }
+
+    /// 128 fresh bits as hexadecimal digits.
+    pub(crate) fn token(&mut self) -> String {
+        hex(&self.bytes()[..16])
+    }
+
+    /// The secret of a leg that nobody else gave one.
+    pub(crate) fn leg_key(&mut self) -> LegKey {
+        LegKey(self.bytes())
+    }
+
+    /// 128 bits that follow from `parts` and the seed: the same parts, the same answer (stateless responses need it).
+    pub(crate) fn derived(&self, parts: &[&[u8]]) -> String {
+        hex(&keyed_hash(&self.seed, parts)[..16])
+    }
+
+    /// A branch that no leg derives.
+    pub(crate) fn branch(&mut self) -> Branch {
+        Branch::from_bytes(format!("{}{}", Branch::COOKIE, self.token()))
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        let bytes = self.bytes();
+        let mut first = [0; 8];
+        first.copy_from_slice(&bytes[..8]);
+        let span = high.saturating_sub(low).saturating_add(1);
+        low + u64::from_be_bytes(first) % span
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Random {{ counter: {} }}", self.counter)
+    }
+}
+
 /// HMAC-SHA-256 over length-prefixed parts, so that no two lists of parts read alike.
 fn keyed_hash(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
@@ -93,5 +148,16 @@ mod tests {
         assert_ne!(key.branch(1, &Method::Invite), key.branch(1, &Method::Ack));
         assert_eq!(key.branch(1, &Method::Invite), key.branch(1, &Method::Cancel));
         assert!(key.branch(1, &Method::Bye).is_unique());
+    }
+
+    #[test]
+    fn random_repeats_with_its_seed_only() {
+        let draw = |seed| {
+            let mut random = Random::new([seed; 32]);
+            (random.token(), random.branch(), random.between(3, 5))
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        assert!((3..=5).contains(&draw(1).2));
     }
 }

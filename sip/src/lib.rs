@@ -6,6 +6,11 @@ pub mod endpoint;
 mod error;
 pub mod identity;
 pub mod message;
+mod registration;
+mod session;
 pub mod transaction;
 
 pub use error::{Answerable, ParseError, ParseFault};
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub struct Rejection {
     pub reason: Option<Reason>,
 }
 
-/// A leg that an earlier life of this process left behind (see `recover`).
+/// A leg that an earlier life of this process left behind (see [`recover`](super::Endpoint::recover)).
 #[derive(Debug, Clone)]
 pub struct Orphan {
     /// The secret of the leg.

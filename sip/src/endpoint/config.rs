@@ -3,7 +3,7 @@
 use crate::transaction::Intervals;
 use std::time::Duration;
 
-/// Knobs of an `Endpoint`. `Config::default()` suits a public network.
+/// Knobs of an [`Endpoint`](super::Endpoint). `Config::default()` suits a public network.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Printed in `User-Agent` and `Server`.
@@ -35,7 +35,7 @@ pub struct Config {
     pub max_forks: usize,
     /// `Retry-After` of the 503 sent when a limit is reached. Default 5 s.
     pub overload_retry_after: Duration,
-    /// Events that wait for `poll_event`. When full, a new call is refused with 503 and
+    /// Events that wait for [`poll_event`](super::Endpoint::poll_event). When full, a new call is refused with 503 and
     /// progress events are dropped and counted; what ends a session is always kept. Default 65,536.
     pub max_events: usize,
 }

@@ -42,7 +42,7 @@ impl Body {
     }
 }
 
-/// What happened. Each session that was announced ([`Event::Incoming`]) or asked for (`invite`)
+/// What happened. Each session that was announced ([`Event::Incoming`]) or asked for ([`invite`](super::Endpoint::invite))
 /// ends with exactly one of [`Event::Failed`], [`Event::Cancelled`] and [`Event::Ended`].
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -136,7 +136,7 @@ pub enum Event {
         /// Reason header of the BYE that came, if one came.
         reason: Option<Reason>,
     },
-    /// `recover` is done with a leg of an earlier life.
+    /// [`recover`](super::Endpoint::recover) is done with a leg of an earlier life.
     Recovered {
         /// The name `recover` gave it.
         session: SessionId,

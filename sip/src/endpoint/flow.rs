@@ -92,7 +92,7 @@ impl FromStr for Flow {
     }
 }
 
-/// Names what a [`Transmit`] belongs to, for `handle_send_failed`.
+/// Names what a [`Transmit`] belongs to, for [`handle_send_failed`](super::Endpoint::handle_send_failed).
 /// Retransmissions of one message carry the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransmitId(pub u64);

@@ -1,14 +1,25 @@
 //! The whole SIP side of one process: bytes and time in, bytes and events out.
+//!
+//! A shell owns the sockets. It hands in what arrives (`handle_datagram`, `handle_stream`), calls `handle_timeout`
+//! when [`Endpoint::poll_timeout`] says so, and after every call drains [`Endpoint::poll_transmit`] and
+//! [`Endpoint::poll_event`] until they are empty: one mutation, then drain. Nothing waits, nothing reads a clock, and
+//! the same inputs with the same seed give the same outputs.
 
 mod command;
 mod config;
+pub(crate) mod core;
+pub(crate) mod envelope;
 mod event;
 mod flow;
+mod probe;
+mod receive;
+pub(crate) mod servers;
 mod timers;
 
 pub use crate::dialog::DialogSnapshot;
 pub use crate::digest::Credential;
 pub use crate::identity::LegKey;
+pub use crate::message::StreamFault;
 pub use command::{CommandError, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Registration, Rejection};
 pub use config::Config;
 pub use event::{
@@ -17,3 +28,435 @@ pub use event::{
 };
 pub use flow::{Flow, FlowSyntax, Listener, ListenerId, Transmit, TransmitId, Transport};
 pub use timers::{SessionTimer, WakeReason};
+
+use crate::message::header::{Reason, Tag};
+use crate::message::{StatusCode, StreamFramer};
+use crate::registration::Binding;
+use crate::session::{Session, Stage};
+use crate::transaction::TransactionId;
+use core::{Core, Delivery, Owner};
+use probe::OpenProbe;
+use servers::ServerNews;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// A SIP user agent for any number of calls, registrations and probes. See the module's text for how it is driven.
+#[derive(Debug)]
+pub struct Endpoint {
+    core: Core,
+    sessions: BTreeMap<SessionId, Session>,
+    /// Sessions by our tag, which no two of them share.
+    by_tag: BTreeMap<Tag, SessionId>,
+    /// Sessions that have not had their terminal event.
+    live: usize,
+    registrations: BTreeMap<RegistrationId, Binding>,
+    probes: BTreeMap<ProbeId, OpenProbe>,
+    streams: BTreeMap<Flow, StreamFramer>,
+}
+
+impl Endpoint {
+    /// An endpoint without listeners. `seed` feeds every tag, nonce and jitter that does not derive from a leg: take it
+    /// from the system's entropy, and never twice except in tests.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            core: Core::new(config, seed),
+            sessions: BTreeMap::new(),
+            by_tag: BTreeMap::new(),
+            live: 0,
+            registrations: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// Tells of a listening socket, or of its new advertised address.
+    pub fn add_listener(&mut self, listener: Listener) {
+        self.core.add_listener(listener);
+    }
+
+    // --- input ---
+
+    /// A datagram arrived. Anything may be in it.
+    pub fn handle_datagram(&mut self, now: Instant, listener: ListenerId, peer: SocketAddr, bytes: &[u8]) {
+        self.receive_datagram(now, Flow { listener, transport: Transport::Udp, peer }, bytes);
+    }
+
+    /// Bytes arrived on a connection.
+    ///
+    /// # Errors
+    /// The end of a message cannot be known any more, or there are more connections than
+    /// [`Config::max_streams`]: the shell closes the connection and says so by [`handle_closed`](Self::handle_closed).
+    pub fn handle_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamFault> {
+        self.receive_stream(now, flow, bytes)
+    }
+
+    /// A connection closed, from either side.
+    pub fn handle_closed(&mut self, now: Instant, flow: Flow) {
+        self.streams.remove(&flow);
+        for id in self.core.unanswered_on(flow) {
+            let delivery = self.core.on_client_fault(now, id, true);
+            self.dispatch(now, delivery);
+        }
+    }
+
+    /// A message could not be sent. `written` says whether any byte of it may have left this host: only what provably
+    /// has not is reported as [`FailureCause::NotSent`].
+    pub fn handle_send_failed(&mut self, now: Instant, id: TransmitId, written: bool) {
+        let id = TransactionId(id.0);
+        if self.core.client(id).is_some() {
+            let delivery = self.core.on_client_fault(now, id, written);
+            self.dispatch(now, delivery);
+        } else {
+            let session = self.core.servers.session(id);
+            let news = self.core.on_server_fault(now, id);
+            self.on_server_news(session, news);
+        }
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come. Earlier calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(reason) = self.core.timers.take_due(now) {
+            match reason {
+                WakeReason::Transaction(id, timer) => {
+                    if let Some(owner) = self.core.client_owner(id) {
+                        let delivery = self.core.on_client_timer(now, id, timer);
+                        self.dispatch(now, delivery);
+                        if let Owner::Session(session, _) = owner {
+                            self.settle(session);
+                        }
+                    } else {
+                        let session = self.core.servers.session(id);
+                        let news = self.core.on_server_timer(now, id, timer);
+                        self.on_server_news(session, news);
+                    }
+                }
+                WakeReason::Session(id, deadline) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.on_deadline(&mut self.core, now, deadline);
+                    }
+                    self.settle(id);
+                }
+                WakeReason::Registration(id) => {
+                    if let Some(binding) = self.registrations.get_mut(&id) {
+                        binding.on_deadline(&mut self.core, now);
+                    }
+                }
+            }
+        }
+    }
+
+    // --- output ---
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next, and what for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, WakeReason)> {
+        self.core.timers.next()
+    }
+
+    /// The next message to send. At most four times [`Config::max_transactions`] wait here; what comes beyond is
+    /// dropped and counted, as a network would.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.core.pop_transmit()
+    }
+
+    /// The next event. See [`Config::max_events`] for what happens when nobody fetches them.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.core.pop_event()
+    }
+
+    /// Counters since the endpoint was made.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.core.counters
+    }
+
+    /// Sessions that have not ended.
+    #[must_use]
+    pub fn live_sessions(&self) -> usize {
+        self.live
+    }
+
+    /// Transactions in progress or absorbing retransmissions.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.core.transaction_count()
+    }
+
+    /// The dialog of an answered session as it stands, to be stored again when its CSeq has moved.
+    #[must_use]
+    pub fn dialog(&self, session: SessionId) -> Option<DialogSnapshot> {
+        self.sessions.get(&session)?.snapshot()
+    }
+
+    // --- commands ---
+
+    /// Starts an outgoing call.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownListener`], [`CommandError::DuplicateKey`] or [`CommandError::Full`]; nothing was sent.
+    pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, CommandError> {
+        self.admit(invite.flow, &invite.key)?;
+        let id = SessionId(self.core.fresh_id());
+        let session = Session::call(&mut self.core, now, id, invite);
+        self.insert(session);
+        Ok(id)
+    }
+
+    /// Gives up an outgoing call that is not answered. It ends with [`FailureCause::Cancelled`] when its final
+    /// response comes, or 64*T1 after the CANCEL; an answer that crosses is [`Event::Answered`] with
+    /// `cancel_crossed`. Before the first provisional response nothing is sent (RFC 3261 9.1).
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`] or [`CommandError::WrongState`].
+    pub fn cancel(&mut self, now: Instant, id: SessionId, reason: Option<Reason>) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.cancel(core, now, reason))
+    }
+
+    /// Ends an answered call. [`Event::Ended`] follows at once; the BYE is seen to.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`] or [`CommandError::WrongState`].
+    pub fn bye(&mut self, now: Instant, id: SessionId, reason: Option<Reason>) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.bye(core, now, reason))
+    }
+
+    /// Ends a session whatever its state: CANCEL, BYE, or 480 for an incoming call that is not answered.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if it has ended.
+    pub fn hang_up(&mut self, now: Instant, id: SessionId, reason: Option<Reason>) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| match &session.stage {
+            Stage::Calling(_) => session.cancel(core, now, reason),
+            Stage::Ringing(_) => {
+                let rejection = Rejection { reason, ..Rejection::default() };
+                session.reject(core, now, StatusCode::TEMPORARILY_UNAVAILABLE, &rejection)
+            }
+            Stage::Up(_) | Stage::Over => session.bye(core, now, reason),
+        })
+    }
+
+    /// Sends a provisional response to an incoming call: 180, or 183 with early media.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], [`CommandError::WrongState`], or [`CommandError::WrongStatus`] outside 101..=199.
+    pub fn ring(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        status: StatusCode,
+        body: Option<Body>,
+    ) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.ring(core, now, status, body.as_ref()))
+    }
+
+    /// Answers an incoming call. [`Event::Acknowledged`] follows, or [`Event::Ended`] if no ACK comes.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`] or [`CommandError::WrongState`].
+    pub fn accept(&mut self, now: Instant, id: SessionId, body: Body) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.accept(core, now, body))
+    }
+
+    /// Refuses an incoming call. [`Event::Failed`] with [`FailureCause::Rejected`] follows at once.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], [`CommandError::WrongState`], or [`CommandError::WrongStatus`] outside 300..=699.
+    pub fn reject(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        status: StatusCode,
+        rejection: Rejection,
+    ) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.reject(core, now, status, &rejection))
+    }
+
+    /// Answers [`Event::Reoffer`]: with a session description, or with the status that refuses it (the session goes
+    /// on as it was).
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], [`CommandError::WrongState`], or [`CommandError::WrongStatus`].
+    pub fn answer_reoffer(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        answer: Result<Body, StatusCode>,
+    ) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.answer_reoffer(core, now, answer))
+    }
+
+    /// Ends a leg that an earlier life of this process left behind: CANCEL where no answer is known, BYE where there
+    /// is a dialog. A 2xx that still arrives gets ACK and BYE. [`Event::Recovered`] tells the outcome.
+    ///
+    /// # Errors
+    /// As [`invite`](Self::invite), and [`CommandError::BadSnapshot`].
+    pub fn recover(&mut self, now: Instant, orphan: Orphan) -> Result<SessionId, CommandError> {
+        let flow = match &orphan.stage {
+            OrphanStage::Early(invite) => invite.flow,
+            OrphanStage::Confirmed(dialog) => dialog.flow,
+        };
+        self.admit(flow, &orphan.key)?;
+        let id = SessionId(self.core.fresh_id());
+        let session = Session::recover(&mut self.core, now, id, orphan)?;
+        self.insert(session);
+        Ok(id)
+    }
+
+    /// Sends an OPTIONS request; [`Event::ProbeResult`] follows.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownListener`] or [`CommandError::Full`].
+    pub fn ping(&mut self, now: Instant, probe: Probe) -> Result<ProbeId, CommandError> {
+        self.room_on(probe.flow)?;
+        let id = ProbeId(self.core.fresh_id());
+        self.probes.insert(id, OpenProbe::send(&mut self.core, now, id, probe));
+        Ok(id)
+    }
+
+    /// Keeps a binding at a registrar until [`unregister`](Self::unregister).
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownListener`] or [`CommandError::Full`].
+    pub fn register(&mut self, now: Instant, registration: Registration) -> Result<RegistrationId, CommandError> {
+        self.room_on(registration.flow)?;
+        let id = RegistrationId(self.core.fresh_id());
+        self.registrations.insert(id, Binding::start(&mut self.core, now, id, registration));
+        Ok(id)
+    }
+
+    /// Takes a binding back; [`RegistrationState::Unregistered`] follows, also when the registrar does not answer.
+    /// Does nothing for a registration that is gone.
+    pub fn unregister(&mut self, now: Instant, id: RegistrationId) {
+        if let Some(binding) = self.registrations.get_mut(&id) {
+            binding.leave(&mut self.core, now);
+        }
+    }
+
+    // --- within ---
+
+    fn room_on(&self, flow: Flow) -> Result<(), CommandError> {
+        if self.core.listener(flow.listener).is_none() {
+            return Err(CommandError::UnknownListener(flow.listener));
+        }
+        if !self.core.has_room(false) {
+            return Err(CommandError::Full);
+        }
+        Ok(())
+    }
+
+    fn admit(&self, flow: Flow, key: &LegKey) -> Result<(), CommandError> {
+        self.room_on(flow)?;
+        if self.live >= self.core.config.max_sessions {
+            return Err(CommandError::Full);
+        }
+        if self.by_tag.contains_key(&key.local_tag()) {
+            return Err(CommandError::DuplicateKey);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, session: Session) {
+        let id = session.id;
+        self.by_tag.insert(session.local_tag.clone(), id);
+        self.live += 1;
+        self.sessions.insert(id, session);
+        self.settle(id);
+    }
+
+    fn with_session(
+        &mut self,
+        id: SessionId,
+        command: impl FnOnce(&mut Core, &mut Session) -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        let session = self.sessions.get_mut(&id).ok_or(CommandError::NoSession(id))?;
+        let done = command(&mut self.core, session);
+        self.settle(id);
+        done
+    }
+
+    /// Hands the news of a client transaction to whom it concerns.
+    fn dispatch(&mut self, now: Instant, delivery: Option<Delivery>) {
+        let Some(Delivery { owner, transaction, what, last }) = delivery else { return };
+        match owner {
+            Owner::Session(id, purpose) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.on_delivery(&mut self.core, now, purpose, transaction, what);
+                }
+            }
+            Owner::Probe(id) => {
+                let done = match self.probes.get_mut(&id) {
+                    Some(probe) => probe.on_delivery(&mut self.core, now, transaction, &what),
+                    None => false,
+                };
+                if done {
+                    self.probes.remove(&id);
+                }
+            }
+            Owner::Registration(id) => {
+                let gone = match self.registrations.get_mut(&id) {
+                    Some(binding) => binding.on_delivery(&mut self.core, now, transaction, &what),
+                    None => false,
+                };
+                if gone {
+                    self.registrations.remove(&id);
+                }
+            }
+        }
+        if last {
+            self.core.forget_client(transaction);
+        }
+        if let Owner::Session(id, _) = owner {
+            self.settle(id);
+        }
+    }
+
+    fn on_server_news(&mut self, session: Option<SessionId>, news: ServerNews) {
+        let Some(id) = session else { return };
+        match news {
+            ServerNews::Failed(_) => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.on_undeliverable(&mut self.core);
+                }
+                self.settle(id);
+            }
+            ServerNews::Quiet | ServerNews::Acknowledged => {}
+        }
+    }
+
+    /// After a session was touched: counts its end, and forgets it once nothing is left to do.
+    fn settle(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if session.ended && !std::mem::replace(&mut session.counted_out, true) {
+            self.live -= 1;
+        }
+        if session.is_done(&self.core) {
+            self.core.timers.clear_session(id);
+            self.by_tag.remove(&session.local_tag);
+            self.sessions.remove(&id);
+        } else {
+            session.check(&self.core);
+        }
+        debug_assert!(self.live <= self.sessions.len(), "live sessions are sessions");
+    }
+
+    /// Checks every session against what must hold; tests call it when they stop. Debug builds check each touched
+    /// session anyway.
+    #[cfg(test)]
+    pub(crate) fn check_invariants(&self) {
+        let live = self.sessions.values().filter(|session| !session.ended).count();
+        assert_eq!(live, self.live, "the count of live sessions");
+        assert_eq!(self.sessions.len(), self.by_tag.len(), "each session is found by its tag");
+        for session in self.sessions.values() {
+            assert_eq!(self.by_tag.get(&session.local_tag), Some(&session.id));
+            session.check(&self.core);
+        }
+    }
+
+    /// What is left in memory: sessions, transactions, deadlines.
+    #[cfg(test)]
+    pub(crate) fn leftovers(&self) -> (usize, usize, usize) {
+        (self.sessions.len(), self.core.transaction_count(), self.core.timers.len())
+    }
+}

@@ -1,7 +1,9 @@
 //! The queue of deadlines: set, clear and fire in O(log n).
 
-use super::event::{ProbeId, RegistrationId, SessionId};
+use super::event::{RegistrationId, SessionId};
 use crate::transaction::{Timer, TransactionId};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// A deadline of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +28,7 @@ pub enum SessionTimer {
     ReofferUnanswered,
 }
 
-/// Why `poll_timeout` wants to be woken.
+/// Why [`poll_timeout`](super::Endpoint::poll_timeout) wants to be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WakeReason {
     /// A timer of a transaction.
@@ -35,8 +37,72 @@ pub enum WakeReason {
     Session(SessionId, SessionTimer),
     /// A registration is to be refreshed or tried again.
     Registration(RegistrationId),
-    /// A probe took too long to be sent again after a challenge.
-    Probe(ProbeId),
+}
+
+/// Deadlines by time, and by what they are for. Each [`WakeReason`] has at most one deadline.
+#[derive(Debug, Default)]
+pub(crate) struct TimerQueue {
+    by_time: BTreeMap<(Instant, u64), WakeReason>,
+    by_reason: BTreeMap<WakeReason, (Instant, u64)>,
+    sequence: u64,
+}
+
+impl TimerQueue {
+    /// Sets the deadline of `reason`, in place of an earlier one.
+    pub(crate) fn set(&mut self, at: Instant, reason: WakeReason) {
+        self.clear(reason);
+        self.sequence += 1;
+        self.by_time.insert((at, self.sequence), reason);
+        self.by_reason.insert(reason, (at, self.sequence));
+    }
+
+    /// Removes the deadline of `reason`, if it has one.
+    pub(crate) fn clear(&mut self, reason: WakeReason) {
+        if let Some(key) = self.by_reason.remove(&reason) {
+            self.by_time.remove(&key);
+        }
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<(Instant, WakeReason)> {
+        self.by_time.first_key_value().map(|((at, _), reason)| (*at, *reason))
+    }
+
+    /// Takes the earliest deadline that is due at `now`; those of one instant in the order they were set.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<WakeReason> {
+        let entry = self.by_time.first_entry()?;
+        if entry.key().0 > now {
+            return None;
+        }
+        let reason = entry.remove();
+        self.by_reason.remove(&reason);
+        Some(reason)
+    }
+
+    /// Removes every deadline of one transaction.
+    pub(crate) fn clear_transaction(&mut self, id: TransactionId) {
+        for timer in Timer::ALL {
+            self.clear(WakeReason::Transaction(id, timer));
+        }
+    }
+
+    /// Removes every deadline of one session.
+    pub(crate) fn clear_session(&mut self, id: SessionId) {
+        for timer in SessionTimer::ALL {
+            self.clear(WakeReason::Session(id, timer));
+        }
+    }
+
+    /// Whether `reason` has a deadline.
+    pub(crate) fn is_set(&self, reason: WakeReason) -> bool {
+        self.by_reason.contains_key(&reason)
+    }
+
+    /// How many deadlines wait.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_reason.len()
+    }
 }
 
 impl SessionTimer {
@@ -52,4 +118,30 @@ impl SessionTimer {
         Self::Expiry,
         Self::ReofferUnanswered,
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::epoch;
+    use std::time::Duration;
+
+    #[test]
+    fn fires_in_order_and_once() {
+        let start = epoch();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let reason = |id| WakeReason::Registration(RegistrationId(id));
+        let mut queue = TimerQueue::default();
+        queue.set(at(3), reason(1));
+        queue.set(at(1), reason(2));
+        queue.set(at(1), reason(3));
+        queue.set(at(9), reason(2));
+        assert_eq!(queue.next(), Some((at(1), reason(3))));
+        assert_eq!(queue.take_due(at(5)), Some(reason(3)));
+        assert_eq!(queue.take_due(at(5)), Some(reason(1)));
+        assert_eq!(queue.take_due(at(5)), None);
+        queue.clear(reason(2));
+        assert_eq!(queue.next(), None);
+        assert_eq!(queue.len(), 0);
+    }
 }

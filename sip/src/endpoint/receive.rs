@@ -1,0 +1,282 @@
+//! From bytes to whom they concern: framing, matching, and the answers that need no session.
+
+use super::envelope::{Envelope, top_via};
+use super::event::{Event, SessionId};
+use super::flow::{Flow, TransmitId};
+use super::servers::ServerNews;
+use super::{Endpoint, StreamFault};
+use crate::dialog::session_timer::Grant;
+use crate::error::ParseError;
+use crate::message::header::{CSeq, ProxyRequire, Require, Tag, Unsupported};
+use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, StatusCode};
+use crate::session::{ALLOW, SUPPORTED, Session, reason_of, refuse_method};
+use std::time::Instant;
+
+impl Endpoint {
+    pub(super) fn receive_datagram(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
+        // RFC 5626 4.4.1: line ends alone keep a path open and are no message.
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            return;
+        }
+        match crate::message::parse(bytes) {
+            Ok(message) => self.receive(now, flow, message),
+            Err(error) => self.malformed(flow, &error),
+        }
+    }
+
+    pub(super) fn receive_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamFault> {
+        if !self.streams.contains_key(&flow) && self.streams.len() >= self.core.config.max_streams {
+            self.core.counters.overloaded += 1;
+            return Err(StreamFault::HeadTooLong);
+        }
+        let mut framer = self.streams.remove(&flow).unwrap_or_default();
+        framer.push(bytes);
+        let mut outcome = Ok(());
+        while let Some(frame) = framer.next() {
+            match frame {
+                Ok(Frame::Message(message)) => self.receive(now, flow, *message),
+                Ok(Frame::Ping) => self.core.transmit(flow, b"\r\n".to_vec(), TransmitId::UNTRACKED),
+                Ok(Frame::Pong) => {}
+                // One malformed message is answered where it can be; the connection lives on.
+                Err(FrameError::Malformed(error)) => self.malformed(flow, &error),
+                Err(FrameError::Fatal(fault)) => {
+                    self.core.counters.malformed += 1;
+                    outcome = Err(fault);
+                    break;
+                }
+            }
+        }
+        self.streams.insert(flow, framer);
+        outcome
+    }
+
+    fn malformed(&mut self, flow: Flow, error: &ParseError) {
+        self.core.counters.malformed += 1;
+        self.core.emit_progress(Event::Malformed { flow, fault: "not a SIP message" });
+        let Some(answerable) = &error.answerable else { return };
+        let mut request = Request::new(answerable.method.clone(), crate::message::Uri::sip(None, flow.peer.into()));
+        request.headers = answerable.headers.clone();
+        if let Some(response_flow) = Envelope::response_flow(flow, &mut request.headers) {
+            let mut response = Response::answering(&request.headers, error.what.status());
+            response.reason = error.to_string().into_bytes();
+            self.core.transmit(response_flow, response.to_bytes(), TransmitId::UNTRACKED);
+        }
+    }
+
+    fn receive(&mut self, now: Instant, flow: Flow, message: Message) {
+        match message {
+            Message::Request(request) => self.receive_request(now, flow, request),
+            Message::Response(response) => {
+                let via = top_via(&response.headers);
+                let cseq = response.headers.typed::<CSeq>();
+                let (Some(via), Ok(cseq)) = (via, cseq) else {
+                    self.core.counters.malformed += 1;
+                    return;
+                };
+                let delivery = self.core.on_response(now, &via, &cseq.method, response);
+                self.dispatch(now, delivery);
+            }
+        }
+    }
+
+    fn receive_request(&mut self, now: Instant, flow: Flow, mut request: Request) {
+        let envelope = match Envelope::read(flow, &mut request) {
+            Ok(envelope) => envelope,
+            Err(fault) => {
+                self.core.counters.malformed += 1;
+                self.core.emit_progress(Event::Malformed { flow, fault });
+                return;
+            }
+        };
+        if let Some(transaction) = self.core.servers.find(&envelope, &request.method) {
+            let is_ack = request.method == Method::Ack;
+            let session = self.core.servers.session(transaction);
+            let news = self.core.on_server_message(now, transaction, is_ack);
+            // An ACK that an RFC 2543 peer sent with the INVITE's branch.
+            if is_ack && news == ServerNews::Acknowledged {
+                self.acknowledge(now, session, &request, &envelope);
+            }
+            return;
+        }
+        match request.method {
+            Method::Ack => {
+                let session = envelope.to_tag.as_ref().and_then(|tag| self.by_tag.get(tag)).copied();
+                self.acknowledge(now, session, &request, &envelope);
+            }
+            Method::Cancel => self.receive_cancel(now, &request, &envelope),
+            Method::Invite
+            | Method::Bye
+            | Method::Options
+            | Method::Register
+            | Method::Info
+            | Method::Prack
+            | Method::Update
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => self.receive_new(now, request, &envelope),
+        }
+    }
+
+    fn acknowledge(&mut self, now: Instant, session: Option<SessionId>, request: &Request, envelope: &Envelope) {
+        let Some(session) = session.and_then(|id| self.sessions.get_mut(&id)) else { return };
+        let id = session.id;
+        if session.call_id == envelope.call_id && session.has_dialog(envelope.from_tag.as_ref()) {
+            session.on_ack(&mut self.core, now, request, envelope.cseq);
+            self.settle(id);
+        }
+    }
+
+    /// RFC 3261 9.2: a CANCEL is answered by itself, 481 where its INVITE is unknown; the INVITE gets its own 487.
+    fn receive_cancel(&mut self, now: Instant, request: &Request, envelope: &Envelope) {
+        let invite = self.core.servers.find(envelope, &Method::Invite);
+        let session = invite.and_then(|invite| self.core.servers.session(invite));
+        let tag = match session.and_then(|id| self.sessions.get(&id)) {
+            // The To tag of both responses is the same.
+            Some(session) => session.local_tag.clone(),
+            None => Tag::from_bytes(self.core.random.token()),
+        };
+        if !self.core.has_room(true) {
+            return self.refuse_overload(request, envelope);
+        }
+        let transaction = self.core.open_server(now, request, envelope, &tag, None);
+        let status = if invite.is_some() { StatusCode::OK } else { StatusCode::CALL_DOES_NOT_EXIST };
+        self.core.respond_plain(now, transaction, status);
+        if let Some(id) = session
+            && let Some(session) = self.sessions.get_mut(&id)
+        {
+            session.on_cancel(&mut self.core, now, reason_of(&request.headers));
+            self.settle(id);
+        }
+    }
+
+    /// A request that starts a transaction.
+    fn receive_new(&mut self, now: Instant, request: Request, envelope: &Envelope) {
+        let in_dialog = envelope.to_tag.is_some();
+        if !self.core.has_room(in_dialog) {
+            return self.refuse_overload(&request, envelope);
+        }
+        if self.core.servers.is_merged(envelope) || self.is_our_own(envelope) {
+            return self.answer(now, &request, envelope, StatusCode::LOOP_DETECTED);
+        }
+        if let Some(unsupported) = unsupported(&request) {
+            let transaction = self.open(now, &request, envelope);
+            if let Some(mut response) = self.core.response(transaction, StatusCode::BAD_EXTENSION) {
+                response.headers.push_typed(&unsupported);
+                self.core.respond(now, transaction, &response);
+            }
+            return;
+        }
+        if let Some(tag) = &envelope.to_tag {
+            let tag = tag.clone();
+            return self.receive_in_dialog(now, &tag, &request, envelope);
+        }
+        match &request.method {
+            Method::Invite => self.receive_invite(now, request, envelope),
+            Method::Options => self.answer_options(now, &request, envelope),
+            Method::Bye | Method::Info | Method::Update | Method::Prack => {
+                self.answer(now, &request, envelope, StatusCode::CALL_DOES_NOT_EXIST);
+            }
+            Method::Register
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish => {
+                let transaction = self.open(now, &request, envelope);
+                refuse_method(&mut self.core, now, transaction, StatusCode::METHOD_NOT_ALLOWED);
+            }
+            Method::Other(_) => {
+                let transaction = self.open(now, &request, envelope);
+                refuse_method(&mut self.core, now, transaction, StatusCode::NOT_IMPLEMENTED);
+            }
+            Method::Ack | Method::Cancel => {}
+        }
+    }
+
+    fn receive_in_dialog(&mut self, now: Instant, tag: &Tag, request: &Request, envelope: &Envelope) {
+        let session =
+            self.by_tag.get(tag).and_then(|id| self.sessions.get_mut(id)).filter(|session| {
+                session.call_id == envelope.call_id && session.has_dialog(envelope.from_tag.as_ref())
+            });
+        match session {
+            Some(session) => {
+                let id = session.id;
+                session.on_request(&mut self.core, now, request, envelope);
+                self.settle(id);
+            }
+            None => self.answer(now, request, envelope, StatusCode::CALL_DOES_NOT_EXIST),
+        }
+    }
+
+    fn receive_invite(&mut self, now: Instant, request: Request, envelope: &Envelope) {
+        if self.live >= self.core.config.max_sessions || self.core.events_full() {
+            return self.refuse_overload(&request, envelope);
+        }
+        let config = &self.core.config;
+        let grant = match Grant::judge(&request.headers, config.min_se, config.session_expires) {
+            Ok(grant) => grant,
+            Err(least) => {
+                let transaction = self.open(now, &request, envelope);
+                let status = StatusCode::SESSION_INTERVAL_TOO_SMALL;
+                if let Some(mut response) = self.core.response(transaction, status) {
+                    response.headers.push_typed(&least);
+                    self.core.respond(now, transaction, &response);
+                }
+                return;
+            }
+        };
+        if !request.headers.has(&HeaderName::Contact) {
+            // RFC 3261 8.1.1.8: without Contact there is nobody to send the BYE to.
+            return self.answer(now, &request, envelope, StatusCode::BAD_REQUEST);
+        }
+        let id = SessionId(self.core.fresh_id());
+        match Session::ring_in(&mut self.core, now, id, request.clone(), envelope, grant) {
+            Ok(session) => self.insert(session),
+            Err(_fault) => self.answer(now, &request, envelope, StatusCode::BAD_REQUEST),
+        }
+    }
+
+    /// Whether a request is one of ours that came back: its From tag is ours and nobody else's.
+    fn is_our_own(&self, envelope: &Envelope) -> bool {
+        let Some(id) = envelope.from_tag.as_ref().and_then(|tag| self.by_tag.get(tag)) else { return false };
+        self.sessions.get(id).is_some_and(|session| session.call_id == envelope.call_id)
+    }
+
+    fn open(&mut self, now: Instant, request: &Request, envelope: &Envelope) -> crate::transaction::TransactionId {
+        let tag = Tag::from_bytes(self.core.random.token());
+        self.core.open_server(now, request, envelope, &tag, None)
+    }
+
+    fn answer(&mut self, now: Instant, request: &Request, envelope: &Envelope, status: StatusCode) {
+        let transaction = self.open(now, request, envelope);
+        self.core.respond_plain(now, transaction, status);
+    }
+
+    fn answer_options(&mut self, now: Instant, request: &Request, envelope: &Envelope) {
+        let transaction = self.open(now, request, envelope);
+        let Some(mut response) = self.core.response(transaction, StatusCode::OK) else { return };
+        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Supported, SUPPORTED);
+        response.headers.push(HeaderName::Accept, "application/sdp");
+        self.core.respond(now, transaction, &response);
+    }
+
+    /// 503 with Retry-After, without keeping anything.
+    fn refuse_overload(&mut self, request: &Request, envelope: &Envelope) {
+        self.core.counters.overloaded += 1;
+        let after = self.core.config.overload_retry_after;
+        self.core.respond_stateless(&request.headers, envelope, StatusCode::SERVICE_UNAVAILABLE, Some(after));
+    }
+}
+
+/// Option tags that are required and that we do not know (RFC 3261 8.2.2.3).
+fn unsupported(request: &Request) -> Option<Unsupported> {
+    let required = request.headers.try_typed::<Require>().ok().flatten().map(|Require(tags)| tags);
+    let of_proxies = request.headers.try_typed::<ProxyRequire>().ok().flatten().map(|ProxyRequire(tags)| tags);
+    let all = required.into_iter().chain(of_proxies).flatten();
+    let unknown: Vec<_> = all.filter(|tag| !tag.is(SUPPORTED)).collect();
+    (!unknown.is_empty()).then_some(Unsupported(unknown))
+}

@@ -1,0 +1,193 @@
+//! Registration as a client (RFC 3261 section 10): one binding, kept until it is taken back.
+
+use crate::dialog::auth::{Attempts, Authenticator};
+use crate::endpoint::core::{Core, Delivered, Owner};
+use crate::endpoint::{Event, Registration, RegistrationId, RegistrationState, WakeReason};
+use crate::message::header::{CSeq, CallId, Contact, Expires, From, MinExpires, RetryAfter, To};
+use crate::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::transaction::TransactionId;
+use std::time::{Duration, Instant};
+
+/// First wait after a failure; doubled for each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+/// Longest wait after a failure (RFC 5626 section 4.5 recommends 1800 s).
+const LONGEST_RETRY: Duration = Duration::from_secs(1800);
+/// A registration is refreshed this long before it expires, or a fifth of its life if that is less.
+const REFRESH_AHEAD: Duration = Duration::from_secs(300);
+
+/// A binding at a registrar.
+#[derive(Debug)]
+pub(crate) struct Binding {
+    id: RegistrationId,
+    spec: Registration,
+    call_id: CallId,
+    cseq: u32,
+    auth: Authenticator,
+    attempts: Attempts,
+    /// The REGISTER that counts; what becomes of earlier ones does not matter.
+    current: Option<TransactionId>,
+    /// What we ask for; raised by a 423.
+    expires: Duration,
+    failures: u32,
+    leaving: bool,
+}
+
+impl Binding {
+    pub(crate) fn start(core: &mut Core, now: Instant, id: RegistrationId, spec: Registration) -> Self {
+        let call_id = spec.key.call_id(&core.advertised(&spec.flow).host.to_string());
+        let auth = Authenticator::new(spec.credentials.clone());
+        let expires = spec.expires;
+        let mut binding = Self {
+            id,
+            spec,
+            call_id,
+            cseq: 0,
+            auth,
+            attempts: Attempts::default(),
+            current: None,
+            expires,
+            failures: 0,
+            leaving: false,
+        };
+        binding.send(core, now);
+        binding
+    }
+
+    /// Takes the binding back.
+    pub(crate) fn leave(&mut self, core: &mut Core, now: Instant) {
+        if !self.leaving {
+            self.leaving = true;
+            core.timers.clear(WakeReason::Registration(self.id));
+            self.send(core, now);
+        }
+    }
+
+    /// Time to refresh, or to try again.
+    pub(crate) fn on_deadline(&mut self, core: &mut Core, now: Instant) {
+        self.send(core, now);
+    }
+
+    /// Takes the outcome of a REGISTER; `true` when the binding is gone for good.
+    pub(crate) fn on_delivery(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        transaction: TransactionId,
+        what: &Delivered,
+    ) -> bool {
+        if self.current != Some(transaction) {
+            return false;
+        }
+        let response = match what {
+            Delivered::Response(response) if response.status.is_provisional() => return false,
+            Delivered::Response(response) => Some(response.as_ref()),
+            Delivered::Failed { .. } => None,
+        };
+        self.current = None;
+        if let Some(response) = response
+            && self.try_again(core, now, response)
+        {
+            return false;
+        }
+        if self.leaving {
+            self.report(core, RegistrationState::Unregistered);
+            return true;
+        }
+        match response {
+            Some(response) if response.status.is_success() => self.registered(core, now, response),
+            Some(_) | None => self.failed(core, now, response),
+        }
+        false
+    }
+
+    /// Sends again at once where the response says how: after a challenge, or with a longer interval.
+    fn try_again(&mut self, core: &mut Core, now: Instant, response: &Response) -> bool {
+        let again = match response.status {
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                self.auth.learn(&response.headers, &mut self.attempts)
+            }
+            StatusCode::INTERVAL_TOO_BRIEF => {
+                let least: Option<MinExpires> = response.headers.try_typed().ok().flatten();
+                match least.map(|MinExpires(seconds)| Duration::from_secs(u64::from(seconds))) {
+                    Some(least) if least > self.expires => {
+                        self.expires = least;
+                        true
+                    }
+                    Some(_) | None => false,
+                }
+            }
+            _other => false,
+        };
+        if again {
+            self.transmit(core, now);
+        }
+        again
+    }
+
+    fn registered(&mut self, core: &mut Core, now: Instant, response: &Response) {
+        self.failures = 0;
+        let expires = self.granted(core, response);
+        let ahead = REFRESH_AHEAD.min(expires / 5);
+        core.timers.set(now + (expires - ahead).max(Duration::from_secs(1)), WakeReason::Registration(self.id));
+        self.report(core, RegistrationState::Registered { expires });
+    }
+
+    /// What the registrar granted: `expires` of our Contact among the ones it lists, else Expires, else what we asked
+    /// for (RFC 3261 10.2.4).
+    fn granted(&self, core: &Core, response: &Response) -> Duration {
+        let ours = core.advertised(&self.spec.flow);
+        let contacts = response.headers.typed_all::<Contact>().unwrap_or_default();
+        let contact = contacts.iter().find(|contact| {
+            contact.uri.host_port() == ours && contact.uri.user.as_deref() == Some(self.spec.contact_user.as_bytes())
+        });
+        let of_contact = contact.and_then(|contact| {
+            let text = contact.params.text("expires")?;
+            std::str::from_utf8(&text).ok()?.parse::<u32>().ok()
+        });
+        let of_response = || response.headers.try_typed::<Expires>().ok().flatten().map(|Expires(seconds)| seconds);
+        match of_contact.or_else(of_response) {
+            Some(seconds) => Duration::from_secs(u64::from(seconds)),
+            None => self.expires,
+        }
+    }
+
+    fn failed(&mut self, core: &mut Core, now: Instant, response: Option<&Response>) {
+        let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LONGEST_RETRY);
+        self.failures += 1;
+        // Half to all of it, so that many trunks do not come back at one time (RFC 5626 section 4.5).
+        let millis = u64::try_from(doubled.as_millis()).unwrap_or(u64::MAX);
+        let backoff = Duration::from_millis(core.random.between(millis / 2, millis));
+        let told: Option<RetryAfter> = response.and_then(|response| response.headers.try_typed().ok().flatten());
+        let told = told.map_or(Duration::ZERO, |after| Duration::from_secs(u64::from(after.seconds)));
+        let retry_in = backoff.max(told);
+        core.timers.set(now + retry_in, WakeReason::Registration(self.id));
+        self.report(core, RegistrationState::Failed { status: response.map(|response| response.status), retry_in });
+    }
+
+    fn report(&self, core: &mut Core, state: RegistrationState) {
+        core.emit_progress(Event::RegistrationState { registration: self.id, state });
+    }
+
+    fn send(&mut self, core: &mut Core, now: Instant) {
+        self.attempts = Attempts::default();
+        self.transmit(core, now);
+    }
+
+    fn transmit(&mut self, core: &mut Core, now: Instant) {
+        self.cseq += 1;
+        let mut request = Request::new(Method::Register, self.spec.registrar.clone());
+        let headers = &mut request.headers;
+        headers.push(HeaderName::MaxForwards, "70");
+        headers.push_typed(&From(self.spec.aor.clone().with_tag(&self.spec.key.local_tag())));
+        headers.push_typed(&To(self.spec.aor.clone()));
+        headers.push_typed(&self.call_id);
+        headers.push_typed(&CSeq { number: self.cseq, method: Method::Register });
+        headers.push(HeaderName::Contact, core.contact(&self.spec.flow, self.spec.contact_user.as_bytes()));
+        let seconds = if self.leaving { 0 } else { u32::try_from(self.expires.as_secs()).unwrap_or(u32::MAX) };
+        headers.push_typed(&Expires(seconds));
+        self.auth.apply(&mut request, &mut core.random);
+        let branch = self.spec.key.branch(self.cseq, &Method::Register);
+        let owner = Owner::Registration(self.id);
+        self.current = Some(core.send_request(now, request, self.spec.flow, &branch, owner));
+    }
+}

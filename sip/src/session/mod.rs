@@ -1,0 +1,401 @@
+//! INVITE sessions: the early dialogs of one INVITE, then its confirmed dialog, then what is left to tidy up.
+//!
+//! A session has one stage at a time; each stage owns what only it knows. `ended` marks that the one terminal event
+//! has been given; what happens afterwards (a BYE under way, a late 2xx) the shell does not hear of.
+
+mod callee;
+mod caller;
+mod established;
+mod recovery;
+mod refresh;
+
+pub(crate) use established::refuse_method;
+
+use crate::dialog::auth::{Attempts, Authenticator};
+use crate::dialog::session_timer::{Grant, SessionTimer};
+use crate::dialog::{Dialog, DialogSnapshot};
+use crate::endpoint::core::{Core, Delivered, Owner, Purpose};
+use crate::endpoint::{
+    Body, EndedBy, Event, Failure, FailureCause, Flow, SessionId, SessionTimer as Deadline, WakeReason,
+};
+use crate::identity::LegKey;
+use crate::message::header::{CallId, Reason, RetryAfter, Tag};
+use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
+use crate::transaction::TransactionId;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// What we can be asked for within a session and outside.
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// Option tags we know (for Supported, and to judge Require).
+pub(crate) const SUPPORTED: &str = "timer";
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    key: LegKey,
+    pub(crate) call_id: CallId,
+    pub(crate) local_tag: Tag,
+    /// CSeq of our latest request, in whichever dialog of the session.
+    cseq: u32,
+    auth: Authenticator,
+    /// How the latest request of each purpose fares with challenges.
+    attempts: BTreeMap<Purpose, Attempts>,
+    contact_user: Vec<u8>,
+    /// The terminal event was given.
+    pub(crate) ended: bool,
+    /// The endpoint has taken it out of its count of live sessions.
+    pub(crate) counted_out: bool,
+    /// Its terminal event is `Recovered`: nobody but the recovery knows of this session.
+    recovery: bool,
+    pub(crate) stage: Stage,
+    /// The ACK sent for the 2xx of each fork, by To tag: sent again when the 2xx comes again.
+    acks: BTreeMap<Tag, (Flow, Vec<u8>)>,
+}
+
+/// How far a session is.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Our INVITE is out.
+    Calling(Box<Calling>),
+    /// Their INVITE waits for our answer.
+    Ringing(Box<Ringing>),
+    /// Answered. Still here while the BYE is under way.
+    Up(Box<Up>),
+    /// Refused or given up; transactions may still absorb retransmissions.
+    Over,
+}
+
+/// An outgoing call that is not answered.
+#[derive(Debug)]
+pub(crate) struct Calling {
+    /// The transactions of its INVITE: one, except that recovery does not know which of several was the last.
+    invites: Vec<TransactionId>,
+    early: BTreeMap<Tag, Dialog>,
+    provisional_seen: bool,
+    ringing_seen: bool,
+    cancel: Cancel,
+    /// How many INVITEs were sent.
+    sent: u32,
+    /// The interval asked for.
+    session_expires: Option<u32>,
+    offer: Option<Body>,
+    /// CANCELs of a recovery that wait for their response, and whether one was told 481.
+    cancels_open: u32,
+    unknown: bool,
+}
+
+/// Whether an outgoing call is being cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cancel {
+    No,
+    /// To be sent when a provisional response comes (RFC 3261 9.1).
+    Wanted(Option<Reason>),
+    Sent,
+}
+
+/// An incoming call that is not answered.
+#[derive(Debug)]
+pub(crate) struct Ringing {
+    transaction: TransactionId,
+    dialog: Dialog,
+    grant: Option<Grant>,
+    record_routes: Vec<Vec<u8>>,
+    offer: Option<Body>,
+    /// The latest provisional response, to be repeated each minute.
+    latest: Option<Response>,
+    cseq: u32,
+}
+
+/// An answered call.
+#[derive(Debug)]
+pub(crate) struct Up {
+    dialog: Dialog,
+    /// Whether we sent the INVITE that made it (decides how long a glare is waited out).
+    caller: bool,
+    local: Option<Body>,
+    remote: Option<Body>,
+    timer: Option<SessionTimer>,
+    /// Our 2xx that waits for its ACK.
+    answer: Option<PendingAnswer>,
+    /// Their re-INVITE or UPDATE that waits for the shell.
+    reoffer: Option<PendingReoffer>,
+    /// Our refresh that waits for its response.
+    refresh: Option<TransactionId>,
+    /// The ACK of our latest re-INVITE.
+    refresh_ack: Option<(TransactionId, Flow, Vec<u8>)>,
+    /// A BYE that has to wait for the ACK (RFC 3261 section 15).
+    bye_after_ack: Option<Option<Reason>>,
+}
+
+#[derive(Debug)]
+struct PendingAnswer {
+    flow: Flow,
+    bytes: Vec<u8>,
+    resend_after: Duration,
+    cseq: u32,
+    /// Whether it answers the INVITE that made the session.
+    first: bool,
+}
+
+#[derive(Debug)]
+struct PendingReoffer {
+    transaction: TransactionId,
+    method: Method,
+    cseq: u32,
+    grant: Option<Grant>,
+    offer: Option<Body>,
+}
+
+impl Session {
+    fn new(
+        id: SessionId,
+        key: LegKey,
+        call_id: CallId,
+        auth: Authenticator,
+        contact_user: Vec<u8>,
+        stage: Stage,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            call_id,
+            local_tag: key.local_tag(),
+            cseq: 0,
+            auth,
+            attempts: BTreeMap::new(),
+            contact_user,
+            ended: false,
+            counted_out: false,
+            recovery: false,
+            stage,
+            acks: BTreeMap::new(),
+        }
+    }
+
+    /// A client transaction of this session has news.
+    pub(crate) fn on_delivery(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        purpose: Purpose,
+        transaction: TransactionId,
+        what: Delivered,
+    ) {
+        match (purpose, what) {
+            (Purpose::Invite, Delivered::Response(response)) => {
+                self.on_invite_response(core, now, transaction, *response);
+            }
+            (Purpose::Invite, Delivered::Failed { fault, request, flow, written }) => {
+                self.on_invite_fault(core, now, transaction, fault, *request, flow, written);
+            }
+            (Purpose::Cancel, what) => self.on_cancel_outcome(core, &what),
+            (Purpose::Bye, what) => self.on_bye_outcome(core, now, transaction, what),
+            (Purpose::ForkBye, what) => self.on_fork_bye_outcome(core, now, transaction, &what),
+            (Purpose::Refresh, what) => self.on_refresh_outcome(core, now, transaction, what),
+        }
+    }
+
+    /// A deadline of this session has come.
+    pub(crate) fn on_deadline(&mut self, core: &mut Core, now: Instant, deadline: Deadline) {
+        match deadline {
+            Deadline::RepeatAnswer => self.repeat_answer(core, now),
+            Deadline::AckMissing => self.ack_missing(core, now),
+            Deadline::EarlyLimit => self.early_limit(core, now),
+            Deadline::RepeatProvisional => self.repeat_provisional(core, now),
+            Deadline::CancelUnanswered => self.cancel_unanswered(core, now),
+            Deadline::Linger => self.stop_lingering(core),
+            Deadline::Refresh => self.send_refresh(core, now),
+            Deadline::Expiry => self.session_expired(core, now),
+            Deadline::ReofferUnanswered => self.reoffer_unanswered(core, now),
+        }
+    }
+
+    /// Whether nothing is left to do: the session can be forgotten.
+    pub(crate) fn is_done(&self, core: &Core) -> bool {
+        let waits = [Deadline::AckMissing, Deadline::CancelUnanswered, Deadline::Linger];
+        self.ended
+            && !core.is_busy(self.id)
+            && !waits.iter().any(|deadline| core.timers.is_set(WakeReason::Session(self.id, *deadline)))
+    }
+
+    /// What must hold between two inputs; debug builds check it.
+    pub(crate) fn check(&self, core: &Core) {
+        let set = |deadline| core.timers.is_set(WakeReason::Session(self.id, deadline));
+        match &self.stage {
+            Stage::Calling(_) => debug_assert!(
+                self.ended || core.is_busy(self.id),
+                "an outgoing call that is not over has a transaction"
+            ),
+            Stage::Ringing(ringing) => debug_assert!(
+                core.server_method(ringing.transaction).is_some() && set(Deadline::EarlyLimit) && !self.ended,
+                "an incoming call has its transaction and its limit"
+            ),
+            Stage::Up(up) => {
+                debug_assert!(
+                    up.answer.is_some() == set(Deadline::AckMissing),
+                    "a 2xx without ACK is watched, and nothing else is"
+                );
+                debug_assert!(
+                    self.ended || up.timer.is_none() || set(Deadline::Expiry),
+                    "a session with a timer has an end"
+                );
+                debug_assert!(up.reoffer.is_some() == set(Deadline::ReofferUnanswered), "a reoffer has a limit");
+            }
+            Stage::Over => debug_assert!(self.ended, "what is over was reported"),
+        }
+    }
+
+    /// The confirmed dialog, if there is one.
+    pub(crate) fn snapshot(&self) -> Option<DialogSnapshot> {
+        match &self.stage {
+            Stage::Up(up) => Some(up.dialog.snapshot(self.cseq)),
+            Stage::Calling(_) | Stage::Ringing(_) | Stage::Over => None,
+        }
+    }
+
+    // --- helpers of all stages ---
+
+    fn set(&self, core: &mut Core, at: Instant, deadline: Deadline) {
+        core.timers.set(at, WakeReason::Session(self.id, deadline));
+    }
+
+    fn clear(&self, core: &mut Core, deadline: Deadline) {
+        core.timers.clear(WakeReason::Session(self.id, deadline));
+    }
+
+    fn owner(&self, purpose: Purpose) -> Owner {
+        Owner::Session(self.id, purpose)
+    }
+
+    /// Gives the terminal event, once. A session of a recovery gives its own kind (see `recovery`).
+    fn conclude(&mut self, core: &mut Core, event: Event) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        for deadline in [
+            Deadline::EarlyLimit,
+            Deadline::RepeatProvisional,
+            Deadline::Refresh,
+            Deadline::Expiry,
+            Deadline::ReofferUnanswered,
+        ] {
+            self.clear(core, deadline);
+        }
+        core.emit(event);
+    }
+
+    fn fail(&mut self, core: &mut Core, failure: Failure) {
+        let session = self.id;
+        self.conclude(core, Event::Failed { session, failure: Box::new(failure) });
+    }
+
+    fn end(&mut self, core: &mut Core, by: EndedBy, reason: Option<Reason>) {
+        let session = self.id;
+        self.conclude(core, Event::Ended { session, by, reason });
+    }
+
+    /// Contact, Allow and Supported: what every message that makes or changes a dialog carries.
+    fn describe_us(&self, core: &Core, flow: &Flow, headers: &mut Headers) {
+        headers.set(HeaderName::Contact, core.contact(flow, &self.contact_user));
+        headers.set(HeaderName::Allow, ALLOW);
+        headers.set(HeaderName::Supported, SUPPORTED);
+    }
+
+    /// Sends a request again after a challenge, with the next CSeq and fresh credentials (RFC 3261 22.2).
+    /// `false` if the challenge cannot be answered.
+    fn resend_with_credentials(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        transaction: TransactionId,
+        response: &Headers,
+        purpose: Purpose,
+    ) -> Option<TransactionId> {
+        let attempts = self.attempts.entry(purpose).or_default();
+        if !self.auth.learn(response, attempts) {
+            return None;
+        }
+        self.resend(core, now, transaction, purpose, |_| {})
+    }
+
+    /// Sends the request of a finished transaction again with the next CSeq, after `change`.
+    fn resend(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        transaction: TransactionId,
+        purpose: Purpose,
+        change: impl FnOnce(&mut Request),
+    ) -> Option<TransactionId> {
+        let client = core.client(transaction)?;
+        let (mut request, flow) = (client.request.clone(), client.flow);
+        self.cseq += 1;
+        request.headers.remove(&HeaderName::Via);
+        request.headers.remove(&HeaderName::Authorization);
+        request.headers.remove(&HeaderName::ProxyAuthorization);
+        request.headers.set(HeaderName::CSeq, format!("{} {}", self.cseq, request.method));
+        change(&mut request);
+        self.auth.apply(&mut request, &mut core.random);
+        let branch = self.key.branch(self.cseq, &request.method);
+        Some(core.send_request(now, request, flow, &branch, self.owner(purpose)))
+    }
+}
+
+/// The body of a message with its type, if it has one.
+pub(crate) fn body_of(headers: &Headers, bytes: &[u8]) -> Option<Body> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let content_type = headers.get(&HeaderName::ContentType).unwrap_or(b"application/octet-stream");
+    Some(Body { content_type: String::from_utf8_lossy(content_type).into_owned(), bytes: bytes.to_vec() })
+}
+
+fn put_body(headers: &mut Headers, bytes: &mut Vec<u8>, body: &Body) {
+    headers.set(HeaderName::ContentType, &body.content_type);
+    bytes.clone_from(&body.bytes);
+}
+
+/// The Reason header with protocol Q.850, else the first one that can be read.
+pub(crate) fn reason_of(headers: &Headers) -> Option<Reason> {
+    Reason::q850(headers).or_else(|| headers.typed_all::<Reason>().ok()?.into_iter().next())
+}
+
+fn retry_after_of(headers: &Headers) -> Option<Duration> {
+    let after: RetryAfter = headers.try_typed().ok().flatten()?;
+    Some(Duration::from_secs(u64::from(after.seconds)))
+}
+
+/// A failure without a response.
+fn silent(cause: FailureCause) -> Failure {
+    Failure {
+        cause,
+        status: None,
+        reason: None,
+        retry_after: None,
+        phrase: Vec::new(),
+        provisional_seen: false,
+        ringing_seen: false,
+        invites: 0,
+        response: None,
+    }
+}
+
+/// A failure by a final response.
+fn refused(cause: FailureCause, response: Response) -> Failure {
+    Failure {
+        status: Some(response.status),
+        reason: reason_of(&response.headers),
+        retry_after: retry_after_of(&response.headers),
+        phrase: response.reason.clone(),
+        response: Some(Box::new(response)),
+        ..silent(cause)
+    }
+}
+
+fn is_challenge(status: StatusCode) -> bool {
+    status == StatusCode::UNAUTHORIZED || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+}

@@ -1,0 +1,12 @@
+//! Scenarios: whole endpoints on one virtual clock and a network with faults.
+
+mod calls;
+mod pair;
+
+use std::time::Instant;
+
+/// The start of virtual time. The only clock reading of this crate; no test depends on its value.
+#[expect(clippy::disallowed_methods, reason = "an Instant cannot be made otherwise")]
+pub(crate) fn epoch() -> Instant {
+    Instant::now()
+}
