@@ -5,6 +5,7 @@
 
 pub mod clip;
 pub mod codec;
+pub mod detect;
 pub mod digit;
 pub mod dtmf;
 pub mod frame;

@@ -59,6 +59,19 @@ impl<const N: usize> Autocorrelation<N> {
     }
 }
 
+impl<const N: usize> Autocorrelation<N> {
+    /// Frequency of the strongest resonance, as a part of the sampling rate: exact for one sine, in the middle of two
+    /// that lie close together. 0 for silence.
+    pub(crate) fn resonance(&self) -> f64 {
+        let [r0, r1, r2] = [self.0[0], self.0[1], self.0[2]];
+        let scale = r0 * r0 - r1 * r1;
+        // The poles of the best predictor from two samples lie at e^(±jω), drawn inwards by the window.
+        let (first, second) = (r1 * (r0 - r2) / scale, (r1 * r1 - r0 * r2) / scale);
+        let cosine = first / (2.0 * second.max(f64::MIN_POSITIVE).sqrt());
+        if cosine.is_finite() { cosine.clamp(-1.0, 1.0).acos() / std::f64::consts::TAU } else { 0.0 }
+    }
+}
+
 /// Dot product over the shorter length, in eight independent sums so that it runs in vector registers.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let length = a.len().min(b.len());
@@ -115,6 +128,18 @@ mod tests {
         let brown = Autocorrelation::<LAGS>::of(&brown);
         assert!(brown.prediction_gain_db(8) > 8.0, "{}", brown.prediction_gain_db(8));
         assert!(brown.of_difference().prediction_gain_db(8) < 1.0);
+    }
+
+    #[test]
+    fn the_resonance_of_a_sine_is_its_frequency() {
+        for hz in [350.0f64, 425.0, 1_000.0, 1_400.0, 2_500.0, 3_700.0] {
+            let sine: Vec<f32> = (0..MAX_WINDOW)
+                .map(|n| (8_000.0 * (std::f64::consts::TAU * hz * n as f64 / 8_000.0).sin()) as f32)
+                .collect();
+            let found = Autocorrelation::<LAGS>::of(&sine).resonance() * 8_000.0;
+            assert!((found - hz).abs() < 2.0, "{found} for {hz}");
+        }
+        assert_eq!(Autocorrelation::<LAGS>::of(&[0.0; 320]).resonance(), 0.0);
     }
 
     #[test]

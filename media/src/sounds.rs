@@ -24,6 +24,21 @@ pub(crate) fn yes() -> Vec<i16> {
     decode(include_bytes!("../tests/data/yes.ulaw"))
 }
 
+/// "Hello, this is Dave speaking." 2.4 s.
+pub(crate) fn hello_dave() -> Vec<i16> {
+    decode(include_bytes!("../tests/data/hello-dave.ulaw"))
+}
+
+/// "Hello, you have reached the voicemail of Anna Bell. I am sorry that I cannot take your call right now…" 12.5 s.
+pub(crate) fn voicemail_greeting() -> Vec<i16> {
+    decode(include_bytes!("../tests/data/voicemail-greeting.ulaw"))
+}
+
+/// Nothing.
+pub(crate) fn silence(ms: usize) -> Vec<i16> {
+    vec![0; 8 * ms]
+}
+
 /// Sum of sines of equal strength, `peak` at most.
 pub(crate) fn chord(frequencies: &[f64], peak: f64, ms: usize) -> Vec<i16> {
     let each = peak / frequencies.len() as f64;
