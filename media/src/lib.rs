@@ -19,3 +19,4 @@ pub mod session;
 #[cfg(test)]
 mod sounds;
 pub mod vad;
+mod vector;

@@ -1,5 +1,7 @@
 //! How predictable a stretch of sound is from its own past, which tells tones, noises and voices apart cheaply.
 
+use crate::vector::dot;
+
 /// Lags that [`Autocorrelation::prediction_gain_db`] of order 8 needs, on a signal and on its first difference.
 pub(crate) const LAGS: usize = 10;
 
@@ -23,7 +25,7 @@ impl<const N: usize> Autocorrelation<N> {
             *slot = sample * (0.5 - 0.5 * x);
             (x, y) = (x * cos - y * sin, x * sin + y * cos);
         }
-        Self(std::array::from_fn(|lag| dot(&windowed[lag.min(length)..length], &windowed[..length])))
+        Self(std::array::from_fn(|lag| f64::from(dot(&windowed[lag.min(length)..length], &windowed[..length]))))
     }
 
     /// The autocorrelation of the signal's first difference: 6 dB an octave steeper, so a slope of brown noise becomes
@@ -70,21 +72,6 @@ impl<const N: usize> Autocorrelation<N> {
         let cosine = first / (2.0 * second.max(f64::MIN_POSITIVE).sqrt());
         if cosine.is_finite() { cosine.clamp(-1.0, 1.0).acos() / std::f64::consts::TAU } else { 0.0 }
     }
-}
-
-/// Dot product over the shorter length, in eight independent sums so that it runs in vector registers.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    let length = a.len().min(b.len());
-    let mut sums = [0.0f32; 8];
-    let (a, a_rest) = a[..length].as_chunks::<8>();
-    let (b, b_rest) = b[..length].as_chunks::<8>();
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().map(|&sum| f64::from(sum)).sum::<f64>() + f64::from(rest)
 }
 
 #[cfg(test)]

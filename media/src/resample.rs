@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use crate::vector::dot;
+
 /// Rates that files and vendors deliver, in Hz.
 const RATES: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
@@ -156,24 +158,13 @@ fn design(from: u32, to: u32, interpolation: usize, width: usize, centre: usize)
     taps
 }
 
-/// Dot product in eight independent sums, which is what lets the compiler use vector registers: it may not reorder
-/// floating-point additions by itself.
-fn dot(taps: &[f32], samples: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    let (taps, rest_taps) = taps.as_chunks::<8>();
-    let (samples, rest_samples) = samples.as_chunks::<8>();
-    for (eight_taps, eight_samples) in taps.iter().zip(samples) {
-        for lane in 0..8 {
-            sums[lane] += eight_taps[lane] * eight_samples[lane];
-        }
-    }
-    let rest: f32 = rest_taps.iter().zip(rest_samples).map(|(tap, sample)| tap * sample).sum();
-    sums.iter().sum::<f32>() + rest
-}
-
+/// Rounds to the nearest sample, clipping at full scale.
+///
+/// In the lower bits of 1.5 * 2^23 plus a small number stands that number, rounded to the nearest integer: an addition
+/// where `f32::round` is a call into the C library on processors without SSE 4.1.
 fn quantize(value: f32) -> i16 {
-    // A float-to-int cast saturates, so overshoot at full scale clips instead of wrapping.
-    value.round_ties_even() as i16
+    const ROUNDER: f32 = 12_582_912.0;
+    (value.clamp(-32_768.0, 32_767.0) + ROUNDER).to_bits() as u16 as i16
 }
 
 fn sinc(x: f64) -> f64 {

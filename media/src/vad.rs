@@ -174,7 +174,9 @@ struct DcBlocker {
 impl DcBlocker {
     fn step(&mut self, sample: f32) -> f32 {
         const POLE: f32 = 0.96;
-        self.output = sample - self.input + POLE * self.output;
+        let output = sample - self.input + POLE * self.output;
+        // Left alone, the output fades into numbers so small that processors compute with them in slow motion.
+        self.output = if output.abs() < 1e-3 { 0.0 } else { output };
         self.input = sample;
         self.output
     }

@@ -88,6 +88,26 @@ fn a_constant_stays_constant_and_full_scale_does_not_wrap() {
 }
 
 #[test]
+fn samples_are_rounded_to_the_nearest_and_clipped() {
+    for (value, wanted) in [
+        (0.0, 0),
+        (0.4, 0),
+        (-0.6, -1),
+        (1.5, 2),
+        (2.5, 2),
+        (32_767.4, i16::MAX),
+        (40_000.0, i16::MAX),
+        (-32_768.0, i16::MIN),
+        (-1e9, i16::MIN),
+    ] {
+        assert_eq!(quantize(value), wanted, "{value}");
+    }
+    for sample in i16::MIN..=i16::MAX {
+        assert_eq!(quantize(f32::from(sample)), sample);
+    }
+}
+
+#[test]
 fn equal_rates_pass_untouched_and_unknown_rates_are_refused() {
     let clip = [1, -2, 3, i16::MIN, i16::MAX];
     assert_eq!(convert(&clip, 8_000, 8_000), Ok(clip.to_vec()));
