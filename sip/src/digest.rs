@@ -82,8 +82,10 @@ pub fn answer(
     if chosen.is_empty() {
         return Err(DigestError::Unsupported);
     }
-    let uri = uri.to_string();
-    let request = Hashed { method: method.as_str(), uri: uri.as_bytes(), body, cnonce, nc };
+    // The bytes of the request line, which need not be text.
+    let mut line_uri = Vec::with_capacity(64);
+    uri.print(&mut line_uri);
+    let request = Hashed { method: method.as_str(), uri: &line_uri, body, cnonce, nc };
     Ok(chosen.into_iter().map(|(scheme, challenge)| request.credentials(scheme, challenge, credential)).collect())
 }
 

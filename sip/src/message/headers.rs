@@ -196,3 +196,6 @@ fn one_line(value: &[u8]) -> Vec<u8> {
     let value = value.trim_ascii();
     value.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }).collect()
 }
+
+#[cfg(test)]
+mod tests;

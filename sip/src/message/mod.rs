@@ -28,6 +28,7 @@ pub use status::StatusCode;
 pub use uri::{Scheme, Uri};
 
 pub(crate) use lexer::{Lexer, is_token, push_decimal, push_quoted, split_list, unquote};
+pub(crate) use params::is_value_byte;
 
 /// Longest message accepted, in bytes: head and body.
 pub const MAX_MESSAGE: usize = 64 * 1024;

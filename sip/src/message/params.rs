@@ -121,7 +121,7 @@ fn read_value<'a>(lexer: &mut Lexer<'a>) -> Result<&'a [u8], ParseError> {
 }
 
 /// What may stand in a value without quotes: more than a token and a host, since carriers put URIs and base64 here.
-fn is_value_byte(byte: u8) -> bool {
+pub(crate) fn is_value_byte(byte: u8) -> bool {
     byte > b' ' && byte != 0x7F && !matches!(byte, b';' | b',' | b'"' | b'<' | b'>' | b'\\')
 }
 

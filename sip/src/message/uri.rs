@@ -115,13 +115,12 @@ impl Uri {
     pub fn print(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.scheme.as_str().as_bytes());
         out.push(b':');
-        let opaque = matches!(self.scheme, Scheme::Other(_));
         if let Some(user) = &self.user {
-            push_checked(out, user, |byte| (opaque && !is_forbidden(byte)) || is_user_byte(byte) || byte == b'%');
+            push_checked(out, user, |byte| self.keeps_in_user(byte));
         }
         if let Some(password) = &self.password {
             out.push(b':');
-            push_checked(out, password, |byte| is_user_byte(byte) || byte == b'%');
+            push_checked(out, password, |byte| is_user_byte(byte) || matches!(byte, b'%' | b':'));
         }
         if self.host != Host::Absent {
             if self.user.is_some() {
@@ -139,7 +138,16 @@ impl Uri {
         }
         if let Some(headers) = &self.headers {
             out.push(b'?');
-            push_checked(out, headers, |byte| !is_forbidden(byte));
+            // Without a user part an `@` here would make one.
+            push_checked(out, headers, |byte| !is_forbidden(byte) && (byte != b'@' || self.user.is_some()));
+        }
+    }
+
+    fn keeps_in_user(&self, byte: u8) -> bool {
+        match self.scheme {
+            Scheme::Sip | Scheme::Sips => is_user_byte(byte) || byte == b'%',
+            Scheme::Tel => !is_forbidden(byte) && byte != b';',
+            Scheme::Other(_) => !is_forbidden(byte),
         }
     }
 
@@ -229,7 +237,7 @@ fn read_params(bytes: &[u8]) -> Result<Params, ParseError> {
             Some(equals) => (&param[..equals], Some(&param[equals + 1..])),
             None => (param, None),
         };
-        if name.is_empty() || value.is_some_and(<[u8]>::is_empty) {
+        if name.is_empty() || value.is_some_and(<[u8]>::is_empty) || !param.iter().all(|&byte| is_param_byte(byte)) {
             return Err(ParseError::new(ParseFault::Param, at));
         }
         params.push(name, value);

@@ -2,23 +2,22 @@
 
 use super::TypedHeader;
 use crate::error::{ParseError, ParseFault};
-use crate::message::{HeaderName, Lexer, Method, push_decimal};
+use crate::message::{HeaderName, Lexer, Method, is_value_byte, push_decimal};
 
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident $holds:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Box<[u8]>);
 
         impl $name {
-            /// The identifier made of these bytes. White space, control characters and separators that would end it on
-            /// the wire are dropped.
+            /// The identifier made of these bytes. Those that would end it on the wire are dropped.
             pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Self {
                 let bytes = bytes.as_ref();
-                if bytes.iter().all(|&byte| is_identifier_byte(byte)) {
+                if bytes.iter().all(|&byte| $holds(byte)) {
                     return $name(bytes.into());
                 }
-                $name(bytes.iter().copied().filter(|&byte| is_identifier_byte(byte)).collect())
+                $name(bytes.iter().copied().filter(|&byte| $holds(byte)).collect())
             }
 
             /// The bytes on the wire.
@@ -37,17 +36,17 @@ macro_rules! identifier {
 
 identifier! {
     /// A Call-ID (RFC 3261 section 20.8). Compared byte by byte.
-    CallId
+    CallId is_word_byte
 }
 
 identifier! {
     /// A From or To tag (RFC 3261 section 19.3).
-    Tag
+    Tag is_value_byte
 }
 
 identifier! {
     /// A Via branch (RFC 3261 section 8.1.1.7).
-    Branch
+    Branch is_value_byte
 }
 
 impl Branch {
@@ -61,15 +60,16 @@ impl Branch {
     }
 }
 
-fn is_identifier_byte(byte: u8) -> bool {
-    byte > b' ' && byte != 0x7F && !matches!(byte, b';' | b',')
+/// What a Call-ID may hold: any byte but white space and control characters, to tell apart all that peers send.
+fn is_word_byte(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7F
 }
 
 impl TypedHeader for CallId {
     const NAME: HeaderName = HeaderName::CallId;
 
     fn parse(value: &[u8]) -> Result<Self, ParseError> {
-        let bad = value.iter().position(|&byte| byte <= b' ' || byte == 0x7F);
+        let bad = value.iter().position(|&byte| !is_word_byte(byte));
         match bad {
             None if !value.is_empty() => Ok(CallId(value.into())),
             at => Err(ParseError::new(ParseFault::Token, at.unwrap_or(0))),

@@ -53,3 +53,6 @@ pub enum Shape {
     /// One type holds the values of all lines.
     Joined,
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ impl NameAddr {
 
     /// The `tag` parameter.
     pub fn tag(&self) -> Option<Tag> {
-        self.params.value("tag").map(Tag::from_bytes)
+        self.params.value("tag").map(Tag::from_bytes).filter(|tag| !tag.as_bytes().is_empty())
     }
 
     /// Sets the `tag` parameter.

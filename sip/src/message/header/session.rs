@@ -126,7 +126,7 @@ impl TypedHeader for Replaces {
         let params = Params::read(&mut lexer)?;
         let fault = lexer.fault(ParseFault::Param);
         lexer.finish()?;
-        let tag = |name| params.value(name).map(Tag::from_bytes);
+        let tag = |name| params.value(name).map(Tag::from_bytes).filter(|tag| !tag.as_bytes().is_empty());
         match (tag("to-tag"), tag("from-tag")) {
             (Some(to_tag), Some(from_tag)) => {
                 Ok(Replaces { call_id, to_tag, from_tag, early_only: params.has("early-only") })

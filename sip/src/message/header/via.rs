@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Branch, Shape, TypedHeader};
 use crate::error::{ParseError, ParseFault};
-use crate::message::{HeaderName, Host, HostPort, Lexer, Params, Token, push_decimal};
+use crate::message::{HeaderName, Host, HostPort, Lexer, Params, Token, is_value_byte, push_decimal};
 
 /// One Via value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl TypedHeader for Via {
         Ok(Via {
             transport,
             sent_by,
-            branch: params.take("branch").flatten().map(Branch::from_bytes),
+            branch: take_branch(&mut params),
             received: take_received(&mut params),
             rport: take_rport(&mut params)?,
             params,
@@ -145,6 +145,14 @@ impl TypedHeader for Via {
         }
         self.params.print(out);
     }
+}
+
+/// Takes the branch out if it is written without quotes, as every one is; anything else stays an ordinary parameter.
+fn take_branch(params: &mut Params) -> Option<Branch> {
+    let raw = params.value("branch")?;
+    let branch = raw.iter().all(|&byte| is_value_byte(byte)).then(|| Branch::from_bytes(raw))?;
+    params.take("branch");
+    Some(branch)
 }
 
 /// Takes `received` out if it is an address, with or without brackets; anything else stays an ordinary parameter.

@@ -1,0 +1,7 @@
+//! One TCP stream in pieces.
+#![no_main]
+
+#[path = "../harness.rs"]
+mod harness;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| harness::stream(data));
