@@ -172,6 +172,17 @@ pub struct Choice {
     pub dtmf: Option<String>,
 }
 
+impl Choice {
+    /// The key that chooses this option, being the `index`th (from 0); `None` when `dtmf` is not one key.
+    #[must_use]
+    pub fn key(&self, index: usize) -> Option<char> {
+        match &self.dtmf {
+            None => u32::try_from(index).ok().and_then(|index| char::from_digit(index + 1, 10)),
+            Some(key) => key.parse().ok().filter(char::is_ascii_digit),
+        }
+    }
+}
+
 /// Goes on by an earlier answer or a variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

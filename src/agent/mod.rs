@@ -6,5 +6,8 @@
 pub mod action;
 pub mod assistant;
 pub mod conversation;
+pub mod flow;
+pub(crate) mod heard;
 pub mod input;
 pub mod record;
+pub mod turn;

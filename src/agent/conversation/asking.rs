@@ -1,0 +1,335 @@
+//! An open question: from its first word to its one status.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::mouth::{Purpose, ReplyTo};
+use super::{Action, Answer, AnswerStatus, AnswerValue, Channel, Conversation, Ending, Line, Speaker, Timer, Timing};
+use crate::agent::flow::meaning::Expectation;
+use crate::agent::flow::script::{Confirm, Kind, Question};
+use crate::agent::flow::wording;
+use crate::agent::turn::mute::Hearing;
+use crate::pii::Pii;
+
+/// A question that has no status yet.
+#[derive(Debug)]
+pub(super) struct Asking {
+    question: Arc<Question>,
+    /// How often it was put.
+    attempts: u8,
+    /// How often it was repeated because the caller asked for it.
+    repeats: u8,
+    /// Idle prompts since the last sign of life.
+    idle_prompts: u8,
+    /// When it was last put completely: silence counts from here.
+    quiet_since: Option<Instant>,
+    /// Digits typed so far, and when the first of them was.
+    digits: String,
+    first_digit: Option<Instant>,
+    last_digit: Option<Instant>,
+    /// The answer to be confirmed.
+    candidate: Option<Candidate>,
+}
+
+/// An answer as it was understood.
+#[derive(Clone, Debug)]
+struct Candidate {
+    value: AnswerValue,
+    channel: Channel,
+    confidence: Option<f32>,
+}
+
+impl Asking {
+    /// How long a free answer may be, when one is asked for.
+    pub(super) fn free_speech(&self) -> Option<Duration> {
+        match self.question.kind {
+            Kind::Open { max } => Some(max),
+            Kind::Choice { .. } | Kind::Number { .. } => None,
+        }
+    }
+
+    /// What is listened for.
+    pub(super) fn expected(&self) -> Arc<Expectation> {
+        Arc::clone(self.confirming().map_or(&self.question.expected, |confirm| &confirm.expected))
+    }
+
+    /// When the silence has lasted too long.
+    pub(super) fn idle_at(&self, now: Instant, timing: &Timing) -> Instant {
+        (self.quiet_since.unwrap_or(now) + timing.idle).max(now)
+    }
+
+    fn confirming(&self) -> Option<&Confirm> {
+        self.candidate.as_ref().and(self.question.confirm.as_ref())
+    }
+}
+
+impl Conversation {
+    pub(super) fn ask(&mut self, now: Instant, question: Arc<Question>) {
+        let text = question.text;
+        for prompt in [question.not_understood, question.idle] {
+            self.prepare(prompt);
+        }
+        if let Some(confirm) = &question.confirm {
+            for prompt in confirm.texts.values().chain([&confirm.not_understood, &confirm.idle]) {
+                self.prepare(*prompt);
+            }
+        }
+        self.asking = Some(Asking {
+            question,
+            attempts: 1,
+            repeats: 0,
+            idle_prompts: 0,
+            quiet_since: None,
+            digits: String::new(),
+            first_digit: None,
+            last_digit: None,
+            candidate: None,
+        });
+        self.say(now, text, Purpose::Question);
+    }
+
+    /// The question was put; the caller has the word.
+    pub(super) fn wait_for_answer(&mut self, at: Instant) {
+        if let Some(asking) = &mut self.asking {
+            asking.quiet_since = Some(at);
+        }
+    }
+
+    /// A spoken answer: to the question, or to "is that right?".
+    pub(super) fn answered_aloud(&mut self, now: Instant, value: String, confidence: Option<f32>) {
+        self.chosen(now, value, Channel::Voice, confidence);
+    }
+
+    /// A free answer was recorded.
+    pub(super) fn answer_freely(&mut self, now: Instant, from: Instant, to: Instant) {
+        let value = AnswerValue::Recorded { from_ms: self.millis(from), to_ms: self.millis(to) };
+        self.accept(now, Candidate { value, channel: Channel::Voice, confidence: None });
+    }
+
+    pub(super) fn key_pressed(&mut self, now: Instant, digit: char, at: Instant) {
+        if self.hearing() == Hearing::Nothing {
+            return;
+        }
+        self.outcome.caller_reacted = true;
+        let Some(asking) = &mut self.asking else { return };
+        asking.idle_prompts = 0;
+        let keys = match (&asking.candidate, &asking.question.confirm, &asking.question.kind) {
+            (Some(_), Some(confirm), _) => Some(&confirm.keys),
+            (_, _, Kind::Choice { keys }) => Some(keys),
+            (_, _, Kind::Number { .. } | Kind::Open { .. }) => None,
+        };
+        if let Some(keys) = keys {
+            let value = keys.get(&digit).cloned();
+            self.write_keys(digit.to_string(), at, at);
+            self.abandon_turn();
+            self.caller.reply_to = Some(ReplyTo { last_voice: at, decided: now, understood: now });
+            match value {
+                Some(value) => self.chosen(now, value, Channel::Dtmf, None),
+                None => self.no_match(now),
+            }
+            self.caller.reply_to = None;
+        } else if self.free_speech_asked() {
+            self.key_in_free_answer(now, digit, at);
+        } else {
+            self.digit_typed(now, digit, at);
+        }
+    }
+
+    fn free_speech_asked(&self) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.free_speech().is_some())
+    }
+
+    /// `#` ends a free answer, or goes on without one.
+    fn key_in_free_answer(&mut self, now: Instant, digit: char, at: Instant) {
+        if digit != '#' {
+            return;
+        }
+        self.write_keys(digit.to_string(), at, at);
+        if self.is_answering_freely() {
+            self.free_answer_over(now);
+        } else {
+            self.refused(now);
+        }
+    }
+
+    fn digit_typed(&mut self, now: Instant, digit: char, at: Instant) {
+        let Some(Asking { question, digits, first_digit, last_digit, .. }) = &mut self.asking else { return };
+        let Kind::Number { max, .. } = question.kind else { return };
+        match digit {
+            '0'..='9' => {
+                digits.push(digit);
+                first_digit.get_or_insert(at);
+                *last_digit = Some(at);
+            }
+            '*' => digits.clear(),
+            _ => {}
+        }
+        let complete = digit == '#' || digits.len() >= max;
+        self.abandon_turn();
+        if complete {
+            self.digits_complete(now);
+        } else {
+            self.hush();
+            self.timers.insert(Timer::Digit, now + self.timing.digit_pause);
+        }
+    }
+
+    /// No more digits come.
+    pub(super) fn digits_complete(&mut self, now: Instant) {
+        self.timers.remove(&Timer::Digit);
+        let Some(Asking { question, digits, first_digit, last_digit, .. }) = &mut self.asking else { return };
+        let Kind::Number { min, .. } = question.kind else { return };
+        let typed = std::mem::take(digits);
+        let (first, last) = (first_digit.take().unwrap_or(now), last_digit.take().unwrap_or(now));
+        if !typed.is_empty() {
+            self.write_keys(typed.clone(), first, last);
+        }
+        self.caller.reply_to = Some(ReplyTo { last_voice: last, decided: now, understood: now });
+        if typed.len() >= min {
+            let value = AnswerValue::Digits(Pii::new(typed));
+            self.propose(now, Candidate { value, channel: Channel::Dtmf, confidence: None });
+        } else {
+            self.no_match(now);
+        }
+        self.caller.reply_to = None;
+    }
+
+    fn chosen(&mut self, now: Instant, value: String, channel: Channel, confidence: Option<f32>) {
+        let Some(asking) = &mut self.asking else { return };
+        asking.idle_prompts = 0;
+        match asking.candidate.take() {
+            None => self.propose(now, Candidate { value: AnswerValue::Choice(value), channel, confidence }),
+            Some(candidate) if value == wording::YES => self.accept(now, candidate),
+            Some(_) => self.put_again(now, asking_text),
+        }
+    }
+
+    /// Takes an answer, after having it confirmed where the question wants that.
+    fn propose(&mut self, now: Instant, candidate: Candidate) {
+        let Some(asking) = &mut self.asking else { return };
+        let Some(confirm) = &asking.question.confirm else { return self.accept(now, candidate) };
+        let known = match &candidate.value {
+            AnswerValue::Choice(value) => confirm.texts.get(value).copied(),
+            AnswerValue::Digits(_) | AnswerValue::Recorded { .. } => None,
+        };
+        let text = match (known, &candidate.value) {
+            (Some(text), _) => text,
+            (None, AnswerValue::Digits(digits)) => {
+                self.script.add_text(wording::confirmation(&wording::digits(digits.expose())))
+            }
+            (None, AnswerValue::Choice(value)) => self.script.add_text(wording::confirmation(value)),
+            (None, AnswerValue::Recorded { .. }) => return self.accept(now, candidate),
+        };
+        asking.candidate = Some(candidate);
+        self.say(now, text, Purpose::Question);
+    }
+
+    fn accept(&mut self, now: Instant, candidate: Candidate) {
+        let Some(asking) = &self.asking else { return };
+        let next = asking.question.next;
+        self.close(now, AnswerStatus::Answered, Some(candidate));
+        self.enter(now, next);
+    }
+
+    /// The caller will not answer.
+    pub(super) fn refused(&mut self, now: Instant) {
+        match &self.asking {
+            Some(asking) => {
+                let next = asking.question.next;
+                self.close(now, AnswerStatus::Declined, None);
+                self.enter(now, next);
+            }
+            None => {
+                self.resume(now);
+            }
+        }
+    }
+
+    /// The caller wants to hear it again.
+    pub(super) fn repeat(&mut self, now: Instant) {
+        match &mut self.asking {
+            Some(asking) if asking.repeats < self.timing.repeats => {
+                asking.repeats += 1;
+                asking.idle_prompts = 0;
+                let text = asking_text(asking);
+                self.say(now, text, Purpose::Question);
+            }
+            Some(_) | None => self.unclear(now),
+        }
+    }
+
+    /// What came back was no answer.
+    pub(super) fn no_match(&mut self, now: Instant) {
+        self.put_again(now, |asking| {
+            asking.confirming().map_or(asking.question.not_understood, |confirm| confirm.not_understood)
+        });
+    }
+
+    /// Puts the question once more, in these words; or goes on without an answer when it was put often enough.
+    fn put_again(&mut self, now: Instant, words: impl FnOnce(&Asking) -> super::PromptId) {
+        let Some(asking) = &mut self.asking else { return };
+        asking.idle_prompts = 0;
+        if asking.attempts < asking.question.attempts {
+            asking.attempts += 1;
+            let text = words(asking);
+            self.say(now, text, Purpose::Question);
+        } else {
+            let next = asking.question.next;
+            self.close(now, AnswerStatus::NoMatch, None);
+            self.enter(now, next);
+        }
+    }
+
+    /// Nothing came back.
+    pub(super) fn idle(&mut self, now: Instant) {
+        let Some(asking) = &mut self.asking else { return };
+        if asking.idle_prompts < self.timing.idle_prompts {
+            asking.idle_prompts += 1;
+            let text = asking.confirming().map_or(asking.question.idle, |confirm| confirm.idle);
+            self.say(now, text, Purpose::Question);
+        } else {
+            self.close_question(now, AnswerStatus::NoInput);
+            self.end(now, Ending::Inactivity);
+        }
+    }
+
+    /// Gives the open question, if there is one, its status without an answer.
+    pub(super) fn close_question(&mut self, now: Instant, status: AnswerStatus) {
+        if self.asking.is_some() {
+            self.close(now, status, None);
+        }
+    }
+
+    fn close(&mut self, now: Instant, status: AnswerStatus, candidate: Option<Candidate>) {
+        let Some(asking) = self.asking.take() else { return };
+        self.timers.remove(&Timer::Digit);
+        let name = asking.question.name.clone();
+        match candidate.as_ref().map(|candidate| &candidate.value) {
+            Some(AnswerValue::Choice(value)) => self.script.values.insert(name.clone(), value.clone()),
+            Some(AnswerValue::Digits(digits)) => self.script.values.insert(name.clone(), digits.expose().clone()),
+            // An earlier answer to a question of this name does not stand for this one.
+            Some(AnswerValue::Recorded { .. }) | None => self.script.values.remove(&name),
+        };
+        let answer = Answer {
+            name,
+            status,
+            channel: candidate.as_ref().map(|candidate| candidate.channel),
+            confidence: candidate.as_ref().and_then(|candidate| candidate.confidence),
+            value: candidate.map(|candidate| candidate.value),
+            attempts: asking.attempts,
+            at_ms: self.millis(now),
+        };
+        self.outcome.answers.push(answer.clone());
+        self.actions.push_back(Action::Answered(answer));
+    }
+
+    fn write_keys(&mut self, keys: String, from: Instant, to: Instant) {
+        let (from_ms, to_ms) = (self.millis(from), self.millis(to));
+        self.write(Line { speaker: Speaker::Caller, text: Pii::new(keys), from_ms, to_ms, cut: false, keys: true });
+    }
+}
+
+/// The question's own words.
+fn asking_text(asking: &Asking) -> super::PromptId {
+    asking.question.text
+}
