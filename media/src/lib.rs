@@ -5,18 +5,25 @@
 
 pub mod clip;
 pub mod codec;
+pub mod conceal;
 pub mod detect;
 pub mod digit;
 pub mod dtmf;
 pub mod frame;
+mod jitter;
 pub mod level;
 pub mod negotiated;
+mod packets;
+pub mod playout;
 mod predict;
 pub mod recording;
 pub mod resample;
+pub mod rtp;
 pub mod sdp;
 pub mod session;
 #[cfg(test)]
 mod sounds;
+mod stream;
+mod uplink;
 pub mod vad;
 mod vector;

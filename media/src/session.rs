@@ -1,12 +1,182 @@
 //! One RTP leg.
+//!
+//! The shell hands every datagram to [`Session::receive`], calls [`Session::tick`] at absolute deadlines 20 ms apart and
+//! after each of both drains [`Session::poll_event`]. The session never waits and never asks for the time.
+//!
+//! ```text
+//!  datagram ─▶ parse ─▶ source learnt? ─▶ Stream ─┬─▶ Uplink (in order, at once) ─▶ voice, MediaEvent::Uplink
+//!                                                 └─▶ JitterBuffer (at its time) ─▶ Tick::heard
+//!  datagram ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
+//! ```
 
 mod config;
 mod event;
+mod outbox;
+mod receive;
+mod send_clock;
 mod stats;
+mod tick;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use config::SessionConfig;
 pub use event::{ClipId, DropReason, MediaEvent, Received, Tick};
-pub use stats::Stats;
+pub use stats::{Dropped, Stats};
+
+use crate::jitter::JitterBuffer;
+use crate::negotiated::Negotiated;
+use crate::playout::{Playout, PlayoutFull};
+use crate::rtp::arrivals::{duration, samples_between};
+use crate::rtp::source::SourceLearner;
+use crate::stream::Stream;
+use crate::uplink::Uplink;
+use outbox::Outbox;
+use send_clock::SendClock;
 
 /// The longest datagram a session sends, in bytes. A G.711 packet takes 172.
 pub const MAX_PACKET: usize = 1_200;
+
+/// No RTP for this long is a stall.
+pub const STALL_AFTER: Duration = Duration::from_secs(2);
+
+/// One RTP leg: what the peer sends becomes audio and events, what is played becomes packets.
+#[derive(Debug)]
+pub struct Session {
+    epoch: Instant,
+    negotiated: Negotiated,
+    ssrc: u32,
+    source: SourceLearner,
+    stream: Stream,
+    jitter: JitterBuffer,
+    uplink: Option<Uplink>,
+    hands_out_uplink: bool,
+    playout: Playout,
+    send_clock: SendClock,
+    echo: bool,
+    /// Arrival of the last packet accepted, or when waiting for one began.
+    heard_at: Instant,
+    heard_any: bool,
+    stalled: bool,
+    outbox: Outbox,
+    counted: Stats,
+}
+
+impl Session {
+    /// A leg that begins now and may send from its first tick.
+    #[must_use]
+    pub fn new(now: Instant, config: SessionConfig) -> Self {
+        let SessionConfig { negotiated, ssrc, sequence, timestamp, vad: _, uplink } = config;
+        Self {
+            epoch: now,
+            ssrc,
+            source: SourceLearner::new(now, negotiated.remote),
+            negotiated,
+            stream: Stream::new(),
+            jitter: JitterBuffer::new(),
+            uplink: uplink.then(Uplink::new),
+            hands_out_uplink: uplink,
+            playout: Playout::default(),
+            send_clock: SendClock::new(sequence, timestamp),
+            echo: false,
+            heard_at: now,
+            heard_any: false,
+            stalled: false,
+            outbox: Outbox::default(),
+            counted: Stats::default(),
+        }
+    }
+
+    /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on; the source is learnt
+    /// again, and media goes to the new address first if it changed.
+    pub fn renegotiate(&mut self, now: Instant, negotiated: Negotiated) {
+        self.source.renegotiate(negotiated.remote);
+        self.negotiated = negotiated;
+        self.heard_at = now;
+    }
+
+    /// Queues audio at 8 kHz behind what is playing. Clips follow each other without a gap, also inside a packet.
+    ///
+    /// # Errors
+    /// [`PlayoutFull`] when [`MAX_CLIPS`](crate::playout::MAX_CLIPS) wait; nothing is queued then.
+    pub fn play(&mut self, clip: ClipId, pcm: Arc<[i16]>) -> Result<(), PlayoutFull> {
+        self.play_from(clip, pcm, 0)
+    }
+
+    /// [`play`](Self::play) from a later sample on, as after an interruption that was none. A place behind the end plays
+    /// nothing and finishes.
+    ///
+    /// # Errors
+    /// [`PlayoutFull`] as for [`play`](Self::play).
+    pub fn play_from(&mut self, clip: ClipId, pcm: Arc<[i16]>, sample: usize) -> Result<(), PlayoutFull> {
+        self.playout.play(clip, pcm, sample)
+    }
+
+    /// Ends everything queued so far. What is playing fades out over `fade` (at most 1 s) from the next tick on; each
+    /// clip then ends in [`MediaEvent::ClipCut`]. What is queued afterwards plays right behind the fade.
+    pub fn stop(&mut self, fade: Duration) {
+        self.playout.stop(fade);
+    }
+
+    /// While muted the caller gets silence and clips stand still.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.playout.set_muted(muted);
+    }
+
+    /// While set, what is heard from the peer is sent back to it and clips stand still. For tests and benches.
+    pub fn set_echo(&mut self, echo: bool) {
+        self.echo = echo;
+    }
+
+    /// Whether a clip is playing or waits.
+    #[must_use]
+    pub fn is_playing(&self) -> bool {
+        self.playout.is_busy()
+    }
+
+    /// The next event, if any: what happened first, then uplink frames, both in order. At most
+    /// [64 events](Stats::event_overflow) and [128 frames](Stats::uplink_overflow) wait; beyond that the oldest are
+    /// dropped and counted.
+    pub fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.outbox.pop()
+    }
+
+    /// What has been counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (event_overflow, uplink_overflow) = self.outbox.overflows();
+        Stats {
+            lost: self.stream.lost(),
+            restarts: self.stream.restarts(),
+            jitter: self.stream.jitter(),
+            delay: duration(self.jitter.delay()),
+            target_delay: duration(self.jitter.target()),
+            concealed: duration(self.jitter.concealed()),
+            shortened: duration(self.jitter.shortened()),
+            lengthened: duration(self.jitter.lengthened()),
+            uplink_filled: duration(self.uplink.as_ref().map_or(0, Uplink::made_up)),
+            event_overflow,
+            uplink_overflow,
+            ..self.counted
+        }
+    }
+
+    fn clock(&self, now: Instant) -> i64 {
+        samples_between(self.epoch, now)
+    }
+
+    /// Hands the uplink's frames to whoever wants them.
+    fn advance_uplink(&mut self, now: Instant, clock: i64) {
+        let Some(uplink) = &mut self.uplink else { return };
+        let outbox = &mut self.outbox;
+        let hands_out = self.hands_out_uplink;
+        uplink.advance(now, clock, &self.stream, |frame, _arrived| {
+            if hands_out {
+                outbox.push_frame(frame);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::DropReason;
+
 /// What a session has counted since it began. Counters never go back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -11,9 +13,10 @@ pub struct Stats {
     pub received_bytes: u64,
     /// RTP packets sent.
     pub sent: u64,
-    /// Packets the peer's sequence numbers promise and that never came in time (RFC 3550 appendix A.3); a late packet
-    /// that turns up takes its count back.
+    /// Packets the peer's sequence numbers promise and that have not come (RFC 3550 appendix A.3). Late ones did come.
     pub lost: u64,
+    /// Packets that came too late to be heard, whether or not a recogniser could still use them.
+    pub late: u64,
     /// Accepted after a packet with a higher sequence number.
     pub reordered: u64,
     /// RTCP packets on the RTP port.
@@ -28,8 +31,10 @@ pub struct Stats {
     pub target_delay: Duration,
     /// Audio made up for a listener because a packet was missing.
     pub concealed: Duration,
-    /// Audio left out for a listener to bring the delay down.
+    /// Audio left out for a listener, where it was quiet, to bring the delay down.
     pub shortened: Duration,
+    /// Audio put in for a listener, where it was quiet, to bring the delay up.
+    pub lengthened: Duration,
     /// Audio made up for the recogniser because a packet was missing.
     pub uplink_filled: Duration,
     /// Uplink frames nobody fetched in time: the oldest were dropped.
@@ -42,7 +47,7 @@ pub struct Stats {
     pub restarts: u64,
 }
 
-/// Dropped datagrams by [`DropReason`](super::DropReason).
+/// Dropped datagrams by [`DropReason`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// Not RTP.
@@ -63,4 +68,27 @@ pub struct Dropped {
     pub discontinuity: u64,
     /// The peer agreed not to send.
     pub direction: u64,
+}
+
+impl Dropped {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { malformed, source, learning, payload_type, size, duplicate, late, discontinuity, direction } = *self;
+        malformed + source + learning + payload_type + size + duplicate + late + discontinuity + direction
+    }
+
+    pub(super) fn count(&mut self, reason: DropReason) {
+        *match reason {
+            DropReason::Malformed => &mut self.malformed,
+            DropReason::Source => &mut self.source,
+            DropReason::Learning => &mut self.learning,
+            DropReason::PayloadType => &mut self.payload_type,
+            DropReason::Size => &mut self.size,
+            DropReason::Duplicate => &mut self.duplicate,
+            DropReason::Late => &mut self.late,
+            DropReason::Discontinuity => &mut self.discontinuity,
+            DropReason::Direction => &mut self.direction,
+        } += 1;
+    }
 }

@@ -1,0 +1,51 @@
+//! Events waiting to be fetched.
+
+use std::collections::VecDeque;
+
+use super::MediaEvent;
+use crate::frame::{FRAME_8K, PcmFrame, Rate};
+
+/// Most events that wait.
+const MAX_EVENTS: usize = 64;
+
+/// Most uplink frames that wait: 2.56 s.
+const MAX_FRAMES: usize = 128;
+
+/// Two bounded queues, because frames are many and large. When one is full its oldest entry goes.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    events: VecDeque<MediaEvent>,
+    frames: VecDeque<[i16; FRAME_8K]>,
+    lost_events: u64,
+    lost_frames: u64,
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, event: MediaEvent) {
+        if self.events.len() == MAX_EVENTS {
+            self.events.pop_front();
+            self.lost_events += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    pub(super) fn push_frame(&mut self, frame: &[i16; FRAME_8K]) {
+        if self.frames.len() == MAX_FRAMES {
+            self.frames.pop_front();
+            self.lost_frames += 1;
+        }
+        self.frames.push_back(*frame);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<MediaEvent> {
+        self.events.pop_front().or_else(|| {
+            let samples = self.frames.pop_front()?;
+            PcmFrame::from_samples(Rate::Hz8000, &samples).map(MediaEvent::Uplink)
+        })
+    }
+
+    /// Events and frames dropped unfetched.
+    pub(super) fn overflows(&self) -> (u64, u64) {
+        (self.lost_events, self.lost_frames)
+    }
+}

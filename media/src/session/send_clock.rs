@@ -1,0 +1,98 @@
+//! Sequence numbers and timestamps of what is sent.
+
+use std::time::Instant;
+
+use crate::frame::{FRAME, FRAME_8K};
+
+/// Counts one frame per tick.
+///
+/// Ticks are due 20 ms apart from the first one on. A tick that comes less than a frame late counts as on time. After a
+/// longer stall of the worker the frames it missed are skipped: timestamps move on over them, the next packet bears the
+/// marker bit, and nothing is sent to catch up. What was to be played waits, so no sample of a clip is lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SendClock {
+    /// When the next tick is due; `None` before the first.
+    due: Option<Instant>,
+    sequence: u16,
+    /// Of the frame of the current tick.
+    timestamp: u32,
+    /// Whether the next packet begins a talk spurt (RFC 3551 section 4.1).
+    marker: bool,
+}
+
+impl SendClock {
+    pub(super) fn new(sequence: u16, timestamp: u32) -> Self {
+        Self { due: None, sequence, timestamp, marker: true }
+    }
+
+    /// Begins a tick and returns how many frames were missed before it.
+    pub(super) fn tick(&mut self, now: Instant) -> u32 {
+        let Some(due) = self.due else {
+            self.due = Some(now + FRAME);
+            return 0;
+        };
+        let missed = now.saturating_duration_since(due).as_millis() / FRAME.as_millis();
+        let missed = u32::try_from(missed).unwrap_or(u32::MAX - 1);
+        // A worker that moved the leg to an earlier place in the 20 ms is followed.
+        self.due = Some((due + FRAME * (missed + 1)).min(now + FRAME));
+        self.timestamp = self.timestamp.wrapping_add((missed + 1).wrapping_mul(FRAME_8K as u32));
+        self.marker |= missed > 0;
+        missed
+    }
+
+    /// The timestamp of this tick's frame.
+    pub(super) fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// Numbers a packet of this tick: its sequence number, and whether a talk spurt begins with it.
+    pub(super) fn number(&mut self) -> (u16, bool) {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        (sequence, std::mem::take(&mut self.marker))
+    }
+
+    /// Nothing leaves in this tick: the next packet begins a talk spurt.
+    pub(super) fn pause(&mut self) {
+        self.marker = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Ticks at these milliseconds and returns the timestamp and the marker bit of each.
+    fn run(at: &[u64]) -> Vec<(u32, bool)> {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
+        let t0 = Instant::now();
+        let mut clock = SendClock::new(65_535, 0);
+        let mut sequence = 65_535u16;
+        at.iter()
+            .map(|&ms| {
+                clock.tick(t0 + Duration::from_millis(ms));
+                let (number, marker) = clock.number();
+                assert_eq!(number, sequence, "numbers have no gap");
+                sequence = sequence.wrapping_add(1);
+                (clock.timestamp() / 160, marker)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_tick_is_a_frame_also_when_it_comes_a_little_late() {
+        assert_eq!(run(&[0, 20, 59, 60, 80]), [(0, true), (1, false), (2, false), (3, false), (4, false)]);
+    }
+
+    #[test]
+    fn after_a_stall_timestamps_skip_and_the_marker_is_set() {
+        assert_eq!(run(&[0, 20, 125, 140, 160]), [(0, true), (1, false), (6, true), (7, false), (8, false)]);
+    }
+
+    #[test]
+    fn a_leg_moved_to_an_earlier_place_keeps_its_count() {
+        assert_eq!(run(&[15, 35, 40, 60, 80]), [(0, true), (1, false), (2, false), (3, false), (4, false)]);
+    }
+}

@@ -1,0 +1,4 @@
+mod events;
+mod network;
+mod sending;
+mod world;

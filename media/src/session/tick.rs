@@ -1,0 +1,66 @@
+//! What happens every 20 ms.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{MAX_PACKET, MediaEvent, STALL_AFTER, Session, Tick};
+use crate::frame::{FRAME_8K, PcmFrame, Rate};
+use crate::rtp::{HEADER_LENGTH, RtpHeader};
+
+impl Session {
+    /// The leg's next 20 ms: takes the caller's from the jitter buffer, and writes what leaves into `packet`.
+    ///
+    /// A packet leaves at every tick, silence when nothing is played, as long as the negotiated direction lets this side
+    /// send and an address is known. `now` should be the deadline's own time, 20 ms after the last; after a stall of
+    /// more than a frame the missed frames are skipped, not sent in a burst (see [`Tick::skipped`]).
+    pub fn tick(&mut self, now: Instant, packet: &mut [u8; MAX_PACKET]) -> Tick {
+        let clock = self.clock(now);
+        let skipped = self.send_clock.tick(now);
+        self.counted.skipped += u64::from(skipped);
+        self.advance_uplink(now, clock);
+        let mut heard = [0; FRAME_8K];
+        self.jitter.pull(clock, skipped, &self.stream, &mut heard);
+        self.watch_for_stall(now);
+
+        let destination = self.source.destination().filter(|_| self.negotiated.direction.sends());
+        let mut said = [0; FRAME_8K];
+        let outbox = &mut self.outbox;
+        self.playout.next(now, destination.is_none() || self.echo, &mut said, &mut |event| outbox.push(event));
+        if self.echo && destination.is_some() {
+            said = heard;
+        }
+        let transmit = match destination {
+            Some(to) => Some(self.write(to, &said, packet)),
+            None => {
+                self.send_clock.pause();
+                None
+            }
+        };
+        Tick { heard: frame(&heard), said: frame(&said), transmit, skipped }
+    }
+
+    fn write(&mut self, to: SocketAddr, said: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> (SocketAddr, usize) {
+        let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
+        let length = self.negotiated.codec.encode(said, payload);
+        let (sequence, marker) = self.send_clock.number();
+        let timestamp = self.send_clock.timestamp();
+        RtpHeader { marker, payload_type: self.negotiated.payload_type, sequence, timestamp, ssrc: self.ssrc }
+            .write(header);
+        self.counted.sent += 1;
+        (to, HEADER_LENGTH + length)
+    }
+
+    fn watch_for_stall(&mut self, now: Instant) {
+        if !self.negotiated.direction.receives() {
+            self.heard_at = now;
+        }
+        if !self.stalled && now.saturating_duration_since(self.heard_at) >= STALL_AFTER {
+            self.stalled = true;
+            self.outbox.push(MediaEvent::Stalled { since: self.heard_at });
+        }
+    }
+}
+
+fn frame(samples: &[i16; FRAME_8K]) -> PcmFrame {
+    PcmFrame::from_samples(Rate::Hz8000, samples).expect("160 samples are a frame at 8 kHz")
+}

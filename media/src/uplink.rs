@@ -1,0 +1,125 @@
+//! The caller's audio for a recogniser: in order and as soon as it is there.
+//!
+//! Nothing is delayed for the sake of evenness. Only a gap waits, at most 60 ms after the packet behind it, because the
+//! missing packet may be on its way; then it is filled, so that frames go on counting the caller's own time. A peer that
+//! stops sending is filled in with silence, 200 ms behind its clock.
+
+use std::time::{Duration, Instant};
+
+use crate::conceal::Concealer;
+use crate::frame::FRAME_8K;
+use crate::packets::{Next, Reader};
+use crate::stream::Stream;
+
+/// How long a gap is waited for.
+const GAP: Duration = Duration::from_millis(60);
+
+/// How far behind the peer's clock silence is filled in when nothing comes, in samples: 200 ms.
+const OVERDUE: i64 = 1_600;
+
+/// The reader of one recogniser.
+#[derive(Debug)]
+pub(crate) struct Uplink {
+    /// `None` before the first packet.
+    reader: Option<Reader>,
+    concealer: Concealer,
+    partial: [i16; FRAME_8K],
+    filled: usize,
+    /// Samples made up.
+    made_up: i64,
+}
+
+impl Uplink {
+    pub(crate) fn new() -> Self {
+        Self { reader: None, concealer: Concealer::new(), partial: [0; FRAME_8K], filled: 0, made_up: 0 }
+    }
+
+    /// The stream numbers its packets anew, from `sequence`; the time line goes on.
+    pub(crate) fn restart(&mut self, sequence: i64) {
+        self.reader = self.reader.map(|reader| reader.renumbered(sequence));
+    }
+
+    /// The place of the next sample wanted; `None` before the first packet.
+    pub(crate) fn place(&self) -> Option<i64> {
+        self.reader.map(Reader::timestamp)
+    }
+
+    /// Samples made up because packets were missing.
+    pub(crate) fn made_up(&self) -> i64 {
+        self.made_up
+    }
+
+    /// Hands out what there is, frame by frame, each with the arrival of the packet that completed it. To be called
+    /// after each packet and at each tick; `clock` is `now` in samples.
+    pub(crate) fn advance(
+        &mut self,
+        now: Instant,
+        clock: i64,
+        stream: &Stream,
+        mut emit: impl FnMut(&[i16; FRAME_8K], Instant),
+    ) {
+        let Some(arrivals) = stream.arrivals() else { return };
+        let Some(mut reader) = self.reader.or_else(|| stream.packets().reader()) else { return };
+        loop {
+            match reader.next(stream.packets()) {
+                Next::Audio { codec, payload, arrived } => {
+                    let rest = &mut self.partial[self.filled..];
+                    let read = codec.decode(payload, rest);
+                    self.concealer.real(&mut rest[..read]);
+                    reader.advance(read as i64);
+                    self.complete(read, arrived, &mut emit);
+                }
+                Next::Pause { samples } => self.pass(&mut reader, samples, false, now, &mut emit),
+                Next::Lost { samples, since } => {
+                    if now.saturating_duration_since(since) < GAP {
+                        break;
+                    }
+                    self.pass(&mut reader, samples, true, now, &mut emit);
+                }
+                Next::Nothing => {
+                    let behind = clock - arrivals.base() - reader.timestamp();
+                    if behind < OVERDUE + FRAME_8K as i64 {
+                        break;
+                    }
+                    let lost = !reader.silent();
+                    self.pass(&mut reader, FRAME_8K as i64, lost, now, &mut emit);
+                }
+            }
+        }
+        self.reader = Some(reader);
+    }
+
+    /// Passes over samples that did not come: made up when they are `lost`, silence when none were sent. At most to the
+    /// end of a frame.
+    fn pass(
+        &mut self,
+        reader: &mut Reader,
+        samples: i64,
+        lost: bool,
+        now: Instant,
+        emit: &mut impl FnMut(&[i16; FRAME_8K], Instant),
+    ) {
+        let rest = &mut self.partial[self.filled..];
+        let step = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
+        if lost {
+            self.concealer.conceal(&mut rest[..step]);
+            self.made_up += step as i64;
+        } else {
+            rest[..step].fill(0);
+            self.concealer.real(&mut rest[..step]);
+        }
+        reader.advance(step as i64);
+        self.complete(step, now, emit);
+    }
+
+    fn complete(&mut self, added: usize, arrived: Instant, emit: &mut impl FnMut(&[i16; FRAME_8K], Instant)) {
+        self.filled += added;
+        if self.filled == FRAME_8K {
+            self.filled = 0;
+            emit(&self.partial, arrived);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
