@@ -16,14 +16,17 @@ mod receive;
 mod send_clock;
 mod stats;
 mod tick;
+mod voice;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use config::SessionConfig;
-pub use event::{ClipId, DropReason, MediaEvent, Received, Tick};
+pub use event::{ClipId, DropReason, MediaEvent, Received, SendDtmfError, Tick};
 pub use stats::{Dropped, Stats};
 
+use crate::digit::Digit;
+use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::jitter::JitterBuffer;
 use crate::negotiated::Negotiated;
 use crate::playout::{Playout, PlayoutFull};
@@ -33,6 +36,7 @@ use crate::stream::Stream;
 use crate::uplink::Uplink;
 use outbox::Outbox;
 use send_clock::SendClock;
+use voice::Voice;
 
 /// The longest datagram a session sends, in bytes. A G.711 packet takes 172.
 pub const MAX_PACKET: usize = 1_200;
@@ -51,6 +55,9 @@ pub struct Session {
     jitter: JitterBuffer,
     uplink: Option<Uplink>,
     hands_out_uplink: bool,
+    voice: Option<Voice>,
+    keys_in: DtmfReceiver,
+    keys_out: DtmfSender,
     playout: Playout,
     send_clock: SendClock,
     echo: bool,
@@ -66,7 +73,7 @@ impl Session {
     /// A leg that begins now and may send from its first tick.
     #[must_use]
     pub fn new(now: Instant, config: SessionConfig) -> Self {
-        let SessionConfig { negotiated, ssrc, sequence, timestamp, vad: _, uplink } = config;
+        let SessionConfig { negotiated, ssrc, sequence, timestamp, vad, uplink } = config;
         Self {
             epoch: now,
             ssrc,
@@ -74,8 +81,11 @@ impl Session {
             negotiated,
             stream: Stream::new(),
             jitter: JitterBuffer::new(),
-            uplink: uplink.then(Uplink::new),
+            uplink: (uplink || vad.is_some()).then(Uplink::new),
             hands_out_uplink: uplink,
+            voice: vad.map(|segmenter| Voice::new(now, segmenter)),
+            keys_in: DtmfReceiver::default(),
+            keys_out: DtmfSender::default(),
             playout: Playout::default(),
             send_clock: SendClock::new(sequence, timestamp),
             echo: false,
@@ -91,6 +101,9 @@ impl Session {
     /// again, and media goes to the new address first if it changed.
     pub fn renegotiate(&mut self, now: Instant, negotiated: Negotiated) {
         self.source.renegotiate(negotiated.remote);
+        if negotiated.dtmf.is_none() {
+            self.keys_out.clear();
+        }
         self.negotiated = negotiated;
         self.heard_at = now;
     }
@@ -116,6 +129,17 @@ impl Session {
     /// clip then ends in [`MediaEvent::ClipCut`]. What is queued afterwards plays right behind the fade.
     pub fn stop(&mut self, fade: Duration) {
         self.playout.stop(fade);
+    }
+
+    /// Presses keys, one after another: 100 ms down, 100 ms up (RFC 4733). Clips stand still until all are sent.
+    ///
+    /// # Errors
+    /// [`SendDtmfError`]; no key is sent then.
+    pub fn send_dtmf(&mut self, digits: &[Digit]) -> Result<(), SendDtmfError> {
+        if self.negotiated.dtmf.is_none() {
+            return Err(SendDtmfError::NotNegotiated);
+        }
+        Ok(self.keys_out.send(digits)?)
     }
 
     /// While muted the caller gets silence and clips stand still.
@@ -170,7 +194,11 @@ impl Session {
         let Some(uplink) = &mut self.uplink else { return };
         let outbox = &mut self.outbox;
         let hands_out = self.hands_out_uplink;
-        uplink.advance(now, clock, &self.stream, |frame, _arrived| {
+        let voice = &mut self.voice;
+        uplink.advance(now, clock, &self.stream, |frame, arrived| {
+            if let Some(event) = voice.as_mut().and_then(|voice| voice.push(now, frame, arrived)) {
+                outbox.push(event);
+            }
             if hands_out {
                 outbox.push_frame(frame);
             }

@@ -114,8 +114,9 @@ impl Stream {
         let fits = self.line.as_ref().is_some_and(|line| line.fits(clock, header, audio.is_some()));
         if !fits {
             let continues = self.trial == Some((header.ssrc, header.sequence));
-            if self.line.is_some() && !continues {
-                self.trial = Some((header.ssrc, header.sequence.wrapping_add(1)));
+            if self.line.is_some() && !(continues && audio.is_some()) {
+                // Only audio says where a stream's time line is.
+                self.trial = audio.map(|_| (header.ssrc, header.sequence.wrapping_add(1))).or(self.trial);
                 return Taken::Discontinuity;
             }
             return self.begin(now, clock, window, header, audio);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::digit::Digit;
+use crate::dtmf::QueueFull;
 use crate::frame::PcmFrame;
 
 /// Names one piece of audio given to [`Session::play`](super::Session::play); chosen by the caller.
@@ -91,6 +92,17 @@ pub enum Received {
     Rtcp,
     /// Dropped and counted.
     Dropped(DropReason),
+}
+
+/// Keys were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendDtmfError {
+    /// The peer takes no telephone events.
+    #[error("telephone events were not negotiated")]
+    NotNegotiated,
+    /// Too many keys are waiting.
+    #[error(transparent)]
+    QueueFull(#[from] QueueFull),
 }
 
 /// Why a datagram was dropped.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{DropReason, MediaEvent, Received, Session};
+use crate::dtmf::KeyChange;
 use crate::rtp::source::Judgement;
 use crate::rtp::{COMFORT_NOISE, RtpHeader, RtpPacket, is_rtcp};
 use crate::stream::{Taken, Window};
@@ -17,6 +18,7 @@ const MAX_PAYLOAD: usize = 960;
 enum Kind {
     Audio,
     ComfortNoise,
+    Keys,
 }
 
 impl Session {
@@ -52,6 +54,9 @@ impl Session {
         self.counted.received += 1;
         self.counted.received_bytes += datagram.len() as u64;
         self.note_heard(now);
+        if kind == Kind::Keys {
+            self.read_keys(now, &packet);
+        }
         let clock = self.clock(now);
         self.advance_uplink(now, clock);
         Ok(())
@@ -60,6 +65,7 @@ impl Session {
     fn kind(&self, payload_type: u8) -> Option<Kind> {
         match payload_type {
             audio if audio == self.negotiated.payload_type => Some(Kind::Audio),
+            keys if Some(keys) == self.negotiated.dtmf => Some(Kind::Keys),
             COMFORT_NOISE => Some(Kind::ComfortNoise),
             _ => None,
         }
@@ -94,6 +100,7 @@ impl Session {
         match self.stream.take(now, clock, window, &packet.header, audio) {
             Taken::Accepted { end, reordered, begins } => {
                 if let Some(sequence) = begins {
+                    self.keys_in.reset();
                     self.jitter.restart();
                     if let Some(uplink) = &mut self.uplink {
                         uplink.restart(sequence);
@@ -108,8 +115,21 @@ impl Session {
                 Err(DropReason::Late)
             }
             Taken::Duplicate => Err(DropReason::Duplicate),
+            // Some gateways send keys under a source number of their own; they say nothing about the audio.
+            Taken::Discontinuity if kind == Kind::Keys => Ok(false),
             Taken::Discontinuity => Err(DropReason::Discontinuity),
         }
+    }
+
+    /// What a report does not say, or says of something that is no key, is nobody's loss.
+    fn read_keys(&mut self, now: Instant, packet: &RtpPacket<'_>) {
+        let RtpHeader { timestamp, marker, .. } = packet.header;
+        let outbox = &mut self.outbox;
+        let understood = self.keys_in.receive(timestamp, marker, packet.payload, |change| match change {
+            KeyChange::Down(digit) => outbox.push(MediaEvent::DtmfReceived { digit, at: now }),
+            KeyChange::Up { .. } => {}
+        });
+        self.counted.strange_keys += u64::from(understood.is_err());
     }
 
     fn window(&self, heard: Option<i64>) -> Window {

@@ -21,6 +21,8 @@ pub struct Stats {
     pub reordered: u64,
     /// RTCP packets on the RTP port.
     pub rtcp: u64,
+    /// Telephone events that were not understood or are no key.
+    pub strange_keys: u64,
     /// Dropped, by reason.
     pub dropped: Dropped,
     /// Interarrival jitter (RFC 3550 section 6.4.1), now.

@@ -25,7 +25,8 @@ impl Session {
         let destination = self.source.destination().filter(|_| self.negotiated.direction.sends());
         let mut said = [0; FRAME_8K];
         let outbox = &mut self.outbox;
-        self.playout.next(now, destination.is_none() || self.echo, &mut said, &mut |event| outbox.push(event));
+        let held = destination.is_none() || self.echo || self.keys_out.is_busy();
+        self.playout.next(now, held, &mut said, &mut |event| outbox.push(event));
         if self.echo && destination.is_some() {
             said = heard;
         }
@@ -39,13 +40,23 @@ impl Session {
         Tick { heard: frame(&heard), said: frame(&said), transmit, skipped }
     }
 
+    /// Writes this tick's packet: a key that is down, otherwise audio.
     fn write(&mut self, to: SocketAddr, said: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> (SocketAddr, usize) {
         let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
-        let length = self.negotiated.codec.encode(said, payload);
         let (sequence, marker) = self.send_clock.number();
         let timestamp = self.send_clock.timestamp();
-        RtpHeader { marker, payload_type: self.negotiated.payload_type, sequence, timestamp, ssrc: self.ssrc }
-            .write(header);
+        let ssrc = self.ssrc;
+        let key = self.keys_out.next(timestamp);
+        let length = if let (Some(key), Some(payload_type)) = (key, self.negotiated.dtmf) {
+            let (marker, timestamp) = (key.marker, key.timestamp);
+            RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
+            payload[..key.payload.len()].copy_from_slice(&key.payload);
+            key.payload.len()
+        } else {
+            let payload_type = self.negotiated.payload_type;
+            RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
+            self.negotiated.codec.encode(said, payload)
+        };
         self.counted.sent += 1;
         (to, HEADER_LENGTH + length)
     }

@@ -41,7 +41,7 @@ pub(super) fn config() -> SessionConfig {
         ssrc: 0x5e55,
         sequence: 65_530,
         timestamp: u32::MAX - 1_000,
-        vad: false,
+        vad: None,
         uplink: true,
     }
 }
