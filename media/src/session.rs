@@ -25,6 +25,8 @@ pub use config::SessionConfig;
 pub use event::{ClipId, DropReason, MediaEvent, Received, SendDtmfError, Tick};
 pub use stats::{Dropped, Stats};
 
+use crate::detect::CalleeDetector;
+use crate::detect::greeting::GreetingConfig;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::jitter::JitterBuffer;
@@ -83,7 +85,7 @@ impl Session {
             jitter: JitterBuffer::new(),
             uplink: (uplink || vad.is_some()).then(Uplink::new),
             hands_out_uplink: uplink,
-            voice: vad.map(|segmenter| Voice::new(now, segmenter)),
+            voice: vad.map(|segmenter| Voice::new(now, Some(segmenter))),
             keys_in: DtmfReceiver::default(),
             keys_out: DtmfSender::default(),
             playout: Playout::default(),
@@ -106,6 +108,13 @@ impl Session {
         }
         self.negotiated = negotiated;
         self.heard_at = now;
+    }
+
+    /// Finds out who, or what, has answered at `now`: [`MediaEvent::Detected`] in the next 20 s. Needs no `vad` in the
+    /// configuration. Called again, it begins again.
+    pub fn detect_callee(&mut self, now: Instant, config: GreetingConfig) {
+        self.uplink.get_or_insert_with(Uplink::new);
+        self.voice.get_or_insert_with(|| Voice::new(now, None)).detect(CalleeDetector::new(now, config));
     }
 
     /// Queues audio at 8 kHz behind what is playing. Clips follow each other without a gap, also inside a packet.
@@ -196,8 +205,8 @@ impl Session {
         let hands_out = self.hands_out_uplink;
         let voice = &mut self.voice;
         uplink.advance(now, clock, &self.stream, |frame, arrived| {
-            if let Some(event) = voice.as_mut().and_then(|voice| voice.push(now, frame, arrived)) {
-                outbox.push(event);
+            if let Some(voice) = voice {
+                voice.push(now, frame, arrived, |event| outbox.push(event));
             }
             if hands_out {
                 outbox.push_frame(frame);

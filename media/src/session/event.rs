@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::detect::Detection;
 use crate::digit::Digit;
 use crate::dtmf::QueueFull;
 use crate::frame::PcmFrame;
@@ -42,6 +43,8 @@ pub enum MediaEvent {
         /// Arrival of the first packet that told of it.
         at: Instant,
     },
+    /// Something was found out about who answered, after [`Session::detect_callee`](super::Session::detect_callee).
+    Detected(Detection),
     /// The first sample of a clip left.
     ClipStarted {
         /// The clip.

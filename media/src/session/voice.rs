@@ -1,8 +1,9 @@
-//! When the caller speaks.
+//! What the caller's audio means: speech, silence, and who answered.
 
 use std::time::Instant;
 
 use super::MediaEvent;
+use crate::detect::CalleeDetector;
 use crate::frame::FRAME_8K;
 use crate::vad::{SegmenterConfig, Vad, VoiceActivity, VoiceChange};
 
@@ -10,24 +11,43 @@ use crate::vad::{SegmenterConfig, Vad, VoiceActivity, VoiceChange};
 #[derive(Debug)]
 pub(super) struct Voice {
     vad: Vad,
-    activity: VoiceActivity,
+    activity: Option<VoiceActivity>,
+    callee: Option<CalleeDetector>,
     last_voice: Instant,
 }
 
 impl Voice {
-    pub(super) fn new(now: Instant, config: SegmenterConfig) -> Self {
-        Self { vad: Vad::new(), activity: VoiceActivity::new(config), last_voice: now }
+    /// Without a `segmenter` nothing is said of speech and silence.
+    pub(super) fn new(now: Instant, segmenter: Option<SegmenterConfig>) -> Self {
+        Self { vad: Vad::new(), activity: segmenter.map(VoiceActivity::new), callee: None, last_voice: now }
+    }
+
+    pub(super) fn detect(&mut self, callee: CalleeDetector) {
+        self.callee = Some(callee);
     }
 
     /// Takes the next frame of the caller, completed by a packet that came at `arrived`.
-    pub(super) fn push(&mut self, now: Instant, frame: &[i16; FRAME_8K], arrived: Instant) -> Option<MediaEvent> {
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        frame: &[i16; FRAME_8K],
+        arrived: Instant,
+        mut say: impl FnMut(MediaEvent),
+    ) {
         let voiced = self.vad.push(frame).voiced;
         if voiced {
             self.last_voice = arrived;
         }
-        self.activity.push(voiced).map(|change| match change {
-            VoiceChange::Started { .. } => MediaEvent::VoiceStarted { at: now },
-            VoiceChange::Stopped { .. } => MediaEvent::VoiceStopped { at: now, last_voice: self.last_voice },
-        })
+        match self.activity.as_mut().and_then(|activity| activity.push(voiced)) {
+            Some(VoiceChange::Started { .. }) => say(MediaEvent::VoiceStarted { at: now }),
+            Some(VoiceChange::Stopped { .. }) => {
+                say(MediaEvent::VoiceStopped { at: now, last_voice: self.last_voice });
+            }
+            None => {}
+        }
+        if let Some(detection) = self.callee.as_mut().and_then(|callee| callee.push(now, frame, voiced)) {
+            say(MediaEvent::Detected(detection));
+        }
+        self.callee.take_if(|callee| callee.is_done(now));
     }
 }

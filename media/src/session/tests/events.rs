@@ -1,6 +1,10 @@
 //! What a session tells, and what it refuses.
 
+use std::sync::LazyLock;
+
 use super::world::{DTMF, Network, World, address, config, ms, rtp};
+use crate::detect::Detection;
+use crate::detect::greeting::GreetingConfig;
 use crate::digit::Digit;
 use crate::frame::FRAME_8K;
 use crate::negotiated::Direction;
@@ -81,10 +85,9 @@ fn keys(world: &World) -> String {
     world
         .events
         .iter()
-        .filter_map(|event| match event {
-            MediaEvent::DtmfReceived { digit, .. } => Some(digit.as_char()),
-            _ => None,
-        })
+        .filter_map(
+            |event| if let MediaEvent::DtmfReceived { digit, .. } = event { Some(digit.as_char()) } else { None },
+        )
         .collect()
 }
 
@@ -174,14 +177,30 @@ fn keys_that_were_not_negotiated_are_refused() {
     assert!(world.session.stats().dropped.payload_type > 0);
 }
 
+/// Two seconds of silence, "yes", silence.
+fn word(n: u64) -> i16 {
+    static WORD: LazyLock<Vec<i16>> = LazyLock::new(crate::sounds::yes);
+    n.checked_sub(16_000).and_then(|n| WORD.get(n as usize).copied()).unwrap_or(0)
+}
+
+#[test]
+fn a_person_who_answers_is_told_from_the_answer_on() {
+    let mut config = config();
+    config.uplink = false;
+    let mut world = World::new(1, Network::CLEAN, config);
+    world.peer.signal = word;
+    world.run(ms(1_900));
+    let answered = world.now;
+    world.session.detect_callee(answered, GreetingConfig::default());
+    world.run(ms(30_000));
+    let events = &world.events[1..];
+    let [MediaEvent::Detected(Detection::Human { at })] = events else { panic!("{events:?}") };
+    let taken = *at - answered;
+    assert!(taken > ms(1_200) && taken < ms(2_600), "a word and the pause after it: {taken:?}");
+}
+
 #[test]
 fn speech_starts_and_stops_with_the_arrival_of_its_last_packet() {
-    // 2 s of silence, a word, silence.
-    fn word(n: u64) -> i16 {
-        use std::sync::LazyLock;
-        static WORD: LazyLock<Vec<i16>> = LazyLock::new(crate::sounds::yes);
-        n.checked_sub(16_000).and_then(|n| WORD.get(n as usize).copied()).unwrap_or(0)
-    }
     for network in [Network::CLEAN, Network { jitter: ms(60), loss: 0.03, ..Network::CLEAN }] {
         for seed in 0..5 {
             let mut config = config();

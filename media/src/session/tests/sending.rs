@@ -97,11 +97,8 @@ fn a_clip_resumes_at_the_sample_it_was_cut_at() {
     world.run(ms(100));
     world.session.stop(Duration::ZERO);
     world.run(ms(40));
-    let cut = playing(&world).into_iter().find_map(|event| match event {
-        MediaEvent::ClipCut { samples, .. } => Some(samples),
-        _ => None,
-    });
-    let samples = cut.expect("it was cut");
+    let events = playing(&world);
+    let [_, MediaEvent::ClipCut { samples, .. }] = events[..] else { panic!("{events:?}") };
     world.session.play_from(ClipId(2), pcm, samples as usize).expect("room");
     world.run(ms(1_000));
     let audio: Vec<i16> = world.sent_audio().into_iter().filter(|&sample| sample != 0).collect();

@@ -225,12 +225,11 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(event) = self.session.poll_event() {
-            match event {
-                MediaEvent::Uplink(frame) => {
-                    self.uplink.extend(frame.samples());
-                    self.uplink_at.push(self.now);
-                }
-                event => self.events.push(event),
+            if let MediaEvent::Uplink(frame) = event {
+                self.uplink.extend(frame.samples());
+                self.uplink_at.push(self.now);
+            } else {
+                self.events.push(event);
             }
         }
     }
