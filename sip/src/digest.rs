@@ -10,6 +10,10 @@ use sha2::{Digest, Sha256, Sha512_256};
 use crate::message::header::{Challenge, Credentials};
 use crate::message::{Method, Uri};
 
+/// Most askers and realms answered in one request. A chain of proxies has two or three; who sends hundreds of challenges
+/// wants to see us hash.
+const MAX_ANSWERS: usize = 8;
+
 /// A user name and password, perhaps good for one realm only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -73,9 +77,11 @@ pub fn answer(
         let Some(scheme) = Scheme::of(challenge) else { continue };
         let same =
             |other: &&mut (Scheme, &Challenge)| other.1.asker == challenge.asker && other.1.realm == challenge.realm;
+        let full = chosen.len() == MAX_ANSWERS;
         match chosen.iter_mut().find(same) {
             Some(other) if scheme.algorithm.strength() > other.0.algorithm.strength() => *other = (scheme, challenge),
             Some(_) => {}
+            None if full => {}
             None => chosen.push((scheme, challenge)),
         }
     }

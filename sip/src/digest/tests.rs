@@ -140,6 +140,13 @@ fn strongest_algorithm_for_each_asker_and_realm() {
 }
 
 #[test]
+fn a_flood_of_challenges_is_not_answered_in_full() {
+    let flood: Vec<String> = (0..100).map(|realm| format!("Digest realm=\"{realm}\", nonce=\"n\"")).collect();
+    let answers = answer_all(&www(&flood.join(", "))).expect("answered");
+    assert_eq!(answers.len(), MAX_ANSWERS);
+}
+
+#[test]
 fn what_cannot_be_answered_is_said() {
     assert_eq!(answer_all(&[]), Err(DigestError::NoChallenge));
     let unknown = www("Digest realm=\"r\", nonce=\"n\", algorithm=SHA3-512");

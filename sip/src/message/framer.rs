@@ -19,6 +19,8 @@ pub struct StreamFramer {
     start: usize,
     /// How far the end of the head has been looked for.
     searched: usize,
+    /// Length of the message at the start, once its head is here.
+    length: Option<usize>,
     /// The last bytes handed out were a lone CRLF at the end of the buffer: it may prove to be the first half of a ping.
     half_ping: bool,
     broken: bool,
@@ -63,7 +65,7 @@ pub enum StreamFault {
 impl StreamFramer {
     /// A framer at the start of a stream.
     pub const fn new() -> Self {
-        StreamFramer { buffer: Vec::new(), start: 0, searched: 0, half_ping: false, broken: false }
+        StreamFramer { buffer: Vec::new(), start: 0, searched: 0, length: None, half_ping: false, broken: false }
     }
 
     /// Takes bytes as they were received. After a fatal error they are dropped.
@@ -131,10 +133,19 @@ impl StreamFramer {
 
     /// Length of the message at the start, once all of it is here.
     fn whole_message(&mut self) -> Result<Option<usize>, StreamFault> {
-        let Some(head_end) = self.head_end() else {
-            let too_long = self.buffer.len() - self.start > MAX_MESSAGE;
-            return if too_long { Err(StreamFault::HeadTooLong) } else { Ok(None) };
-        };
+        let here = self.buffer.len() - self.start;
+        if self.length.is_none() {
+            self.length = self.measure()?;
+        }
+        match self.length {
+            None if here > MAX_MESSAGE => Err(StreamFault::HeadTooLong),
+            length => Ok(length.filter(|&length| length <= here)),
+        }
+    }
+
+    /// Length of the message at the start, once its head is here.
+    fn measure(&mut self) -> Result<Option<usize>, StreamFault> {
+        let Some(head_end) = self.head_end() else { return Ok(None) };
         let head = &self.buffer[self.start..head_end];
         if head.len() > MAX_MESSAGE {
             return Err(StreamFault::HeadTooLong);
@@ -143,8 +154,7 @@ impl StreamFramer {
         if body > MAX_MESSAGE - head.len() {
             return Err(StreamFault::BodyTooLong);
         }
-        let len = head.len() + body;
-        Ok((self.buffer.len() - self.start >= len).then_some(len))
+        Ok(Some(head.len() + body))
     }
 
     /// Offset behind the blank line that ends the head.
@@ -176,6 +186,7 @@ impl StreamFramer {
     fn advance(&mut self, len: usize) {
         self.start += len;
         self.searched = self.start;
+        self.length = None;
         if self.start == self.buffer.len() {
             self.buffer.clear();
             (self.start, self.searched) = (0, 0);
@@ -186,18 +197,15 @@ impl StreamFramer {
 /// The length the head's Content-Length lines agree on; zero without any.
 fn content_length(head: &[u8]) -> Result<usize, StreamFault> {
     let mut length = None;
-    let mut lines = head.split(|&byte| byte == b'\n').peekable();
-    while let Some(line) = lines.next() {
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
-        if !is_content_length(&line[..colon]) {
+    // The start line has no length, so a search for line ends finds every header's beginning.
+    for feed in memchr::memchr_iter(b'\n', head) {
+        let line = &head[feed + 1..];
+        if !matches!(line.first(), Some(b'c' | b'C' | b'l' | b'L')) {
             continue;
         }
-        // A folded length is legal and absurd; its digits may stand on the next line.
-        let mut value = line[colon + 1..].trim_ascii().to_vec();
-        while let Some(more) = lines.next_if(|next| matches!(next.first(), Some(b' ' | b'\t'))) {
-            value.extend_from_slice(more.trim_ascii());
-        }
-        let number = decimal(&value).and_then(|number| usize::try_from(number).ok()).ok_or(StreamFault::Length)?;
+        let Some(value_at) = length_value(line) else { continue };
+        let digits = unfolded_digits(&line[value_at..]);
+        let number = decimal(&digits).and_then(|number| usize::try_from(number).ok()).ok_or(StreamFault::Length)?;
         if length.is_some_and(|other| other != number) {
             return Err(StreamFault::Length);
         }
@@ -206,9 +214,23 @@ fn content_length(head: &[u8]) -> Result<usize, StreamFault> {
     Ok(length.unwrap_or(0))
 }
 
-fn is_content_length(name: &[u8]) -> bool {
-    let name = name.trim_ascii_end();
-    name.eq_ignore_ascii_case(b"l") || name.eq_ignore_ascii_case(HeaderName::ContentLength.as_str().as_bytes())
+/// Where the value begins, if the line that begins here is a Content-Length.
+fn length_value(line: &[u8]) -> Option<usize> {
+    let colon = memchr::memchr2(b':', b'\n', line).filter(|&end| line[end] == b':')?;
+    let name = line[..colon].trim_ascii_end();
+    let long = HeaderName::ContentLength.as_str().as_bytes();
+    (name.eq_ignore_ascii_case(b"l") || name.eq_ignore_ascii_case(long)).then_some(colon + 1)
+}
+
+/// The value up to its line end. A folded length is legal and absurd; its digits may stand on the next line.
+fn unfolded_digits(value: &[u8]) -> Vec<u8> {
+    let mut lines = value.split(|&byte| byte == b'\n');
+    let mut digits = lines.next().unwrap_or_default().trim_ascii().to_vec();
+    for more in lines.take_while(|line| matches!(line.first(), Some(b' ' | b'\t'))) {
+        digits.push(b' ');
+        digits.extend_from_slice(more);
+    }
+    digits.trim_ascii().to_vec()
 }
 
 #[cfg(test)]

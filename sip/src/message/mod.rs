@@ -1,6 +1,6 @@
 //! SIP messages: what the bytes say, and back to bytes.
 //!
-//! [`parse`] reads one datagram, [`StreamFramer`] cuts a TCP stream into messages. Headers keep their order and their
+//! [`parse()`] reads one datagram, [`StreamFramer`] cuts a TCP stream into messages. Headers keep their order and their
 //! bytes; [`Headers::typed`] reads one as the type its RFC gives it. Nothing here trusts its input: every size is
 //! limited, nothing recurses, nothing panics.
 

@@ -1,6 +1,7 @@
 //! SIP, SIPS and tel URIs (RFC 3261 section 19.1, RFC 3966).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::host::{Host, HostPort};
@@ -106,7 +107,6 @@ impl Uri {
             && self.host == other.host
             && self.port == other.port
             && params_match(&self.params, &other.params)
-            && params_match(&other.params, &self.params)
             && header_set(self) == header_set(other)
     }
 
@@ -246,17 +246,27 @@ fn read_params(bytes: &[u8]) -> Result<Params, ParseError> {
     Ok(params)
 }
 
-/// Whether every parameter of `of` that counts is matched in `with`. `user`, `ttl`, `method`, `maddr` and `transport`
-/// count also where the other side lacks them; others only where both have them.
-fn params_match(of: &Params, with: &Params) -> bool {
+/// Whether all parameters that count are the same. `user`, `ttl`, `method`, `maddr` and `transport` count also where one
+/// side lacks them; others only where both have them.
+fn params_match(ours: &Params, theirs: &Params) -> bool {
+    let (ours, theirs) = (normal_params(ours), normal_params(theirs));
+    let counts = |name: &[u8]| [&b"user"[..], b"ttl", b"method", b"maddr", b"transport"].contains(&name);
+    let matched = |of: &NormalParams, with: &NormalParams| {
+        of.iter().all(|(name, value)| with.get(name).map_or(!counts(name), |other| other == value))
+    };
+    matched(&ours, &theirs) && matched(&theirs, &ours)
+}
+
+type NormalParams = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Parameters without escapes and in lower case, in an order of their own: comparing two lists costs no square.
+fn normal_params(params: &Params) -> NormalParams {
     let normal = |part: &[u8]| unescape(part).to_ascii_lowercase();
-    of.iter().all(|(name, value)| {
-        let name = normal(name);
-        match with.iter().find(|(other, _)| normal(other) == name) {
-            Some((_, other)) => value.map(normal) == other.map(normal),
-            None => ![&b"user"[..], b"ttl", b"method", b"maddr", b"transport"].contains(&name.as_slice()),
-        }
-    })
+    let mut map = BTreeMap::new();
+    for (name, value) in params.iter() {
+        map.entry(normal(name)).or_insert_with(|| value.map(normal));
+    }
+    map
 }
 
 /// The URI's headers in an order of their own, since theirs does not count.

@@ -100,6 +100,7 @@ fn lengths_that_cannot_be_used_end_the_stream() {
         ("Content-Length: 99999999999999999999999\r\n", StreamFault::Length),
         ("Content-Length: -1\r\n", StreamFault::Length),
         ("Content-Length:\r\n", StreamFault::Length),
+        ("Content-Length: 1\r\n 2\r\n", StreamFault::Length),
         ("Content-Length: 1\r\nl: 2\r\n", StreamFault::Length),
     ] {
         let stream = options() + &message("BYE", extra, "") + &options();
