@@ -1,0 +1,7 @@
+//! One WAV file.
+#![no_main]
+
+#[path = "../harness.rs"]
+mod harness;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| harness::wav(data));

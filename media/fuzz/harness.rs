@@ -1,0 +1,173 @@
+//! What must hold for any input. Shared by the fuzz targets and by the test that replays the corpus.
+#![allow(dead_code, reason = "each fuzz target uses one of them")]
+
+use std::io::Cursor;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use callwright_media::clip::{MAX_SECONDS, decode_wav};
+use callwright_media::codec::Codec;
+use callwright_media::digit::Digit;
+use callwright_media::frame::FRAME;
+use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::recording::RecordingReader;
+use callwright_media::sdp::{LocalMedia, MAX_BYTES, MAX_MEDIA, accept_answer, answer};
+use callwright_media::session::{ClipId, MAX_PACKET, Session, SessionConfig};
+use callwright_media::vad::SegmenterConfig;
+
+/// Reading one description: our answer has a stream for each of the offer, one of them switched on, and can itself be
+/// answered with the same outcome.
+pub(crate) fn sdp(data: &[u8]) {
+    let local = LocalMedia {
+        address: Ipv4Addr::new(192, 0, 2, 1).into(),
+        port: 20_000,
+        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        dtmf: true,
+        session_id: 1,
+        version: 1,
+        ptime_ms: 20,
+        direction: Direction::SendRecv,
+    };
+    let accepted = accept_answer(&local, data);
+    match answer(&local, data) {
+        Ok((body, negotiated)) => {
+            assert!(data.len() <= MAX_BYTES && body.len() <= 2 * MAX_BYTES);
+            assert!(negotiated.payload_type < 128 && negotiated.dtmf.is_none_or(|number| number < 128));
+            assert!(negotiated.remote.is_some() || !negotiated.direction.sends());
+            let text = String::from_utf8(body.clone()).expect("an answer is text");
+            let streams: Vec<&str> = text.lines().filter(|line| line.starts_with("m=")).collect();
+            assert!(streams.len() <= MAX_MEDIA);
+            assert_eq!(streams.iter().filter(|line| line.starts_with("m=audio 20000 ")).count(), 1, "{text}");
+            let (_, mirrored) = answer(&local, &body).expect("our own answer is a good offer");
+            assert_eq!((mirrored.codec, mirrored.payload_type), (negotiated.codec, negotiated.payload_type));
+            assert_eq!(mirrored.direction, negotiated.direction.reversed());
+        }
+        Err(fault) => {
+            assert!(!fault.to_string().is_empty());
+            if fault.is_malformed() {
+                assert!(accepted.is_err());
+            }
+        }
+    }
+}
+
+/// Reading one file, as a clip and as a recording: no more comes out than went in.
+pub(crate) fn wav(data: &[u8]) {
+    if let Ok(clip) = decode_wav(data) {
+        assert!(clip.len() <= MAX_SECONDS * 8_000 && clip.len() <= data.len());
+    }
+    if let Ok(recording) = RecordingReader::new(Cursor::new(data)) {
+        assert!(recording.count() <= data.len() / 4);
+    }
+    if let Ok(recording) = RecordingReader::new(Cursor::new(data)) {
+        let levels: Vec<_> = recording.levels(Duration::from_millis(20)).collect();
+        assert!(levels.len() <= data.len() / 640 + 1);
+        assert!(levels.iter().all(|levels| levels.heard.is_finite() && levels.said.is_finite()));
+    }
+}
+
+/// Events that may wait between two calls into a session.
+const MAX_EVENTS: usize = 1_000;
+
+/// One leg through a life written in `data`: each byte is something that happens, followed by its arguments. What
+/// leaves is RTP of ours, one packet a tick at most, to the address that was agreed on or learnt.
+pub(crate) fn rtp(data: &[u8]) {
+    let peer = SocketAddr::from(([198, 51, 100, 1], 4_000));
+    let stranger = SocketAddr::from(([203, 0, 113, 9], 9));
+    let mut now = some_instant();
+    let mut leg = Session::new(now, config(peer));
+    let mut packet = [0; MAX_PACKET];
+    let mut script = Script(data);
+    let mut clips = 0;
+    while let Some(happens) = script.byte() {
+        match happens % 16 {
+            0..=5 => {
+                let length = usize::from(script.byte().unwrap_or(0));
+                let _ = leg.receive(now, peer, script.bytes(length));
+            }
+            6 => {
+                let _ = leg.receive(now, peer, &script.rtp());
+            }
+            7 => {
+                let _ = leg.receive(now, stranger, &script.rtp());
+            }
+            8..=11 => {
+                now += FRAME;
+                let tick = leg.tick(now, &mut packet);
+                assert_eq!((tick.heard.samples().len(), tick.said.samples().len()), (160, 160));
+                if let Some((to, length)) = tick.transmit {
+                    assert!(to == peer || to == stranger, "a packet for an address nobody sent from");
+                    assert!((12..=MAX_PACKET).contains(&length) && packet[0] == 0x80);
+                }
+            }
+            12 => now += Duration::from_millis(u64::from(script.byte().unwrap_or(0)) * 20),
+            13 => {
+                clips += 1;
+                let _ = leg.play(ClipId(clips), vec![1_000; 700].into());
+            }
+            14 => leg.stop(Duration::from_millis(script.byte().unwrap_or(0).into())),
+            _ => {
+                let digit = Digit::from_event(script.byte().unwrap_or(0) & 15).expect("below 16");
+                let _ = leg.send_dtmf(&[digit]);
+            }
+        }
+        let events = std::iter::from_fn(|| leg.poll_event()).take(MAX_EVENTS + 1).count();
+        assert!(events <= MAX_EVENTS, "{events} events at once");
+    }
+}
+
+fn config(peer: SocketAddr) -> SessionConfig {
+    SessionConfig {
+        negotiated: Negotiated {
+            codec: Codec::Pcmu,
+            payload_type: 0,
+            dtmf: Some(101),
+            remote: Some(peer),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        },
+        ssrc: 0x1234_5678,
+        sequence: 65_530,
+        timestamp: u32::MAX - 1_000,
+        vad: Some(SegmenterConfig::default()),
+        uplink: true,
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "an Instant can only be had from the clock; which one does not matter")]
+fn some_instant() -> Instant {
+    Instant::now()
+}
+
+/// The rest of a script.
+struct Script<'a>(&'a [u8]);
+
+impl<'a> Script<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    fn bytes(&mut self, length: usize) -> &'a [u8] {
+        let (head, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        head
+    }
+
+    /// A packet that is RTP, of a stream that mostly goes on: sequence number (one byte), kind, and a fill.
+    fn rtp(&mut self) -> Vec<u8> {
+        let sequence = self.byte().unwrap_or(0);
+        let kind = self.byte().unwrap_or(0);
+        let fill = self.byte().unwrap_or(0);
+        let payload_type = if kind & 1 == 0 { 0 } else { 101 };
+        let mut packet = vec![0x80, payload_type | (kind & 0x80), 0, sequence];
+        packet.extend((u32::from(sequence) * 160).to_be_bytes());
+        packet.extend([0, 0, 0, 7 + (kind >> 1 & 1)]);
+        match payload_type {
+            0 => packet.extend(vec![fill; if kind & 4 == 0 { 160 } else { usize::from(fill) }]),
+            _ => packet.extend([fill & 15, kind & 0xc0, 0, sequence]),
+        }
+        packet
+    }
+}
