@@ -1,6 +1,7 @@
 //! Callwright: a server that makes and takes phone calls by itself.
 
 pub mod agent;
+pub mod api;
 pub mod call;
 pub mod campaign;
 pub mod config;

@@ -5,13 +5,14 @@ use std::fmt;
 
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::zone_named;
 
 /// A campaign's schedule. Wall times and IANA names are stored, never UTC: a change of clocks or of law then moves the
 /// windows with the people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The campaign's zone, an IANA name: bounds the period, and is assumed for contacts without a zone.
@@ -34,7 +35,7 @@ impl Default for Schedule {
 }
 
 /// Days of a campaign that share their rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
     /// Its days.
@@ -46,7 +47,7 @@ pub struct Run {
 }
 
 /// The hours in which people may be called: 08:00 to 21:00 on their own clock unless a run says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct ContactHours(pub Slot);
 
@@ -57,7 +58,7 @@ impl Default for ContactHours {
 }
 
 /// The days of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Days {
     /// Every week.
@@ -109,7 +110,7 @@ impl Day {
 }
 
 /// A time of day in minutes since midnight on the wall, end exclusive. Never crosses midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slot {
     /// First minute, 06:00 (360) at the earliest.

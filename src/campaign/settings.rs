@@ -4,12 +4,13 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::campaign::disconnection::{DisconnectionReason, Retryability};
 use crate::campaign::wire::wire_enum;
 
 /// Dialing settings of a campaign. Stored as JSON; absent fields have their default, unknown ones are refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Dials started per minute, 1 to 6000.
@@ -64,7 +65,7 @@ impl Default for Settings {
 }
 
 /// An exception from the retry rules for one reason. It shares the one budget of the round and can only narrow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryOverride {
     /// Which reason. Reasons that are never retried cannot be overridden.
@@ -78,7 +79,7 @@ pub struct RetryOverride {
 }
 
 /// Dials one number may get within a period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrequencyCap {
     /// Most dials, 1 to 100.

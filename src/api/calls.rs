@@ -1,0 +1,175 @@
+//! Calls that are over: who, when, why they ended, what was said, how it sounded.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::auth::Caller;
+use super::error::ApiError;
+use super::paging::{Id, Items, Params, default_limit, page};
+use crate::agent::conversation::{Answer, Line, TurnTiming};
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::states::{AnsweredBy, EndedBy};
+use crate::id::{AttemptId, CallId, CampaignId, ContactId};
+use crate::pii::Pii;
+use crate::store::call::{self, Call, Direction};
+
+/// A call.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CallView {
+    /// Id.
+    id: CallId,
+    /// Who called whom.
+    direction: Direction,
+    /// The campaign it belongs to.
+    campaign_id: Option<CampaignId>,
+    /// The attempt it belongs to.
+    attempt_id: Option<AttemptId>,
+    /// The contact.
+    contact_id: Option<ContactId>,
+    /// The calling number.
+    #[schema(value_type = String)]
+    from: Pii<String>,
+    /// The called number.
+    #[schema(value_type = String)]
+    to: Pii<String>,
+    /// When the INVITE was sent or came.
+    started_at: Timestamp,
+    /// When it was answered.
+    answered_at: Option<Timestamp>,
+    /// When it ended.
+    ended_at: Timestamp,
+    /// Time from the answer to the end, milliseconds; 0 when it was not answered.
+    duration_ms: i64,
+    /// Why it ended.
+    reason: DisconnectionReason,
+    /// Final SIP status.
+    sip_code: Option<u16>,
+    /// Q.850 cause.
+    q850: Option<u8>,
+    /// Who ended it.
+    ended_by: Option<EndedBy>,
+    /// What answered.
+    answered_by: Option<AnsweredBy>,
+    /// Length of the recording in milliseconds; absent when there is none.
+    recording_ms: Option<i64>,
+}
+
+/// A call with everything that was said.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CallDetail {
+    /// The call.
+    #[serde(flatten)]
+    call: CallView,
+    /// What came of each question, in order.
+    answers: Vec<Answer>,
+    /// Who said what when.
+    transcript: Vec<Line>,
+    /// How fast the agent replied, measured on the wire.
+    turns: Vec<TurnTiming>,
+}
+
+/// Filter of the list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CallFilter {
+    /// Only calls of this campaign.
+    #[serde(default)]
+    campaign_id: Option<CampaignId>,
+    /// Items on the page, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 50, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// `next` of the page before; absent for the first page.
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// List calls that are over
+#[utoipa::path(
+    get, path = "/api/v1/calls", tag = "calls", params(CallFilter),
+    responses((status = 200, body = Items<CallView>))
+)]
+pub async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(filter): Params<CallFilter>,
+) -> Result<Json<Items<CallView>>, ApiError> {
+    let mut tx = api.db.read().await?;
+    let listing =
+        call::list(&mut tx, caller.org, filter.campaign_id, page(filter.limit, filter.after.as_deref())?).await?;
+    Ok(Json(Items::of(listing, view)))
+}
+
+/// Read a call with its transcript and answers
+#[utoipa::path(
+    get, path = "/api/v1/calls/{id}", tag = "calls", params(("id" = CallId, Path)),
+    responses((status = 200, body = CallDetail), (status = 404, body = super::Problem))
+)]
+pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Json<CallDetail>, ApiError> {
+    let mut tx = api.db.read().await?;
+    let call = call::get(&mut tx, caller.org, id).await?;
+    let said = call::conversation(&mut tx, id).await?;
+    Ok(Json(CallDetail { call: view(call), answers: said.answers, transcript: said.transcript, turns: said.turns }))
+}
+
+/// Hear a call: stereo WAV, the other side left, the agent right
+///
+/// Ranges are served, so that players can seek.
+#[utoipa::path(
+    get, path = "/api/v1/calls/{id}/recording", tag = "calls", params(("id" = CallId, Path)),
+    responses(
+        (status = 200, content_type = "audio/wav", body = Vec<u8>),
+        (status = 404, body = super::Problem)
+    )
+)]
+pub async fn recording(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut tx = api.db.read().await?;
+    let call = call::get(&mut tx, caller.org, id).await?;
+    drop(tx);
+    let recording = call.recording.ok_or(ApiError::NotFound("recording"))?;
+    let path = api.recordings.join(&recording.path);
+    if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+        return Err(ApiError::NotFound("recording"));
+    }
+    match ServeFile::new(path).oneshot(request).await {
+        Ok(response) => Ok(response.into_response()),
+        Err(never) => match never {},
+    }
+}
+
+fn view(call: Call) -> CallView {
+    let duration_ms =
+        call.answered_at.map_or(0, |at| (call.ended_at - at).total(jiff::Unit::Millisecond).unwrap_or(0.0) as i64);
+    CallView {
+        id: call.id,
+        direction: call.direction,
+        campaign_id: call.campaign,
+        attempt_id: call.attempt,
+        contact_id: call.contact,
+        from: call.from,
+        to: call.to,
+        started_at: call.started_at,
+        answered_at: call.answered_at,
+        ended_at: call.ended_at,
+        duration_ms,
+        reason: call.reason,
+        sip_code: call.sip_code,
+        q850: call.q850,
+        ended_by: call.ended_by,
+        answered_by: call.answered_by,
+        recording_ms: call.recording.map(|recording| recording.ms),
+    }
+}

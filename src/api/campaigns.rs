@@ -1,0 +1,291 @@
+//! Campaigns: whom to call, with which assistant, when and how fast.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Body;
+use super::error::{ApiError, FieldFault};
+use super::paging::{Id, Items, Params, default_limit, page};
+use crate::campaign::phone::E164;
+use crate::campaign::run::Schedule;
+use crate::campaign::settings::Settings;
+use crate::campaign::states::{CampaignState, PauseReason};
+use crate::id::{AssistantId, CampaignId, TrunkId};
+use crate::store::audit::Actor;
+use crate::store::campaign::{self, Campaign, CampaignData};
+use crate::store::{StoreError, Tx, assistant, trunk};
+
+/// What can be set of a campaign.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignInput {
+    /// Name.
+    #[garde(length(chars, min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// What the calls are for, in words.
+    #[serde(default)]
+    #[garde(length(chars, max = 2000))]
+    goal: Option<String>,
+    /// The assistant that talks.
+    #[garde(skip)]
+    assistant_id: AssistantId,
+    /// The trunk that calls go through.
+    #[garde(skip)]
+    trunk_id: TrunkId,
+    /// The number that calls come from, one of the trunk's. The trunk's first one when it is left out.
+    #[serde(default)]
+    #[garde(skip)]
+    caller_id: Option<String>,
+    /// When to call. Every day from 08:00 to 21:00 on the contact's clock when it is left out.
+    #[serde(default)]
+    #[garde(skip)]
+    schedule: Schedule,
+    /// How fast, how often, how long.
+    #[serde(default)]
+    #[garde(skip)]
+    settings: Settings,
+}
+
+/// A campaign.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CampaignView {
+    /// Id.
+    id: CampaignId,
+    /// Counts its changes.
+    version: i64,
+    /// Where it stands.
+    state: CampaignState,
+    /// Why it is paused.
+    pause_reason: Option<PauseReason>,
+    /// Name.
+    name: String,
+    /// What the calls are for.
+    goal: Option<String>,
+    /// The assistant that talks.
+    assistant_id: AssistantId,
+    /// The trunk that calls go through.
+    trunk_id: TrunkId,
+    /// The number that calls come from.
+    #[schema(value_type = String)]
+    caller_id: E164,
+    /// When to call.
+    schedule: Schedule,
+    /// How fast, how often, how long.
+    settings: Settings,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it last changed.
+    updated_at: Timestamp,
+    /// When it was started first.
+    started_at: Option<Timestamp>,
+    /// When it was completed or cancelled.
+    ended_at: Option<Timestamp>,
+}
+
+/// Filter of the list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CampaignFilter {
+    /// Only campaigns in this state.
+    #[serde(default)]
+    state: Option<CampaignState>,
+    /// Items on the page, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 50, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// `next` of the page before; absent for the first page.
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// Create a campaign as a draft
+#[utoipa::path(
+    post, path = "/api/v1/campaigns", tag = "campaigns", request_body = CampaignInput,
+    responses((status = 201, body = CampaignView), (status = 422, body = super::Problem))
+)]
+pub async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<CampaignInput>,
+) -> Result<(StatusCode, Json<CampaignView>), ApiError> {
+    let mut tx = api.db.begin().await?;
+    let data = parse(&mut tx, caller, input).await?;
+    let campaign = campaign::insert(&mut tx, caller.org, &Actor::key(caller.key), data).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(view(campaign))))
+}
+
+/// List campaigns
+#[utoipa::path(
+    get, path = "/api/v1/campaigns", tag = "campaigns", params(CampaignFilter),
+    responses((status = 200, body = Items<CampaignView>))
+)]
+pub async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(filter): Params<CampaignFilter>,
+) -> Result<Json<Items<CampaignView>>, ApiError> {
+    let mut tx = api.db.read().await?;
+    let listing =
+        campaign::list(&mut tx, caller.org, filter.state, page(filter.limit, filter.after.as_deref())?).await?;
+    Ok(Json(Items::of(listing, view)))
+}
+
+/// Read a campaign
+#[utoipa::path(
+    get, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = CampaignId, Path)),
+    responses((status = 200, body = CampaignView), (status = 404, body = super::Problem))
+)]
+pub async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+) -> Result<Json<CampaignView>, ApiError> {
+    let mut tx = api.db.read().await?;
+    Ok(Json(view(campaign::get(&mut tx, caller.org, id).await?)))
+}
+
+/// Replace a campaign
+///
+/// A draft can be changed in everything; later, trunk and caller ID stay. A new assistant is used by new attempts only.
+#[utoipa::path(
+    put, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = CampaignId, Path)),
+    request_body = CampaignInput,
+    responses(
+        (status = 200, body = CampaignView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn replace(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Body(input): Body<CampaignInput>,
+) -> Result<Json<CampaignView>, ApiError> {
+    let mut tx = api.db.begin().await?;
+    let seen = campaign::get(&mut tx, caller.org, id).await?;
+    let data = parse(&mut tx, caller, input).await?;
+    may_change(&seen, &data)?;
+    campaign::update(&mut tx, &seen, &Actor::key(caller.key), &data).await?;
+    let campaign = campaign::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(Json(view(campaign)))
+}
+
+/// Whether the fields that differ may differ in the campaign's state.
+fn may_change(seen: &Campaign, data: &CampaignData) -> Result<(), ApiError> {
+    let conflict =
+        |detail: &str, faults| Err(ApiError::Conflict { code: "not_editable", detail: detail.to_owned(), faults });
+    match seen.state {
+        CampaignState::Draft => Ok(()),
+        CampaignState::InProgress | CampaignState::Paused | CampaignState::Completed => {
+            let mut faults = Vec::new();
+            let mut fixed = |pointer: &str, same: bool| {
+                if !same {
+                    faults.push(FieldFault {
+                        pointer: pointer.to_owned(),
+                        code: "fixed".to_owned(),
+                        reason: "cannot change once the campaign has been started".to_owned(),
+                    });
+                }
+            };
+            fixed("/trunk_id", data.trunk == seen.data.trunk);
+            fixed("/caller_id", data.caller_id == seen.data.caller_id);
+            if faults.is_empty() { Ok(()) } else { conflict("some fields are fixed by now", faults) }
+        }
+        CampaignState::Cancelled | CampaignState::Deleting => {
+            conflict("the campaign is over and cannot be changed", Vec::new())
+        }
+    }
+}
+
+/// The campaign that an input describes: its references exist, its values are in range.
+async fn parse(tx: &mut Tx, caller: Caller, input: CampaignInput) -> Result<CampaignData, ApiError> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: String, code: &str, reason: String| {
+        faults.push(FieldFault { pointer, code: code.to_owned(), reason });
+    };
+    match assistant::get(tx, caller.org, input.assistant_id).await {
+        Ok(_) => {}
+        Err(StoreError::NotFound) => {
+            fault("/assistant_id".to_owned(), "not_found", "there is no such assistant".to_owned());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let caller_ids = match trunk::get(tx, caller.org, input.trunk_id).await {
+        Ok(trunk) => trunk.data.caller_ids,
+        Err(StoreError::NotFound) => {
+            fault("/trunk_id".to_owned(), "not_found", "there is no such trunk".to_owned());
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let caller_id = match &input.caller_id {
+        None => caller_ids.first().cloned(),
+        Some(text) => match E164::parse(text, None) {
+            Ok(number) if caller_ids.contains(&number) || caller_ids.is_empty() => Some(number),
+            Ok(_) => {
+                let reason = "the trunk does not have this number: add it to its caller_ids first".to_owned();
+                fault("/caller_id".to_owned(), "not_of_trunk", reason);
+                None
+            }
+            Err(error) => {
+                fault("/caller_id".to_owned(), "invalid_phone", error.to_string());
+                None
+            }
+        },
+    };
+    for wrong in input.settings.validate().err().into_iter().flatten() {
+        fault(format!("/settings/{}", wrong.field.replace('.', "/")), "out_of_range", wrong.fault);
+    }
+    for wrong in input.schedule.validate().err().into_iter().flatten() {
+        fault(format!("/schedule/{}", wrong.field.replace('.', "/")), "invalid", wrong.fault);
+    }
+    match caller_id {
+        Some(caller_id) if faults.is_empty() => Ok(CampaignData {
+            name: input.name,
+            goal: input.goal,
+            assistant: input.assistant_id,
+            trunk: input.trunk_id,
+            caller_id,
+            schedule: input.schedule,
+            settings: input.settings,
+            scheduled_start_at: None,
+        }),
+        Some(_) | None => Err(ApiError::Invalid(faults)),
+    }
+}
+
+/// A campaign in the words of the API.
+pub(super) fn view(campaign: Campaign) -> CampaignView {
+    let Campaign { id, org: _, state, pause_reason, version, data, created_at, updated_at, started_at, ended_at } =
+        campaign;
+    CampaignView {
+        id,
+        version,
+        state,
+        pause_reason,
+        name: data.name,
+        goal: data.goal,
+        assistant_id: data.assistant,
+        trunk_id: data.trunk,
+        caller_id: data.caller_id,
+        schedule: data.schedule,
+        settings: data.settings,
+        created_at,
+        updated_at,
+        started_at,
+        ended_at,
+    }
+}

@@ -1,0 +1,248 @@
+//! Contacts: people and businesses that can be called, independent of campaigns.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Body;
+use super::error::{ApiError, FieldFault};
+use super::paging::{Id, Items, Params, default_limit, page};
+use crate::campaign::phone::E164;
+use crate::campaign::zone::zone_named;
+use crate::id::ContactId;
+use crate::pii::Pii;
+use crate::store::contact::{self, Contact, ContactData};
+
+/// Most variables of a contact.
+pub(super) const MAX_VARIABLES: usize = 50;
+
+/// What can be set of a contact.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactInput {
+    /// Name; may be empty.
+    #[serde(default)]
+    #[garde(custom(at_most(200)))]
+    #[schema(value_type = String, max_length = 200)]
+    name: Pii<String>,
+    /// Phone number with `+` and country code, or as it is dialed in `country`. A contact without one cannot be called.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, examples("+442079460000"))]
+    phone: Option<Pii<String>>,
+    /// Country in which `phone` is to be read, ISO 3166-1, two letters.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(examples("GB"))]
+    country: Option<String>,
+    /// IANA time zone. Without one it is told from the number.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(examples("Europe/London"))]
+    time_zone: Option<String>,
+    /// Values for the variables of assistants; at most 50 of at most 500 characters.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    variables: Pii<BTreeMap<String, String>>,
+}
+
+/// A contact.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ContactView {
+    /// Id.
+    id: ContactId,
+    /// Name.
+    #[schema(value_type = String)]
+    name: Pii<String>,
+    /// Number in E.164 form.
+    #[schema(value_type = Option<String>)]
+    phone: Option<Pii<E164>>,
+    /// IANA time zone, when one was given.
+    time_zone: Option<String>,
+    /// Values for the variables of assistants.
+    #[schema(value_type = BTreeMap<String, String>)]
+    variables: Pii<BTreeMap<String, String>>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it last changed.
+    updated_at: Timestamp,
+}
+
+/// Filter of the list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ContactFilter {
+    /// Part of the name or number, in any case.
+    #[serde(default)]
+    search: Option<String>,
+    /// Items on the page, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 50, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// `next` of the page before; absent for the first page.
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// Create a contact
+#[utoipa::path(
+    post, path = "/api/v1/contacts", tag = "contacts",
+    request_body = ContactInput,
+    responses((status = 201, body = ContactView), (status = 422, body = super::Problem))
+)]
+pub async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<ContactInput>,
+) -> Result<(StatusCode, Json<ContactView>), ApiError> {
+    let data = parse(input).map_err(ApiError::Invalid)?;
+    let mut tx = api.db.begin().await?;
+    let ids = contact::insert(&mut tx, caller.org, &api.secrets.phone, &[data]).await?;
+    let id = ids.first().copied().ok_or(ApiError::NotFound("contact"))?;
+    let contact = contact::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(view(contact))))
+}
+
+/// List contacts
+#[utoipa::path(
+    get, path = "/api/v1/contacts", tag = "contacts", params(ContactFilter),
+    responses((status = 200, body = Items<ContactView>), (status = 422, body = super::Problem))
+)]
+pub async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(filter): Params<ContactFilter>,
+) -> Result<Json<Items<ContactView>>, ApiError> {
+    let page = page(filter.limit, filter.after.as_deref())?;
+    let mut tx = api.db.read().await?;
+    let listing = contact::list(&mut tx, caller.org, filter.search.as_deref(), page).await?;
+    Ok(Json(Items::of(listing, view)))
+}
+
+/// Read a contact
+#[utoipa::path(
+    get, path = "/api/v1/contacts/{id}", tag = "contacts", params(("id" = ContactId, Path)),
+    responses((status = 200, body = ContactView), (status = 404, body = super::Problem))
+)]
+pub async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<ContactId>,
+) -> Result<Json<ContactView>, ApiError> {
+    let mut tx = api.db.read().await?;
+    Ok(Json(view(contact::get(&mut tx, caller.org, id).await?)))
+}
+
+/// Replace a contact
+#[utoipa::path(
+    put, path = "/api/v1/contacts/{id}", tag = "contacts", params(("id" = ContactId, Path)),
+    request_body = ContactInput,
+    responses(
+        (status = 200, body = ContactView),
+        (status = 404, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn replace(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<ContactId>,
+    Body(input): Body<ContactInput>,
+) -> Result<Json<ContactView>, ApiError> {
+    let data = parse(input).map_err(ApiError::Invalid)?;
+    let mut tx = api.db.begin().await?;
+    contact::update(&mut tx, caller.org, &api.secrets.phone, id, &data).await?;
+    let contact = contact::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(Json(view(contact)))
+}
+
+/// Delete a contact that is in no campaign
+#[utoipa::path(
+    delete, path = "/api/v1/contacts/{id}", tag = "contacts", params(("id" = ContactId, Path)),
+    responses(
+        (status = 204),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ContactId>) -> Result<StatusCode, ApiError> {
+    let mut tx = api.db.begin().await?;
+    contact::delete(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The contact that an input describes, or everything that is wrong with it.
+pub(super) fn parse(input: ContactInput) -> Result<ContactData, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: &str, code: &str, reason: String| {
+        faults.push(FieldFault { pointer: pointer.to_owned(), code: code.to_owned(), reason });
+    };
+    let written = input.phone.as_ref().map(|phone| phone.expose().trim()).filter(|phone| !phone.is_empty());
+    let phone = match written.map(|phone| E164::parse(phone, input.country.as_deref())) {
+        None => None,
+        Some(Ok(phone)) => Some(Pii::new(phone)),
+        Some(Err(error)) => {
+            fault("/phone", "invalid_phone", error.to_string());
+            None
+        }
+    };
+    if let Some(zone) = &input.time_zone
+        && let Err(error) = zone_named(zone)
+    {
+        fault("/time_zone", "unknown_zone", error.to_string());
+    }
+    if input.variables.expose().len() > MAX_VARIABLES {
+        fault("/variables", "too_many", format!("at most {MAX_VARIABLES} variables"));
+    }
+    for (name, value) in input.variables.expose() {
+        if name.chars().count() > 100 || value.chars().count() > 500 {
+            fault("/variables", "too_long", "names have at most 100 characters, values at most 500".to_owned());
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    Ok(ContactData { name: input.name, phone, zone: input.time_zone, variables: input.variables })
+}
+
+impl ContactInput {
+    /// The row of an import.
+    pub(super) fn from_row(
+        name: String,
+        phone: Option<String>,
+        country: Option<String>,
+        time_zone: Option<String>,
+        variables: BTreeMap<String, String>,
+    ) -> Self {
+        Self { name: Pii::new(name), phone: phone.map(Pii::new), country, time_zone, variables: Pii::new(variables) }
+    }
+}
+
+/// A rule for personal text: at most so many characters.
+pub(super) fn at_most(limit: usize) -> impl Fn(&Pii<String>, &()) -> garde::Result {
+    move |text, ()| {
+        if text.expose().chars().count() > limit {
+            return Err(garde::Error::new(format!("at most {limit} characters")));
+        }
+        Ok(())
+    }
+}
+
+fn view(contact: Contact) -> ContactView {
+    let Contact { id, org: _, data, created_at, updated_at } = contact;
+    let ContactData { name, phone, zone, variables } = data;
+    ContactView { id, name, phone, time_zone: zone, variables, created_at, updated_at }
+}

@@ -1,0 +1,198 @@
+//! Every answer that is not a success: `application/problem+json` (RFC 9457) with a JSON Pointer (RFC 6901) per field.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::{Constraint, StoreError};
+
+/// Why a request was not served. What is internal is logged, never sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No key, or one that is unknown.
+    #[error("no valid API key")]
+    Unauthorized,
+    /// The body is not JSON, or a query or path parameter does not parse.
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    /// The body is JSON, but fields are wrong.
+    #[error("{} field(s) are invalid", .0.len())]
+    Invalid(Vec<FieldFault>),
+    /// There is no such thing, or no longer.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The thing is in a state that does not allow this.
+    #[error("{detail}")]
+    Conflict {
+        /// Stable name of the conflict, for programs.
+        code: &'static str,
+        /// What stands in the way and what to do.
+        detail: String,
+        /// Single reasons, when there are several (such as failed start guards).
+        faults: Vec<FieldFault>,
+    },
+    /// The path exists, but not for this method.
+    #[error("this path does not take this method")]
+    MethodNotAllowed,
+    /// The content type is not one this route takes.
+    #[error("unsupported content type: send {0}")]
+    UnsupportedType(&'static str),
+    /// The body is larger than allowed.
+    #[error("the body is larger than this route takes")]
+    TooLarge,
+    /// Our own fault.
+    #[error("internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldFault {
+    /// JSON Pointer of the field in the body, empty for the body as a whole; a query parameter stands as `?name`.
+    pub pointer: String,
+    /// Stable name of the reason, for programs.
+    pub code: String,
+    /// What is wrong and what to send instead.
+    pub reason: String,
+}
+
+/// Body of an error answer (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Identifies the kind of problem: a path into the documentation.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// Stable name of the problem, for programs.
+    pub code: &'static str,
+    /// This occurrence in words: what is wrong and what to do.
+    pub detail: String,
+    /// Single wrong fields or reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldFault>,
+}
+
+impl ApiError {
+    /// One wrong field.
+    #[must_use]
+    pub fn field(pointer: &str, code: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldFault { pointer: pointer.to_owned(), code: code.to_owned(), reason: reason.into() }])
+    }
+
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Malformed(_) => "malformed",
+            Self::Invalid(_) => "invalid",
+            Self::NotFound(_) => "not_found",
+            Self::Conflict { code, .. } => code,
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnsupportedType(_) => "unsupported_type",
+            Self::TooLarge => "too_large",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "A valid API key is needed",
+            Self::Malformed(_) => "The request cannot be read",
+            Self::Invalid(_) => "Fields are invalid",
+            Self::NotFound(_) => "Not found",
+            Self::Conflict { .. } => "The state does not allow this",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::UnsupportedType(_) => "Unsupported content type",
+            Self::TooLarge => "The body is too large",
+            Self::Internal(_) => "Internal error",
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, title, detail) = (self.status_code(), self.code(), self.title(), self.to_string());
+        let errors = match self {
+            Self::Invalid(faults) | Self::Conflict { faults, .. } => faults,
+            Self::Internal(cause) => {
+                tracing::error!(cause = format!("{cause:#}"), "request failed");
+                Vec::new()
+            }
+            Self::Unauthorized
+            | Self::Malformed(_)
+            | Self::NotFound(_)
+            | Self::MethodNotAllowed
+            | Self::UnsupportedType(_)
+            | Self::TooLarge => Vec::new(),
+        };
+        let detail = match code {
+            "unauthorized" => "Send the header `Authorization: Bearer <API key>`.".to_owned(),
+            _ => detail,
+        };
+        let problem =
+            Problem { kind: format!("/problems/{code}"), title, status: status.as_u16(), code, detail, errors };
+        let body = serde_json::to_vec(&problem).expect("strings and numbers serialise");
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound("record"),
+            StoreError::Conflict(constraint) => match conflict(constraint) {
+                Some((code, detail)) => Self::Conflict { code, detail: detail.to_owned(), faults: Vec::new() },
+                None => Self::Internal(StoreError::Conflict(constraint).into()),
+            },
+            StoreError::Stale => Self::Conflict {
+                code: "changed_meanwhile",
+                detail: "somebody else changed it at the same time: read it again and repeat the change".to_owned(),
+                faults: Vec::new(),
+            },
+            StoreError::InUse { .. }
+            | StoreError::Address(_)
+            | StoreError::Lock { .. }
+            | StoreError::Migrate(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::Db(_) => Self::Internal(error.into()),
+        }
+    }
+}
+
+/// A refused write in words a caller can act upon; `None` when only a bug of ours can cause it.
+const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)> {
+    match constraint {
+        Constraint::SuppressionNumber => Some(("number_suppressed", "the number is on the list already")),
+        Constraint::TrunkName => Some(("name_taken", "another trunk has this name: choose another one")),
+        Constraint::AssistantName => Some(("name_taken", "another assistant has this name: choose another one")),
+        Constraint::AssistantVersion => {
+            Some(("changed_meanwhile", "somebody else saved a version at the same time: read it again and repeat"))
+        }
+        Constraint::RunDay => Some(("day_taken", "another run of the campaign has this day")),
+        Constraint::TargetContact => Some(("contact_taken", "the contact is in the campaign already")),
+        Constraint::Reference => Some(("in_use", "something else refers to it, or something it refers to is missing")),
+        Constraint::ApiKeyHash
+        | Constraint::AttemptDial
+        | Constraint::AttemptLiveTarget
+        | Constraint::AttemptLivePhone
+        | Constraint::CallAttempt
+        | Constraint::Other => None,
+    }
+}

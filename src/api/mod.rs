@@ -1,0 +1,44 @@
+//! The REST API: [`router`] lists every route, one file per resource holds its handlers.
+//!
+//! A handler parses, calls a rule or the store, and answers; decisions live elsewhere.
+
+pub mod assistants;
+pub mod auth;
+pub mod body;
+pub mod calls;
+pub mod campaign_control;
+pub mod campaigns;
+pub mod contacts;
+pub mod error;
+pub mod import;
+pub mod paging;
+mod router;
+pub mod suppressions;
+pub mod targets;
+pub mod trunks;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::agent::flow::check::Lexicon;
+use crate::config::HttpConfig;
+use crate::store::Db;
+use crate::store::org::Secrets;
+
+pub use self::error::{ApiError, FieldFault, Problem};
+pub use self::router::{openapi, router};
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Api {
+    /// The database.
+    pub db: Db,
+    /// Keys of phone hashes.
+    pub secrets: Arc<Secrets>,
+    /// Words the recogniser knows; without it the words of choices are not checked.
+    pub lexicon: Option<Arc<dyn Lexicon + Send + Sync>>,
+    /// Folder of the recordings.
+    pub recordings: Arc<Path>,
+    /// Limits of requests.
+    pub config: Arc<HttpConfig>,
+}

@@ -1,0 +1,126 @@
+//! Every route in one screenful.
+
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::error::ApiError;
+use super::{
+    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, suppressions, targets, trunks,
+};
+
+/// The whole HTTP service.
+pub fn router(api: Api) -> Router {
+    let (resources, document) = resources(&api).split_for_parts();
+    let document = Json(document);
+    Router::new()
+        .merge(resources)
+        .layer(middleware::from_fn_with_state(api.clone(), auth::require_key))
+        .route("/openapi.json", get(|| async move { document }))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { ApiError::NotFound("route") })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(api.config.request_timeout_s),
+        ))
+        .layer(middleware::from_fn(note_failures))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
+        }))
+        .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
+        .with_state(api)
+}
+
+/// The OpenAPI 3.1 document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    resources_with_limits(0, 0).into_openapi()
+}
+
+fn resources(api: &Api) -> OpenApiRouter<Api> {
+    resources_with_limits(api.config.max_body_bytes, api.config.max_import_bytes)
+}
+
+fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Api> {
+    let plain = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(contacts::create, contacts::list))
+        .routes(routes!(contacts::read, contacts::replace, contacts::delete))
+        .routes(routes!(assistants::create, assistants::list))
+        .routes(routes!(assistants::read, assistants::replace))
+        .routes(routes!(trunks::create, trunks::list))
+        .routes(routes!(trunks::read, trunks::replace, trunks::delete))
+        .routes(routes!(suppressions::create, suppressions::list))
+        .routes(routes!(suppressions::delete))
+        .routes(routes!(campaigns::create, campaigns::list))
+        .routes(routes!(campaigns::read, campaigns::replace))
+        .routes(routes!(targets::add, targets::list))
+        .routes(routes!(targets::attempts))
+        .routes(routes!(targets::attempt))
+        .routes(routes!(campaign_control::start))
+        .routes(routes!(campaign_control::pause))
+        .routes(routes!(campaign_control::resume))
+        .routes(routes!(campaign_control::cancel))
+        .routes(routes!(campaign_control::progress))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::read))
+        .routes(routes!(calls::recording))
+        .layer(DefaultBodyLimit::max(max_body));
+    let import = OpenApiRouter::new().routes(routes!(import::import)).layer(DefaultBodyLimit::max(max_import));
+    plain.merge(import)
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Callwright",
+        description = "Makes and takes phone calls by itself: campaigns, assistants, calls.\n\n\
+                       Every request carries `Authorization: Bearer <API key>`. Faults are answered as \
+                       `application/problem+json` with a JSON Pointer per field. Unknown fields are refused."
+    ),
+    modifiers(&BearerKey),
+    security(("api_key" = []))
+)]
+struct Document;
+
+struct BearerKey;
+
+impl utoipa::Modify for BearerKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
+    }
+}
+
+/// Ready as long as the database answers.
+async fn ready(State(api): State<Api>) -> Result<&'static str, ApiError> {
+    let mut tx = api.db.read().await?;
+    tx.now().await?;
+    Ok("ready")
+}
+
+/// One line for each failed request; never the body or the query, which hold personal data.
+async fn note_failures(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::warn!(%method, path, status = status.as_u16(), "request not served");
+    } else {
+        tracing::debug!(%method, path, status = status.as_u16(), "request");
+    }
+    response
+}

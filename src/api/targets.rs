@@ -1,0 +1,268 @@
+//! The contacts of a campaign and the attempts to reach them.
+
+use axum::Json;
+use axum::extract::State;
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Body;
+use super::error::ApiError;
+use super::paging::{Id, Items, Paging, Params, default_limit, page};
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
+use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, EndedBy, TargetState};
+use crate::id::{AttemptId, CampaignId, ContactId, TargetId};
+use crate::pii::Pii;
+use crate::store::attempt::{self, Attempt, Of};
+use crate::store::campaign;
+use crate::store::target::{self, MAX_PRIORITY, Target};
+
+/// Contacts to add.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddInput {
+    /// Their ids; 1 to 10000 at a time.
+    #[garde(length(min = 1, max = 10_000))]
+    #[schema(min_items = 1, max_items = 10_000)]
+    contact_ids: Vec<ContactId>,
+    /// Higher is called earlier, -1000 to 1000.
+    #[serde(default)]
+    #[garde(range(min = -MAX_PRIORITY, max = MAX_PRIORITY))]
+    #[schema(default = 0, minimum = -1000, maximum = 1000)]
+    priority: i32,
+}
+
+/// What came of adding.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct AddReport {
+    /// Contacts that are in the campaign now and were not before.
+    added: u64,
+    /// Contacts that were in it already.
+    already_there: u64,
+}
+
+/// A contact in a campaign.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TargetView {
+    /// Id of the contact in this campaign.
+    id: TargetId,
+    /// The contact.
+    contact_id: ContactId,
+    /// Its name.
+    #[schema(value_type = String)]
+    name: Pii<String>,
+    /// Its number.
+    #[schema(value_type = Option<String>)]
+    phone: Option<Pii<E164>>,
+    /// Where it stands.
+    state: TargetState,
+    /// Why it is not called at all.
+    blocked_reason: Option<BlockedReason>,
+    /// Round of calls, from 1.
+    round: u32,
+    /// Calls of this round.
+    dials: u32,
+    /// When it may be called next.
+    next_at: Timestamp,
+    /// When it asked to be called back.
+    callback_at: Option<Timestamp>,
+    /// Higher is called earlier.
+    priority: i32,
+    /// How the last call ended.
+    last_reason: Option<DisconnectionReason>,
+    /// When the last call was.
+    last_call_at: Option<Timestamp>,
+    /// How long it lasted after the answer, milliseconds.
+    last_duration_ms: Option<i64>,
+}
+
+/// One dial of a contact.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AttemptView {
+    /// Id.
+    id: AttemptId,
+    /// Id of the contact in the campaign.
+    target_id: TargetId,
+    /// The contact.
+    contact_id: ContactId,
+    /// Round of calls, from 1.
+    round: u32,
+    /// Counts the dials of the round, from 1.
+    dial_no: u32,
+    /// Where it stands.
+    state: AttemptState,
+    /// Why it ended.
+    reason: Option<DisconnectionReason>,
+    /// Why it was not placed.
+    blocked_reason: Option<BlockedReason>,
+    /// Final SIP status.
+    sip_code: Option<u16>,
+    /// Q.850 cause.
+    q850: Option<u8>,
+    /// Who ended it.
+    ended_by: Option<EndedBy>,
+    /// What answered.
+    answered_by: Option<AnsweredBy>,
+    /// The contact hung up right after the answer.
+    immediate: bool,
+    /// It uses up one of the retries.
+    consumes_retry: bool,
+    /// When the dial was decided.
+    claimed_at: Timestamp,
+    /// When the INVITE was about to leave.
+    dialing_at: Option<Timestamp>,
+    /// When it rang.
+    ringing_at: Option<Timestamp>,
+    /// When it was answered.
+    answered_at: Option<Timestamp>,
+    /// When it ended.
+    ended_at: Option<Timestamp>,
+}
+
+/// Filter of the list.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TargetFilter {
+    /// Only contacts in this state.
+    #[serde(default)]
+    state: Option<TargetState>,
+    /// Items on the page, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 50, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// `next` of the page before; absent for the first page.
+    #[serde(default)]
+    after: Option<String>,
+}
+
+/// Add contacts to a campaign
+///
+/// In a running campaign they are called as soon as it is their turn.
+#[utoipa::path(
+    post, path = "/api/v1/campaigns/{id}/contacts", tag = "campaigns", params(("id" = CampaignId, Path)),
+    request_body = AddInput,
+    responses(
+        (status = 200, body = AddReport),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn add(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Body(input): Body<AddInput>,
+) -> Result<Json<AddReport>, ApiError> {
+    let mut tx = api.db.begin().await?;
+    let campaign = campaign::get(&mut tx, caller.org, id).await?;
+    match campaign.state {
+        CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused => {}
+        CampaignState::Completed | CampaignState::Cancelled | CampaignState::Deleting => {
+            let detail = format!("a campaign that is {} takes no contacts", campaign.state);
+            return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
+        }
+    }
+    let wanted = input.contact_ids.len() as u64;
+    let added = target::add(&mut tx, caller.org, id, &input.contact_ids, input.priority).await?;
+    tx.commit().await?;
+    Ok(Json(AddReport { added, already_there: wanted.saturating_sub(added) }))
+}
+
+/// List the contacts of a campaign
+#[utoipa::path(
+    get, path = "/api/v1/campaigns/{id}/contacts", tag = "campaigns",
+    params(("id" = CampaignId, Path), TargetFilter),
+    responses((status = 200, body = Items<TargetView>), (status = 404, body = super::Problem))
+)]
+pub async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Params(filter): Params<TargetFilter>,
+) -> Result<Json<Items<TargetView>>, ApiError> {
+    let mut tx = api.db.read().await?;
+    campaign::get(&mut tx, caller.org, id).await?;
+    let listing =
+        target::list(&mut tx, caller.org, id, filter.state, page(filter.limit, filter.after.as_deref())?).await?;
+    Ok(Json(Items::of(listing, view)))
+}
+
+/// List the attempts of a campaign
+#[utoipa::path(
+    get, path = "/api/v1/campaigns/{id}/attempts", tag = "campaigns", params(("id" = CampaignId, Path), Paging),
+    responses((status = 200, body = Items<AttemptView>), (status = 404, body = super::Problem))
+)]
+pub async fn attempts(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Params(paging): Params<Paging>,
+) -> Result<Json<Items<AttemptView>>, ApiError> {
+    let mut tx = api.db.read().await?;
+    campaign::get(&mut tx, caller.org, id).await?;
+    let listing = attempt::list(&mut tx, caller.org, Of::Campaign(id), paging.page()?).await?;
+    Ok(Json(Items::of(listing, attempt_view)))
+}
+
+/// Read an attempt
+#[utoipa::path(
+    get, path = "/api/v1/attempts/{id}", tag = "campaigns", params(("id" = AttemptId, Path)),
+    responses((status = 200, body = AttemptView), (status = 404, body = super::Problem))
+)]
+pub async fn attempt(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<AttemptId>,
+) -> Result<Json<AttemptView>, ApiError> {
+    let mut tx = api.db.read().await?;
+    Ok(Json(attempt_view(attempt::get(&mut tx, caller.org, id).await?)))
+}
+
+fn view(target: Target) -> TargetView {
+    TargetView {
+        id: target.id,
+        contact_id: target.contact,
+        name: target.name,
+        phone: target.phone,
+        state: target.state,
+        blocked_reason: target.blocked_reason,
+        round: target.round,
+        dials: target.dials,
+        next_at: target.next_at,
+        callback_at: target.callback_at,
+        priority: target.priority,
+        last_reason: target.last_reason,
+        last_call_at: target.last_call_at,
+        last_duration_ms: target.last_duration_ms,
+    }
+}
+
+fn attempt_view(attempt: Attempt) -> AttemptView {
+    AttemptView {
+        id: attempt.id,
+        target_id: attempt.target,
+        contact_id: attempt.contact,
+        round: attempt.round,
+        dial_no: attempt.dial_no,
+        state: attempt.state,
+        reason: attempt.reason,
+        blocked_reason: attempt.blocked_reason,
+        sip_code: attempt.sip_code,
+        q850: attempt.q850,
+        ended_by: attempt.ended_by,
+        answered_by: attempt.answered_by,
+        immediate: attempt.immediate,
+        consumes_retry: attempt.consumes_retry,
+        claimed_at: attempt.claimed_at,
+        dialing_at: attempt.dialing_at,
+        ringing_at: attempt.ringing_at,
+        answered_at: attempt.answered_at,
+        ended_at: attempt.ended_at,
+    }
+}

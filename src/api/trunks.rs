@@ -1,0 +1,299 @@
+//! Trunks: the carriers that calls go through.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use garde::Validate;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Body;
+use super::error::{ApiError, FieldFault};
+use super::paging::{Id, Items, Paging, Params};
+use crate::campaign::phone::E164;
+use crate::id::TrunkId;
+use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
+
+/// What can be set of a trunk.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkInput {
+    /// Name, unique in the organisation.
+    #[garde(length(chars, min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// Host name or IP address of the carrier.
+    #[garde(length(min = 1, max = 255), custom(is_host))]
+    #[schema(examples("sip.carrier.example"))]
+    host: String,
+    /// Port; 5060 when it is left out.
+    #[serde(default)]
+    #[garde(range(min = 1))]
+    port: Option<u16>,
+    /// How requests travel.
+    #[serde(default = "udp")]
+    #[garde(skip)]
+    #[schema(default = "udp")]
+    transport: TrunkTransport,
+    /// User name for digest authentication.
+    #[serde(default)]
+    #[garde(length(max = 200))]
+    username: Option<String>,
+    /// Password for digest authentication; never read back. Left out on an update it stays as it is.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>)]
+    password: Option<SecretString>,
+    /// Numbers that calls may come from; 1 to 100.
+    #[garde(length(min = 1, max = 100))]
+    #[schema(min_items = 1, max_items = 100)]
+    caller_ids: Vec<String>,
+    /// Register with the carrier.
+    #[serde(default)]
+    #[garde(skip)]
+    register: bool,
+    /// Whether the trunk may be used.
+    #[serde(default = "yes")]
+    #[garde(skip)]
+    #[schema(default = true)]
+    enabled: bool,
+    /// Simultaneous calls, 1 to 100000.
+    #[serde(default = "thirty")]
+    #[garde(range(min = 1, max = 100_000))]
+    #[schema(default = 30)]
+    max_channels: u32,
+    /// Calls started per minute, 1 to 60000.
+    #[serde(default = "sixty")]
+    #[garde(range(min = 1, max = 60_000))]
+    #[schema(default = 60)]
+    calls_per_minute: u32,
+    /// Calls started per minute from one caller ID; unlimited when it is left out.
+    #[serde(default)]
+    #[garde(range(min = 1, max = 60_000))]
+    caller_id_calls_per_minute: Option<u32>,
+}
+
+const fn udp() -> TrunkTransport {
+    TrunkTransport::Udp
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn thirty() -> u32 {
+    30
+}
+
+const fn sixty() -> u32 {
+    60
+}
+
+/// A trunk.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TrunkView {
+    /// Id.
+    id: TrunkId,
+    /// Counts its changes.
+    version: i64,
+    /// Name.
+    name: String,
+    /// Host name or IP address of the carrier.
+    host: String,
+    /// Port, when one was given.
+    port: Option<u16>,
+    /// How requests travel.
+    #[schema(value_type = String)]
+    transport: TrunkTransport,
+    /// User name for digest authentication.
+    username: Option<String>,
+    /// Whether a password is stored.
+    has_password: bool,
+    /// Numbers that calls may come from.
+    #[schema(value_type = Vec<String>)]
+    caller_ids: Vec<E164>,
+    /// Whether we register with the carrier.
+    register: bool,
+    /// Whether the trunk may be used.
+    enabled: bool,
+    /// Simultaneous calls.
+    max_channels: u32,
+    /// Calls started per minute.
+    calls_per_minute: u32,
+    /// Calls started per minute from one caller ID.
+    caller_id_calls_per_minute: Option<u32>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it last changed.
+    updated_at: Timestamp,
+}
+
+/// Create a trunk
+#[utoipa::path(
+    post, path = "/api/v1/trunks", tag = "trunks", request_body = TrunkInput,
+    responses(
+        (status = 201, body = TrunkView),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<TrunkInput>,
+) -> Result<(StatusCode, Json<TrunkView>), ApiError> {
+    let data = parse(input, None)?;
+    let mut tx = api.db.begin().await?;
+    let trunk = trunk::insert(&mut tx, caller.org, data).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(view(trunk))))
+}
+
+/// List trunks
+#[utoipa::path(
+    get, path = "/api/v1/trunks", tag = "trunks", params(Paging),
+    responses((status = 200, body = Items<TrunkView>))
+)]
+pub async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(paging): Params<Paging>,
+) -> Result<Json<Items<TrunkView>>, ApiError> {
+    let mut tx = api.db.read().await?;
+    let listing = trunk::list(&mut tx, Some(caller.org), paging.page()?).await?;
+    Ok(Json(Items::of(listing, view)))
+}
+
+/// Read a trunk
+#[utoipa::path(
+    get, path = "/api/v1/trunks/{id}", tag = "trunks", params(("id" = TrunkId, Path)),
+    responses((status = 200, body = TrunkView), (status = 404, body = super::Problem))
+)]
+pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Json<TrunkView>, ApiError> {
+    let mut tx = api.db.read().await?;
+    Ok(Json(view(trunk::get(&mut tx, caller.org, id).await?)))
+}
+
+/// Replace a trunk
+///
+/// Calls under way keep the settings they began with.
+#[utoipa::path(
+    put, path = "/api/v1/trunks/{id}", tag = "trunks", params(("id" = TrunkId, Path)), request_body = TrunkInput,
+    responses(
+        (status = 200, body = TrunkView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn replace(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TrunkId>,
+    Body(input): Body<TrunkInput>,
+) -> Result<Json<TrunkView>, ApiError> {
+    let mut tx = api.db.begin().await?;
+    let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    let data = parse(input, trunk.data.password)?;
+    trunk::update(&mut tx, caller.org, id, trunk.version, &data).await?;
+    let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(Json(view(trunk)))
+}
+
+/// Delete a trunk that no campaign uses
+#[utoipa::path(
+    delete, path = "/api/v1/trunks/{id}", tag = "trunks", params(("id" = TrunkId, Path)),
+    responses((status = 204), (status = 404, body = super::Problem), (status = 409, body = super::Problem))
+)]
+pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<StatusCode, ApiError> {
+    let mut tx = api.db.begin().await?;
+    trunk::delete(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkData, ApiError> {
+    let mut faults = Vec::new();
+    let mut numbers = BTreeSet::new();
+    let mut caller_ids = Vec::new();
+    for (index, text) in input.caller_ids.iter().enumerate() {
+        let mut fault = |code: &str, reason: String| {
+            faults.push(FieldFault { pointer: format!("/caller_ids/{index}"), code: code.to_owned(), reason });
+        };
+        match E164::parse(text, None) {
+            Ok(number) if numbers.insert(number.clone()) => caller_ids.push(number),
+            Ok(_) => fault("duplicate", "stands here twice".to_owned()),
+            Err(error) => fault("invalid_phone", error.to_string()),
+        }
+    }
+    let password = input.password.or(old_password);
+    if input.username.is_some() != password.is_some() {
+        faults.push(FieldFault {
+            pointer: if password.is_some() { "/username" } else { "/password" }.to_owned(),
+            code: "missing_field".to_owned(),
+            reason: "a user name and a password are needed together".to_owned(),
+        });
+    }
+    if input.register && input.username.is_none() {
+        faults.push(FieldFault {
+            pointer: "/username".to_owned(),
+            code: "missing_field".to_owned(),
+            reason: "registering needs a user name and a password".to_owned(),
+        });
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::Invalid(faults));
+    }
+    Ok(TrunkData {
+        name: input.name,
+        host: input.host,
+        port: input.port,
+        transport: input.transport,
+        username: input.username,
+        password,
+        caller_ids,
+        register: input.register,
+        enabled: input.enabled,
+        max_channels: input.max_channels,
+        calls_per_minute: input.calls_per_minute,
+        caller_id_calls_per_minute: input.caller_id_calls_per_minute,
+    })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that garde calls")]
+fn is_host(text: &str, (): &()) -> garde::Result {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if text.chars().all(plain) {
+        return Ok(());
+    }
+    Err(garde::Error::new("a host name or an IP address, without scheme, port or spaces"))
+}
+
+fn view(trunk: Trunk) -> TrunkView {
+    let Trunk { id, org: _, version, data, created_at, updated_at } = trunk;
+    TrunkView {
+        id,
+        version,
+        name: data.name,
+        host: data.host,
+        port: data.port,
+        transport: data.transport,
+        username: data.username,
+        has_password: data.password.is_some(),
+        caller_ids: data.caller_ids,
+        register: data.register,
+        enabled: data.enabled,
+        max_channels: data.max_channels,
+        calls_per_minute: data.calls_per_minute,
+        caller_id_calls_per_minute: data.caller_id_calls_per_minute,
+        created_at,
+        updated_at,
+    }
+}

@@ -1,0 +1,150 @@
+//! A client of the API: sends a request through the whole router, gives status and JSON.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use callwright::api::{Api, router};
+use callwright::config::HttpConfig;
+use callwright::store::{api_key, org};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::db::TestDb;
+
+/// A client with a key of a fresh installation.
+pub(crate) struct Client {
+    router: Router,
+    key: String,
+    /// The database underneath.
+    pub(crate) db: TestDb,
+    /// Folder of the recordings.
+    pub(crate) recordings: PathBuf,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// Content type.
+    pub(crate) content_type: String,
+    /// The body as JSON; a string when it is none.
+    pub(crate) json: Value,
+    /// The body.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Client {
+    /// A client against `db`.
+    pub(crate) async fn new(db: TestDb) -> Self {
+        let mut tx = db.db.begin().await.expect("a transaction");
+        let org = org::ensure_default(&mut tx).await.expect("an organisation");
+        let secrets = org::secrets(&mut tx, [[1; 32], [2; 32]]).await.expect("secrets");
+        let key = "cw_test_0123456789".to_owned();
+        api_key::insert(&mut tx, org.id, "test", &["admin".to_owned()], &key).await.expect("a key");
+        tx.commit().await.expect("committed");
+        let recordings = std::env::temp_dir().join(format!("callwright-http-{}-{}", std::process::id(), org.id));
+        std::fs::create_dir_all(&recordings).expect("a folder");
+        let api = Api {
+            db: db.db.clone(),
+            secrets: Arc::new(secrets),
+            lexicon: None,
+            recordings: recordings.clone().into(),
+            config: Arc::new(HttpConfig { max_body_bytes: 64 << 10, ..HttpConfig::default() }),
+        };
+        Self { router: router(api), key, db, recordings }
+    }
+
+    /// The same client with another key.
+    pub(crate) fn with_key(&self, key: &str) -> ClientRef<'_> {
+        ClientRef { client: self, key: key.to_owned() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, Some("application/json"), Body::from(body.to_string())).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, Some("application/json"), Body::from(body.to_string())).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, None, Body::empty()).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, content_type: Option<&str>, body: Body) -> Answer {
+        self.with_key(&self.key).send(method, path, content_type, body).await
+    }
+
+    /// Creates something and gives its id.
+    pub(crate) async fn create(&self, path: &str, body: Value) -> String {
+        let answer = self.post(path, body).await;
+        assert_eq!(answer.status, 201, "{}", answer.json);
+        answer.json["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A trunk, an assistant, a contact and a draft campaign that has it.
+    pub(crate) async fn campaign(&self) -> String {
+        let trunk = self.create("/api/v1/trunks", trunk("Carrier")).await;
+        let assistant = self.create("/api/v1/assistants", assistant("Survey")).await;
+        let contact = self.create("/api/v1/contacts", json!({"name": "Ada", "phone": "+442079460001"})).await;
+        let body = json!({"name": "Spring", "assistant_id": assistant, "trunk_id": trunk});
+        let campaign = self.create("/api/v1/campaigns", body).await;
+        let added =
+            self.post(&format!("/api/v1/campaigns/{campaign}/contacts"), json!({"contact_ids": [contact]})).await;
+        assert_eq!((added.status, added.json["added"].as_u64()), (200, Some(1)), "{}", added.json);
+        campaign
+    }
+}
+
+/// A client with another key.
+pub(crate) struct ClientRef<'a> {
+    client: &'a Client,
+    key: String,
+}
+
+impl ClientRef<'_> {
+    pub(crate) async fn send(&self, method: &str, path: &str, content_type: Option<&str>, body: Body) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !self.key.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.key));
+        }
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        let request = request.body(body).expect("a well-formed request");
+        let response = self.client.router.clone().oneshot(request).await.expect("the router answers");
+        let status: StatusCode = response.status();
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let bytes = axum::body::to_bytes(response.into_body(), 8 << 20).await.expect("a bounded body").to_vec();
+        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status: status.as_u16(), content_type, json, bytes }
+    }
+}
+
+/// A trunk of that name.
+pub(crate) fn trunk(name: &str) -> Value {
+    json!({"name": name, "host": "127.0.0.1", "port": 5070, "caller_ids": ["+442079460999"]})
+}
+
+/// An assistant of that name.
+pub(crate) fn assistant(name: &str) -> Value {
+    json!({
+        "name": name,
+        "flow": {
+            "start": "hello",
+            "nodes": [
+                {"id": "hello", "say": {"text": "Hello.", "next": "bye"}},
+                {"id": "bye", "end": {"text": "Goodbye."}}
+            ]
+        }
+    })
+}

@@ -1,0 +1,26 @@
+//! The REST API against real databases, without a network in between.
+
+#[path = "../support/db.rs"]
+mod db;
+
+mod client;
+mod resources;
+
+use std::fs;
+use std::path::Path;
+
+/// The document that client programs are made from changes only on purpose.
+#[test]
+fn the_openapi_document_is_the_committed_one() {
+    let document = callwright::api::openapi().to_pretty_json().expect("the document serialises");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    if std::env::var_os("CALLWRIGHT_UPDATE_OPENAPI").is_some() {
+        fs::write(&path, format!("{document}\n")).expect("docs is writable");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed.trim_end() == document,
+        "docs/openapi.json is not current: run CALLWRIGHT_UPDATE_OPENAPI=1 cargo test --test http and look at the change"
+    );
+    assert!(document.starts_with("{\n  \"openapi\": \"3.1."), "{}", &document[..40]);
+}

@@ -1,0 +1,249 @@
+//! Every resource: the good way, the refusals, what they say.
+
+use std::fs;
+
+use axum::body::Body;
+use callwright::campaign::disconnection::DisconnectionReason;
+use callwright::id::CallId;
+use callwright::pii::Pii;
+use callwright::store::call::{self, Call, Conversation, Direction, Recording};
+use callwright::store::org;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, assistant, trunk};
+use crate::db::TestDb;
+use crate::on_both;
+
+on_both!(
+    a_key_is_needed,
+    contacts_are_kept_found_and_refused,
+    a_sheet_is_imported,
+    assistants_have_versions,
+    trunks_keep_their_secret,
+    numbers_are_suppressed,
+    campaigns_are_made_and_checked,
+    campaigns_run_through_their_states,
+    calls_are_read_and_heard,
+    what_does_not_exist_is_said_so,
+);
+
+fn pointers(answer: &Answer) -> Vec<(&str, &str)> {
+    let errors = answer.json["errors"].as_array().expect("faults");
+    errors.iter().map(|e| (e["pointer"].as_str().unwrap_or(""), e["code"].as_str().unwrap_or(""))).collect()
+}
+
+async fn a_key_is_needed(db: TestDb) {
+    let client = Client::new(db).await;
+    for key in ["", "wrong"] {
+        let answer = client.with_key(key).send("GET", "/api/v1/contacts", None, Body::empty()).await;
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.content_type, "application/problem+json");
+        assert_eq!(answer.json["code"], "unauthorized");
+    }
+    for open in ["/healthz", "/readyz", "/openapi.json"] {
+        assert_eq!(client.with_key("").send("GET", open, None, Body::empty()).await.status, 200, "{open}");
+    }
+}
+
+async fn contacts_are_kept_found_and_refused(db: TestDb) {
+    let client = Client::new(db).await;
+    let body = json!({"name": "Änne Öz", "phone": "020 7946 0001", "country": "GB", "variables": {"offer": "A"}});
+    let id = client.create("/api/v1/contacts", body).await;
+    let read = client.get(&format!("/api/v1/contacts/{id}")).await;
+    assert_eq!(read.json["phone"], "+442079460001");
+    assert_eq!(read.json["variables"]["offer"], "A");
+    let found = client.get("/api/v1/contacts?search=%C3%B6z").await;
+    assert_eq!(found.json["items"][0]["id"], id.as_str(), "{}", found.json);
+
+    let bad = client.post("/api/v1/contacts", json!({"name": "x", "phone": "12", "time_zone": "Moon/Base"})).await;
+    assert_eq!(bad.status, 422);
+    assert_eq!(pointers(&bad), [("/phone", "invalid_phone"), ("/time_zone", "unknown_zone")]);
+    let unknown = client.post("/api/v1/contacts", json!({"nmae": "x"})).await;
+    assert_eq!(pointers(&unknown), [("/nmae", "unknown_field")]);
+    let text = client.send("POST", "/api/v1/contacts", Some("text/plain"), Body::from("x")).await;
+    assert_eq!((text.status, text.json["code"].as_str()), (415, Some("unsupported_type")));
+    let large = client.post("/api/v1/contacts", json!({"name": "x".repeat(100 << 10)})).await;
+    assert_eq!((large.status, large.json["code"].as_str()), (413, Some("too_large")));
+
+    let changed = client.put(&format!("/api/v1/contacts/{id}"), json!({"name": "Anne"})).await;
+    assert_eq!((changed.status, &changed.json["phone"]), (200, &Value::Null));
+    for name in ["B", "C"] {
+        client.create("/api/v1/contacts", json!({"name": name})).await;
+    }
+    let first = client.get("/api/v1/contacts?limit=2").await;
+    let next = first.json["next"].as_str().expect("a second page");
+    let second = client.get(&format!("/api/v1/contacts?limit=2&after={next}")).await;
+    let names = |page: &Answer| -> Vec<String> {
+        let items = page.json["items"].as_array().expect("items");
+        items.iter().map(|item| item["name"].as_str().unwrap_or("").to_owned()).collect()
+    };
+    assert_eq!((names(&first), names(&second)), (vec!["Anne".to_owned(), "B".to_owned()], vec!["C".to_owned()]));
+    assert_eq!(second.json.get("next"), None);
+    assert_eq!(client.get("/api/v1/contacts?limit=0").await.status, 422);
+    assert_eq!(client.get("/api/v1/contacts?colour=red").await.status, 400);
+    assert_eq!(client.delete(&format!("/api/v1/contacts/{id}")).await.status, 204);
+    assert_eq!(client.get(&format!("/api/v1/contacts/{id}")).await.status, 404);
+}
+
+async fn a_sheet_is_imported(db: TestDb) {
+    let client = Client::new(db).await;
+    client.create("/api/v1/contacts", json!({"name": "Old", "phone": "+442079460001"})).await;
+    let sheet = "name;phone;offer\nAda;+442079460001;A\nBen;+442079460002;B\nEve;nonsense;C\n";
+    let answer = client.send("POST", "/api/v1/contacts/import", Some("text/csv"), Body::from(sheet)).await;
+    assert_eq!(answer.status, 200, "{}", answer.json);
+    let counts: Vec<_> = ["total", "created", "skipped", "failed"].map(|name| answer.json[name].as_u64()).to_vec();
+    assert_eq!(counts, [Some(3), Some(1), Some(1), Some(1)]);
+    assert_eq!(answer.json["rows"][0]["line"], 2);
+    assert_eq!(answer.json["rows"][1]["result"], "failed");
+    let id = answer.json["contact_ids"][0].as_str().expect("an id");
+    assert_eq!(client.get(&format!("/api/v1/contacts/{id}")).await.json["variables"]["offer"], "B");
+}
+
+async fn assistants_have_versions(db: TestDb) {
+    let client = Client::new(db).await;
+    let id = client.create("/api/v1/assistants", assistant("Survey")).await;
+    let mut changed = assistant("Survey");
+    changed["flow"]["nodes"][0]["say"]["text"] = json!("Good day.");
+    let second = client.put(&format!("/api/v1/assistants/{id}"), changed).await;
+    assert_eq!(second.json["version"], 2, "{}", second.json);
+    let taken = client.post("/api/v1/assistants", assistant("Survey")).await;
+    assert_eq!((taken.status, taken.json["code"].as_str()), (409, Some("name_taken")));
+    let mut broken = assistant("Broken");
+    broken["flow"]["nodes"][0]["say"]["next"] = json!("nowhere");
+    let refused = client.post("/api/v1/assistants", broken).await;
+    assert_eq!(refused.status, 422, "{}", refused.json);
+    assert!(pointers(&refused).iter().any(|(pointer, _)| pointer.starts_with("/flow/nodes/0")), "{}", refused.json);
+}
+
+async fn trunks_keep_their_secret(db: TestDb) {
+    let client = Client::new(db).await;
+    let mut body = trunk("Carrier");
+    body["username"] = json!("user");
+    body["password"] = json!("open sesame");
+    let id = client.create("/api/v1/trunks", body.clone()).await;
+    let read = client.get(&format!("/api/v1/trunks/{id}")).await;
+    assert_eq!(read.json["has_password"], true);
+    assert!(!String::from_utf8_lossy(&read.bytes).contains("sesame"));
+    body.as_object_mut().expect("an object").remove("password");
+    body["max_channels"] = json!(7);
+    let kept = client.put(&format!("/api/v1/trunks/{id}"), body).await;
+    assert_eq!((&kept.json["has_password"], &kept.json["max_channels"]), (&json!(true), &json!(7)), "{}", kept.json);
+    let bad = json!({"name": "x", "host": "a b", "port": 0, "caller_ids": []});
+    let bad = client.post("/api/v1/trunks", bad).await;
+    assert_eq!(pointers(&bad).iter().map(|(p, _)| *p).collect::<Vec<_>>(), ["/caller_ids", "/host", "/port"]);
+}
+
+async fn numbers_are_suppressed(db: TestDb) {
+    let client = Client::new(db).await;
+    let id = client.create("/api/v1/suppressions", json!({"phone": "+442079460001", "note": "asked by letter"})).await;
+    let again = client.post("/api/v1/suppressions", json!({"phone": "+44 20 7946 0001"})).await;
+    assert_eq!((again.status, again.json["code"].as_str()), (409, Some("number_suppressed")));
+    let list = client.get("/api/v1/suppressions").await;
+    assert_eq!(list.json["items"][0]["source"], "manual");
+    assert!(!String::from_utf8_lossy(&list.bytes).contains("79460001"));
+    assert_eq!(client.delete(&format!("/api/v1/suppressions/{id}")).await.status, 204);
+    assert_eq!(client.delete(&format!("/api/v1/suppressions/{id}")).await.status, 404);
+}
+
+async fn campaigns_are_made_and_checked(db: TestDb) {
+    let client = Client::new(db).await;
+    let id = client.campaign().await;
+    let read = client.get(&format!("/api/v1/campaigns/{id}")).await;
+    assert_eq!(read.json["state"], "draft");
+    assert_eq!(read.json["caller_id"], "+442079460999");
+    assert_eq!(read.json["settings"]["calls_per_minute"], 10);
+    let mut body = json!({
+        "name": "Spring", "assistant_id": read.json["assistant_id"], "trunk_id": read.json["trunk_id"],
+        "settings": {"calls_per_minute": 0, "ring_timeout_s": 5}, "schedule": {"time_zone": "Moon/Base"},
+    });
+    let bad = client.put(&format!("/api/v1/campaigns/{id}"), body.clone()).await;
+    let places: Vec<_> = pointers(&bad).into_iter().map(|(pointer, _)| pointer).collect();
+    assert_eq!(places, ["/settings/calls_per_minute", "/settings/ring_timeout_s", "/schedule/time_zone"]);
+    body["settings"] = json!({"calls_per_minute": 60, "max_concurrent_calls": 20});
+    body["schedule"] = json!({"time_zone": "Europe/Berlin"});
+    let good = client.put(&format!("/api/v1/campaigns/{id}"), body.clone()).await;
+    assert_eq!((good.status, &good.json["settings"]["calls_per_minute"]), (200, &json!(60)), "{}", good.json);
+    body["caller_id"] = json!("+442079460998");
+    let foreign = client.put(&format!("/api/v1/campaigns/{id}"), body).await;
+    assert_eq!(pointers(&foreign), [("/caller_id", "not_of_trunk")]);
+}
+
+async fn campaigns_run_through_their_states(db: TestDb) {
+    let client = Client::new(db).await;
+    let id = client.campaign().await;
+    let path = |verb: &str| format!("/api/v1/campaigns/{id}/{verb}");
+    let progress = client.get(&path("progress")).await;
+    assert_eq!((progress.json["total"].as_u64(), progress.json["pending"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(client.post(&path("pause"), json!({})).await.json["code"], "not_allowed_in_state");
+    for (verb, state) in
+        [("start", "in_progress"), ("pause", "paused"), ("resume", "in_progress"), ("cancel", "cancelled")]
+    {
+        let moved = client.post(&path(verb), json!({})).await;
+        assert_eq!((moved.status, moved.json["state"].as_str()), (200, Some(state)), "{verb}: {}", moved.json);
+    }
+    let over = client.post(&path("resume"), json!({})).await;
+    assert_eq!((over.status, over.json["code"].as_str()), (409, Some("not_allowed_in_state")));
+    assert_eq!(client.get("/api/v1/campaigns?state=cancelled").await.json["items"][0]["id"], id.as_str());
+    assert_eq!(client.get(&path("attempts")).await.json["items"], json!([]));
+
+    let read = client.get(&format!("/api/v1/campaigns/{id}")).await;
+    let empty = json!({"name": "Empty", "assistant_id": read.json["assistant_id"], "trunk_id": read.json["trunk_id"],
+                       "schedule": {"time_zone": "UTC", "period_end": "2020-01-01"}});
+    let empty = client.create("/api/v1/campaigns", empty).await;
+    let refused = client.post(&format!("/api/v1/campaigns/{empty}/start"), json!({})).await;
+    assert_eq!((refused.status, refused.json["code"].as_str()), (409, Some("start_guards")));
+    assert_eq!(pointers(&refused), [("", "no_eligible_contact"), ("/schedule/period_end", "period_over")]);
+}
+
+async fn calls_are_read_and_heard(db: TestDb) {
+    let client = Client::new(db).await;
+    let mut tx = client.db.db.begin().await.expect("a transaction");
+    let org = org::ensure_default(&mut tx).await.expect("an organisation");
+    let now = tx.now().await.expect("a clock");
+    let recorded = Call {
+        id: CallId::generate(),
+        org: org.id,
+        direction: Direction::Inbound,
+        campaign: None,
+        target: None,
+        attempt: None,
+        contact: None,
+        assistant_version: None,
+        trunk: None,
+        from: Pii::new("+442079460001".to_owned()),
+        to: Pii::new("+442079460999".to_owned()),
+        started_at: now,
+        answered_at: Some(now),
+        ended_at: now + jiff::SignedDuration::from_millis(1500),
+        reason: DisconnectionReason::UserHangup,
+        sip_code: Some(200),
+        q850: None,
+        ended_by: None,
+        answered_by: None,
+        recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
+    };
+    call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
+    tx.commit().await.expect("committed");
+
+    let path = format!("/api/v1/calls/{}", recorded.id);
+    let read = client.get(&path).await;
+    assert_eq!((read.json["duration_ms"].as_i64(), read.json["reason"].as_str()), (Some(1500), Some("user_hangup")));
+    assert_eq!(client.get(&format!("{path}/recording")).await.status, 404);
+    fs::create_dir_all(client.recordings.join("a")).expect("a folder");
+    fs::write(client.recordings.join("a/b.wav"), b"RIFFdata").expect("a file");
+    let heard = client.get(&format!("{path}/recording")).await;
+    assert_eq!((heard.status, heard.bytes.as_slice()), (200, b"RIFFdata".as_slice()));
+    assert!(heard.content_type.contains("wav"), "{}", heard.content_type);
+}
+
+async fn what_does_not_exist_is_said_so(db: TestDb) {
+    let client = Client::new(db).await;
+    for path in ["/api/v1/contacts/nonsense", "/api/v1/calls/00000000-0000-7000-8000-000000000000", "/api/v1/nonsense"]
+    {
+        let answer = client.get(path).await;
+        assert_eq!((answer.status, answer.json["code"].as_str()), (404, Some("not_found")), "{path}: {}", answer.json);
+        assert_eq!(answer.content_type, "application/problem+json");
+    }
+    let wrong = client.delete("/api/v1/contacts").await;
+    assert_eq!((wrong.status, wrong.json["code"].as_str()), (405, Some("method_not_allowed")));
+}
