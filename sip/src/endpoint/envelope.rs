@@ -64,7 +64,7 @@ impl Envelope {
             Some(legacy) => {
                 key.extend_from_slice(legacy);
                 key.push(b' ');
-                key.extend_from_slice(&self.origin_key());
+                key.extend_from_slice(&self.origin_key(&Method::Invite));
             }
         }
         key.push(b' ');
@@ -73,14 +73,14 @@ impl Envelope {
         key
     }
 
-    /// What merged requests share (RFC 3261 8.2.2.2): From tag, Call-ID and CSeq.
-    pub(crate) fn origin_key(&self) -> Vec<u8> {
+    /// What merged requests share (RFC 3261 8.2.2.2): From tag, Call-ID and CSeq with its method.
+    pub(crate) fn origin_key(&self, method: &Method) -> Vec<u8> {
         let mut key = self.call_id.as_bytes().to_vec();
         key.push(b' ');
         if let Some(tag) = &self.from_tag {
             key.extend_from_slice(tag.as_bytes());
         }
-        key.extend_from_slice(format!(" {}", self.cseq).as_bytes());
+        key.extend_from_slice(format!(" {} {method}", self.cseq).as_bytes());
         key
     }
 }

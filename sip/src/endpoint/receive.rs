@@ -158,7 +158,7 @@ impl Endpoint {
         if !self.core.has_room(in_dialog) {
             return self.refuse_overload(&request, envelope);
         }
-        if self.core.servers.is_merged(envelope) || self.is_our_own(envelope) {
+        if self.core.servers.is_merged(envelope, &request.method) || self.is_our_own(envelope) {
             return self.answer(now, &request, envelope, StatusCode::LOOP_DETECTED);
         }
         if let Some(unsupported) = unsupported(&request) {

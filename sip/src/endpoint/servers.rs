@@ -55,8 +55,8 @@ impl Servers {
     }
 
     /// Whether the same request is here already by another path (RFC 3261 8.2.2.2).
-    pub(crate) fn is_merged(&self, envelope: &Envelope) -> bool {
-        envelope.to_tag.is_none() && self.by_origin.contains_key(&envelope.origin_key())
+    pub(crate) fn is_merged(&self, envelope: &Envelope, method: &Method) -> bool {
+        envelope.to_tag.is_none() && self.by_origin.contains_key(&envelope.origin_key(method))
     }
 
     fn remove(&mut self, id: TransactionId) {
@@ -82,8 +82,9 @@ pub(crate) enum ServerNews {
 }
 
 impl Core {
-    /// Opens the transaction of a request that just came. An INVITE is answered with 100 at once. `tag` is our To tag
-    /// in every response but 100, where the request has none.
+    /// Opens the transaction of a request that just came. An INVITE that reaches a session is answered with 100 at
+    /// once; any other gets its final response next. `tag` is our To tag in every response but 100, where the request
+    /// has none.
     pub(crate) fn open_server(
         &mut self,
         now: Instant,
@@ -97,14 +98,14 @@ impl Core {
         let reliable = flow.transport.is_reliable();
         let (machine, actions) = if request.method == Method::Invite {
             let trying = Response::answering(&request.headers, StatusCode::TRYING).to_bytes();
-            let (machine, actions) = ServerInvite::start(reliable, trying);
+            let (machine, actions) = ServerInvite::start(reliable, trying, session.is_none());
             (ServerMachine::Invite(machine), actions)
         } else {
             let (machine, actions) = Server::start(reliable);
             (ServerMachine::Other(machine), actions)
         };
         let key = envelope.server_key(&request.method);
-        let origin = envelope.to_tag.is_none().then(|| envelope.origin_key());
+        let origin = envelope.to_tag.is_none().then(|| envelope.origin_key(&request.method));
         self.servers.by_key.insert(key.clone(), id);
         if let Some(origin) = &origin {
             self.servers.by_origin.insert(origin.clone(), id);

@@ -81,15 +81,18 @@ impl TimerQueue {
 
     /// Removes every deadline of one transaction.
     pub(crate) fn clear_transaction(&mut self, id: TransactionId) {
-        for timer in Timer::ALL {
-            self.clear(WakeReason::Transaction(id, timer));
-        }
+        self.clear_between(WakeReason::Transaction(id, Timer::A), WakeReason::Transaction(id, Timer::M));
     }
 
     /// Removes every deadline of one session.
     pub(crate) fn clear_session(&mut self, id: SessionId) {
-        for timer in SessionTimer::ALL {
-            self.clear(WakeReason::Session(id, timer));
+        let (first, last) = (SessionTimer::RepeatAnswer, SessionTimer::ReofferUnanswered);
+        self.clear_between(WakeReason::Session(id, first), WakeReason::Session(id, last));
+    }
+
+    fn clear_between(&mut self, first: WakeReason, last: WakeReason) {
+        while let Some((reason, _)) = self.by_reason.range(first..=last).next() {
+            self.clear(*reason);
         }
     }
 
@@ -103,21 +106,6 @@ impl TimerQueue {
     pub(crate) fn len(&self) -> usize {
         self.by_reason.len()
     }
-}
-
-impl SessionTimer {
-    /// Every one of them.
-    pub const ALL: [Self; 9] = [
-        Self::RepeatAnswer,
-        Self::AckMissing,
-        Self::EarlyLimit,
-        Self::RepeatProvisional,
-        Self::CancelUnanswered,
-        Self::Linger,
-        Self::Refresh,
-        Self::Expiry,
-        Self::ReofferUnanswered,
-    ];
 }
 
 #[cfg(test)]
@@ -143,5 +131,41 @@ mod tests {
         queue.clear(reason(2));
         assert_eq!(queue.next(), None);
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn the_deadlines_of_one_owner_go_together() {
+        let now = epoch();
+        let mut queue = TimerQueue::default();
+        for id in 1..=3 {
+            for timer in Timer::ALL {
+                queue.set(now, WakeReason::Transaction(TransactionId(id), timer));
+            }
+            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::RepeatAnswer));
+            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::ReofferUnanswered));
+        }
+        queue.clear_transaction(TransactionId(2));
+        queue.clear_session(SessionId(2));
+        assert_eq!(queue.len(), 2 * (Timer::ALL.len() + 2));
+        assert!(queue.is_set(WakeReason::Transaction(TransactionId(3), Timer::A)));
+        assert!(!queue.is_set(WakeReason::Transaction(TransactionId(2), Timer::M)));
+    }
+
+    #[test]
+    fn the_deadlines_of_one_owner_go_together() {
+        let now = epoch();
+        let mut queue = TimerQueue::default();
+        for id in 1..=3 {
+            for timer in Timer::ALL {
+                queue.set(now, WakeReason::Transaction(TransactionId(id), timer));
+            }
+            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::RepeatAnswer));
+            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::ReofferUnanswered));
+        }
+        queue.clear_transaction(TransactionId(2));
+        queue.clear_session(SessionId(2));
+        assert_eq!(queue.len(), 2 * (Timer::ALL.len() + 2));
+        assert!(queue.is_set(WakeReason::Transaction(TransactionId(3), Timer::A)));
+        assert!(!queue.is_set(WakeReason::Transaction(TransactionId(2), Timer::M)));
     }
 }

@@ -1,7 +1,18 @@
 //! Scenarios: whole endpoints on one virtual clock and a network with faults.
 
+mod auth;
 mod calls;
+mod cancels;
+mod forks;
 mod pair;
+mod puppet;
+mod recovery;
+mod registrations;
+mod reoffers;
+mod requests;
+mod session_timers;
+mod storm;
+mod transport_faults;
 
 use std::time::Instant;
 

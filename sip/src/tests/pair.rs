@@ -1,8 +1,8 @@
 //! Two endpoints, one clock, and a network that loses, delays, doubles and reorders by a seed.
 
 use crate::endpoint::{
-    Body, Config, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId, SessionId, Transmit,
-    Transport,
+    Body, Config, Credential, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId, SessionId,
+    Transmit, Transport,
 };
 use crate::message::header::NameAddr;
 use crate::message::{Headers, HostPort, Uri};
@@ -344,6 +344,10 @@ pub(crate) fn uri(text: &str) -> Uri {
 
 pub(crate) fn sdp(text: &str) -> Body {
     Body::sdp(text.as_bytes().to_vec())
+}
+
+pub(crate) fn credential(username: &str, password: &str) -> Credential {
+    Credential { username: username.to_owned(), password: password.to_owned(), realm: None }
 }
 
 /// The session and a word for the kind, if the event ends a session.

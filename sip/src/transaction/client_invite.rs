@@ -112,9 +112,9 @@ impl ClientInvite {
     fn calling(&self, resend_after: Duration, input: Input, intervals: &Intervals) -> (State, Actions) {
         match input {
             Input::Provisional | Input::Success | Input::Failure => {
-                let (state, mut actions) = self.proceeding(input, intervals);
-                actions.push(Action::Stop(Timer::A));
-                actions.push(Action::Stop(Timer::B));
+                let (state, then) = self.proceeding(input, intervals);
+                let mut actions = Actions::of(&[Action::Stop(Timer::A), Action::Stop(Timer::B)]);
+                then.iter().for_each(|action| actions.push(action));
                 (state, actions)
             }
             // RFC 3261 17.1.1.2: timer A doubles without the ceiling of T2; timer B ends it.
@@ -166,8 +166,8 @@ impl ClientInvite {
                     Action::Start(Timer::D, intervals.absorb_invite_responses()),
                 ]),
             ),
-            Input::TransportError => (State::Terminated, Actions::of(&[Action::Report(Fault::Transport), Action::End])),
-            Input::Fired(_) => (State::Proceeding, Actions::none()),
+            // The far side has the request; its final response finds a way of its own (RFC 3261 18.2.2).
+            Input::TransportError | Input::Fired(_) => (State::Proceeding, Actions::none()),
         }
     }
 

@@ -20,3 +20,6 @@ pub use timer::{Intervals, Timer};
 /// Names one transaction of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(pub u64);
+
+#[cfg(test)]
+mod tests;

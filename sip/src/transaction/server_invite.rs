@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// ```text
 ///                                   |INVITE
-///                                   |pass INVITE to TU, 100 at once
+///                                   |pass INVITE to TU, send 100
 ///                   INVITE          V
 ///                   send response +------------+
 ///                       +---------|            |--+ 101-199 from TU
@@ -86,11 +86,13 @@ pub struct ServerInvite {
 }
 
 impl ServerInvite {
-    /// Starts a transaction with the `100 Trying` that is sent at once: RFC 3261 17.2.1 asks for it within
-    /// 200 ms unless something better is known to come by then, which it is not.
+    /// Starts a transaction. Its `100 Trying` is sent at once unless the final response follows at once: RFC 3261 17.2.1
+    /// asks for it within 200 ms where nothing better is known to come by then.
     #[must_use]
-    pub fn start(reliable: bool, trying: Vec<u8>) -> (Self, Actions) {
-        (Self { state: State::Proceeding { latest: trying }, reliable }, Actions::of(&[Action::Send, Action::Deliver]))
+    pub fn start(reliable: bool, trying: Vec<u8>, final_follows: bool) -> (Self, Actions) {
+        let actions =
+            if final_follows { Actions::of(&[Action::Deliver]) } else { Actions::of(&[Action::Send, Action::Deliver]) };
+        (Self { state: State::Proceeding { latest: trying }, reliable }, actions)
     }
 
     /// The response that [`Action::Send`] means, where this machine holds one.
