@@ -150,22 +150,4 @@ mod tests {
         assert!(queue.is_set(WakeReason::Transaction(TransactionId(3), Timer::A)));
         assert!(!queue.is_set(WakeReason::Transaction(TransactionId(2), Timer::M)));
     }
-
-    #[test]
-    fn the_deadlines_of_one_owner_go_together() {
-        let now = epoch();
-        let mut queue = TimerQueue::default();
-        for id in 1..=3 {
-            for timer in Timer::ALL {
-                queue.set(now, WakeReason::Transaction(TransactionId(id), timer));
-            }
-            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::RepeatAnswer));
-            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::ReofferUnanswered));
-        }
-        queue.clear_transaction(TransactionId(2));
-        queue.clear_session(SessionId(2));
-        assert_eq!(queue.len(), 2 * (Timer::ALL.len() + 2));
-        assert!(queue.is_set(WakeReason::Transaction(TransactionId(3), Timer::A)));
-        assert!(!queue.is_set(WakeReason::Transaction(TransactionId(2), Timer::M)));
-    }
 }
