@@ -19,6 +19,8 @@ use crate::time::Now;
 pub struct ClaimView<'a> {
     /// The database's clock, read after the locks were taken.
     pub now: Timestamp,
+    /// How long the two commits before the INVITE take, as the engine measured it.
+    pub headroom: Duration,
     /// The campaign.
     pub rules: &'a Rules,
     /// Every limiter that applies, in lock order.
@@ -58,7 +60,7 @@ pub struct Claim {
     pub dial_no: u32,
     /// When the INVITE leaves, and the limiters' new times.
     pub reservation: Reservation,
-    /// The INVITE must not leave later than this: the window closes.
+    /// The INVITE must not leave later than this: the window closes, or the pace would suffer.
     pub send_by: Timestamp,
 }
 
@@ -66,9 +68,14 @@ pub struct Claim {
 ///
 /// # Errors
 /// The decision that ends the transaction: `Stopped` or `Limited`.
-pub fn admit(now: Timestamp, state: CampaignState, limiters: &[Limiter]) -> Result<Reservation, ClaimDecision> {
+pub fn admit(
+    now: Timestamp,
+    headroom: Duration,
+    state: CampaignState,
+    limiters: &[Limiter],
+) -> Result<Reservation, ClaimDecision> {
     match state {
-        CampaignState::InProgress => pacing::reserve(now, limiters).map_err(ClaimDecision::Limited),
+        CampaignState::InProgress => pacing::reserve(now, headroom, limiters).map_err(ClaimDecision::Limited),
         CampaignState::Draft
         | CampaignState::Paused
         | CampaignState::Completed
@@ -81,13 +88,14 @@ pub fn admit(now: Timestamp, state: CampaignState, limiters: &[Limiter]) -> Resu
 /// one, up to [`MAX_CANDIDATES`].
 #[must_use]
 pub fn decide(view: ClaimView<'_>) -> ClaimDecision {
-    let reservation = match admit(view.now, view.rules.state, view.limiters) {
+    let reservation = match admit(view.now, view.headroom, view.rules.state, view.limiters) {
         Ok(reservation) => reservation,
         Err(refused) => return refused,
     };
     match gate::check(reservation.send_at, view.rules, view.candidate) {
         Gate::Open { until } => {
-            ClaimDecision::Claim(Claim { dial_no: view.candidate.dials + 1, reservation, send_by: until })
+            let send_by = until.min(reservation.send_by);
+            ClaimDecision::Claim(Claim { dial_no: view.candidate.dials + 1, reservation, send_by })
         }
         Gate::Defer { next_at, why } => ClaimDecision::Defer { next_at, why },
         Gate::Block(reason) => ClaimDecision::Block(reason),
@@ -127,7 +135,7 @@ pub enum DialRefusal {
     CampaignStopped,
     /// The number was suppressed: attempt NOT_PLACED, target BLOCKED.
     Suppressed(BlockedReason),
-    /// The window closes, or the process stood still for too long: attempt NOT_PLACED, target READY again.
+    /// Its moment has passed or the process stood still for too long: attempt NOT_PLACED, target READY again.
     TooLate,
 }
 
@@ -217,16 +225,17 @@ mod tests {
 
     #[test]
     fn a_grant_carries_the_dial_number_the_moment_and_the_last_moment() {
-        let tat = NOON + Duration::from_millis(120);
+        let tat = NOON + Duration::from_millis(90);
         let view = ClaimView {
             now: NOON,
+            headroom: Duration::ZERO,
             rules: &rules(CampaignState::InProgress),
             limiters: &[limiter(Some(tat))],
             candidate: &candidate(),
         };
         let ClaimDecision::Claim(claim) = decide(view) else { panic!("granted") };
         assert_eq!((claim.dial_no, claim.reservation.send_at), (3, tat));
-        assert_eq!(claim.send_by, "2026-06-10T18:59:30Z".parse().expect("a timestamp"));
+        assert_eq!(claim.send_by, tat + Duration::from_millis(500), "the pace ends before the window does");
     }
 
     #[test]
@@ -234,7 +243,7 @@ mod tests {
         let mut full = limiter(None);
         full.live = 1;
         for &state in CampaignState::ALL {
-            let refused = admit(NOON, state, &[full]).expect_err("no room in any state");
+            let refused = admit(NOON, Duration::ZERO, state, &[full]).expect_err("no room in any state");
             let limited = ClaimDecision::Limited(Limited { scope: Scope::Campaign, until: None });
             let want = if state == CampaignState::InProgress { limited } else { ClaimDecision::Stopped };
             assert_eq!(refused, want, "{state}");
@@ -246,12 +255,13 @@ mod tests {
         let mut contact = candidate();
         contact.suppression = Some(BlockedReason::OptedOut);
         let rules = rules(CampaignState::InProgress);
-        let view = ClaimView { now: NOON, rules: &rules, limiters: &[], candidate: &contact };
+        let view = ClaimView { now: NOON, headroom: Duration::ZERO, rules: &rules, limiters: &[], candidate: &contact };
         assert_eq!(decide(view), ClaimDecision::Block(BlockedReason::OptedOut));
-        // 100 ms before the last moment to ring, but the reserved moment lies after it.
-        let late = "2026-06-10T18:59:29.9Z".parse::<Timestamp>().expect("a timestamp");
-        let paced = [limiter(Some(late + Duration::from_millis(150)))];
-        let view = ClaimView { now: late, rules: &rules, limiters: &paced, candidate: &candidate() };
+        // 98 ms before the last moment to ring, but the reserved moment lies after it.
+        let late = "2026-06-10T18:59:29.902Z".parse::<Timestamp>().expect("a timestamp");
+        let paced = [limiter(Some(late + Duration::from_millis(99)))];
+        let view =
+            ClaimView { now: late, headroom: Duration::ZERO, rules: &rules, limiters: &paced, candidate: &candidate() };
         assert!(matches!(decide(view), ClaimDecision::Defer { why: DeferReason::OutsideHours, .. }));
     }
 

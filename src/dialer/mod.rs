@@ -2,6 +2,7 @@
 
 pub mod calling_hours;
 pub mod claim;
+pub mod engine;
 pub mod gate;
 pub mod pacing;
 pub mod retry;

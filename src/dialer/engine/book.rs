@@ -1,0 +1,204 @@
+//! The campaigns a node knows, and whose turn it is.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::dialer::pacing::{Limited, Scope};
+use crate::id::{CampaignId, OrgId, TrunkId};
+use crate::time::Now;
+
+/// A campaign in progress, as far as the engine has to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CampaignInfo {
+    /// Which.
+    pub campaign: CampaignId,
+    /// Whose.
+    pub org: OrgId,
+    /// The trunk it dials over.
+    pub trunk: TrunkId,
+    /// Its share of a common limit: its `max_concurrent_calls`.
+    pub weight: u32,
+    /// When its period ends.
+    pub period_end: Option<Timestamp>,
+}
+
+/// One campaign's entry.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) info: CampaignInfo,
+    /// What it was served so far, divided by its weight. The smallest is served next.
+    served: u64,
+    /// Whether its ready queue may hold somebody.
+    pub(super) maybe_ready: bool,
+    /// How many were promoted and not yet claimed, roughly: keeps the promoter from running far ahead.
+    pub(super) ready_guess: u32,
+    /// Until when a limit holds it.
+    hold: Option<Hold>,
+    /// When to promote next.
+    pub(super) promote_at: Option<Timestamp>,
+    /// Whether anything is still waited for, as the last promotion found. Unknown until then.
+    pub(super) open: bool,
+    /// Whether the period's end was dealt with.
+    pub(super) expired: bool,
+    /// Claims and calls of this node.
+    pub(super) busy: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    Until(Instant),
+    /// Until a live call of the scope ends.
+    Room,
+}
+
+/// All entries.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    entries: BTreeMap<CampaignId, Entry>,
+    /// What the entry served last had been served: whoever comes back from idling starts there, so that nobody saves
+    /// up turns.
+    floor: u64,
+}
+
+/// One turn at weight 1.
+const TURN: u64 = 1 << 20;
+
+impl Book {
+    pub(super) fn get_mut(&mut self, campaign: CampaignId) -> Option<&mut Entry> {
+        self.entries.get_mut(&campaign)
+    }
+
+    pub(super) fn get(&self, campaign: CampaignId) -> Option<&Entry> {
+        self.entries.get(&campaign)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    pub(super) fn remove(&mut self, campaign: CampaignId) {
+        self.entries.remove(&campaign);
+    }
+
+    /// Takes the complete list of campaigns in progress.
+    pub(super) fn replace(&mut self, now: Now, campaigns: Vec<CampaignInfo>, busy: impl Fn(CampaignId) -> u32) {
+        let mut old = std::mem::take(&mut self.entries);
+        for info in campaigns {
+            let mut entry = old.remove(&info.campaign).unwrap_or_else(|| Entry {
+                info,
+                served: self.floor,
+                maybe_ready: true,
+                ready_guess: 0,
+                hold: None,
+                promote_at: Some(now.wall),
+                open: true,
+                expired: false,
+                busy: busy(info.campaign),
+            });
+            entry.expired &= entry.info.period_end == info.period_end;
+            entry.info = info;
+            // Whatever changed about it may have made room.
+            entry.hold = None;
+            self.entries.insert(info.campaign, entry);
+        }
+    }
+
+    /// The campaign to claim for next: the one served least among those that may have somebody ready and are not held.
+    pub(super) fn next(&self, now: Instant) -> Option<CampaignId> {
+        self.entries
+            .values()
+            .filter(|entry| entry.maybe_ready && !entry.is_held(now))
+            .min_by_key(|entry| (entry.served, entry.info.campaign))
+            .map(|entry| entry.info.campaign)
+    }
+
+    /// Charges a campaign for one dial.
+    pub(super) fn charge(&mut self, campaign: CampaignId) {
+        if let Some(entry) = self.entries.get_mut(&campaign) {
+            self.floor = self.floor.max(entry.served);
+            entry.served += TURN / u64::from(entry.info.weight.max(1));
+            entry.ready_guess = entry.ready_guess.saturating_sub(1);
+        }
+    }
+
+    /// Somebody may be ready again.
+    pub(super) fn awaken(&mut self, campaign: CampaignId) {
+        if let Some(entry) = self.entries.get_mut(&campaign)
+            && !entry.maybe_ready
+        {
+            entry.maybe_ready = true;
+            entry.served = entry.served.max(self.floor);
+        }
+    }
+
+    /// Holds everybody whom a limit holds that was found while claiming for `campaign`.
+    pub(super) fn hold(&mut self, now: Now, campaign: CampaignId, limited: Limited) {
+        let Some(info) = self.entries.get(&campaign).map(|entry| entry.info) else { return };
+        let hold = match limited.until {
+            Some(until) => Hold::Until(now.mono + until_wall(now, until)),
+            None => Hold::Room,
+        };
+        for entry in self.entries.values_mut() {
+            let shares = match limited.scope {
+                Scope::Organisation => entry.info.org == info.org,
+                Scope::Trunk => entry.info.trunk == info.trunk,
+                Scope::Campaign | Scope::CallerId => entry.info.campaign == info.campaign,
+            };
+            if shares {
+                entry.hold = Some(hold);
+            }
+        }
+    }
+
+    /// Holds every campaign on the trunk.
+    pub(super) fn hold_trunk(&mut self, trunk: TrunkId, until: Instant) {
+        for entry in self.entries.values_mut().filter(|entry| entry.info.trunk == trunk) {
+            let longer = match entry.hold {
+                Some(Hold::Until(earlier)) => earlier < until,
+                Some(Hold::Room) | None => true,
+            };
+            if longer {
+                entry.hold = Some(Hold::Until(until));
+            }
+        }
+    }
+
+    /// A call ended somewhere: full scopes may have room.
+    pub(super) fn make_room(&mut self) {
+        for entry in self.entries.values_mut() {
+            if entry.hold == Some(Hold::Room) {
+                entry.hold = None;
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn is_held(&self, now: Instant) -> bool {
+        match self.hold {
+            Some(Hold::Until(until)) => until > now,
+            Some(Hold::Room) => true,
+            None => false,
+        }
+    }
+
+    /// When a hold ends by itself, for an entry that waits for it.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        match self.hold {
+            Some(Hold::Until(until)) if self.maybe_ready => Some(until),
+            Some(Hold::Until(_) | Hold::Room) | None => None,
+        }
+    }
+
+    /// Asks for a promotion at `at` or earlier.
+    pub(super) fn due(&mut self, at: Timestamp) {
+        self.promote_at = Some(self.promote_at.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+/// Time from `now` until a moment on the wall.
+pub(super) fn until_wall(now: Now, at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now.wall)).unwrap_or(Duration::ZERO)
+}
