@@ -24,7 +24,7 @@ CREATE TABLE target (
     updated_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX target_contact ON target (campaign_id, contact_id);
-CREATE INDEX target_ready ON target (campaign_id, priority DESC, next_at) WHERE status = 'ready';
+CREATE INDEX target_ready ON target (campaign_id, priority DESC, next_at, id) WHERE status = 'ready';
 CREATE INDEX target_waiting ON target (campaign_id, next_at) WHERE status = 'waiting';
 CREATE INDEX target_callback ON target (campaign_id, callback_at) WHERE status = 'callback';
 CREATE INDEX target_status ON target (campaign_id, status);
@@ -104,10 +104,11 @@ CREATE TABLE leg (
 CREATE INDEX leg_of_attempt ON leg (attempt_id);
 CREATE INDEX leg_orphan ON leg (free_at) WHERE state = 'orphan';
 
--- Theoretical arrival time of the next call per scope: organisation, trunk, campaign, caller ID.
+-- When the next dial is due at an even pace, per scope: organisation, trunk, campaign, caller ID. Its row is the lock
+-- under which live calls are counted.
 CREATE TABLE limiter (
     scope TEXT NOT NULL,
     scope_id TEXT NOT NULL,
-    tat BIGINT NOT NULL,
+    tat BIGINT,
     PRIMARY KEY (scope, scope_id)
 );

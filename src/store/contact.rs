@@ -187,10 +187,10 @@ fn containing(words: &str) -> String {
     pattern
 }
 
-/// The variables column.
-pub(super) fn variables(row: &Row) -> Result<Pii<BTreeMap<String, String>>, StoreError> {
-    let value: Value = row.get("variables")?;
-    serde_json::from_value(value).map(Pii::new).map_err(|_| StoreError::Corrupt { column: "variables" })
+/// A column of variables, or of what a target puts in their place.
+pub(super) fn variables(row: &Row, column: &'static str) -> Result<Pii<BTreeMap<String, String>>, StoreError> {
+    let value: Value = row.get(column)?;
+    serde_json::from_value(value).map(Pii::new).map_err(|_| StoreError::Corrupt { column })
 }
 
 fn read(row: &Row) -> Result<Contact, StoreError> {
@@ -198,7 +198,7 @@ fn read(row: &Row) -> Result<Contact, StoreError> {
         name: row.get("name")?,
         phone: row.get("phone")?,
         zone: row.get("zone")?,
-        variables: variables(row)?,
+        variables: variables(row, "variables")?,
     };
     Ok(Contact {
         id: row.get("id")?,

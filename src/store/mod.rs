@@ -12,6 +12,7 @@ pub mod call;
 pub mod campaign;
 pub mod contact;
 pub mod db;
+pub mod dialing;
 pub mod org;
 pub mod suppression;
 pub mod target;

@@ -7,6 +7,7 @@ use super::db::{Listing, Page, Row};
 use super::org::PhoneHash;
 use super::{StoreError, Tx};
 use crate::args;
+use crate::campaign::states::BlockedReason;
 use crate::campaign::wire::wire_enum;
 use crate::id::{OrgId, SuppressionId};
 
@@ -23,6 +24,17 @@ wire_enum! {
 }
 
 text_columns!(SuppressionSource);
+
+impl SuppressionSource {
+    /// What the gate says about a number from this source.
+    #[must_use]
+    pub const fn blocks(self) -> BlockedReason {
+        match self {
+            Self::DncList | Self::Manual => BlockedReason::Dnc,
+            Self::SpokenOptOut => BlockedReason::OptedOut,
+        }
+    }
+}
 
 /// An entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 #[path = "../support/db.rs"]
 mod db;
 
+mod claims;
+mod dials;
 mod opening;
 mod resources;
 mod world;

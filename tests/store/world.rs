@@ -1,16 +1,22 @@
 //! An organisation with a trunk, an assistant and contacts to test with.
 
+use std::time::Duration;
+
 use callwright::agent::assistant::Assistant;
+use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::run::Schedule;
 use callwright::campaign::settings::Settings;
-use callwright::campaign::states::CampaignState;
-use callwright::id::{AssistantId, ContactId, OrgId, TrunkId};
+use callwright::campaign::states::{CampaignState, EndedBy};
+use callwright::dialer::claim::DialRefusal;
+use callwright::id::{AssistantId, CampaignId, ContactId, LegId, OrgId, TrunkId};
 use callwright::store::audit::Actor;
 use callwright::store::campaign::{Campaign, CampaignData, Move};
 use callwright::store::contact::ContactData;
+use callwright::store::dialing::{AttemptEnd, Claimed, DialRequest, Dialing, Node, Refused};
 use callwright::store::org::PhoneKey;
+use callwright::store::target::Target;
 use callwright::store::trunk::{TrunkData, TrunkTransport};
-use callwright::store::{Db, assistant, campaign, contact, org, trunk};
+use callwright::store::{Db, Page, StoreError, assistant, campaign, contact, org, target, trunk};
 
 pub(crate) struct World {
     pub(crate) db: Db,
@@ -62,6 +68,15 @@ impl World {
         campaign
     }
 
+    /// A campaign in progress with `contacts` in it.
+    pub(crate) async fn running(&self, name: &str, settings: Settings, contacts: &[ContactId]) -> Campaign {
+        let draft = self.draft(name, settings).await;
+        let mut tx = self.db.begin().await.expect("a transaction");
+        target::add(&mut tx, self.org, draft.id, contacts, 0).await.expect("targets");
+        tx.commit().await.expect("a commit");
+        self.advance(&draft, CampaignState::InProgress).await
+    }
+
     pub(crate) async fn advance(&self, seen: &Campaign, to: CampaignState) -> Campaign {
         let mut tx = self.db.begin_durable().await.expect("a transaction");
         let to = Move { to, pause_reason: None };
@@ -69,6 +84,66 @@ impl World {
         tx.commit().await.expect("a commit");
         let mut tx = self.db.read().await.expect("a transaction");
         campaign::get(&mut tx, self.org, seen.id).await.expect("the campaign")
+    }
+}
+
+/// A node that dials.
+pub(crate) struct Dialer {
+    pub(crate) dialing: Dialing,
+    pub(crate) node: Node,
+}
+
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+impl Dialer {
+    pub(crate) async fn new(db: &Db) -> Self {
+        let dialing = Dialing::new(db, LEASE);
+        let node = dialing.register().await.expect("a node");
+        Self { dialing, node }
+    }
+
+    /// Promotes and claims once.
+    pub(crate) async fn claim(&self, campaign: CampaignId) -> Result<Box<Claimed>, Refused> {
+        self.dialing.promote(campaign, 100).await.expect("a promotion");
+        self.dialing.claim(&self.node, campaign, None).await.expect("a claim").result
+    }
+
+    pub(crate) async fn dial(&self, claimed: &Claimed) -> Result<Result<LegId, DialRefusal>, StoreError> {
+        let leg = LegId::generate();
+        let invite = serde_json::json!({ "uri": "sip:+49@example.net" });
+        let request = DialRequest { attempt: claimed.attempt, node: self.node, leg, invite };
+        Ok(self.dialing.commit_dial(request).await?.map(|()| leg))
+    }
+
+    /// Claims and dials the next target, which must be possible.
+    pub(crate) async fn dial_next(&self, campaign: CampaignId) -> (Box<Claimed>, LegId) {
+        let claimed = self.claim(campaign).await.expect("a claim");
+        let leg = self.dial(&claimed).await.expect("no fault").expect("a dial");
+        (claimed, leg)
+    }
+
+    pub(crate) fn end(&self, claimed: &Claimed, reason: DisconnectionReason) -> AttemptEnd {
+        AttemptEnd {
+            attempt: claimed.attempt,
+            node: self.node,
+            reason,
+            sip_code: Some(486),
+            q850: None,
+            retry_after: None,
+            ended_by: EndedBy::Carrier,
+            answered_by: None,
+            immediate: false,
+            technical: false,
+            talked: None,
+            callback_at: None,
+        }
+    }
+}
+
+impl World {
+    pub(crate) async fn targets(&self, campaign: CampaignId) -> Vec<Target> {
+        let mut tx = self.db.read().await.expect("a transaction");
+        target::list(&mut tx, self.org, campaign, None, Page::first(1000)).await.expect("a page").items
     }
 }
 
@@ -109,7 +184,16 @@ pub(crate) fn contact_data(number: u32) -> ContactData {
     }
 }
 
-/// 08:00 to 21:00 in Berlin.
+/// The longest hours there are; [`noon`] makes sure they are open.
 fn open_all_day() -> Schedule {
     Schedule { time_zone: "Europe/Berlin".to_owned(), ..Schedule::default() }
+}
+
+/// Moves the database's clock to the next noon in Berlin.
+pub(crate) async fn noon(db: &Db) {
+    let now = db.read().await.expect("a transaction").now().await.expect("the time");
+    let here = now.in_tz("Europe/Berlin").expect("a zone");
+    let noon = here.with().hour(12).minute(0).second(0).subsec_nanosecond(0).build().expect("a time");
+    let noon = if noon < here { noon.tomorrow().expect("a day") } else { noon };
+    db.shift_clock(noon.timestamp().as_microsecond() - now.as_microsecond());
 }

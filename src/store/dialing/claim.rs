@@ -1,0 +1,394 @@
+//! The claim: the first of the two commits before an INVITE.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Dialing;
+use super::limits::{self, Locked};
+use super::node::{self, Node};
+use super::promote::miss_callback;
+use super::terms::Terms;
+use crate::args;
+use crate::campaign::phone::E164;
+use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
+use crate::dialer::claim::{Claim, ClaimDecision, ClaimView, MAX_CANDIDATES, admit, decide};
+use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, SameNumber};
+use crate::dialer::pacing::{Limited, Limiter, Reservation};
+use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
+use crate::pii::Pii;
+use crate::store::attempt::AttemptKind;
+use crate::store::contact;
+use crate::store::suppression::SuppressionSource;
+use crate::store::{StoreError, Tx};
+
+/// What a claim came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picked {
+    /// The database's time.
+    pub now: Timestamp,
+    /// Targets that were due and were not to be dialed now, with what became of them.
+    pub turned_away: Vec<(TargetId, TurnedAway)>,
+    /// The attempt, or why there is none.
+    pub result: Result<Box<Claimed>, Refused>,
+}
+
+/// Why there is no attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// A limit leaves no room.
+    Limited(Limited),
+    /// The campaign is not in progress, or its trunk is switched off.
+    Stopped,
+    /// The ready queue is empty: promote.
+    Empty,
+    /// Only targets that are turned away came up; there may be others behind them: claim again.
+    Again,
+}
+
+/// What became of a target that was not to be dialed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// Waits again.
+    Deferred(Timestamp, DeferReason),
+    /// Is blocked.
+    Blocked(BlockedReason),
+    /// No time is left for it in the campaign.
+    Expired,
+    /// Its callback came too late; it went to the head of the queue.
+    CallbackMissed,
+}
+
+/// A claimed attempt: everything that placing the call needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The target.
+    pub target: TargetId,
+    /// The contact.
+    pub contact: ContactId,
+    /// Round of the target.
+    pub round: u32,
+    /// Number of this dial in its round.
+    pub dial_no: u32,
+    /// Why it is dialed.
+    pub kind: AttemptKind,
+    /// Whom to ring.
+    pub to: Pii<E164>,
+    /// The number to call from.
+    pub caller_id: E164,
+    /// Over which trunk.
+    pub trunk: TrunkId,
+    /// Who talks.
+    pub assistant_version: AssistantVersionId,
+    /// The contact's name.
+    pub name: Pii<String>,
+    /// Values for the assistant's variables: the contact's, and over them the target's own.
+    pub variables: Pii<BTreeMap<String, String>>,
+    /// Seconds to let it ring.
+    pub ring_timeout_s: u32,
+    /// Longest duration of the call in seconds.
+    pub max_call_duration_s: u32,
+    /// Seconds after the answer within which a hang-up counts as immediate.
+    pub early_hangup_s: u32,
+    /// When the INVITE is to leave, on the database's clock: compare with [`Picked::now`].
+    pub send_at: Timestamp,
+    /// It must not leave later than this.
+    pub send_by: Timestamp,
+    /// When the claim's lease ends.
+    pub lease_until: Timestamp,
+}
+
+/// A ready target, locked.
+struct Candidacy {
+    target: TargetId,
+    contact: ContactId,
+    round: u32,
+    name: Pii<String>,
+    variables: Pii<BTreeMap<String, String>>,
+    phone_hash: Option<String>,
+    candidate: Candidate,
+}
+
+impl Dialing {
+    /// Claims the campaign's next target: locks the limits, counts, picks a READY target, asks the gate, and makes it
+    /// an attempt in the state CLAIMED, all in one transaction. `trunk_closed_until` is what this node knows about the
+    /// health of the campaign's trunk.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the node's lease has run out, [`StoreError::NotFound`] when there is no such
+    /// campaign, or when the database fails.
+    pub async fn claim(
+        &self,
+        node: &Node,
+        campaign: CampaignId,
+        trunk_closed_until: Option<Timestamp>,
+    ) -> Result<Picked, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let terms = self.book.terms(&mut tx, campaign).await?;
+        let locked = limits::lock(&mut tx, &terms).await?;
+        let now = tx.now().await?;
+        if node::lease_until(&mut tx, node).await?.is_none_or(|until| until <= now) {
+            return Err(StoreError::Stale);
+        }
+        let limiters = locked.count(&mut tx, &terms, trunk_closed_until).await?;
+        let admitted = admit(now, terms.ready.rules.state, &limiters).map_err(Refused::from);
+        if let Some(refused) = admitted.err().or((!terms.trunk_enabled).then_some(Refused::Stopped)) {
+            // Nothing to write but rows of limiters that are new; the next claim makes them again.
+            return Ok(Picked { now, turned_away: Vec::new(), result: Err(refused) });
+        }
+        let turn = Turn { dialing: self, node, terms: &terms, locked: &locked, limiters: &limiters, now };
+        let mut turned_away = Vec::new();
+        let result = turn.pick(&mut tx, &mut turned_away).await?;
+        if turned_away.iter().any(|(_, fate)| matches!(fate, TurnedAway::Blocked(_) | TurnedAway::Expired)) {
+            // The campaign may be complete with that.
+            tx.wake();
+        }
+        tx.commit().await?;
+        Ok(Picked { now, turned_away, result })
+    }
+}
+
+impl From<ClaimDecision> for Refused {
+    fn from(decision: ClaimDecision) -> Self {
+        match decision {
+            ClaimDecision::Limited(limited) => Self::Limited(limited),
+            ClaimDecision::Stopped => Self::Stopped,
+            ClaimDecision::Claim(_)
+            | ClaimDecision::Defer { .. }
+            | ClaimDecision::Block(_)
+            | ClaimDecision::Expire
+            | ClaimDecision::CallbackMissed => Self::Again,
+        }
+    }
+}
+
+/// What stays the same while one claim goes through its candidates.
+struct Turn<'a> {
+    dialing: &'a Dialing,
+    node: &'a Node,
+    terms: &'a Terms,
+    locked: &'a Locked,
+    limiters: &'a [Limiter],
+    now: Timestamp,
+}
+
+impl Turn<'_> {
+    async fn pick(
+        &self,
+        tx: &mut Tx,
+        turned_away: &mut Vec<(TargetId, TurnedAway)>,
+    ) -> Result<Result<Box<Claimed>, Refused>, StoreError> {
+        for _ in 0..MAX_CANDIDATES {
+            let Some(found) = self.next(tx).await? else {
+                return Ok(Err(Refused::Empty));
+            };
+            let rules = &self.terms.ready.rules;
+            let view = ClaimView { now: self.now, rules, limiters: self.limiters, candidate: &found.candidate };
+            let target = found.target;
+            match decide(view) {
+                ClaimDecision::Claim(claim) => return self.claim(tx, found, claim).await.map(Ok),
+                ClaimDecision::Defer { next_at, why } => {
+                    self.defer(tx, target, next_at).await?;
+                    turned_away.push((target, TurnedAway::Deferred(next_at, why)));
+                }
+                ClaimDecision::Block(reason) => {
+                    self.block(tx, &found, reason).await?;
+                    turned_away.push((target, TurnedAway::Blocked(reason)));
+                }
+                ClaimDecision::Expire => {
+                    let sql = "UPDATE target SET status = 'expired', updated_at = $2 WHERE id = $1";
+                    tx.execute(sql, args![target, self.now]).await?;
+                    turned_away.push((target, TurnedAway::Expired));
+                }
+                ClaimDecision::CallbackMissed => {
+                    miss_callback(tx, target, self.now).await?;
+                    turned_away.push((target, TurnedAway::CallbackMissed));
+                }
+                refused @ (ClaimDecision::Limited(_) | ClaimDecision::Stopped) => return Ok(Err(refused.into())),
+            }
+        }
+        Ok(Err(Refused::Again))
+    }
+
+    /// Locks the first target of the ready queue that nobody else has locked, and reads what the gate asks for.
+    async fn next(&self, tx: &mut Tx) -> Result<Option<Candidacy>, StoreError> {
+        const READ: &str = "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.overwrites, c.name, c.phone, \
+                            c.phone_hash, c.zone, c.variables, s.source FROM target t \
+                            JOIN contact c ON c.id = t.contact_id \
+                            LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
+                            WHERE t.id = $1";
+        let top = tx.pick(
+            "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, next_at, id \
+             LIMIT 1",
+            "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, next_at, id \
+             LIMIT 1 FOR UPDATE SKIP LOCKED",
+        );
+        let Some(row) = tx.optional(top, args![self.terms.ready.campaign.id]).await? else {
+            return Ok(None);
+        };
+        let target: TargetId = row.get("id")?;
+        let row = tx.one(READ, args![target]).await?;
+        let phone: Option<Pii<E164>> = row.get("phone")?;
+        let phone_hash: Option<String> = row.get("phone_hash")?;
+        let source: Option<SuppressionSource> = row.get("source")?;
+        let same_number = match &phone_hash {
+            Some(hash) => self.same_number(tx, target, hash).await?,
+            None => SameNumber::default(),
+        };
+        let mut variables = contact::variables(&row, "variables")?.into_inner();
+        variables.extend(contact::variables(&row, "overwrites")?.into_inner());
+        Ok(Some(Candidacy {
+            target,
+            contact: row.get("contact_id")?,
+            round: row.get("round")?,
+            name: row.get("name")?,
+            variables: Pii::new(variables),
+            phone_hash,
+            candidate: Candidate {
+                number: phone.map_or(ContactNumber::Missing, ContactNumber::Valid),
+                zone: row.get("zone")?,
+                suppression: source.map(SuppressionSource::blocks),
+                callback_at: row.get("callback_at")?,
+                dials: row.get("dials")?,
+                same_number,
+            },
+        }))
+    }
+
+    /// What else happened on the number in the organisation, as far back as a rule looks.
+    async fn same_number(&self, tx: &mut Tx, target: TargetId, hash: &str) -> Result<SameNumber, StoreError> {
+        const SQL: &str = "SELECT target_id, live, dialing_at, ended_at FROM attempt \
+                           WHERE org_id = $1 AND phone_hash = $2 AND (live OR claimed_at > $3) ORDER BY claimed_at";
+        let settings = &self.terms.ready.rules.settings;
+        let spacing = std::time::Duration::from_secs(60) * settings.retry_delay_min;
+        let back = settings.frequency_cap.map_or(spacing, |cap| spacing.max(cap.period()));
+        // A call lasts an hour at most: one that ended within `back` was claimed within this.
+        let since = self.now - back - std::time::Duration::from_secs(2 * 3600);
+        let mut same = SameNumber::default();
+        for row in tx.all(SQL, args![self.terms.org, hash, since]).await? {
+            let (of, live): (TargetId, bool) = (row.get("target_id")?, row.get("live")?);
+            let (dialed, ended): (Option<Timestamp>, Option<Timestamp>) =
+                (row.get("dialing_at")?, row.get("ended_at")?);
+            same.live |= live;
+            if of != target && dialed.is_some() {
+                same.other_ended = same.other_ended.max(ended);
+            }
+            same.started.extend(dialed);
+        }
+        same.started.sort_unstable();
+        Ok(same)
+    }
+
+    async fn claim(&self, tx: &mut Tx, found: Candidacy, claim: Claim) -> Result<Box<Claimed>, StoreError> {
+        let (attempt, kind) = self.insert_attempt(tx, &found, &claim, None).await?;
+        let sql = "UPDATE target SET status = $2, dials = $3, callback_at = NULL, priority = base_priority, \
+                   updated_at = $4 WHERE id = $1";
+        tx.execute(sql, args![found.target, TargetState::InProgress, claim.dial_no, self.now]).await?;
+        self.locked.reserve(tx, &claim.reservation).await?;
+        let ContactNumber::Valid(to) = found.candidate.number else {
+            return Err(StoreError::Corrupt { column: "phone" });
+        };
+        let settings = &self.terms.ready.rules.settings;
+        Ok(Box::new(Claimed {
+            attempt,
+            org: self.terms.org,
+            campaign: self.terms.ready.campaign.id,
+            target: found.target,
+            contact: found.contact,
+            round: found.round,
+            dial_no: claim.dial_no,
+            kind,
+            to,
+            caller_id: self.terms.caller_id.clone(),
+            trunk: self.terms.trunk,
+            assistant_version: self.terms.assistant_version,
+            name: found.name,
+            variables: found.variables,
+            ring_timeout_s: settings.ring_timeout_s,
+            max_call_duration_s: settings.max_call_duration_s,
+            early_hangup_s: settings.early_hangup_s,
+            send_at: claim.reservation.send_at,
+            send_by: claim.send_by,
+            lease_until: self.now + self.dialing.lease,
+        }))
+    }
+
+    async fn insert_attempt(
+        &self,
+        tx: &mut Tx,
+        found: &Candidacy,
+        claim: &Claim,
+        blocked: Option<BlockedReason>,
+    ) -> Result<(AttemptId, AttemptKind), StoreError> {
+        const SQL: &str = "INSERT INTO attempt (id, org_id, campaign_id, target_id, contact_id, round, dial_no, kind, \
+                           state, live, node_id, epoch, lease_until, trunk_id, caller_id, phone_hash, \
+                           assistant_version_id, ring_timeout_s, max_call_duration_s, send_at, send_by, claimed_at, \
+                           immediate, technical, consumes_retry, ended_at, disconnection_reason, blocked_reason) \
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+                           $19, $20, $21, $22, $23, $23, $23, $24, $25, $26)";
+        let id = AttemptId::generate();
+        let kind = match (found.candidate.callback_at, found.candidate.dials) {
+            (Some(_), _) => AttemptKind::Callback,
+            (None, 0) => AttemptKind::First,
+            (None, _) => AttemptKind::Retry,
+        };
+        let settings = &self.terms.ready.rules.settings;
+        // A refused dial is born dead: a live attempt on the same number must not keep it from being written.
+        let state = if blocked.is_some() { AttemptState::NotPlaced } else { AttemptState::Claimed };
+        let args = args![
+            id,
+            self.terms.org,
+            self.terms.ready.campaign.id,
+            found.target,
+            found.contact,
+            found.round,
+            claim.dial_no,
+            kind,
+            state,
+            state.is_live(),
+            self.node.id,
+            self.node.epoch,
+            self.now + self.dialing.lease,
+            self.terms.trunk,
+            self.terms.caller_id,
+            found.phone_hash.as_deref().unwrap_or_default(),
+            self.terms.assistant_version,
+            settings.ring_timeout_s,
+            settings.max_call_duration_s,
+            claim.reservation.send_at,
+            claim.send_by,
+            self.now,
+            false,
+            blocked.map(|_| self.now),
+            blocked.map(BlockedReason::disconnection),
+            blocked
+        ];
+        tx.execute(SQL, args).await?;
+        Ok((id, kind))
+    }
+
+    /// Back to waiting; a callback stays one, and keeps its rank, until its grace is over.
+    async fn defer(&self, tx: &mut Tx, target: TargetId, next_at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE target SET status = 'waiting', next_at = $2, updated_at = $3 WHERE id = $1";
+        tx.execute(sql, args![target, next_at, self.now]).await?;
+        Ok(())
+    }
+
+    /// Blocks a target and leaves an attempt that was not placed, so that it shows among the calls.
+    async fn block(&self, tx: &mut Tx, found: &Candidacy, reason: BlockedReason) -> Result<(), StoreError> {
+        let reservation = Reservation { send_at: self.now, tats: Vec::new() };
+        let claim = Claim { dial_no: found.candidate.dials + 1, reservation, send_by: self.now };
+        self.insert_attempt(tx, found, &claim, Some(reason)).await?;
+        let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \
+                   callback_at = NULL, priority = base_priority, updated_at = $6 WHERE id = $1";
+        let args = args![found.target, TargetState::Blocked, reason, claim.dial_no, reason.disconnection(), self.now];
+        tx.execute(sql, args).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The dial: the second of the two commits before an INVITE.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::finish::withdraw;
+use super::node::{self, Node};
+use super::{Dialing, one_row};
+use crate::args;
+use crate::campaign::states::{AttemptState, CampaignState};
+use crate::dialer::claim::{DialRefusal, DialView, may_dial};
+use crate::id::{AttemptId, LegId, NodeId, OrgId, TargetId, TrunkId};
+use crate::store::db::Kind;
+use crate::store::suppression::SuppressionSource;
+use crate::store::{Db, StoreError, Tx};
+
+/// A claimed attempt about to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DialRequest {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The node that claimed it.
+    pub node: Node,
+    /// The leg's new id: Call-ID, From tag and branch derive from it.
+    pub leg: LegId,
+    /// The INVITE as far as it is needed to CANCEL it after a crash; opaque here. Kept as JSON.
+    pub invite: Value,
+}
+
+impl Dialing {
+    /// Makes a claimed attempt DIALING and puts its leg on disk, if the claim still holds, the campaign is in progress
+    /// and the number is not suppressed. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may
+    /// leave, provided that [`still_fresh`](crate::dialer::claim::still_fresh) says so.
+    ///
+    /// On a refusal the attempt is NOT_PLACED and the target has gone where [`DialRefusal`] says, unless the lease was
+    /// lost: then nothing was touched.
+    ///
+    /// # Errors
+    /// When the database fails. A commit whose connection was lost may have taken place: do not dial.
+    pub async fn commit_dial(&self, request: DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
+        self.committer.commit(request).await
+    }
+}
+
+/// Commits dials. On SQLite one task writes them, and what arrived while it was waiting for the disk goes into its
+/// next transaction together: one sync for all. On PostgreSQL each caller commits for itself; the server groups.
+#[derive(Clone, Debug)]
+pub(super) enum Committer {
+    Own(Db),
+    Grouped(mpsc::Sender<Waiting>),
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    request: DialRequest,
+    answer: oneshot::Sender<Result<Result<(), DialRefusal>, StoreError>>,
+}
+
+/// Dials in one transaction. Those that wait longer wait in their senders.
+const GROUP: usize = 64;
+
+impl Committer {
+    pub(super) fn start(db: &Db) -> Self {
+        match db.kind() {
+            Kind::Postgres => Self::Own(db.clone()),
+            Kind::Sqlite => {
+                let (sender, mut receiver) = mpsc::channel(GROUP);
+                let db = db.clone();
+                tokio::spawn(async move {
+                    let mut group = Vec::new();
+                    while receiver.recv_many(&mut group, GROUP).await > 0 {
+                        write_group(&db, std::mem::take(&mut group)).await;
+                    }
+                });
+                Self::Grouped(sender)
+            }
+        }
+    }
+
+    async fn commit(&self, request: DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
+        match self {
+            Self::Own(db) => {
+                let mut tx = db.begin_durable().await?;
+                let decided = dial(&mut tx, &request).await?;
+                tx.commit().await?;
+                Ok(decided)
+            }
+            Self::Grouped(sender) => {
+                let (answer, answered) = oneshot::channel();
+                let closed = |_| StoreError::Db(sqlx::Error::PoolClosed);
+                sender.send(Waiting { request, answer }).await.map_err(|_| closed(()))?;
+                answered.await.map_err(|_| closed(()))?
+            }
+        }
+    }
+}
+
+async fn write_group(db: &Db, group: Vec<Waiting>) {
+    // A request that fails alone takes nobody with it: the rest of its group is written one by one.
+    let requests: Vec<_> = group.iter().map(|waiting| waiting.request.clone()).collect();
+    let decided = match try_group(db, &requests).await {
+        Ok(decided) => decided.into_iter().map(Ok).collect(),
+        Err(error) if group.len() == 1 => vec![Err(error)],
+        Err(_) => {
+            let mut each = Vec::with_capacity(group.len());
+            for request in &requests {
+                let one = try_group(db, std::slice::from_ref(request)).await;
+                each.push(one.and_then(|mut decided| decided.pop().ok_or(StoreError::NotFound)));
+            }
+            each
+        }
+    };
+    for (waiting, decided) in group.into_iter().zip(decided) {
+        // The asker may be gone; its lease then gives the attempt back.
+        let _ = waiting.answer.send(decided);
+    }
+}
+
+async fn try_group(db: &Db, requests: &[DialRequest]) -> Result<Vec<Result<(), DialRefusal>>, StoreError> {
+    let mut tx = db.begin_durable().await?;
+    let mut decided = Vec::with_capacity(requests.len());
+    for request in requests {
+        decided.push(dial(&mut tx, request).await?);
+    }
+    tx.commit().await?;
+    Ok(decided)
+}
+
+/// What the dial's transaction has read.
+struct Claimed {
+    org: OrgId,
+    target: TargetId,
+    trunk: TrunkId,
+    view: DialView,
+}
+
+async fn dial(tx: &mut Tx, request: &DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
+    let Some(claimed) = read(tx, request).await? else {
+        return Ok(Err(DialRefusal::LeaseLost));
+    };
+    let now = claimed.view.now;
+    if let Err(refusal) = may_dial(&claimed.view) {
+        withdraw(tx, request.attempt, claimed.target, refusal, now).await?;
+        return Ok(Err(refusal));
+    }
+    tx.execute(
+        "INSERT INTO leg (id, org_id, attempt_id, trunk_id, state, invite, sent_at) \
+         VALUES ($1, $2, $3, $4, 'sent', $5, $6)",
+        args![request.leg, claimed.org, request.attempt, claimed.trunk, request.invite, now],
+    )
+    .await?;
+    let sql = "UPDATE attempt SET state = $2, dialing_at = $3 WHERE id = $1 AND epoch = $4 AND state = $5";
+    let (from, to) = (AttemptState::Claimed, AttemptState::Dialing);
+    one_row(tx.execute(sql, args![request.attempt, to, now, request.node.epoch, from]).await?)?;
+    tx.execute("UPDATE target SET last_call_at = $2 WHERE id = $1", args![claimed.target, now]).await?;
+    Ok(Ok(()))
+}
+
+async fn read(tx: &mut Tx, request: &DialRequest) -> Result<Option<Claimed>, StoreError> {
+    // The campaign first, and held until the commit: who pauses it waits for dials under way, and none comes after.
+    let campaign = tx.pick(
+        "SELECT c.state AS campaign_state FROM campaign c JOIN attempt a ON a.campaign_id = c.id WHERE a.id = $1",
+        "SELECT c.state AS campaign_state FROM campaign c JOIN attempt a ON a.campaign_id = c.id WHERE a.id = $1 \
+         FOR SHARE OF c",
+    );
+    let attempt = tx.pick(
+        "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source \
+         FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash WHERE a.id = $1",
+        "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source \
+         FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash WHERE a.id = $1 \
+         FOR UPDATE OF a",
+    );
+    let Some(campaign) = tx.optional(campaign, args![request.attempt]).await? else {
+        return Ok(None);
+    };
+    let row = tx.one(attempt, args![request.attempt]).await?;
+    let Some(node_lease) = node::lease_until(tx, &request.node).await? else {
+        return Ok(None);
+    };
+    let state: CampaignState = campaign.get("campaign_state")?;
+    let (node, epoch): (NodeId, i64) = (row.get("node_id")?, row.get("epoch")?);
+    let claim_lease: Timestamp = row.get("lease_until")?;
+    let source: Option<SuppressionSource> = row.get("source")?;
+    let view = DialView {
+        now: tx.now().await?,
+        attempt: row.get("state")?,
+        mine: node == request.node.id && epoch == request.node.epoch,
+        lease_until: claim_lease.min(node_lease),
+        campaign: state,
+        suppression: source.map(SuppressionSource::blocks),
+        send_by: row.get("send_by")?,
+    };
+    Ok(Some(Claimed { org: row.get("org_id")?, target: row.get("target_id")?, trunk: row.get("trunk_id")?, view }))
+}

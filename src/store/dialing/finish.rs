@@ -1,0 +1,359 @@
+//! The end of attempts: what they come to, and what follows for their targets.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Dialing;
+use super::node::Node;
+use super::terms::Ready;
+use crate::args;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
+use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy, TargetState};
+use crate::dialer::claim::DialRefusal;
+use crate::dialer::retry::{End, Hold, Round, Settled, settle};
+use crate::id::{AttemptId, CampaignId, NodeId, OrgId, SuppressionId, TargetId};
+use crate::pii::Pii;
+use crate::store::attempt::AttemptKind;
+use crate::store::call::{self, Call, Conversation};
+use crate::store::suppression::SuppressionSource;
+use crate::store::{StoreError, Tx};
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptEnd {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The node that dialed it.
+    pub node: Node,
+    /// Why.
+    pub reason: DisconnectionReason,
+    /// Final status of the INVITE.
+    pub sip_code: Option<u16>,
+    /// Q.850 cause.
+    pub q850: Option<u8>,
+    /// How long the far end asked us to wait.
+    pub retry_after: Option<Duration>,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// What answered.
+    pub answered_by: Option<AnsweredBy>,
+    /// The contact hung up at once.
+    pub immediate: bool,
+    /// Something of ours failed.
+    pub technical: bool,
+    /// How long the call lasted from its answer; none when it was not answered.
+    pub talked: Option<Duration>,
+    /// When the contact asked to be called back, if they did.
+    pub callback_at: Option<Timestamp>,
+}
+
+/// The record that goes with the end of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The call.
+    pub call: Call,
+    /// What was said.
+    pub conversation: Conversation,
+}
+
+/// The attempt that ends, its target and its contact, locked.
+struct Ending {
+    org: OrgId,
+    campaign: CampaignId,
+    target: TargetId,
+    round: u32,
+    kind: AttemptKind,
+    state: AttemptState,
+    phone_hash: String,
+    now: Timestamp,
+}
+
+/// What is known of a target whose attempt has ended.
+struct TargetRow {
+    state: TargetState,
+    round: u32,
+    hold: Option<Hold>,
+    last_reason: Option<DisconnectionReason>,
+    phone: Option<Pii<E164>>,
+    zone: Option<String>,
+}
+
+impl Dialing {
+    /// Ends a sent attempt: its row, its legs, its target's next state and the record of the call, in one transaction.
+    /// A node whose attempt was declared UNKNOWN meanwhile may still say how it ended.
+    ///
+    /// Returns where the target has come to; none when it had moved on (a new round was opened by a person).
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the attempt is not this node's, was never sent, or has ended; or when the database
+    /// fails.
+    pub async fn end_attempt(&self, end: &AttemptEnd, report: Option<&Report>) -> Result<Option<Settled>, StoreError> {
+        let opted_out = end.reason == DisconnectionReason::VoiceCallsOptedOut;
+        // A forgotten opt-out rings somebody who asked to be left alone.
+        let mut tx = if opted_out { self.db.begin_durable().await? } else { self.db.begin().await? };
+        let ending = lock(&mut tx, end.attempt, &end.node).await?;
+        let sent = ending.state.may_become(AttemptState::Ended) && ending.state.may_have_rung();
+        if !sent {
+            return Err(StoreError::Stale);
+        }
+        let settled = self.settle(&mut tx, &ending, end).await?;
+        write_end(&mut tx, &ending, end).await?;
+        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 WHERE attempt_id = $1 AND ended_at IS NULL";
+        tx.execute(legs, args![end.attempt, ending.now]).await?;
+        if opted_out {
+            suppress(&mut tx, &ending).await?;
+        }
+        if let Some(report) = report {
+            call::insert(&mut tx, &report.call, &report.conversation).await?;
+        }
+        tx.wake();
+        tx.commit().await?;
+        Ok(settled)
+    }
+
+    /// Gives back a claim that was never sent: the attempt becomes NOT_PLACED and its target READY again.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the attempt is not this node's or no longer only claimed; or when the database fails.
+    pub async fn release(&self, attempt: AttemptId, node: &Node, refusal: DialRefusal) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let ending = lock(&mut tx, attempt, node).await?;
+        if ending.state != AttemptState::Claimed {
+            return Err(StoreError::Stale);
+        }
+        withdraw(&mut tx, attempt, ending.target, refusal, ending.now).await?;
+        tx.commit().await
+    }
+
+    async fn settle(&self, tx: &mut Tx, ending: &Ending, end: &AttemptEnd) -> Result<Option<Settled>, StoreError> {
+        let target = lock_target(tx, ending.target).await?;
+        let expected = match ending.state {
+            AttemptState::Unknown => {
+                target.state == TargetState::Failed && target.last_reason == Some(DisconnectionReason::OutcomeUnknown)
+            }
+            AttemptState::Claimed
+            | AttemptState::Dialing
+            | AttemptState::Ringing
+            | AttemptState::Answered
+            | AttemptState::InConversation
+            | AttemptState::Ended
+            | AttemptState::NotPlaced
+            | AttemptState::Cancelled => target.state == TargetState::InProgress,
+        };
+        if !expected || target.round != ending.round {
+            return Ok(None);
+        }
+        let ready = self.book.ready(tx, ending.campaign).await?;
+        let what = End { reason: end.reason, technical: end.technical, retry_after: end.retry_after, at: ending.now };
+        let mut settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
+        if let (Some(callback_at), None) = (end.callback_at, target.hold) {
+            settled = Settled { state: TargetState::Callback, next_at: Some(callback_at), blocked: None };
+        }
+        let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
+        write_target(tx, ending.target, &settled, end.reason, talked, ending.now).await?;
+        Ok(Some(settled))
+    }
+
+    /// Declares an attempt UNKNOWN. Its channel stays taken until its legs are ended, see
+    /// [`orphans`](Dialing::orphans).
+    pub(super) async fn lose(&self, tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<(), StoreError> {
+        let reason = DisconnectionReason::OutcomeUnknown;
+        let ending = lock(tx, attempt, node).await?;
+        if !ending.state.may_become(AttemptState::Unknown) {
+            return Err(StoreError::Stale);
+        }
+        let target = lock_target(tx, ending.target).await?;
+        let sql = "UPDATE attempt SET state = $2, ended_at = $3, disconnection_reason = $4, ended_by = $5, \
+                   consumes_retry = $6 WHERE id = $1";
+        let state = AttemptState::Unknown;
+        tx.execute(sql, args![attempt, state, ending.now, reason, EndedBy::System, reason.consumes_retry()]).await?;
+        if target.state == TargetState::InProgress && target.round == ending.round {
+            let ready = self.book.ready(tx, ending.campaign).await?;
+            let what = End { reason, technical: true, retry_after: None, at: ending.now };
+            let settled = settle_target(tx, &ready, &ending, attempt, &target, &what).await?;
+            write_target(tx, ending.target, &settled, reason, None, ending.now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends a claim that was not sent, as the refusal says.
+pub(super) async fn withdraw(
+    tx: &mut Tx,
+    attempt: AttemptId,
+    target: TargetId,
+    refusal: DialRefusal,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(reason) = refusal.disconnection() else {
+        return Ok(());
+    };
+    let blocked = match refusal {
+        DialRefusal::Suppressed(blocked) => Some(blocked),
+        DialRefusal::LeaseLost | DialRefusal::CampaignStopped | DialRefusal::TooLate => None,
+    };
+    not_placed(tx, attempt, target, reason, blocked, now).await
+}
+
+/// A claimed attempt becomes NOT_PLACED; its target is READY again, or blocked, or what a person decided meanwhile.
+pub(super) async fn not_placed(
+    tx: &mut Tx,
+    attempt: AttemptId,
+    target: TargetId,
+    reason: DisconnectionReason,
+    blocked: Option<BlockedReason>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE attempt SET state = $2, live = $3, ended_at = $4, disconnection_reason = $5, \
+               blocked_reason = $6, ended_by = $7 WHERE id = $1";
+    let state = AttemptState::NotPlaced;
+    tx.execute(sql, args![attempt, state, false, now, reason, blocked, EndedBy::System]).await?;
+    let row = lock_target(tx, target).await?;
+    if row.state == TargetState::InProgress {
+        let next = match (row.hold, blocked) {
+            (Some(Hold::Remove), _) => TargetState::Removed,
+            (_, Some(_)) => TargetState::Blocked,
+            (Some(Hold::Suspend), None) => TargetState::Suspended,
+            (None, None) => TargetState::Ready,
+        };
+        let sql = "UPDATE target SET status = $2, blocked_reason = $3, hold = NULL, updated_at = $4 WHERE id = $1";
+        tx.execute(sql, args![target, next, blocked, now]).await?;
+    }
+    tx.wake();
+    Ok(())
+}
+
+async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, StoreError> {
+    let sql = tx.pick(
+        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, node_id, epoch FROM attempt \
+         WHERE id = $1",
+        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, node_id, epoch FROM attempt \
+         WHERE id = $1 FOR UPDATE",
+    );
+    let row = tx.one(sql, args![attempt]).await?;
+    let (owner, epoch): (NodeId, i64) = (row.get("node_id")?, row.get("epoch")?);
+    if owner != node.id || epoch != node.epoch {
+        return Err(StoreError::Stale);
+    }
+    Ok(Ending {
+        org: row.get("org_id")?,
+        campaign: row.get("campaign_id")?,
+        target: row.get("target_id")?,
+        round: row.get("round")?,
+        kind: row.get("kind")?,
+        state: row.get("state")?,
+        phone_hash: row.get("phone_hash")?,
+        now: tx.now().await?,
+    })
+}
+
+async fn lock_target(tx: &mut Tx, id: TargetId) -> Result<TargetRow, StoreError> {
+    let sql = tx.pick(
+        "SELECT t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id WHERE t.id = $1",
+        "SELECT t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id WHERE t.id = $1 FOR UPDATE OF t",
+    );
+    let row = tx.one(sql, args![id]).await?;
+    Ok(TargetRow {
+        state: row.get("status")?,
+        round: row.get("round")?,
+        hold: row.get("hold")?,
+        last_reason: row.get("last_reason")?,
+        phone: row.get("phone")?,
+        zone: row.get("zone")?,
+    })
+}
+
+async fn settle_target(
+    tx: &mut Tx,
+    ready: &Ready,
+    ending: &Ending,
+    attempt: AttemptId,
+    target: &TargetRow,
+    end: &End,
+) -> Result<Settled, StoreError> {
+    let round = earlier_dials(tx, ending, attempt, end.reason).await?;
+    let phone = target.phone.as_ref().map(Pii::expose);
+    let zones = phone.and_then(|phone| ready.rules.zones(target.zone.as_deref(), phone));
+    Ok(settle(&ready.rules, zones.as_ref(), &round, end, target.hold))
+}
+
+/// The round's other dials. Callbacks have a budget of their own.
+async fn earlier_dials(
+    tx: &mut Tx,
+    ending: &Ending,
+    attempt: AttemptId,
+    reason: DisconnectionReason,
+) -> Result<Round, StoreError> {
+    const SQL: &str = "SELECT kind, consumes_retry, dialing_at, disconnection_reason FROM attempt \
+                       WHERE target_id = $1 AND round = $2 AND id <> $3";
+    let mut round = Round::default();
+    for row in tx.all(SQL, args![ending.target, ending.round, attempt]).await? {
+        let kind: AttemptKind = row.get("kind")?;
+        let sent: Option<Timestamp> = row.get("dialing_at")?;
+        if sent.is_none() || (kind == AttemptKind::Callback) != (ending.kind == AttemptKind::Callback) {
+            continue;
+        }
+        if row.get("consumes_retry")? {
+            round.consumed += 1;
+        } else {
+            round.free += 1;
+        }
+        round.same_reason += u32::from(row.get::<Option<DisconnectionReason>>("disconnection_reason")? == Some(reason));
+    }
+    Ok(round)
+}
+
+async fn write_end(tx: &mut Tx, ending: &Ending, end: &AttemptEnd) -> Result<(), StoreError> {
+    let withdrawn = end.reason == DisconnectionReason::Cancelled && ending.state.may_become(AttemptState::Cancelled);
+    let state = if withdrawn { AttemptState::Cancelled } else { AttemptState::Ended };
+    let sql = "UPDATE attempt SET state = $2, live = $3, ended_at = $4, disconnection_reason = $5, sip_code = $6, \
+               q850 = $7, retry_after_s = $8, ended_by = $9, answered_by = $10, immediate = $11, technical = $12, \
+               consumes_retry = $13 WHERE id = $1";
+    let retry_after = end.retry_after.map(|after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
+    let args = args![
+        end.attempt,
+        state,
+        false,
+        ending.now,
+        end.reason,
+        end.sip_code,
+        end.q850,
+        retry_after,
+        end.ended_by,
+        end.answered_by,
+        end.immediate,
+        end.technical,
+        end.reason.consumes_retry()
+    ];
+    tx.execute(sql, args).await?;
+    Ok(())
+}
+
+async fn write_target(
+    tx: &mut Tx,
+    id: TargetId,
+    settled: &Settled,
+    reason: DisconnectionReason,
+    talked_ms: Option<i64>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let callback = (settled.state == TargetState::Callback).then_some(settled.next_at).flatten();
+    let sql = "UPDATE target SET status = $2, next_at = COALESCE($3, next_at), callback_at = $4, blocked_reason = $5, \
+               last_reason = $6, last_duration_ms = $7, hold = NULL, priority = base_priority, updated_at = $8 \
+               WHERE id = $1";
+    let args = args![id, settled.state, settled.next_at, callback, settled.blocked, reason, talked_ms, now];
+    tx.execute(sql, args).await?;
+    Ok(())
+}
+
+async fn suppress(tx: &mut Tx, ending: &Ending) -> Result<(), StoreError> {
+    let sql = "INSERT INTO suppression (id, org_id, phone_hash, source, note, created_at) \
+               VALUES ($1, $2, $3, $4, '', $5) ON CONFLICT (org_id, phone_hash) DO NOTHING";
+    let (id, source) = (SuppressionId::generate(), SuppressionSource::SpokenOptOut);
+    tx.execute(sql, args![id, ending.org, ending.phone_hash, source, ending.now]).await?;
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! Promotion: targets that are due and within their calling hours become READY, so that a claim finds one at the top
+//! of a small index instead of searching among a million that are not due.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, micros};
+use crate::args;
+use crate::campaign::phone::E164;
+use crate::campaign::states::CampaignState;
+use crate::dialer::gate::{CALLBACK_GRACE, Rules, Shut};
+use crate::id::{CampaignId, TargetId};
+use crate::pii::Pii;
+use crate::store::db::ToArg;
+use crate::store::{StoreError, Tx};
+
+/// What one promotion did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promoted {
+    /// Targets that became READY, missed callbacks included.
+    pub ready: u64,
+    /// Targets moved to the opening of their calling hours.
+    pub deferred: u64,
+    /// Targets for which no time is left in the campaign.
+    pub expired: u64,
+    /// Callbacks that came too late; they are READY at the head of the queue.
+    pub missed: Vec<TargetId>,
+    /// Whether more targets are due: promote again once the ready queue is shorter.
+    pub more: bool,
+    /// When the next target is due that is not yet.
+    pub next_due: Option<Timestamp>,
+}
+
+/// Due targets that one transaction looks at.
+const BATCH: i64 = 1000;
+
+enum Place {
+    Ready,
+    At(Timestamp),
+    Expired,
+}
+
+impl Dialing {
+    /// Fills the campaign's ready queue up to `depth` targets (a minute's worth of dials is plenty: what is READY is
+    /// dialed in order of priority, what is not waits its turn) and moves those that are due outside their hours to
+    /// their next opening. Due callbacks become READY whatever the depth.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
+    pub async fn promote(&self, campaign: CampaignId, depth: u32) -> Result<Promoted, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let ready = self.book.ready(&mut tx, campaign).await?;
+        let mut promoted = Promoted::default();
+        if ready.rules.state != CampaignState::InProgress {
+            return Ok(promoted);
+        }
+        let now = tx.now().await?;
+        promote_callbacks(&mut tx, campaign, now, &mut promoted).await?;
+        let queued: i64 = tx
+            .value(
+                "SELECT COUNT(*) AS value FROM (SELECT 1 FROM target WHERE campaign_id = $1 AND status = 'ready' \
+                 LIMIT $2) AS queued",
+                args![campaign, depth],
+            )
+            .await?;
+        let room = i64::from(depth) - queued;
+        if room > 0 {
+            promote_waiting(&mut tx, campaign, &ready.rules, now, room, &mut promoted).await?;
+        }
+        let next = "SELECT MIN(due) AS value FROM (\
+                    SELECT MIN(next_at) AS due FROM target WHERE campaign_id = $1 AND status = 'waiting' UNION ALL \
+                    SELECT MIN(callback_at) AS due FROM target WHERE campaign_id = $1 AND status = 'callback') AS due";
+        let next: Option<Timestamp> = tx.value(next, args![campaign]).await?;
+        promoted.more = next.is_some_and(|due| due <= now);
+        promoted.next_due = next.filter(|&due| due > now);
+        tx.commit().await?;
+        Ok(promoted)
+    }
+}
+
+async fn promote_callbacks(
+    tx: &mut Tx,
+    campaign: CampaignId,
+    now: Timestamp,
+    promoted: &mut Promoted,
+) -> Result<(), StoreError> {
+    let due = tx.pick(
+        "SELECT id, callback_at FROM target WHERE campaign_id = $1 AND status = 'callback' AND callback_at <= $2 \
+         ORDER BY callback_at LIMIT $3",
+        "SELECT id, callback_at FROM target WHERE campaign_id = $1 AND status = 'callback' AND callback_at <= $2 \
+         ORDER BY callback_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+    );
+    let grace = micros(CALLBACK_GRACE);
+    for row in tx.all(due, args![campaign, now, BATCH]).await? {
+        let (id, asked): (TargetId, Timestamp) = (row.get("id")?, row.get("callback_at")?);
+        let missed = now.as_microsecond() - asked.as_microsecond() > grace;
+        if missed {
+            miss_callback(tx, id, now).await?;
+            promoted.missed.push(id);
+        } else {
+            let sql = "UPDATE target SET status = 'ready', next_at = callback_at, priority = base_priority + $2, \
+                       updated_at = $3 WHERE id = $1";
+            tx.execute(sql, args![id, CALLBACK_RANK, now]).await?;
+        }
+        promoted.ready += 1;
+    }
+    Ok(())
+}
+
+/// Puts a target whose callback came too late at the head of the queue.
+pub(super) async fn miss_callback(tx: &mut Tx, id: TargetId, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE target SET status = 'ready', next_at = $3, callback_at = NULL, priority = base_priority + $2, \
+               updated_at = $3 WHERE id = $1";
+    tx.execute(sql, args![id, MISSED_CALLBACK_RANK, now]).await?;
+    Ok(())
+}
+
+async fn promote_waiting(
+    tx: &mut Tx,
+    campaign: CampaignId,
+    rules: &Rules,
+    now: Timestamp,
+    mut room: i64,
+    promoted: &mut Promoted,
+) -> Result<(), StoreError> {
+    // One statement's rows: SKIP LOCKED leaves those to the person or node that has them in hand.
+    let due = tx.pick(
+        "SELECT t.id, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+         WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.next_at <= $2 ORDER BY t.next_at LIMIT $3",
+        "SELECT t.id, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+         WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.next_at <= $2 ORDER BY t.next_at LIMIT $3 \
+         FOR UPDATE OF t SKIP LOCKED",
+    );
+    let mut ready = Vec::new();
+    let mut expired = Vec::new();
+    let mut deferred: BTreeMap<Timestamp, Vec<TargetId>> = BTreeMap::new();
+    for row in tx.all(due, args![campaign, now, BATCH]).await? {
+        let (id, zone): (TargetId, Option<String>) = (row.get("id")?, row.get("zone")?);
+        let phone: Option<Pii<E164>> = row.get("phone")?;
+        match place(rules, phone.as_ref().map(Pii::expose), zone.as_deref(), now) {
+            Place::Ready if room > 0 => {
+                room -= 1;
+                ready.push(id);
+            }
+            Place::Ready => break,
+            Place::At(opening) => deferred.entry(opening).or_default().push(id),
+            Place::Expired => expired.push(id),
+        }
+    }
+    promoted.ready += set(tx, "status = 'ready'", None, now, &ready).await?;
+    promoted.expired += set(tx, "status = 'expired'", None, now, &expired).await?;
+    for (opening, ids) in &deferred {
+        promoted.deferred += set(tx, "next_at = $2", Some(*opening), now, ids).await?;
+    }
+    Ok(())
+}
+
+/// A contact that cannot be dialed at all becomes READY as well: the gate blocks it, with its reason.
+fn place(rules: &Rules, phone: Option<&E164>, zone: Option<&str>, now: Timestamp) -> Place {
+    let Some(zones) = phone.and_then(|phone| rules.zones(zone, phone)) else {
+        return Place::Ready;
+    };
+    match rules.opening(&zones, now) {
+        Ok((from, _)) if from <= now => Place::Ready,
+        Ok((from, _)) => Place::At(from),
+        Err(Shut::Expired) => Place::Expired,
+        Err(Shut::ZonesDisagree) => Place::Ready,
+    }
+}
+
+/// Writes `change` to the targets, which this transaction has locked. `$2` in it is `value`.
+async fn set(
+    tx: &mut Tx,
+    change: &str,
+    value: Option<Timestamp>,
+    now: Timestamp,
+    ids: &[TargetId],
+) -> Result<u64, StoreError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let mut args = args![now];
+    args.extend(value.map(|value| value.to_arg()));
+    let mut sql = format!("UPDATE target SET updated_at = $1, {change} WHERE id IN (");
+    for (index, id) in ids.iter().enumerate() {
+        args.push(id.to_arg());
+        let comma = if index == 0 { "" } else { ", " };
+        write!(sql, "{comma}${}", args.len()).expect("a string takes everything");
+    }
+    sql.push(')');
+    tx.execute_built(sql, args).await
+}
