@@ -15,6 +15,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1800);
 /// A registration is refreshed this long before it expires, or a fifth of its life if that is less.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
 
+/// A registrar that grants next to nothing is not asked more often than this.
+const SOONEST_REFRESH: Duration = Duration::from_secs(5);
+
 /// A binding at a registrar.
 #[derive(Debug)]
 pub(crate) struct Binding {
@@ -128,7 +131,7 @@ impl Binding {
         self.failures = 0;
         let expires = self.granted(core, response);
         let ahead = REFRESH_AHEAD.min(expires / 5);
-        core.timers.set(now + (expires - ahead).max(Duration::from_secs(1)), WakeReason::Registration(self.id));
+        core.timers.set(now + (expires - ahead).max(SOONEST_REFRESH), WakeReason::Registration(self.id));
         self.report(core, RegistrationState::Registered { expires });
     }
 

@@ -10,6 +10,7 @@ pub use snapshot::DialogSnapshot;
 use crate::endpoint::Flow;
 use crate::message::header::{CSeq, CallId, Contact, NameAddr, Tag};
 use crate::message::{HeaderName, Headers, Method, Request, Response, Uri};
+use route::Plan;
 
 /// One side's view of a dialog. Our own CSeq belongs to the session, which may have several early dialogs and
 /// counts through all of them.
@@ -91,9 +92,10 @@ impl Dialog {
 
     /// A request within the dialog, all but Via (RFC 3261 12.2.1.1), and where it is sent.
     pub(crate) fn request(&self, method: Method, cseq: u32) -> (Request, Flow) {
-        let (uri, routes) = route::request_uri_and_routes(&self.remote_target, &self.route_set);
-        let mut request = Request::new(method, uri);
-        for route in routes {
+        let plan = Plan::new(&self.remote_target, &self.route_set);
+        let flow = plan.flow(self.flow);
+        let mut request = Request::new(method, plan.uri);
+        for route in plan.routes {
             request.headers.push(HeaderName::Route, route);
         }
         request.headers.push(HeaderName::MaxForwards, "70");
@@ -106,8 +108,13 @@ impl Dialog {
         request.headers.push(HeaderName::To, tagged(&self.remote, &self.remote_tag));
         request.headers.push_typed(&self.call_id);
         request.headers.push_typed(&CSeq { number: cseq, method: request.method.clone() });
-        let flow = route::next_hop(&request, self.flow);
         (request, flow)
+    }
+
+    /// Where the next hop listens, if that is another address than the one of `flow`, which failed.
+    pub(crate) fn listening_flow(&self, flow: Flow) -> Option<Flow> {
+        let peer = Plan::new(&self.remote_target, &self.route_set).address(flow.peer)?;
+        (peer != flow.peer).then_some(Flow { peer, ..flow })
     }
 
     /// Takes over a new Contact: the target is refreshed by INVITE and UPDATE and their 2xx (RFC 3261 12.2, RFC 3311).

@@ -6,7 +6,7 @@ use crate::dialog::DialogSnapshot;
 use crate::digest::Credential;
 use crate::identity::LegKey;
 use crate::message::header::{NameAddr, Reason};
-use crate::message::{Headers, StatusCode, Uri};
+use crate::message::{Headers, StatusCode, StreamFault, Uri};
 use std::time::Duration;
 
 /// An outgoing call.
@@ -44,7 +44,7 @@ pub struct Rejection {
 /// A leg that an earlier life of this process left behind (see [`recover`](super::Endpoint::recover)).
 #[derive(Debug, Clone)]
 pub struct Orphan {
-    /// The secret of the leg.
+    /// The secret of the leg. An incoming leg had none that the shell knows: any fresh one serves, for its branches.
     pub key: LegKey,
     /// What answers a challenge of the BYE.
     pub credentials: Option<Credential>,
@@ -114,6 +114,17 @@ pub struct Registration {
     pub credentials: Option<Credential>,
     /// How long to ask for. The registrar decides.
     pub expires: Duration,
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// The peer's bytes: where the message ends cannot be known.
+    #[error("the stream cannot be framed: {0}")]
+    Framing(#[from] StreamFault),
+    /// There are [`Config::max_streams`](super::Config::max_streams) connections already.
+    #[error("too many connections")]
+    TooMany,
 }
 
 /// Why a command was not done. All of them are the caller's fault or a limit of this endpoint.

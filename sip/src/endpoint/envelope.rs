@@ -13,6 +13,8 @@ pub(crate) struct Envelope {
     pub(crate) from_tag: Option<Tag>,
     pub(crate) to_tag: Option<Tag>,
     pub(crate) cseq: u32,
+    /// Where it came from.
+    pub(crate) source: Flow,
     /// Where responses go (RFC 3261 18.2.2, RFC 3581 section 4).
     pub(crate) response_flow: Flow,
     /// Call-ID, tags, Request-URI and top Via of an RFC 2543 request, which has no branch that names it.
@@ -44,7 +46,7 @@ impl Envelope {
             key
         });
         let (from_tag, to_tag) = (from.tag(), to.tag());
-        Ok(Self { via, call_id, from_tag, to_tag, cseq: cseq.number, response_flow, legacy })
+        Ok(Self { via, call_id, from_tag, to_tag, cseq: cseq.number, source: flow, response_flow, legacy })
     }
 
     /// What a server transaction is found by (RFC 3261 17.2.3): branch, sent-by and method, where an ACK looks for

@@ -19,8 +19,9 @@ mod timers;
 pub use crate::dialog::DialogSnapshot;
 pub use crate::digest::Credential;
 pub use crate::identity::LegKey;
-pub use crate::message::StreamFault;
-pub use command::{CommandError, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Registration, Rejection};
+pub use command::{
+    CommandError, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Registration, Rejection, StreamError,
+};
 pub use config::Config;
 pub use event::{
     Body, Counters, EndedBy, Event, Failure, FailureCause, IncomingInvite, ProbeId, RecoveryOutcome, RegistrationId,
@@ -86,9 +87,9 @@ impl Endpoint {
     /// Bytes arrived on a connection.
     ///
     /// # Errors
-    /// The end of a message cannot be known any more, or there are more connections than
-    /// [`Config::max_streams`]: the shell closes the connection and says so by [`handle_closed`](Self::handle_closed).
-    pub fn handle_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamFault> {
+    /// The shell closes the connection and says so by [`handle_closed`](Self::handle_closed). All other connections,
+    /// and the calls that were set up over this one, live on.
+    pub fn handle_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamError> {
         self.receive_stream(now, flow, bytes)
     }
 
@@ -298,6 +299,11 @@ impl Endpoint {
             OrphanStage::Confirmed(dialog) => dialog.flow,
         };
         self.admit(flow, &orphan.key)?;
+        if let OrphanStage::Confirmed(dialog) = &orphan.stage
+            && self.by_tag.contains_key(&Tag::from_bytes(&dialog.local_tag))
+        {
+            return Err(CommandError::DuplicateKey);
+        }
         let id = SessionId(self.core.fresh_id());
         let session = Session::recover(&mut self.core, now, id, orphan)?;
         self.insert(session);

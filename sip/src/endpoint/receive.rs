@@ -4,7 +4,7 @@ use super::envelope::{Envelope, top_via};
 use super::event::{Event, SessionId};
 use super::flow::{Flow, TransmitId};
 use super::servers::ServerNews;
-use super::{Endpoint, StreamFault};
+use super::{Endpoint, StreamError};
 use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
 use crate::message::header::{CSeq, ProxyRequire, Require, Tag, Unsupported};
@@ -24,10 +24,10 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn receive_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamFault> {
+    pub(super) fn receive_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamError> {
         if !self.streams.contains_key(&flow) && self.streams.len() >= self.core.config.max_streams {
             self.core.counters.overloaded += 1;
-            return Err(StreamFault::HeadTooLong);
+            return Err(StreamError::TooMany);
         }
         let mut framer = self.streams.remove(&flow).unwrap_or_default();
         framer.push(bytes);
@@ -41,7 +41,7 @@ impl Endpoint {
                 Err(FrameError::Malformed(error)) => self.malformed(flow, &error),
                 Err(FrameError::Fatal(fault)) => {
                     self.core.counters.malformed += 1;
-                    outcome = Err(fault);
+                    outcome = Err(StreamError::Framing(fault));
                     break;
                 }
             }
@@ -67,6 +67,12 @@ impl Endpoint {
         match message {
             Message::Request(request) => self.receive_request(now, flow, request),
             Message::Response(response) => {
+                // RFC 3261 8.1.3.3: with a second Via it is somebody else's.
+                let vias = response.headers.all(&HeaderName::Via).flat_map(crate::message::split_list).count();
+                if vias != 1 {
+                    self.core.counters.stray_responses += 1;
+                    return;
+                }
                 let via = top_via(&response.headers);
                 let cseq = response.headers.typed::<CSeq>();
                 let (Some(via), Ok(cseq)) = (via, cseq) else {
@@ -154,7 +160,8 @@ impl Endpoint {
 
     /// A request that starts a transaction.
     fn receive_new(&mut self, now: Instant, request: Request, envelope: &Envelope) {
-        let in_dialog = envelope.to_tag.is_some();
+        // Only a tag of ours opens the reserve: anybody can write some tag.
+        let in_dialog = envelope.to_tag.as_ref().is_some_and(|tag| self.by_tag.contains_key(tag));
         if !self.core.has_room(in_dialog) {
             return self.refuse_overload(&request, envelope);
         }

@@ -51,7 +51,7 @@ impl Session {
             cseq: envelope.cseq,
         }));
         session.set(core, now + core.config.early_limit, Deadline::EarlyLimit);
-        let invite = Box::new(IncomingInvite { flow, request, body: offer, dialog: snapshot });
+        let invite = Box::new(IncomingInvite { flow: envelope.source, request, body: offer, dialog: snapshot });
         core.emit(Event::Incoming { session: id, invite });
         Ok(session)
     }

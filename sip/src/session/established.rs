@@ -6,10 +6,10 @@ use crate::dialog::session_timer::Grant;
 use crate::endpoint::core::{Core, Delivered, Purpose};
 use crate::endpoint::envelope::Envelope;
 use crate::endpoint::servers::retry_after_header;
-use crate::endpoint::{Body, CommandError, EndedBy, Event, RecoveryOutcome, SessionTimer as Deadline};
-use crate::message::header::{Reason, Tag};
+use crate::endpoint::{Body, CommandError, EndedBy, Event, Flow, RecoveryOutcome, SessionTimer as Deadline};
+use crate::message::header::{CSeq, Reason, Tag};
 use crate::message::{HeaderName, Method, Request, StatusCode};
-use crate::transaction::TransactionId;
+use crate::transaction::{Fault, TransactionId};
 use std::time::{Duration, Instant};
 
 impl Up {
@@ -192,9 +192,27 @@ impl Session {
                     self.recovered(core, if unknown { RecoveryOutcome::Unknown } else { RecoveryOutcome::HungUp });
                 }
             }
-            Delivered::Failed { .. } if self.recovery => self.recovered(core, RecoveryOutcome::Silent),
-            Delivered::Failed { .. } => {}
+            Delivered::Failed { fault, request, flow, .. } => {
+                let resent = fault == Fault::Transport && self.try_target(core, now, *request, flow);
+                if !resent && self.recovery {
+                    self.recovered(core, RecoveryOutcome::Silent);
+                }
+            }
         }
+    }
+
+    /// The connection of the dialog is gone and cannot be opened from here: the BYE goes to the target's own address,
+    /// once (RFC 3261 18.1.1). `false` if that is no other address.
+    fn try_target(&mut self, core: &mut Core, now: Instant, mut request: Request, flow: Flow) -> bool {
+        let Stage::Up(up) = &mut self.stage else { return false };
+        let Some(target) = up.dialog.listening_flow(flow) else { return false };
+        up.dialog.flow = target;
+        self.cseq += 1;
+        request.headers.remove(&HeaderName::Via);
+        request.headers.set_typed(&CSeq { number: self.cseq, method: Method::Bye });
+        let branch = self.key.branch(self.cseq, &Method::Bye);
+        core.send_request(now, request, target, &branch, self.owner(Purpose::Bye));
+        true
     }
 
     // --- re-INVITE and UPDATE ---

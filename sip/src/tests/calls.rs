@@ -1,8 +1,9 @@
 //! Calls without tricks, and the ways in which they end.
 
 use super::pair::{Pair, Side, sdp, terminal};
-use crate::endpoint::{EndedBy, Event, FailureCause, Rejection};
-use crate::message::StatusCode;
+use super::puppet::{Puppet, header, response};
+use crate::endpoint::{CommandError, EndedBy, Event, FailureCause, ListenerId, Rejection};
+use crate::message::{HeaderName, Method, StatusCode};
 use std::time::Duration;
 
 #[test]
@@ -77,5 +78,72 @@ fn silence_is_no_response_after_64_t1() {
     assert_eq!(pair.now - pair.start, Duration::from_secs(32));
     // T1 doubling from 500 ms: at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s (RFC 3261 17.1.1.2).
     assert_eq!(pair.sent(Side::A, "INVITE"), 7);
+    pair.expect_clean();
+}
+
+#[test]
+fn a_failure_carries_what_the_network_said() {
+    let mut puppet = Puppet::new();
+    let (_, invite) = puppet.call();
+    puppet.answer(&invite, 183, "x");
+    let mut refusal = response(&invite, 403, "x");
+    refusal.headers.push(HeaderName::Reason, "SIP;cause=403, Q.850;cause=21;text=\"call rejected\"");
+    refusal.headers.push(HeaderName::RetryAfter, "18000;duration=3600");
+    puppet.say(refusal.to_bytes());
+    puppet.request(&Method::Ack);
+    let failure = puppet.expect_failure();
+    let reason = failure.reason.expect("it was given");
+    assert_eq!((reason.protocol.as_str(), reason.cause), ("Q.850", Some(21)));
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(18_000)));
+    assert!(failure.provisional_seen && failure.ringing_seen);
+    assert_eq!(failure.response.map(|response| response.status), Some(StatusCode::FORBIDDEN));
+    puppet.expect_clean();
+}
+
+#[test]
+fn a_redirection_is_not_followed() {
+    let mut puppet = Puppet::new();
+    let (_, invite) = puppet.call();
+    puppet.answer(&invite, 302, "x");
+    puppet.request(&Method::Ack);
+    puppet.expect_quiet();
+    let failure = puppet.expect_failure();
+    assert_eq!((failure.cause, failure.status), (FailureCause::Response, Some(StatusCode::MOVED_TEMPORARILY)));
+    puppet.expect_clean();
+}
+
+#[test]
+fn names_of_a_call_follow_from_its_key() {
+    let mut puppet = Puppet::new();
+    let key = puppet.invitation().key;
+    let (_, invite) = puppet.call();
+    assert_eq!(header(&invite.headers, &HeaderName::CallId), key.call_id("198.51.100.1").to_string());
+    assert!(header(&invite.headers, &HeaderName::From).ends_with(&format!(";tag={}", key.local_tag())));
+    let via = header(&invite.headers, &HeaderName::Via);
+    assert_eq!(via, format!("SIP/2.0/UDP 198.51.100.1:5060;branch={};rport", key.branch(1, &Method::Invite)));
+}
+
+#[test]
+fn commands_that_make_no_sense_are_refused_by_type() {
+    let mut pair = Pair::new(6);
+    let caller = pair.call();
+    let now = pair.now;
+    assert_eq!(pair.a.bye(now, caller, None), Err(CommandError::WrongState(caller)));
+    assert_eq!(pair.a.accept(now, caller, sdp("x")), Err(CommandError::WrongState(caller)));
+    let callee = pair.incoming();
+    let now = pair.now;
+    let busy = StatusCode::BUSY_HERE;
+    assert_eq!(pair.b.ring(now, callee, busy, None), Err(CommandError::WrongStatus(busy)));
+    let ok = StatusCode::OK;
+    assert_eq!(pair.b.reject(now, callee, ok, Rejection::default()), Err(CommandError::WrongStatus(ok)));
+    assert_eq!(pair.b.cancel(now, callee, None), Err(CommandError::WrongState(callee)));
+    let mut invite = pair.invitation();
+    invite.flow.listener = ListenerId(9);
+    assert_eq!(pair.a.invite(now, invite), Err(CommandError::UnknownListener(ListenerId(9))));
+    pair.act(Side::B, |b, now| b.hang_up(now, callee, None).expect("it rings"));
+    pair.expect_failure(Side::A);
+    pair.run_for(Duration::from_secs(60));
+    let now = pair.now;
+    assert_eq!(pair.a.bye(now, caller, None), Err(CommandError::NoSession(caller)));
     pair.expect_clean();
 }

@@ -285,3 +285,30 @@ fn an_old_sender_without_magic_cookie_is_served() {
     puppet.expect_quiet();
     puppet.expect_clean();
 }
+
+#[test]
+fn the_route_of_a_call_that_came_through_proxies_leads_back() {
+    let mut puppet = Puppet::new();
+    let routes = "Record-Route: <sip:192.0.2.9;lr>\r\nRecord-Route: <sip:far.example.org;lr>\r\n";
+    puppet.say(request_with("INVITE", "z9hG4bKcall", "1 INVITE", "", routes, "offer"));
+    puppet.response(100);
+    let session = puppet.incoming();
+    puppet.act(|endpoint, now| endpoint.ring(now, session, StatusCode::RINGING, None)).expect("it rings");
+    puppet.act(|endpoint, now| endpoint.accept(now, session, sdp("answer"))).expect("it rings");
+    for status in [180, 200] {
+        let response = puppet.response(status);
+        let recorded: Vec<_> = response.headers.all(&HeaderName::RecordRoute).collect();
+        assert_eq!(recorded, [b"<sip:192.0.2.9;lr>".as_slice(), b"<sip:far.example.org;lr>"]);
+        if status == 200 {
+            puppet.say(request("ACK", "z9hG4bKack", "1 ACK", &to_tag(&response), ""));
+        }
+    }
+    puppet.act(|endpoint, now| endpoint.bye(now, session, None)).expect("it is up");
+    let bye = puppet.request(&Method::Bye);
+    let routes: Vec<_> = bye.headers.all(&HeaderName::Route).collect();
+    assert_eq!(routes, [b"<sip:192.0.2.9;lr>".as_slice(), b"<sip:far.example.org;lr>"], "as recorded, not reversed");
+    assert_eq!(bye.uri.to_string(), "sip:peer@192.0.2.9:5060");
+    puppet.answer(&bye, 200, "peer");
+    puppet.ignore();
+    puppet.expect_clean();
+}

@@ -143,3 +143,39 @@ fn a_peer_that_comes_back_late_finds_the_call_up() {
     pair.expect_end(Side::B);
     pair.expect_clean();
 }
+
+#[test]
+fn a_bye_whose_connection_is_gone_goes_to_the_contact() {
+    let mut puppet = Puppet::new();
+    puppet.transport = Transport::Tcp;
+    let ephemeral = {
+        let mut flow = puppet.flow();
+        flow.peer.set_port(40_000);
+        flow
+    };
+    let now = puppet.now;
+    let mut say = |puppet: &mut Puppet, text: &str| {
+        puppet.endpoint.handle_stream(now, ephemeral, text.as_bytes()).expect("well framed");
+        std::iter::from_fn(|| puppet.endpoint.poll_transmit()).collect::<Vec<_>>()
+    };
+    say(&mut puppet, &request("INVITE", "z9hG4bKcall", "1 INVITE", "", "offer"));
+    let Some(Event::Incoming { session, invite }) = puppet.endpoint.poll_event() else { panic!("a call") };
+    assert_eq!(invite.flow, ephemeral);
+    puppet.endpoint.accept(now, session, super::pair::sdp("answer")).expect("it rings");
+    let answer = puppet.endpoint.poll_transmit().expect("200");
+    let Ok(crate::message::Message::Response(answer)) = crate::message::parse(&answer.bytes) else { panic!("200") };
+    say(&mut puppet, &request("ACK", "z9hG4bKack", "1 ACK", &super::puppet::to_tag(&answer), ""));
+    puppet.endpoint.handle_closed(now, ephemeral);
+    puppet.endpoint.bye(now, session, None).expect("it is up");
+    let bye = puppet.endpoint.poll_transmit().expect("BYE");
+    assert_eq!(bye.flow, ephemeral);
+    puppet.endpoint.handle_send_failed(now, bye.id, false);
+    let again = puppet.endpoint.poll_transmit().expect("BYE again");
+    assert_eq!(again.flow, puppet.flow(), "the port of their Contact");
+    assert!(again.bytes.starts_with(b"BYE sip:peer@192.0.2.9:5060"));
+    puppet.endpoint.handle_send_failed(now, again.id, false);
+    assert!(puppet.endpoint.poll_transmit().is_none(), "once");
+    puppet.ignore();
+    while puppet.endpoint.poll_event().is_some() {}
+    puppet.expect_clean();
+}
