@@ -154,7 +154,7 @@ fn a_bye_whose_connection_is_gone_goes_to_the_contact() {
         flow
     };
     let now = puppet.now;
-    let mut say = |puppet: &mut Puppet, text: &str| {
+    let say = |puppet: &mut Puppet, text: &str| {
         puppet.endpoint.handle_stream(now, ephemeral, text.as_bytes()).expect("well framed");
         std::iter::from_fn(|| puppet.endpoint.poll_transmit()).collect::<Vec<_>>()
     };
