@@ -1,3 +1,9 @@
 //! Sockets and the threads that serve them.
 
+pub mod media_leg;
+pub mod media_ring;
+pub mod media_worker;
 pub mod ports;
+pub mod sip_driver;
+mod sip_stream;
+mod sip_udp;

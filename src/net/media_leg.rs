@@ -1,0 +1,173 @@
+//! One RTP leg inside a media worker: its socket, its session, and what goes in and out of them.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callwright_media::detect::greeting::GreetingConfig;
+use callwright_media::digit::Digit;
+use callwright_media::frame::PcmFrame;
+use callwright_media::negotiated::Negotiated;
+use callwright_media::session::{ClipId, MAX_PACKET, Session};
+use mio::net::UdpSocket;
+
+use super::media_ring::{CloseCause, RingSender};
+use super::ports::PortLease;
+
+/// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
+const READ_BATCH: usize = 16;
+
+/// Takes both sides of a leg, 20 ms at a time, in step: a recorder. It runs inside the media worker: it must neither
+/// wait nor allocate for each frame. Dropping it ends the recording.
+pub trait FrameSink: Send {
+    /// `skipped` frames of silence on both sides, then what the caller said and what we said.
+    fn frame(&mut self, skipped: u32, caller: &PcmFrame, agent: &PcmFrame);
+}
+
+/// What a call asks of its leg.
+pub enum MediaCommand {
+    /// Another description is in force.
+    Renegotiate(Negotiated),
+    /// Play samples at 8 kHz after what is queued, beginning at sample `from`.
+    Play {
+        /// Its name in the events that follow.
+        clip: ClipId,
+        /// The audio.
+        pcm: Arc<[i16]>,
+        /// The first sample played.
+        from: usize,
+    },
+    /// Stop playing, with a fade.
+    Stop {
+        /// How long the sound may take to die away.
+        fade: Duration,
+    },
+    /// Send keys as RFC 4733 events.
+    SendDtmf(Vec<Digit>),
+    /// Send the caller's own voice back.
+    Echo(bool),
+    /// Find out who has just answered.
+    DetectCallee(GreetingConfig),
+    /// Record from now on.
+    Record(Box<dyn FrameSink>),
+    /// Close the leg.
+    Close,
+}
+
+impl std::fmt::Debug for MediaCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Renegotiate(_) => "Renegotiate",
+            Self::Play { .. } => "Play",
+            Self::Stop { .. } => "Stop",
+            Self::SendDtmf(_) => "SendDtmf",
+            Self::Echo(_) => "Echo",
+            Self::DetectCallee(_) => "DetectCallee",
+            Self::Record(_) => "Record",
+            Self::Close => "Close",
+        })
+    }
+}
+
+/// What became of a turn of work on a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// All is done for now.
+    Done,
+    /// There may be more to read.
+    More,
+    /// The leg is to be closed.
+    Close(CloseCause),
+}
+
+/// One leg.
+pub(super) struct Leg {
+    pub(super) socket: UdpSocket,
+    session: Session,
+    ring: RingSender,
+    recorder: Option<Box<dyn FrameSink>>,
+    _lease: PortLease,
+}
+
+impl Leg {
+    pub(super) fn new(socket: UdpSocket, lease: PortLease, session: Session, ring: RingSender) -> Self {
+        Self { socket, session, ring, recorder: None, _lease: lease }
+    }
+
+    /// Reads what has arrived.
+    pub(super) fn read(&mut self, now: Instant, buffer: &mut [u8]) -> Turn {
+        self.guarded(|leg| {
+            for _ in 0..READ_BATCH {
+                match leg.socket.recv_from(buffer) {
+                    Ok((length, from)) => drop(leg.session.receive(now, from, &buffer[..length])),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return leg.report(now),
+                    // An ICMP answer to a packet of ours, or an interruption; there may be packets behind it.
+                    Err(_) => {}
+                }
+            }
+            match leg.report(now) {
+                Turn::Done => Turn::More,
+                other @ (Turn::More | Turn::Close(_)) => other,
+            }
+        })
+    }
+
+    /// Does the work of one 20 ms interval: one frame of both sides, one packet out.
+    pub(super) fn tick(&mut self, now: Instant, packet: &mut [u8; MAX_PACKET]) -> Turn {
+        if self.ring.is_abandoned() {
+            return Turn::Close(CloseCause::Stopped);
+        }
+        self.guarded(|leg| {
+            let tick = leg.session.tick(now, packet);
+            if let Some((to, length)) = tick.transmit {
+                // A full send buffer or an unreachable peer costs this packet; the clock goes on.
+                let _ = leg.socket.send_to(&packet[..length], to);
+            }
+            if let Some(recorder) = &mut leg.recorder {
+                recorder.frame(tick.skipped, &tick.heard, &tick.said);
+            }
+            leg.report(now)
+        })
+    }
+
+    pub(super) fn command(&mut self, now: Instant, command: MediaCommand) -> Turn {
+        self.guarded(|leg| {
+            match command {
+                MediaCommand::Renegotiate(negotiated) => leg.session.renegotiate(now, negotiated),
+                MediaCommand::Play { clip, pcm, from } => drop(leg.session.play_from(clip, pcm, from)),
+                MediaCommand::Stop { fade } => leg.session.stop(fade),
+                MediaCommand::SendDtmf(digits) => drop(leg.session.send_dtmf(&digits)),
+                MediaCommand::Echo(on) => leg.session.set_echo(on),
+                MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
+                MediaCommand::Record(sink) => leg.recorder = Some(sink),
+                MediaCommand::Close => return Turn::Close(CloseCause::Stopped),
+            }
+            leg.report(now)
+        })
+    }
+
+    /// Ends the recording and says the last word.
+    pub(super) fn close(mut self, cause: CloseCause) {
+        let recorder = self.recorder.take();
+        // Ending a recording runs the sink's code; a bug in it is still this leg's alone.
+        let ended = catch_unwind(AssertUnwindSafe(|| drop(recorder)));
+        let cause = if ended.is_ok() { cause } else { CloseCause::Panicked };
+        self.ring.close(cause, self.session.stats());
+    }
+
+    /// Passes on what the session says.
+    fn report(&mut self, now: Instant) -> Turn {
+        while let Some(event) = self.session.poll_event() {
+            if self.ring.push(now, event).is_err() {
+                return Turn::Close(CloseCause::Overrun);
+            }
+        }
+        Turn::Done
+    }
+
+    /// A panic in one leg's processing is a bug that ends this leg only.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Turn) -> Turn {
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or(Turn::Close(CloseCause::Panicked))
+    }
+}

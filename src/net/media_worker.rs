@@ -1,0 +1,488 @@
+//! Media workers: OS threads that serve RTP legs on absolute deadlines.
+//!
+//! A worker owns its legs outright. It waits in one epoll for packets, commands and the next deadline. Legs are spread
+//! over the slots of a 20 ms wheel that turns on absolute time, so that a late wake-up delays one packet and not all
+//! that follow. After a stall each leg sends one packet and skips the rest: a burst would only fill jitter buffers.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use callwright_media::session::{MAX_PACKET, Session};
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token, Waker};
+use tokio::sync::mpsc;
+
+use super::media_leg::{Leg, MediaCommand, Turn};
+use super::media_ring::{CloseCause, NewsReceiver, RingSender, ring};
+use super::ports::{PortLease, RtpSocket};
+use crate::time;
+
+/// Commands that wait for one worker; further callers wait.
+const COMMANDS: usize = 1_024;
+/// Slots of the wheel.
+const SLOTS: usize = 20;
+/// Time of one slot; the wheel turns once in 20 ms.
+const SLOT: Duration = Duration::from_millis(1);
+/// The token that is not a leg.
+const WAKE: Token = Token(usize::MAX);
+/// Readiness events taken from the kernel at once.
+const EVENTS: usize = 256;
+/// No RTP packet of ours or of a phone is longer.
+const DATAGRAM: usize = 2_048;
+
+/// The media workers of the process.
+#[derive(Debug)]
+pub struct MediaWorkers {
+    workers: Vec<Worker>,
+}
+
+/// How well the workers keep time, over all of them since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerStats {
+    /// Legs served now.
+    pub legs: usize,
+    /// Ticks done.
+    pub ticks: u64,
+    /// Ticks done more than 2 ms after their time.
+    pub late: u64,
+    /// Slots passed over after stalls.
+    pub skipped: u64,
+    /// Legs ended by a panic in their processing.
+    pub panics: u64,
+}
+
+#[derive(Debug)]
+struct Worker {
+    commands: mpsc::Sender<Command>,
+    waker: Arc<Waker>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    legs: AtomicUsize,
+    ticks: AtomicU64,
+    late: AtomicU64,
+    skipped: AtomicU64,
+    panics: AtomicU64,
+}
+
+/// The workers have ended: the server stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("media has stopped")]
+pub struct MediaStopped;
+
+enum Command {
+    Add { leg: Box<NewLeg>, key: LegId },
+    Leg { key: LegId, command: MediaCommand },
+}
+
+struct NewLeg {
+    socket: std::net::UdpSocket,
+    lease: PortLease,
+    session: Session,
+    ring: RingSender,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Add { key, .. } => write!(f, "Add({key:?})"),
+            Self::Leg { key, command } => write!(f, "{command:?}({key:?})"),
+        }
+    }
+}
+
+/// Names a leg inside a worker; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LegId(u64);
+
+static NEXT_LEG: AtomicU64 = AtomicU64::new(0);
+
+impl MediaWorkers {
+    /// Starts `count` threads, or one per core for 0.
+    ///
+    /// # Errors
+    /// The operating system gives no epoll or no thread.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let count = if count == 0 { cores } else { count };
+        let workers = (0..count).map(Worker::start).collect::<io::Result<_>>()?;
+        Ok(Self { workers })
+    }
+
+    /// Gives a leg to the worker with the fewest. From here on its packets are read and, every 20 ms, one is sent.
+    ///
+    /// # Errors
+    /// The workers have ended.
+    pub async fn add(&self, socket: RtpSocket, session: Session) -> Result<MediaLeg, MediaStopped> {
+        let worker =
+            self.workers.iter().min_by_key(|worker| worker.shared.legs.load(Ordering::Relaxed)).ok_or(MediaStopped)?;
+        worker.shared.legs.fetch_add(1, Ordering::Relaxed);
+        let (sender, news) = ring();
+        let key = LegId(NEXT_LEG.fetch_add(1, Ordering::Relaxed));
+        let RtpSocket { socket, lease } = socket;
+        let leg = Box::new(NewLeg { socket, lease, session, ring: sender });
+        let control = MediaControl { key, commands: worker.commands.clone(), waker: Arc::clone(&worker.waker) };
+        control.post(Command::Add { leg, key }).await?;
+        Ok(MediaLeg { control, news })
+    }
+
+    /// Counters, summed.
+    #[must_use]
+    pub fn stats(&self) -> WorkerStats {
+        self.workers.iter().fold(WorkerStats::default(), |sum, worker| {
+            let shared = &worker.shared;
+            WorkerStats {
+                legs: sum.legs + shared.legs.load(Ordering::Relaxed),
+                ticks: sum.ticks + shared.ticks.load(Ordering::Relaxed),
+                late: sum.late + shared.late.load(Ordering::Relaxed),
+                skipped: sum.skipped + shared.skipped.load(Ordering::Relaxed),
+                panics: sum.panics + shared.panics.load(Ordering::Relaxed),
+            }
+        })
+    }
+}
+
+impl Drop for MediaWorkers {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.shared.stop.store(true, Ordering::Relaxed);
+            let _ = worker.waker.wake();
+        }
+    }
+}
+
+/// A leg served by a worker.
+#[derive(Debug)]
+pub struct MediaLeg {
+    /// The way to the leg.
+    pub control: MediaControl,
+    /// What it says. Dropping this closes the leg.
+    pub news: NewsReceiver,
+}
+
+/// The way to a leg.
+#[derive(Clone, Debug)]
+pub struct MediaControl {
+    key: LegId,
+    commands: mpsc::Sender<Command>,
+    waker: Arc<Waker>,
+}
+
+impl MediaControl {
+    /// Gives the leg a command. Waits while the worker has too many; a leg that is closed ignores it.
+    ///
+    /// # Errors
+    /// The workers have ended.
+    pub async fn send(&self, command: MediaCommand) -> Result<(), MediaStopped> {
+        self.post(Command::Leg { key: self.key, command }).await
+    }
+
+    async fn post(&self, command: Command) -> Result<(), MediaStopped> {
+        self.commands.send(command).await.map_err(|_| MediaStopped)?;
+        self.waker.wake().map_err(|_| MediaStopped)
+    }
+}
+
+impl Worker {
+    fn start(number: usize) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let shared = Arc::new(Shared::default());
+        let engine = Engine {
+            poll,
+            commands: receiver,
+            shared: Arc::clone(&shared),
+            legs: Vec::new(),
+            vacant: Vec::new(),
+            wheel: Wheel::new(time::now().mono),
+            unread: Vec::new(),
+            buffer: vec![0; DATAGRAM],
+            packet: [0; MAX_PACKET],
+        };
+        thread::Builder::new().name(format!("media-{number}")).spawn(move || engine.run())?;
+        Ok(Self { commands, waker, shared })
+    }
+}
+
+/// The thread's own state.
+struct Engine {
+    poll: Poll,
+    commands: mpsc::Receiver<Command>,
+    shared: Arc<Shared>,
+    /// By index; the index is the leg's epoll token.
+    legs: Vec<Option<(LegId, Leg)>>,
+    vacant: Vec<usize>,
+    wheel: Wheel,
+    /// Legs with packets left unread.
+    unread: Vec<usize>,
+    buffer: Vec<u8>,
+    packet: [u8; MAX_PACKET],
+}
+
+impl Engine {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            let wait = if self.unread.is_empty() { self.wheel.wait(time::now().mono) } else { Some(Duration::ZERO) };
+            if let Err(error) = self.poll.poll(&mut events, wait)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "a media worker cannot wait for packets and ends");
+                break;
+            }
+            let now = time::now().mono;
+            for index in std::mem::take(&mut self.unread) {
+                self.read(now, index);
+            }
+            for event in &events {
+                if event.token() != WAKE {
+                    self.read(now, event.token().0);
+                }
+            }
+            self.run_commands(now);
+            self.run_wheel();
+        }
+        for index in 0..self.legs.len() {
+            self.close(index, CloseCause::Worker);
+        }
+    }
+
+    fn read(&mut self, now: Instant, index: usize) {
+        let Some(Some((_, leg))) = self.legs.get_mut(index) else { return };
+        match leg.read(now, &mut self.buffer) {
+            Turn::Done => {}
+            Turn::More => self.unread.push(index),
+            Turn::Close(cause) => self.close(index, cause),
+        }
+    }
+
+    fn run_commands(&mut self, now: Instant) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Add { leg, key } => self.add(key, *leg),
+                Command::Leg { key, command } => {
+                    let found = self.legs.iter().position(|leg| matches!(leg, Some((id, _)) if *id == key));
+                    if let Some(index) = found
+                        && let Some((_, leg)) = &mut self.legs[index]
+                        && let Turn::Close(cause) = leg.command(now, command)
+                    {
+                        self.close(index, cause);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, key: LegId, new: NewLeg) {
+        let mut leg = Leg::new(UdpSocket::from_std(new.socket), new.lease, new.session, new.ring);
+        let index = self.vacant.pop().unwrap_or_else(|| {
+            self.legs.push(None);
+            self.legs.len() - 1
+        });
+        let registered = self.poll.registry().register(&mut leg.socket, Token(index), Interest::READABLE);
+        self.legs[index] = Some((key, leg));
+        self.wheel.insert(index);
+        match registered {
+            // Packets that came before the registration raise no event.
+            Ok(()) => self.unread.push(index),
+            Err(_) => self.close(index, CloseCause::Worker),
+        }
+    }
+
+    fn close(&mut self, index: usize, cause: CloseCause) {
+        let Some((_, mut leg)) = self.legs[index].take() else { return };
+        let _ = self.poll.registry().deregister(&mut leg.socket);
+        self.wheel.remove(index);
+        self.vacant.push(index);
+        self.shared.legs.fetch_sub(1, Ordering::Relaxed);
+        if cause == CloseCause::Panicked {
+            self.shared.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("the media of a leg panicked; the leg is closed");
+        }
+        leg.close(cause);
+    }
+
+    fn run_wheel(&mut self) {
+        let now = time::now().mono;
+        self.shared.skipped.fetch_add(self.wheel.catch_up(now), Ordering::Relaxed);
+        while let Some((at, slot)) = self.wheel.due(now) {
+            let mut position = 0;
+            while let Some(&index) = self.wheel.slots[slot].get(position) {
+                let turn = match &mut self.legs[index] {
+                    Some((_, leg)) => leg.tick(at, &mut self.packet),
+                    None => Turn::Close(CloseCause::Worker),
+                };
+                match turn {
+                    Turn::Done | Turn::More => position += 1,
+                    Turn::Close(cause) => self.close(index, cause),
+                }
+            }
+            let done = self.wheel.slots[slot].len() as u64;
+            self.shared.ticks.fetch_add(done, Ordering::Relaxed);
+            if time::now().mono.saturating_duration_since(at) > Duration::from_millis(2) {
+                self.shared.late.fetch_add(done, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A wheel of slots that turns on absolute time: slot `s` is due at `epoch + (s + 20 n) ms` for every `n`.
+struct Wheel {
+    epoch: Instant,
+    /// The next slot to be served, counted from the epoch.
+    next: u64,
+    slots: [Vec<usize>; SLOTS],
+    members: usize,
+}
+
+impl Wheel {
+    fn new(epoch: Instant) -> Self {
+        Self { epoch, next: 0, slots: std::array::from_fn(|_| Vec::new()), members: 0 }
+    }
+
+    /// Puts a leg into an emptiest slot.
+    fn insert(&mut self, index: usize) {
+        let slot = self.slots.iter_mut().min_by_key(|slot| slot.len()).expect("a wheel has slots");
+        slot.push(index);
+        self.members += 1;
+    }
+
+    fn remove(&mut self, index: usize) {
+        for slot in &mut self.slots {
+            if let Some(position) = slot.iter().position(|member| *member == index) {
+                slot.swap_remove(position);
+                self.members -= 1;
+            }
+        }
+    }
+
+    /// How long until the next slot with members is due; `None` when there is none.
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        if self.members == 0 {
+            return None;
+        }
+        let ahead = (0..SLOTS as u64).find(|ahead| !self.slots[slot_of(self.next + ahead)].is_empty())?;
+        Some(self.time_of(self.next + ahead).saturating_duration_since(now))
+    }
+
+    /// After a stall of a whole turn or more, goes to where each slot is due once. Returns the slots with members
+    /// that were passed over.
+    fn catch_up(&mut self, now: Instant) -> u64 {
+        let current = self.number_at(now);
+        let earliest = (current + 1).saturating_sub(SLOTS as u64);
+        let mut skipped = 0;
+        if self.next < earliest {
+            if self.members > 0 {
+                let turns = (earliest - self.next) / SLOTS as u64;
+                let rest = (earliest - self.next) % SLOTS as u64;
+                let filled = self.slots.iter().filter(|slot| !slot.is_empty()).count() as u64;
+                let partly = (0..rest).filter(|ahead| !self.slots[slot_of(self.next + ahead)].is_empty()).count();
+                skipped = turns * filled + partly as u64;
+            }
+            self.next = earliest;
+        }
+        skipped
+    }
+
+    /// The next slot that is due, with the time it was due at.
+    fn due(&mut self, now: Instant) -> Option<(Instant, usize)> {
+        let number = self.next;
+        let at = self.time_of(number);
+        (at <= now).then(|| {
+            self.next += 1;
+            (at, slot_of(number))
+        })
+    }
+
+    fn number_at(&self, now: Instant) -> u64 {
+        let slots = now.saturating_duration_since(self.epoch).as_micros() / SLOT.as_micros();
+        u64::try_from(slots).expect("a process does not run for millions of years")
+    }
+
+    fn time_of(&self, number: u64) -> Instant {
+        self.epoch + Duration::from_millis(number)
+    }
+}
+
+fn slot_of(number: u64) -> usize {
+    usize::try_from(number % SLOTS as u64).expect("below 20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wheel(legs: usize) -> (Wheel, Instant) {
+        let epoch = time::now().mono;
+        let mut wheel = Wheel::new(epoch);
+        (0..legs).for_each(|leg| wheel.insert(leg));
+        (wheel, epoch)
+    }
+
+    /// Ticks of each leg when the worker wakes at these milliseconds.
+    fn served(wheel: &mut Wheel, epoch: Instant, wakes: &[u64]) -> Vec<Vec<u64>> {
+        let mut ticks = vec![Vec::new(); wheel.members];
+        for wake in wakes {
+            let now = epoch + Duration::from_millis(*wake);
+            wheel.catch_up(now);
+            while let Some((at, slot)) = wheel.due(now) {
+                for leg in &wheel.slots[slot] {
+                    ticks[*leg].push(u64::try_from(at.duration_since(epoch).as_millis()).expect("small"));
+                }
+            }
+        }
+        ticks
+    }
+
+    #[test]
+    fn legs_are_spread_over_the_slots() {
+        let (wheel, _) = wheel(50);
+        let lengths: Vec<usize> = wheel.slots.iter().map(Vec::len).collect();
+        assert!(lengths.iter().all(|length| (2..=3).contains(length)), "{lengths:?}");
+    }
+
+    #[test]
+    fn a_leg_ticks_every_20_ms_on_absolute_time_however_late_the_wake_ups() {
+        let (mut wheel, epoch) = wheel(1);
+        let late: Vec<u64> = (0..50).map(|n| n * 20 + (n * 7) % 19).collect();
+        assert_eq!(served(&mut wheel, epoch, &late)[0], (0..50).map(|n| n * 20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn after_a_stall_each_leg_ticks_once_and_is_back_in_its_slot() {
+        let (mut wheel, epoch) = wheel(20);
+        let ticks = served(&mut wheel, epoch, &[19, 1_005, 1_025]);
+        for (leg, ticks) in ticks.iter().enumerate() {
+            assert_eq!(ticks.len(), 3, "leg {leg}: {ticks:?}");
+            assert!(ticks.iter().all(|tick| tick % 20 == ticks[0]), "leg {leg}: {ticks:?}");
+            assert_eq!(ticks[2] - ticks[1], 20, "leg {leg}: {ticks:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_stall_passes_over_is_counted() {
+        let (mut wheel, epoch) = wheel(3);
+        served(&mut wheel, epoch, &[19]);
+        // From 20 to 119 every slot comes round five times; the last of them is still served.
+        assert_eq!(wheel.catch_up(epoch + Duration::from_millis(119)), 3 * 4);
+    }
+
+    #[test]
+    fn an_empty_wheel_waits_for_ever_and_a_filled_one_for_its_next_member() {
+        let (mut wheel, epoch) = wheel(1);
+        assert_eq!(wheel.wait(epoch), Some(Duration::ZERO));
+        served(&mut wheel, epoch, &[3]);
+        assert_eq!(wheel.wait(epoch + Duration::from_millis(3)), Some(Duration::from_millis(17)));
+        wheel.remove(0);
+        assert_eq!(wheel.wait(epoch), None);
+    }
+}

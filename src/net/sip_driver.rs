@@ -1,0 +1,482 @@
+//! The one task that owns the SIP endpoint: datagrams, stream bytes and commands in, messages and events out.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use callwright_sip::endpoint::{
+    Body, CommandError, Config, Endpoint, Event, IncomingInvite, Invite, Listener, ListenerId, Orphan, Probe, ProbeId,
+    RecoveryOutcome, Rejection, SessionId, Transport,
+};
+use callwright_sip::message::header::Reason;
+use callwright_sip::message::{HostPort, StatusCode};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::sip_stream::{StreamEvent, Streams};
+use super::sip_udp::UdpListener;
+use crate::config::{ListenerConfig, SipTransport};
+use crate::time;
+
+/// Commands that wait for the driver; further callers wait.
+const COMMANDS: usize = 1_024;
+/// Events that wait for one call. A call that does not take them is hung up.
+const EVENTS: usize = 64;
+/// Incoming calls that wait to be looked at; further ones get 503.
+const INCOMING: usize = 256;
+/// Inputs of one kind handled per wake, so that no source starves the others.
+const BUDGET: usize = 64;
+/// How often sessions whose call is gone are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// The longest SIP message over UDP.
+const DATAGRAM: usize = 65_536;
+
+/// The way to the endpoint for everybody else. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct SipHandle {
+    commands: mpsc::Sender<Command>,
+}
+
+/// The endpoint's task has ended: the server stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("SIP has stopped")]
+pub struct SipStopped;
+
+/// An INVITE could not be sent at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InviteError {
+    /// The server stops.
+    #[error(transparent)]
+    Stopped(#[from] SipStopped),
+    /// The endpoint refused.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+}
+
+/// What [`start`] has set up.
+#[derive(Debug)]
+pub struct SipService {
+    /// The way in.
+    pub handle: SipHandle,
+    /// Calls that come in.
+    pub incoming: mpsc::Receiver<IncomingCall>,
+    /// The listeners and the addresses they are bound to, in the order of the configuration.
+    pub bound: Vec<BoundListener>,
+    /// Ends after the stop token was cancelled and what was queued is sent.
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+/// One listener as it came up.
+#[derive(Clone, Debug)]
+pub struct BoundListener {
+    /// Its name in flows.
+    pub id: ListenerId,
+    /// Its transport.
+    pub transport: Transport,
+    /// The address it is bound to; the port is a real one even where the configuration says 0.
+    pub local: SocketAddr,
+    /// The address announced in SDP.
+    pub media: std::net::IpAddr,
+}
+
+/// A call that comes in.
+#[derive(Debug)]
+pub struct IncomingCall {
+    /// Its session.
+    pub session: SessionId,
+    /// What arrived.
+    pub invite: Box<IncomingInvite>,
+    /// What the session says from here on.
+    pub events: mpsc::Receiver<Event>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Invite { invite: Box<Invite>, reply: oneshot::Sender<Result<(SessionId, mpsc::Receiver<Event>), CommandError>> },
+    HangUp(SessionId, Option<Reason>),
+    Ring(SessionId, StatusCode, Option<Body>),
+    Accept(SessionId, Body),
+    Reject(SessionId, StatusCode, Rejection),
+    AnswerReoffer(SessionId, Result<Body, StatusCode>),
+    Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
+    Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
+}
+
+impl SipHandle {
+    /// Sends an INVITE; the session and its events.
+    ///
+    /// # Errors
+    /// Nothing was sent.
+    pub async fn invite(&self, invite: Invite) -> Result<(SessionId, mpsc::Receiver<Event>), InviteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Invite { invite: Box::new(invite), reply }).await?;
+        Ok(answer.await.map_err(|_| SipStopped)??)
+    }
+
+    /// Ends a session with what its state asks for: CANCEL, BYE, or a refusal.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn hang_up(&self, session: SessionId, reason: Option<Reason>) -> Result<(), SipStopped> {
+        self.send(Command::HangUp(session, reason)).await
+    }
+
+    /// Sends 180, or 183 with a description.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn ring(&self, session: SessionId, status: StatusCode, body: Option<Body>) -> Result<(), SipStopped> {
+        self.send(Command::Ring(session, status, body)).await
+    }
+
+    /// Takes an incoming call.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn accept(&self, session: SessionId, body: Body) -> Result<(), SipStopped> {
+        self.send(Command::Accept(session, body)).await
+    }
+
+    /// Refuses an incoming call.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn reject(&self, session: SessionId, status: StatusCode, more: Rejection) -> Result<(), SipStopped> {
+        self.send(Command::Reject(session, status, more)).await
+    }
+
+    /// Answers a re-INVITE or UPDATE.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn answer_reoffer(&self, session: SessionId, answer: Result<Body, StatusCode>) -> Result<(), SipStopped> {
+        self.send(Command::AnswerReoffer(session, answer)).await
+    }
+
+    /// Ends a leg that an earlier life of the server left behind, and tells how that turned out.
+    ///
+    /// # Errors
+    /// Nothing was sent.
+    pub async fn recover(&self, orphan: Orphan) -> Result<RecoveryOutcome, InviteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Recover(Box::new(orphan), reply)).await?;
+        Ok(answer.await.map_err(|_| SipStopped)??)
+    }
+
+    /// Asks a peer for a sign of life (OPTIONS). The final status, or `None` when nobody answered.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn ping(&self, probe: Probe) -> Result<Option<StatusCode>, SipStopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Ping(Box::new(probe), reply)).await?;
+        answer.await.map_err(|_| SipStopped)
+    }
+
+    async fn send(&self, command: Command) -> Result<(), SipStopped> {
+        self.commands.send(command).await.map_err(|_| SipStopped)
+    }
+}
+
+/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces.
+///
+/// # Errors
+/// A listener cannot be bound.
+pub async fn start(
+    listeners: &[ListenerConfig],
+    config: Config,
+    seed: [u8; 32],
+    stop: CancellationToken,
+) -> io::Result<SipService> {
+    let mut endpoint = Endpoint::new(config, seed);
+    let (mut streams, stream_events) = Streams::new();
+    let mut udp = Vec::new();
+    let mut bound = Vec::new();
+    for (number, listener) in (0..).zip(listeners) {
+        let id = ListenerId(number);
+        let (transport, local) = match listener.transport {
+            SipTransport::Udp => {
+                let socket = UdpSocket::bind(listener.bind).await?;
+                let local = socket.local_addr()?;
+                udp.push(UdpListener::new(id, socket));
+                (Transport::Udp, local)
+            }
+            SipTransport::Tcp => {
+                let socket = TcpListener::bind(listener.bind).await?;
+                let local = socket.local_addr()?;
+                streams.listen(id, socket, stop.clone())?;
+                (Transport::Tcp, local)
+            }
+        };
+        let external = listener.external.unwrap_or(local);
+        endpoint.add_listener(Listener { id, transport, advertised: HostPort::from(external) });
+        bound.push(BoundListener { id, transport, local, media: listener.advertised_media() });
+    }
+    let (commands, command_receiver) = mpsc::channel(COMMANDS);
+    let (incoming, incoming_receiver) = mpsc::channel(INCOMING);
+    let mut driver = Driver {
+        endpoint,
+        udp,
+        streams,
+        stream_events,
+        commands: command_receiver,
+        incoming,
+        sessions: BTreeMap::new(),
+        recoveries: BTreeMap::new(),
+        probes: BTreeMap::new(),
+        timer: Box::pin(tokio::time::sleep(SWEEP)),
+        sweep_at: time::now().mono + SWEEP,
+        buffer: vec![0; DATAGRAM],
+    };
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            () = poll_fn(|cx| driver.poll(cx)) => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    Ok(SipService { handle: SipHandle { commands }, incoming: incoming_receiver, bound, task })
+}
+
+struct Driver {
+    endpoint: Endpoint,
+    udp: Vec<UdpListener>,
+    streams: Streams,
+    stream_events: mpsc::Receiver<StreamEvent>,
+    commands: mpsc::Receiver<Command>,
+    incoming: mpsc::Sender<IncomingCall>,
+    sessions: BTreeMap<SessionId, mpsc::Sender<Event>>,
+    recoveries: BTreeMap<SessionId, oneshot::Sender<Result<RecoveryOutcome, CommandError>>>,
+    probes: BTreeMap<ProbeId, oneshot::Sender<Option<StatusCode>>>,
+    timer: Pin<Box<Sleep>>,
+    sweep_at: Instant,
+    buffer: Vec<u8>,
+}
+
+impl Driver {
+    /// Inputs, then time, then outputs; at most [`BUDGET`] inputs of a kind, and woken again when there are more.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = time::now().mono;
+        let mut more = self.poll_datagrams(cx, now);
+        more |= self.poll_streams(cx, now);
+        match self.poll_commands(cx, now) {
+            Poll::Ready(()) => return Poll::Ready(()),
+            Poll::Pending => {}
+        }
+        if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+        self.sweep(now);
+        self.dispatch(now);
+        // What could not be sent makes the endpoint speak again: it gets another round.
+        more |= self.transmit(cx, now);
+        more |= self.arm(cx);
+        if more {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn poll_datagrams(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut more = false;
+        for listener in &mut self.udp {
+            let mut budget = BUDGET;
+            while budget > 0 {
+                let Poll::Ready((peer, length)) = listener.poll_receive(cx, &mut self.buffer) else { break };
+                self.endpoint.handle_datagram(now, listener.id, peer, &self.buffer[..length]);
+                budget -= 1;
+            }
+            more |= budget == 0;
+        }
+        more
+    }
+
+    fn poll_streams(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..BUDGET {
+            let Poll::Ready(Some(event)) = self.stream_events.poll_recv(cx) else { return false };
+            match event {
+                StreamEvent::Accepted { flow, stream, permit } => self.streams.adopt(flow, stream, permit),
+                StreamEvent::Bytes { flow, connection, bytes } => {
+                    let current = self.streams.is_current(flow, connection);
+                    if current && self.endpoint.handle_stream(now, flow, &bytes).is_err() {
+                        self.streams.close(flow);
+                        self.endpoint.handle_closed(now, flow);
+                    }
+                }
+                StreamEvent::Closed { flow, connection } => {
+                    if self.streams.is_current(flow, connection) {
+                        self.streams.close(flow);
+                        self.endpoint.handle_closed(now, flow);
+                    }
+                }
+                StreamEvent::NotSent { id, written } => self.endpoint.handle_send_failed(now, id, written),
+            }
+        }
+        true
+    }
+
+    /// `Ready` when every handle is gone.
+    fn poll_commands(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        for _ in 0..BUDGET {
+            match self.commands.poll_recv(cx) {
+                Poll::Ready(Some(command)) => self.execute(now, command),
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Commands to a session that has just ended are void: its call learns of the end from the event.
+    fn execute(&mut self, now: Instant, command: Command) {
+        let endpoint = &mut self.endpoint;
+        let done = match command {
+            Command::Invite { invite, reply } => {
+                let started = endpoint.invite(now, *invite).map(|session| {
+                    let (sender, receiver) = mpsc::channel(EVENTS);
+                    self.sessions.insert(session, sender);
+                    (session, receiver)
+                });
+                // A caller that is gone leaves a closed channel, which the sweep hangs up.
+                let _ = reply.send(started);
+                return;
+            }
+            Command::Recover(orphan, reply) => {
+                match endpoint.recover(now, *orphan) {
+                    Ok(session) => drop(self.recoveries.insert(session, reply)),
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+                return;
+            }
+            Command::Ping(probe, reply) => {
+                match endpoint.ping(now, *probe) {
+                    Ok(probe) => drop(self.probes.insert(probe, reply)),
+                    Err(_) => drop(reply.send(None)),
+                }
+                return;
+            }
+            Command::HangUp(session, reason) => endpoint.hang_up(now, session, reason),
+            Command::Ring(session, status, body) => endpoint.ring(now, session, status, body),
+            Command::Accept(session, body) => endpoint.accept(now, session, body),
+            Command::Reject(session, status, more) => endpoint.reject(now, session, status, more),
+            Command::AnswerReoffer(session, answer) => endpoint.answer_reoffer(now, session, answer),
+        };
+        if let Err(error) = done {
+            tracing::debug!(%error, "a command came too late for its session");
+        }
+    }
+
+    /// Ends sessions whose call is gone without having hung up.
+    fn sweep(&mut self, now: Instant) {
+        if now < self.sweep_at {
+            return;
+        }
+        self.sweep_at = now + SWEEP;
+        let abandoned: Vec<_> =
+            self.sessions.iter().filter(|(_, sender)| sender.is_closed()).map(|(session, _)| *session).collect();
+        for session in abandoned {
+            self.sessions.remove(&session);
+            let _ = self.endpoint.hang_up(now, session, None);
+        }
+    }
+
+    fn dispatch(&mut self, now: Instant) {
+        while let Some(event) = self.endpoint.poll_event() {
+            match &event {
+                Event::Incoming { .. } => self.offer(now, event),
+                Event::Provisional { session, .. }
+                | Event::Answered { session, .. }
+                | Event::Acknowledged { session, .. }
+                | Event::Reoffer { session, .. }
+                | Event::Reanswered { session, .. }
+                | Event::Info { session, .. } => self.tell(now, *session, event),
+                Event::Failed { session, .. } | Event::Cancelled { session, .. } | Event::Ended { session, .. } => {
+                    let session = *session;
+                    self.tell(now, session, event);
+                    self.sessions.remove(&session);
+                }
+                Event::Recovered { session, outcome } => {
+                    if let Some(reply) = self.recoveries.remove(session) {
+                        let _ = reply.send(Ok(*outcome));
+                    }
+                }
+                Event::ProbeResult { probe, status, .. } => {
+                    if let Some(reply) = self.probes.remove(probe) {
+                        let _ = reply.send(*status);
+                    }
+                }
+                Event::RegistrationState { .. } => {}
+                Event::Malformed { fault, .. } => tracing::debug!(fault, "malformed SIP"),
+            }
+        }
+    }
+
+    fn offer(&mut self, now: Instant, event: Event) {
+        let Event::Incoming { session, invite } = event else { return };
+        let (sender, events) = mpsc::channel(EVENTS);
+        match self.incoming.try_send(IncomingCall { session, invite, events }) {
+            Ok(()) => drop(self.sessions.insert(session, sender)),
+            Err(_) => {
+                let more = Rejection { retry_after: Some(Duration::from_secs(5)), reason: None };
+                let _ = self.endpoint.reject(now, session, StatusCode::SERVICE_UNAVAILABLE, more);
+            }
+        }
+    }
+
+    /// Hands an event to its call. A call that does not take its events hangs; its leg does not have to.
+    fn tell(&mut self, now: Instant, session: SessionId, event: Event) {
+        let Some(sender) = self.sessions.get(&session) else { return };
+        if sender.try_send(event).is_err() {
+            tracing::debug!("a call has stopped taking the events of its leg");
+            self.sessions.remove(&session);
+            let _ = self.endpoint.hang_up(now, session, None);
+        }
+    }
+
+    /// Sends everything; `true` when something could not be sent.
+    fn transmit(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut failed = Vec::new();
+        for listener in &mut self.udp {
+            listener.poll_flush(cx, &mut failed);
+        }
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            let (id, listener) = (transmit.id, transmit.flow.listener);
+            let sent = match transmit.flow.transport {
+                Transport::Tcp => self.streams.send(transmit).is_ok(),
+                Transport::Udp => match self.udp.iter_mut().find(|udp| udp.id == listener) {
+                    Some(udp) => udp.send(transmit).is_ok(),
+                    None => false,
+                },
+            };
+            if !sent {
+                failed.push(id);
+            }
+        }
+        for listener in &mut self.udp {
+            listener.poll_flush(cx, &mut failed);
+        }
+        for id in &failed {
+            self.endpoint.handle_send_failed(now, *id, false);
+        }
+        !failed.is_empty()
+    }
+
+    /// Sets the timer; `true` when something is due already.
+    fn arm(&mut self, cx: &mut Context<'_>) -> bool {
+        let next = self.endpoint.poll_timeout().map_or(self.sweep_at, |(at, _)| at.min(self.sweep_at));
+        let next = tokio::time::Instant::from_std(next);
+        if self.timer.deadline() != next {
+            self.timer.as_mut().reset(next);
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Two drivers on loopback, with real sockets.
+
+use std::net::Ipv4Addr;
+
+use callwright_sip::endpoint::{EndedBy, FailureCause, Flow, LegKey};
+use callwright_sip::message::header::NameAddr;
+use callwright_sip::message::{Headers, Uri};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Side {
+    service: SipService,
+    stop: CancellationToken,
+}
+
+impl Side {
+    async fn new(transport: SipTransport, seed: u8) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
+        let stop = CancellationToken::new();
+        let service = start(&[listener], Config::default(), [seed; 32], stop.clone()).await.expect("loopback binds");
+        Self { service, stop }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.service.bound[0].local
+    }
+
+    /// An INVITE from here to `peer`.
+    fn invite(&self, peer: SocketAddr, key: u8) -> Invite {
+        let uri = |user: &str, at: SocketAddr| Uri::sip(Some(user.as_bytes()), HostPort::from(at));
+        let bound = &self.service.bound[0];
+        Invite {
+            key: LegKey([key; 32]),
+            flow: Flow { listener: bound.id, transport: bound.transport, peer },
+            uri: uri("callee", peer),
+            from: NameAddr::new(uri("caller", bound.local)),
+            to: NameAddr::new(uri("callee", peer)),
+            headers: Headers::default(),
+            body: Body::sdp(b"v=0\r\n".to_vec()),
+            credentials: None,
+            session_expires: None,
+        }
+    }
+}
+
+async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
+    timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("the session has events")
+}
+
+async fn call_over(transport: SipTransport) {
+    let (caller, mut callee) = (Side::new(transport, 1).await, Side::new(transport, 2).await);
+    let invite = caller.invite(callee.address(), 1);
+    let (session, mut heard) = caller.service.handle.invite(invite).await.expect("sent");
+    let mut incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
+    assert_eq!(incoming.invite.body, Some(Body::sdp(b"v=0\r\n".to_vec())));
+    let answer = &callee.service.handle;
+    answer.ring(incoming.session, StatusCode::RINGING, None).await.expect("running");
+    answer.accept(incoming.session, Body::sdp(b"v=0\r\n".to_vec())).await.expect("running");
+    let mut event = next(&mut heard).await;
+    let mut ringing = false;
+    while let Event::Provisional { status, .. } = event {
+        ringing |= status == StatusCode::RINGING;
+        event = next(&mut heard).await;
+    }
+    assert!(ringing);
+    assert!(matches!(event, Event::Answered { .. }), "{event:?}");
+    assert!(matches!(next(&mut incoming.events).await, Event::Acknowledged { .. }));
+    caller.service.handle.hang_up(session, None).await.expect("running");
+    assert!(matches!(next(&mut heard).await, Event::Ended { by: EndedBy::Local, .. }));
+    assert!(matches!(next(&mut incoming.events).await, Event::Ended { by: EndedBy::Remote, .. }));
+    caller.stop.cancel();
+    callee.stop.cancel();
+    let _ = tokio::join!(caller.service.task, callee.service.task);
+}
+
+#[tokio::test]
+async fn a_call_over_udp() {
+    call_over(SipTransport::Udp).await;
+}
+
+#[tokio::test]
+async fn a_call_over_tcp() {
+    call_over(SipTransport::Tcp).await;
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_known_not_to_have_sent_anything() {
+    let caller = Side::new(SipTransport::Tcp, 1).await;
+    let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback binds");
+    let nobody = closed.local_addr().expect("bound");
+    drop(closed);
+    let (_, mut events) = caller.service.handle.invite(caller.invite(nobody, 1)).await.expect("accepted");
+    let Event::Failed { failure, .. } = next(&mut events).await else { panic!("it failed") };
+    assert_eq!(failure.cause, FailureCause::NotSent);
+}
+
+#[tokio::test]
+async fn a_leg_whose_call_is_gone_is_hung_up() {
+    let (caller, mut callee) = (Side::new(SipTransport::Udp, 1).await, Side::new(SipTransport::Udp, 2).await);
+    let (_, heard) = caller.service.handle.invite(caller.invite(callee.address(), 1)).await.expect("sent");
+    let mut incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
+    callee.service.handle.ring(incoming.session, StatusCode::RINGING, None).await.expect("running");
+    drop(heard);
+    assert!(matches!(next(&mut incoming.events).await, Event::Cancelled { .. }));
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_sip_cost_their_connection_and_nothing_else() {
+    let mut callee = Side::new(SipTransport::Tcp, 2).await;
+    let mut stranger = TcpStream::connect(callee.address()).await.expect("it listens");
+    let garbage = vec![b'x'; 200_000];
+    let _ = stranger.write_all(&garbage).await;
+    let mut rest = Vec::new();
+    let closed = timeout(PATIENCE, stranger.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "the connection is closed");
+    let caller = Side::new(SipTransport::Tcp, 1).await;
+    let invite = caller.invite(callee.address(), 1);
+    let (_, _heard) = caller.service.handle.invite(invite).await.expect("sent");
+    let incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time");
+    assert!(incoming.is_some(), "others still get through");
+}

@@ -1,0 +1,283 @@
+//! What one dial over a trunk says: the parts of its INVITE that have to be known again after a crash.
+
+use callwright_sip::endpoint::{
+    Body, Credential, DialogSnapshot, Flow, Invite, LegKey, Orphan, OrphanInvite, OrphanStage,
+};
+use callwright_sip::message::header::NameAddr;
+use callwright_sip::message::{HeaderName, Headers, HostPort, Uri};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::campaign::phone::E164;
+use crate::id::{LegId, TrunkId};
+
+/// A trunk as one dial uses it: resolved, chosen, with what is needed to ask for a call.
+#[derive(Clone, Debug)]
+pub struct TrunkRoute {
+    /// Which trunk.
+    pub trunk: TrunkId,
+    /// From which listener to which address.
+    pub flow: Flow,
+    /// Host and port of the Request-URI, as configured.
+    pub domain: HostPort,
+    /// User name and password, where the trunk asks for them.
+    pub credentials: Option<Credential>,
+}
+
+/// The INVITE of one leg, but for its offer. It holds a telephone number: `Debug` shows none of it.
+#[derive(Clone, PartialEq)]
+pub struct InvitePlan {
+    /// Where it goes.
+    pub flow: Flow,
+    /// Request-URI.
+    pub uri: Uri,
+    /// From, without tag.
+    pub from: NameAddr,
+    /// To.
+    pub to: NameAddr,
+    /// Further headers.
+    pub headers: Headers,
+}
+
+/// The stored text of a leg cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored leg cannot be read: {0}")]
+pub struct BadLeg(&'static str);
+
+/// The secret of a leg: its id under a key that only this installation has. Call-ID, tags and branches follow from it,
+/// so that a later life of the server can name what an earlier one sent.
+#[must_use]
+pub fn leg_key(secret: &[u8; 32], leg: LegId) -> LegKey {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(b"leg");
+    mac.update(leg.as_bytes());
+    LegKey(mac.finalize().into_bytes().into())
+}
+
+impl InvitePlan {
+    /// A call to `to` that shows `from`, or nothing (RFC 3323 section 4.1) when there is no number to show.
+    #[must_use]
+    pub fn new(route: &TrunkRoute, to: &E164, from: Option<&E164>) -> Self {
+        let domain = HostPort { port: None, ..route.domain.clone() };
+        let user = |number: &E164| Some(number.as_str().as_bytes().to_vec());
+        let uri = Uri::sip(user(to).as_deref(), route.domain.clone());
+        let shown = from.map_or_else(|| b"anonymous".to_vec(), |number| number.as_str().as_bytes().to_vec());
+        Self {
+            flow: route.flow,
+            uri,
+            from: NameAddr::new(Uri::sip(Some(&shown), domain.clone())),
+            to: NameAddr::new(Uri::sip(user(to).as_deref(), domain)),
+            headers: Headers::default(),
+        }
+    }
+
+    /// The INVITE to be sent.
+    #[must_use]
+    pub fn invite(&self, key: LegKey, credentials: Option<Credential>, offer: Body) -> Invite {
+        Invite {
+            key,
+            flow: self.flow,
+            uri: self.uri.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            headers: self.headers.clone(),
+            body: offer,
+            credentials,
+            session_expires: Some(1_800),
+        }
+    }
+
+    /// As JSON text, for the leg's row.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let stored = StoredInvite {
+            flow: self.flow.to_string(),
+            uri: text(|out| self.uri.print(out)),
+            from: text(|out| self.from.print(out)),
+            to: text(|out| self.to.print(out)),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value).into_owned()))
+                .collect(),
+        };
+        serde_json::to_string(&stored).expect("strings serialise")
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// [`BadLeg`] names what cannot be read.
+    pub fn from_json(stored: &str) -> Result<Self, BadLeg> {
+        let stored: StoredInvite = serde_json::from_str(stored).map_err(|_| BadLeg("invite"))?;
+        let mut headers = Headers::default();
+        for (name, value) in stored.headers {
+            headers.push(HeaderName::from_bytes(name.as_bytes()).ok_or(BadLeg("headers"))?, value);
+        }
+        Ok(Self {
+            flow: stored.flow.parse().map_err(|_| BadLeg("flow"))?,
+            uri: Uri::parse(stored.uri.as_bytes()).map_err(|_| BadLeg("uri"))?,
+            from: NameAddr::parse(stored.from.as_bytes()).map_err(|_| BadLeg("from"))?,
+            to: NameAddr::parse(stored.to.as_bytes()).map_err(|_| BadLeg("to"))?,
+            headers,
+        })
+    }
+}
+
+impl std::fmt::Debug for InvitePlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InvitePlan([redacted])")
+    }
+}
+
+/// A dialog as JSON text, for the leg's row.
+#[must_use]
+pub fn dialog_to_json(dialog: &DialogSnapshot) -> String {
+    let stored = StoredDialog {
+        call_id: dialog.call_id.clone(),
+        local_tag: dialog.local_tag.clone(),
+        remote_tag: dialog.remote_tag.clone(),
+        local_uri: dialog.local_uri.clone(),
+        remote_uri: dialog.remote_uri.clone(),
+        remote_target: dialog.remote_target.clone(),
+        route_set: dialog.route_set.clone(),
+        local_cseq: dialog.local_cseq,
+        remote_cseq: dialog.remote_cseq,
+        flow: dialog.flow.to_string(),
+    };
+    serde_json::to_string(&stored).expect("strings and numbers serialise")
+}
+
+/// A leg that an earlier life of the server left behind, as the endpoint wants it: with `answered_dialog` (JSON of the
+/// dialog) a BYE, without a CANCEL for each INVITE that may have left.
+///
+/// # Errors
+/// [`BadLeg`] names what cannot be read.
+pub fn orphan(
+    key: LegKey,
+    credentials: Option<Credential>,
+    invite: &str,
+    answered_dialog: Option<&str>,
+) -> Result<Orphan, BadLeg> {
+    let stage = match answered_dialog {
+        Some(stored) => OrphanStage::Confirmed(Box::new(dialog_from_json(stored)?)),
+        None => {
+            let InvitePlan { flow, uri, from, to, headers } = InvitePlan::from_json(invite)?;
+            let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
+            OrphanStage::Early(Box::new(OrphanInvite { flow, uri, from, to, headers, invites }))
+        }
+    };
+    Ok(Orphan { key, credentials, stage })
+}
+
+fn dialog_from_json(stored: &str) -> Result<DialogSnapshot, BadLeg> {
+    let stored: StoredDialog = serde_json::from_str(stored).map_err(|_| BadLeg("dialog"))?;
+    Ok(DialogSnapshot {
+        call_id: stored.call_id,
+        local_tag: stored.local_tag,
+        remote_tag: stored.remote_tag,
+        local_uri: stored.local_uri,
+        remote_uri: stored.remote_uri,
+        remote_target: stored.remote_target,
+        route_set: stored.route_set,
+        local_cseq: stored.local_cseq,
+        remote_cseq: stored.remote_cseq,
+        flow: stored.flow.parse().map_err(|_| BadLeg("flow"))?,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredInvite {
+    flow: String,
+    uri: String,
+    from: String,
+    to: String,
+    headers: Vec<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredDialog {
+    call_id: String,
+    local_tag: String,
+    remote_tag: String,
+    local_uri: String,
+    remote_uri: String,
+    remote_target: String,
+    route_set: Vec<String>,
+    local_cseq: u32,
+    remote_cseq: Option<u32>,
+    flow: String,
+}
+
+fn text(print: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    print(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use callwright_sip::endpoint::{ListenerId, Transport};
+
+    use super::*;
+
+    fn route() -> TrunkRoute {
+        TrunkRoute {
+            trunk: TrunkId::from_u128(1),
+            flow: Flow {
+                listener: ListenerId(0),
+                transport: Transport::Udp,
+                peer: "192.0.2.7:5070".parse().expect("an address"),
+            },
+            domain: HostPort::from("192.0.2.7:5070".parse::<std::net::SocketAddr>().expect("an address")),
+            credentials: None,
+        }
+    }
+
+    fn number(text: &str) -> E164 {
+        text.parse().expect("a number")
+    }
+
+    #[test]
+    fn an_invite_names_both_numbers_and_round_trips_through_its_row() {
+        let mut plan = InvitePlan::new(&route(), &number("+4930901820"), Some(&number("+4930901821")));
+        plan.headers.push(HeaderName::Route, "<sip:edge.example.net;lr>");
+        assert_eq!(text(|out| plan.uri.print(out)), "sip:+4930901820@192.0.2.7:5070");
+        assert_eq!(text(|out| plan.from.print(out)), "<sip:+4930901821@192.0.2.7>");
+        let read = InvitePlan::from_json(&plan.to_json()).expect("own text is read");
+        assert!(read == plan, "what was stored is what is read");
+        assert_eq!(format!("{plan:?}"), "InvitePlan([redacted])");
+    }
+
+    #[test]
+    fn each_leg_and_each_installation_has_its_own_secret() {
+        let key = |secret: u8, leg| leg_key(&[secret; 32], LegId::from_u128(leg));
+        assert_eq!(key(1, 1), key(1, 1));
+        assert_ne!(key(1, 1), key(1, 2));
+        assert_ne!(key(1, 1), key(2, 1));
+    }
+
+    #[test]
+    fn an_orphan_gets_a_cancel_before_and_a_bye_after_the_answer() {
+        let invite = InvitePlan::new(&route(), &number("+4930901820"), None).to_json();
+        let key = leg_key(&[1; 32], LegId::from_u128(1));
+        let early = orphan(key, None, &invite, None).expect("readable");
+        assert!(matches!(early.stage, OrphanStage::Early(early) if early.invites == 1));
+        let dialog = DialogSnapshot {
+            call_id: "a@b".into(),
+            local_tag: "l".into(),
+            remote_tag: "r".into(),
+            local_uri: "<sip:a@b>".into(),
+            remote_uri: "<sip:c@d>".into(),
+            remote_target: "sip:c@192.0.2.7".into(),
+            route_set: vec!["<sip:edge;lr>".into()],
+            local_cseq: 2,
+            remote_cseq: None,
+            flow: route().flow,
+        };
+        let answered = orphan(key, None, &invite, Some(&dialog_to_json(&dialog))).expect("readable");
+        assert!(matches!(answered.stage, OrphanStage::Confirmed(read) if *read == dialog));
+        assert_eq!(orphan(key, None, "{}", None).expect_err("nothing in it"), BadLeg("invite"));
+    }
+}
