@@ -1,0 +1,3 @@
+//! Legs: what carries one side of a call, behind one shape of events.
+
+pub mod sip;

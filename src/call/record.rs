@@ -1,0 +1,417 @@
+//! Recording calls: frames leave the media workers in half-second chunks and are written by one thread.
+//!
+//! A [`RecordingSink`] runs inside a media worker. It copies frames into a chunk and hands full chunks over without
+//! waiting; chunks come back to be filled again. When the disk is slower than the calls, chunks are dropped and replaced
+//! by silence, so that what follows stays in its place. A recording that cannot be written raises one alarm and ends;
+//! the call goes on.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use callwright_media::frame::{FRAME, FRAME_8K, PcmFrame, Rate};
+use callwright_media::recording::{RecordingError, StereoRecorder};
+use tokio::sync::oneshot;
+
+use crate::net::media_leg::FrameSink;
+
+/// Frames in a chunk: half a second, so that a killed process loses less than the last second.
+const CHUNK_FRAMES: usize = 25;
+/// Full chunks that wait for the thread, per recording.
+const WAITING: usize = 4;
+/// How often the thread looks for full chunks.
+const SWEEP: Duration = Duration::from_millis(100);
+/// Recordings that wait to be opened.
+const OPENING: usize = 1_024;
+
+/// The recorder thread. Cloning shares it; it ends when the last clone is gone and every recording is closed.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+    thread: thread::Thread,
+}
+
+#[derive(Debug)]
+struct Shared {
+    opening: Mutex<Vec<Recording>>,
+    alarms: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// A finished recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The file.
+    pub path: PathBuf,
+    /// Its length.
+    pub duration: Duration,
+    /// Half-second chunks that the disk was too slow for; silence stands in their place.
+    pub chunks_dropped: u64,
+    /// Whether it holds the whole call. If not, an alarm was raised.
+    pub complete: bool,
+}
+
+/// A recording could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file cannot be made.
+    #[error("cannot make a recording file")]
+    Create(#[source] std::io::Error),
+    /// Too many recordings wait for a disk that hangs.
+    #[error("the disk does not keep up with the recordings")]
+    Behind,
+}
+
+/// A recording under way.
+#[derive(Debug)]
+pub struct RecordingHandle {
+    done: oneshot::Receiver<Recorded>,
+}
+
+impl RecordingHandle {
+    /// The finished recording, once its sink is gone and everything is on disk. `None` when the recorder has ended.
+    pub async fn finished(self) -> Option<Recorded> {
+        self.done.await.ok()
+    }
+}
+
+impl Recorder {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start() -> std::io::Result<Self> {
+        let shared =
+            Arc::new(Shared { opening: Mutex::new(Vec::new()), alarms: AtomicU64::new(0), dropped: AtomicU64::new(0) });
+        let weak = Arc::downgrade(&shared);
+        let handle = thread::Builder::new().name("recorder".to_owned()).spawn(move || {
+            let mut recordings: Vec<Recording> = Vec::new();
+            loop {
+                let Some(shared) = weak.upgrade() else {
+                    if recordings.is_empty() {
+                        return;
+                    }
+                    sweep(&mut recordings, None);
+                    thread::park_timeout(SWEEP);
+                    continue;
+                };
+                recordings.append(&mut shared.opening.lock().unwrap_or_else(PoisonError::into_inner));
+                sweep(&mut recordings, Some(&shared));
+                drop(shared);
+                thread::park_timeout(SWEEP);
+            }
+        })?;
+        Ok(Self { shared, thread: handle.thread().clone() })
+    }
+
+    /// Begins a recording in a new file, making its folder if need be. Blocks on the disk: call it where that is
+    /// allowed.
+    ///
+    /// # Errors
+    /// [`RecordError`]; the call goes on without a recording.
+    pub fn begin(&self, path: &Path) -> Result<(RecordingSink, RecordingHandle), RecordError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(RecordError::Create)?;
+        }
+        let file = File::create_new(path).map_err(RecordError::Create)?;
+        let writer = StereoRecorder::new(BufWriter::new(file)).map_err(|error| self.alarm(&error))?;
+        let (full, chunks) = sync_channel(WAITING);
+        let (spare, spares) = sync_channel(WAITING);
+        let (done, finished) = oneshot::channel();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let recording = Recording {
+            path: path.to_owned(),
+            writer: Some(writer),
+            chunks,
+            spare,
+            done: Some(done),
+            dropped: Arc::clone(&dropped),
+            duration: Duration::ZERO,
+            failed: false,
+        };
+        let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if opening.len() >= OPENING {
+            return Err(RecordError::Behind);
+        }
+        opening.push(recording);
+        drop(opening);
+        let thread = self.thread.clone();
+        let sink = RecordingSink { chunk: Chunk::boxed(), full, spares, dropped, thread };
+        Ok((sink, RecordingHandle { done: finished }))
+    }
+
+    /// Recordings that ended early because they could not be written.
+    #[must_use]
+    pub fn alarms(&self) -> u64 {
+        self.shared.alarms.load(Ordering::Relaxed)
+    }
+
+    /// Chunks dropped because the disk was too slow, over all recordings that have ended.
+    #[must_use]
+    pub fn chunks_dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    fn alarm(&self, error: &RecordingError) -> RecordError {
+        self.shared.alarms.fetch_add(1, Ordering::Relaxed);
+        RecordError::Create(std::io::Error::other(error.to_string()))
+    }
+}
+
+/// Half a second of both sides.
+struct Chunk {
+    /// Frames that were missing before this chunk's first one.
+    missed: u32,
+    frames: usize,
+    /// Silence before each frame, in frames.
+    skipped: [u32; CHUNK_FRAMES],
+    caller: [i16; CHUNK_FRAMES * FRAME_8K],
+    agent: [i16; CHUNK_FRAMES * FRAME_8K],
+}
+
+impl Chunk {
+    fn boxed() -> Box<Self> {
+        Box::new(Self {
+            missed: 0,
+            frames: 0,
+            skipped: [0; CHUNK_FRAMES],
+            caller: [0; CHUNK_FRAMES * FRAME_8K],
+            agent: [0; CHUNK_FRAMES * FRAME_8K],
+        })
+    }
+}
+
+/// Takes frames inside a media worker. Dropping it ends the recording.
+pub struct RecordingSink {
+    chunk: Box<Chunk>,
+    full: SyncSender<Box<Chunk>>,
+    spares: Receiver<Box<Chunk>>,
+    dropped: Arc<AtomicU64>,
+    thread: thread::Thread,
+}
+
+impl FrameSink for RecordingSink {
+    fn frame(&mut self, skipped: u32, caller: &PcmFrame, agent: &PcmFrame) {
+        let chunk = &mut self.chunk;
+        let at = chunk.frames * FRAME_8K..(chunk.frames + 1) * FRAME_8K;
+        chunk.skipped[chunk.frames] = skipped;
+        copy(caller, &mut chunk.caller[at.clone()]);
+        copy(agent, &mut chunk.agent[at]);
+        chunk.frames += 1;
+        if chunk.frames == CHUNK_FRAMES {
+            self.hand_over();
+        }
+    }
+}
+
+impl RecordingSink {
+    /// Begins with silence of this length, before the first frame.
+    pub fn lead_in(&mut self, silence: Duration) {
+        let frames = silence.as_millis() / FRAME.as_millis();
+        self.chunk.missed = self.chunk.missed.saturating_add(u32::try_from(frames).unwrap_or(u32::MAX));
+    }
+
+    fn hand_over(&mut self) {
+        // Two chunks go round in steady state; a further one is made only while the thread is behind.
+        let next = self.spares.try_recv().unwrap_or_else(|_| Chunk::boxed());
+        let full = std::mem::replace(&mut self.chunk, next);
+        if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = self.full.try_send(full) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            let silent: u32 = chunk.skipped[..chunk.frames].iter().sum();
+            let frames = u32::try_from(chunk.frames).expect("a chunk has few frames");
+            self.chunk.missed = chunk.missed.saturating_add(silent).saturating_add(frames);
+        }
+    }
+}
+
+impl Drop for RecordingSink {
+    fn drop(&mut self) {
+        if self.chunk.frames > 0 {
+            self.hand_over();
+        }
+        // The thread finds the channel closed once this is gone, at its next sweep at the latest.
+        self.thread.unpark();
+    }
+}
+
+/// Copies a frame at 8 kHz.
+fn copy(frame: &PcmFrame, to: &mut [i16]) {
+    match frame.rate() {
+        Rate::Hz8000 => to.copy_from_slice(frame.samples()),
+        // A recording is kept at 8 kHz; wideband legs hand over their narrowband side.
+        Rate::Hz16000 => to.iter_mut().zip(frame.samples().chunks_exact(2)).for_each(|(to, pair)| *to = pair[0]),
+    }
+}
+
+/// The thread's side of a recording.
+struct Recording {
+    path: PathBuf,
+    /// `None` once it failed.
+    writer: Option<StereoRecorder<BufWriter<File>>>,
+    chunks: Receiver<Box<Chunk>>,
+    spare: SyncSender<Box<Chunk>>,
+    done: Option<oneshot::Sender<Recorded>>,
+    dropped: Arc<AtomicU64>,
+    duration: Duration,
+    failed: bool,
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording").field("duration", &self.duration).finish_non_exhaustive()
+    }
+}
+
+/// Writes every full chunk and ends the recordings whose sink is gone.
+fn sweep(recordings: &mut Vec<Recording>, shared: Option<&Shared>) {
+    recordings.retain_mut(|recording| {
+        loop {
+            match recording.chunks.try_recv() {
+                Ok(mut chunk) => {
+                    recording.write(&chunk, shared);
+                    chunk.frames = 0;
+                    chunk.missed = 0;
+                    // More spares than fit are not needed.
+                    let _ = recording.spare.try_send(chunk);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => {
+                    recording.finish(shared);
+                    return false;
+                }
+            }
+        }
+    });
+}
+
+impl Recording {
+    fn write(&mut self, chunk: &Chunk, shared: Option<&Shared>) {
+        let Some(writer) = &mut self.writer else { return };
+        let written = write_chunk(writer, chunk);
+        self.duration = writer.duration();
+        if let Err(error) = written {
+            self.writer = None;
+            self.fail(&error, shared);
+        }
+    }
+
+    fn finish(&mut self, shared: Option<&Shared>) {
+        if let Some(writer) = self.writer.take() {
+            match writer.finalize() {
+                Ok(duration) => self.duration = duration,
+                Err(error) => self.fail(&error, shared),
+            }
+        }
+        // The file is reported only once it would survive a power cut.
+        if !self.failed && File::open(&self.path).and_then(|file| file.sync_all()).is_err() {
+            self.failed = true;
+        }
+        let chunks_dropped = self.dropped.load(Ordering::Relaxed);
+        if let Some(shared) = shared {
+            shared.dropped.fetch_add(chunks_dropped, Ordering::Relaxed);
+        }
+        let complete = !self.failed && chunks_dropped == 0;
+        if let Some(done) = self.done.take() {
+            let path = std::mem::take(&mut self.path);
+            let _ = done.send(Recorded { path, duration: self.duration, chunks_dropped, complete });
+        }
+    }
+
+    fn fail(&mut self, error: &RecordingError, shared: Option<&Shared>) {
+        self.failed = true;
+        if let Some(shared) = shared {
+            shared.alarms.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::error!(%error, "a recording stopped; its call goes on");
+    }
+}
+
+fn write_chunk(writer: &mut StereoRecorder<BufWriter<File>>, chunk: &Chunk) -> Result<(), RecordingError> {
+    writer.skip(chunk.missed)?;
+    for (number, skipped) in chunk.skipped[..chunk.frames].iter().enumerate() {
+        let at = number * FRAME_8K..(number + 1) * FRAME_8K;
+        writer.skip(*skipped)?;
+        writer.push(&frame(&chunk.caller[at.clone()]), &frame(&chunk.agent[at]))?;
+    }
+    Ok(())
+}
+
+fn frame(samples: &[i16]) -> PcmFrame {
+    PcmFrame::from_samples(Rate::Hz8000, samples).expect("a chunk holds whole frames")
+}
+
+#[cfg(test)]
+mod tests {
+    use callwright_media::recording::RecordingReader;
+
+    use super::*;
+
+    fn level(level: i16) -> PcmFrame {
+        PcmFrame::from_samples(Rate::Hz8000, &[level; FRAME_8K]).expect("160 samples are a frame")
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("callwright-record-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        folder
+    }
+
+    #[tokio::test]
+    async fn both_sides_and_gaps_are_on_disk_when_the_recording_is_reported() {
+        let folder = folder("sides");
+        let recorder = Recorder::start().expect("a thread can be had");
+        let (mut sink, handle) = recorder.begin(&folder.join("2026/one.wav")).expect("a file can be made");
+        for number in 0..60 {
+            sink.frame(if number == 30 { 5 } else { 0 }, &level(100), &level(-200));
+        }
+        drop(sink);
+        let recorded = handle.finished().await.expect("the recorder reports");
+        assert_eq!(recorded.duration, Duration::from_millis(65 * 20));
+        assert!(recorded.complete);
+        let reader = RecordingReader::new(File::open(&recorded.path).expect("the file is there")).expect("a recording");
+        let samples: Vec<_> = reader.collect();
+        assert_eq!(samples.len(), 65 * FRAME_8K);
+        assert_eq!(samples[0], (100, -200));
+        assert_eq!(samples[31 * FRAME_8K], (0, 0), "five skipped frames are silence in their place");
+        assert_eq!(samples[35 * FRAME_8K], (100, -200));
+        let _ = std::fs::remove_dir_all(folder);
+    }
+
+    #[tokio::test]
+    async fn a_disk_too_slow_costs_silence_and_not_the_order() {
+        let (full, chunks) = sync_channel(1);
+        let (_spare, spares) = sync_channel(1);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut sink = RecordingSink {
+            chunk: Chunk::boxed(),
+            full,
+            spares,
+            dropped: Arc::clone(&dropped),
+            thread: thread::current(),
+        };
+        for _ in 0..3 * CHUNK_FRAMES {
+            sink.frame(0, &level(1), &level(1));
+        }
+        assert_eq!(dropped.load(Ordering::Relaxed), 2, "nobody took the second and the third");
+        drop(chunks.recv());
+        (0..CHUNK_FRAMES).for_each(|_| sink.frame(0, &level(2), &level(2)));
+        let next = chunks.recv().expect("the fourth chunk fits again");
+        assert_eq!(next.missed, 2 * CHUNK_FRAMES as u32);
+    }
+
+    #[test]
+    fn an_existing_file_is_not_overwritten() {
+        let folder = folder("twice");
+        let recorder = Recorder::start().expect("a thread can be had");
+        let path = folder.join("one.wav");
+        let first = recorder.begin(&path).expect("a file can be made");
+        assert!(matches!(recorder.begin(&path), Err(RecordError::Create(_))));
+        drop(first);
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
