@@ -10,7 +10,7 @@ fn files(directory: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
     files.sort();
-    assert!(files.len() > 5, "{} is nearly empty", directory.display());
+    assert!(files.len() > 10, "{} is nearly empty", directory.display());
     files
 }
 
