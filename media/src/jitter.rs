@@ -42,6 +42,8 @@ const OFFSET_FRAMES: u32 = 256;
 pub(crate) struct JitterBuffer {
     /// `None` until the first packet's time has come.
     reader: Option<Reader>,
+    /// Where the stream before this one was left.
+    passed: Option<i64>,
     target: i64,
     delay: i64,
     /// How far into a frame packets begin: that much later the frame is complete.
@@ -59,6 +61,7 @@ impl JitterBuffer {
     pub(crate) fn new() -> Self {
         Self {
             reader: None,
+            passed: None,
             target: LEAST,
             delay: 0,
             offset: Offset::default(),
@@ -73,6 +76,7 @@ impl JitterBuffer {
 
     /// Begins again with the packets there are: the stream is another.
     pub(crate) fn restart(&mut self) {
+        self.passed = self.place();
         self.reader = None;
         self.target = LEAST;
         self.offset = Offset::default();
@@ -80,7 +84,7 @@ impl JitterBuffer {
 
     /// The place of the next sample heard; `None` while the first packet's time has not come.
     pub(crate) fn place(&self) -> Option<i64> {
-        self.reader.map(Reader::timestamp)
+        self.reader.map(Reader::timestamp).or(self.passed)
     }
 
     /// The delay at the last frame, in samples.
@@ -115,6 +119,9 @@ impl JitterBuffer {
         let due = clock - arrivals.base();
         if self.reader.is_none() {
             self.reader = stream.packets().reader().filter(|reader| due - reader.timestamp() >= self.target);
+            if let (Some(reader), Some(passed)) = (&mut self.reader, self.passed) {
+                reader.advance((passed - reader.timestamp()).max(0));
+            }
         }
         let Some(mut reader) = self.reader else { return self.concealer.conceal(frame) };
         if skipped > 0 {
@@ -205,6 +212,7 @@ impl JitterBuffer {
             return false;
         }
         reader.advance(step);
+        self.delay -= step;
         self.shortened += step;
         self.concealer.cut();
         true
@@ -298,4 +306,36 @@ impl NoiseFloor {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_is_what_is_near_the_noise_of_the_line() {
+        let mut noise = NoiseFloor::default();
+        assert!(noise.is_quiet(-96.0) && !noise.is_quiet(-50.0));
+        // Ten seconds of a line that hisses at -50 dBFS, and one of speech.
+        (0..600).for_each(|_| noise.note(-50.0));
+        assert!(noise.is_quiet(-47.0) && !noise.is_quiet(-45.0));
+        (0..50).for_each(|_| noise.note(-20.0));
+        assert!(noise.is_quiet(-47.0) && !noise.is_quiet(-40.0));
+        // However loud the line, speech is not quiet.
+        (0..10_000).for_each(|_| noise.note(-10.0));
+        assert!(!noise.is_quiet(-34.0));
+    }
+
+    #[test]
+    fn the_largest_offset_is_forgotten_after_512_frames() {
+        let mut offset = Offset::default();
+        offset.note(80);
+        offset.note(40);
+        (0..2 * OFFSET_FRAMES - 1).for_each(|_| offset.end_frame());
+        assert_eq!(offset.largest(), 80);
+        offset.end_frame();
+        assert_eq!(offset.largest(), 0);
+    }
+
+    #[test]
+    fn changes_are_whole_frames() {
+        assert_eq!([-200, 0, 159, 160, 479].map(whole_frames), [0, 0, 0, 160, 320]);
+    }
+}

@@ -13,11 +13,17 @@ const MAX_AHEAD: i64 = 3_000;
 /// Sequence numbers further behind than this are another stream's (`MAX_MISORDER`).
 const MAX_BEHIND: i64 = 100;
 
+/// A jump of more numbers than this must be borne out by the timestamp: a packet takes at least [`SHORTEST`].
+const JUMP: i64 = 10;
+
+/// Samples per packet below anything a peer sends: 5 ms.
+const SHORTEST: i64 = 40;
+
 /// A timestamp this far from where its arrival puts it is another time line's: 2 s.
 const MAX_OFF: i64 = 16_000;
 
-/// Packets in a row that came too late to be of use, after which their time line is believed: the peer has set its
-/// clock back.
+/// Packets in a row that came too late to be of use, after which they are believed to be another stream: the peer has
+/// set its clock or its numbers back.
 const LATE_RUN: u32 = 10;
 
 /// What became of a packet.
@@ -130,13 +136,14 @@ impl Stream {
         }
         let samples = audio.map_or(0, |(codec, payload)| codec.samples_in(payload.len()) as i64);
         let end = timestamp + samples;
-        let late = audio.is_some() && end <= window.from;
+        let too_old = self.packets.too_old(sequence);
+        let late = audio.is_some() && (end <= window.from || too_old);
         self.late_run = if late { self.late_run + 1 } else { 0 };
         if self.late_run >= LATE_RUN {
             return self.begin(now, clock, window, header, audio);
         }
         line.received += 1;
-        if self.packets.too_old(sequence) {
+        if too_old {
             return Taken::Late;
         }
         let reordered = sequence < line.sequence.newest();
@@ -184,8 +191,12 @@ impl Line {
     /// audio is held against the clock.
     fn fits(&self, clock: i64, header: &RtpHeader, audio: bool) -> bool {
         let ahead = self.sequence.extend(header.sequence) - self.sequence.newest();
-        let off = self.arrivals.lateness(clock, self.timestamp.extend(header.timestamp));
-        header.ssrc == self.ssrc && (-MAX_BEHIND..=MAX_AHEAD).contains(&ahead) && (!audio || off.abs() <= MAX_OFF)
+        let timestamp = self.timestamp.extend(header.timestamp);
+        let off = self.arrivals.lateness(clock, timestamp);
+        let jumps = ahead > JUMP && timestamp - self.timestamp.newest() < ahead * SHORTEST;
+        header.ssrc == self.ssrc
+            && (-MAX_BEHIND..=MAX_AHEAD).contains(&ahead)
+            && (!audio || (off.abs() <= MAX_OFF && !jumps))
     }
 
     fn lost(&self) -> u64 {

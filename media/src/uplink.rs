@@ -120,6 +120,3 @@ impl Uplink {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -23,6 +23,10 @@ const CLASSES: usize = 128;
 /// One packet in this many may come later than the buffer aims at; it is caught by waiting for it.
 const MISSED: usize = 50;
 
+/// A packet that is earlier than any before by more than this is believed when the next is as early: 40 ms. A single
+/// wild timestamp would otherwise pass for a faster route for ten seconds.
+const EARLY: i64 = 320;
+
 /// Arrival statistics of one stream. Times are in samples at 8 kHz, from the beginning of the session.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrivals {
@@ -34,6 +38,8 @@ pub(crate) struct Arrivals {
     lateness: [u8; RECENT],
     counts: [u16; CLASSES],
     seen: usize,
+    /// Transit of an early packet that is not believed yet.
+    early: Option<i64>,
     transit: i64,
     /// RFC 3550 jitter, times 16.
     jitter: i64,
@@ -53,6 +59,7 @@ impl Arrivals {
             lateness: [0; RECENT],
             counts: [0; CLASSES],
             seen: 0,
+            early: None,
             transit,
             jitter: 0,
         }
@@ -61,6 +68,11 @@ impl Arrivals {
     /// Takes note of an audio packet.
     pub(crate) fn note(&mut self, arrived: i64, timestamp: i64) {
         let transit = arrived - timestamp;
+        if transit < self.base - EARLY && self.early.is_none_or(|early| (transit - early).abs() > EARLY) {
+            self.early = Some(transit);
+            return;
+        }
+        self.early = None;
         self.note_jitter(transit);
         self.note_minimum(arrived, transit);
         let class = ((transit - self.base) / CLASS).clamp(0, CLASSES as i64 - 1) as u8;
@@ -174,6 +186,21 @@ mod tests {
         };
         assert!(late_every(100) <= CLASS);
         assert!(late_every(20) >= 800);
+    }
+
+    #[test]
+    fn one_early_packet_is_not_believed_and_two_are() {
+        let mut arrivals = Arrivals::starting(0, 0);
+        for n in 0..50 {
+            arrivals.note(n * 160, n * 160);
+        }
+        arrivals.note(8_000, 10_885);
+        assert_eq!(arrivals.base(), 0);
+        arrivals.note(8_160, 8_160);
+        arrivals.note(8_320, 9_320);
+        assert_eq!(arrivals.base(), 0);
+        arrivals.note(8_480, 9_480);
+        assert_eq!(arrivals.base(), -1_000);
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Timestamp {
         Self { wrapped, extended }
     }
 
+    /// The newest place noted.
+    pub(crate) fn newest(self) -> i64 {
+        self.extended
+    }
+
     /// Where `wrapped` lies on the line: the place nearest to the newest one.
     pub(crate) fn extend(self, wrapped: u32) -> i64 {
         let ahead = wrapped.wrapping_sub(self.wrapped).cast_signed();

@@ -1,3 +1,4 @@
+mod chaos;
 mod events;
 mod network;
 mod sending;

@@ -1,0 +1,155 @@
+//! Proves that a leg in full swing asks for no memory: not per packet, not per tick, not per event.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use callwright_media::codec::Codec;
+use callwright_media::frame::FRAME;
+use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
+use callwright_media::session::{ClipId, MAX_PACKET, Received, Session, SessionConfig};
+use callwright_media::vad::SegmenterConfig;
+
+const EVENTS: u8 = 101;
+
+/// One leg and a peer that loses, swaps and repeats packets, presses keys and pauses.
+struct Leg {
+    session: Session,
+    now: Instant,
+    peer: SocketAddr,
+    sequence: u16,
+    timestamp: u32,
+    held_back: Option<[u8; 172]>,
+    accepted: u32,
+    events: u32,
+}
+
+impl Leg {
+    fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
+        let now = Instant::now();
+        let peer = SocketAddr::from(([192, 0, 2, 1], 4_000));
+        let negotiated = Negotiated {
+            codec: Codec::Pcma,
+            payload_type: 8,
+            dtmf: Some(EVENTS),
+            remote: Some(peer),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        let vad = Some(SegmenterConfig::default());
+        let config = SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad, uplink: true };
+        let session = Session::new(now, config);
+        Self { session, now, peer, sequence: 0, timestamp: 0, held_back: None, accepted: 0, events: 0 }
+    }
+
+    /// Runs for so many frames of 20 ms.
+    fn run(&mut self, frames: u32) {
+        for n in 0..frames {
+            match n % 97 {
+                // Lost.
+                13 => {}
+                // A key: four reports of it.
+                20..24 => self.send_key((n % 97 - 19) as u16),
+                // Comfort noise and a pause.
+                40 => self.send(13, &[60]),
+                41..50 => {}
+                // Overtaken by the next, which also comes twice.
+                60 => self.held_back = Some(self.packet()),
+                61 => {
+                    let packet = self.packet();
+                    self.receive(&packet);
+                    self.receive(&packet);
+                    let late = self.held_back.take().expect("the packet before was held back");
+                    self.receive(&late);
+                }
+                _ => {
+                    let packet = self.packet();
+                    self.receive(&packet);
+                }
+            }
+            self.sequence = self.sequence.wrapping_add(1);
+            self.timestamp = self.timestamp.wrapping_add(160);
+            let mut packet = [0; MAX_PACKET];
+            let tick = self.session.tick(self.now + Duration::from_millis(7), &mut packet);
+            assert!(tick.transmit.is_some());
+            self.drain();
+            self.now += FRAME;
+        }
+    }
+
+    fn packet(&self) -> [u8; 172] {
+        let mut bytes = [0; 172];
+        let header = bytes.first_chunk_mut().expect("longer than a header");
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        RtpHeader { marker: false, payload_type: 8, sequence, timestamp, ssrc: 7 }.write(header);
+        for (n, byte) in bytes[HEADER_LENGTH..].iter_mut().enumerate() {
+            *byte = (n as u8).wrapping_mul(self.sequence as u8) ^ 0x55;
+        }
+        bytes
+    }
+
+    fn send_key(&mut self, report: u16) {
+        let [high, low] = (report * 160).to_be_bytes();
+        let end = if report == 4 { 0x80 } else { 0 };
+        let start = self.timestamp.wrapping_sub(u32::from(report) * 160);
+        let timestamp = std::mem::replace(&mut self.timestamp, start);
+        self.send(EVENTS, &[5, end, high, low]);
+        self.timestamp = timestamp;
+    }
+
+    fn send(&mut self, payload_type: u8, payload: &[u8]) {
+        let mut bytes = [0; 16];
+        let header = bytes.first_chunk_mut().expect("longer than a header");
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        RtpHeader { marker: false, payload_type, sequence, timestamp, ssrc: 7 }.write(header);
+        bytes[HEADER_LENGTH..HEADER_LENGTH + payload.len()].copy_from_slice(payload);
+        self.receive(&bytes[..HEADER_LENGTH + payload.len()]);
+    }
+
+    fn receive(&mut self, datagram: &[u8]) {
+        let received = self.session.receive(self.now, self.peer, datagram);
+        self.accepted += u32::from(received == Received::Accepted);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            self.events += 1;
+            drop(event);
+        }
+    }
+}
+
+#[test]
+fn a_leg_in_full_swing_allocates_nothing() {
+    let mut leg = Leg::new();
+    leg.session.play(ClipId(1), vec![1_000; 60 * 8_000].into()).expect("room");
+    // Warm-up: every queue has been as long as it gets.
+    leg.run(1_000);
+    let (accepted, events) = (leg.accepted, leg.events);
+    let counted = allocation_counter::measure(|| leg.run(2_000));
+    assert!(leg.accepted - accepted > 1_700, "packets came: {}", leg.accepted - accepted);
+    assert!(leg.events - events > 1_900, "events were told: {}", leg.events - events);
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
+fn refused_datagrams_allocate_nothing() {
+    let mut leg = Leg::new();
+    leg.run(200);
+    let stranger = SocketAddr::from(([203, 0, 113, 9], 9));
+    let mut extended = [0; 40];
+    // Two contributing sources and a header extension.
+    extended[..4].copy_from_slice(&[0x92, 8, 0, 1]);
+    extended[20..24].copy_from_slice(&[0xbe, 0xde, 0, 2]);
+    let packet = leg.packet();
+    let before = leg.session.stats().dropped.total();
+    let counted = allocation_counter::measure(|| {
+        for datagram in [&packet[..], &extended, &packet[..7], &[0; 20], &[0x80, 200, 0, 6]] {
+            leg.session.receive(leg.now, stranger, datagram);
+        }
+    });
+    assert_eq!(leg.session.stats().dropped.total() - before, 4, "{:?}", leg.session.stats());
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
