@@ -4,6 +4,8 @@
 //! at 60 ms: a vowel goes on for as long as one believes it, and nothing buzzes after that. Unlike the appendix nothing
 //! is delayed to overlap the join; its step is spread over the first samples instead.
 
+use crate::vector::dot;
+
 /// Shortest and longest pitch period looked for, in samples at 8 kHz: 400 Hz and 66 Hz.
 const SHORTEST: usize = 20;
 const LONGEST: usize = 120;
@@ -124,14 +126,18 @@ impl Concealer {
 
     /// The lag at which the newest 20 ms are most like what came before, and how like (1 is the same).
     fn pitch(&self) -> (usize, f32) {
-        let newest = &self.history[HISTORY - WINDOW..];
-        let energy = |samples: &[i16]| samples.iter().map(|&x| f32::from(x) * f32::from(x)).sum::<f32>();
-        let own = energy(newest);
+        let history = self.history.map(f32::from);
+        let newest = &history[HISTORY - WINDOW..];
+        let own = dot(newest, newest);
+        let mut energy = own;
         let mut best = (UNVOICED, 0.0);
-        for lag in SHORTEST..=LONGEST {
-            let earlier = &self.history[HISTORY - WINDOW - lag..HISTORY - lag];
-            let product: f32 = newest.iter().zip(earlier).map(|(&a, &b)| f32::from(a) * f32::from(b)).sum();
-            let similarity = product / (own * energy(earlier)).sqrt().max(1.0);
+        for lag in 1..=LONGEST {
+            let from = HISTORY - WINDOW - lag;
+            energy += history[from] * history[from] - history[from + WINDOW] * history[from + WINDOW];
+            if lag < SHORTEST {
+                continue;
+            }
+            let similarity = dot(newest, &history[from..from + WINDOW]) / (own * energy.max(0.0)).sqrt().max(1.0);
             // A multiple of the period is as similar; the shortest within 2 % is the period.
             if similarity > best.1 + 0.02 {
                 best = (lag, similarity);

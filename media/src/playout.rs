@@ -76,6 +76,11 @@ impl Playout {
         !self.clips.is_empty()
     }
 
+    /// The clip that has begun and not ended, and how far it has been sent.
+    pub(crate) fn position(&self) -> Option<(ClipId, u64)> {
+        self.clips.front().filter(|clip| clip.started).map(|clip| (clip.id, clip.at as u64))
+    }
+
     /// What leaves in the packet of this tick. With `held` (nothing leaves, or something else does) nothing moves on,
     /// and clips that were stopped end at once, for nobody would hear them fade.
     pub(crate) fn next(

@@ -167,6 +167,13 @@ impl Session {
         self.playout.is_busy()
     }
 
+    /// The clip being played and how many samples of its audio have been sent, as [`MediaEvent::ClipCut`] would say if
+    /// it ended now.
+    #[must_use]
+    pub fn position(&self) -> Option<(ClipId, u64)> {
+        self.playout.position()
+    }
+
     /// The next event, if any: what happened first, then uplink frames, both in order. At most
     /// [64 events](Stats::event_overflow) and [128 frames](Stats::uplink_overflow) wait; beyond that the oldest are
     /// dropped and counted.

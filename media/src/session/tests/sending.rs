@@ -70,6 +70,7 @@ fn stopping_fades_within_fifteen_milliseconds_and_accounts_for_every_sample() {
     world.session.play(ClipId(2), clip(8_000)).expect("room");
     let first = world.sent.len();
     world.run(ms(100));
+    assert_eq!(world.session.position(), Some((ClipId(1), (world.sent.len() - first) as u64 * 160)));
     world.session.stop(FADE);
     world.session.play(ClipId(3), clip(80)).expect("room");
     world.run(ms(100));
