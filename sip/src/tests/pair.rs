@@ -100,7 +100,7 @@ pub(crate) struct Pair {
     events: BTreeMap<Side, VecDeque<Event>>,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     sent: u64,
-    keys: u8,
+    keys: u32,
 }
 
 impl Pair {
@@ -152,11 +152,20 @@ impl Pair {
         Flow { listener, transport: self.transport, peer: from.other().address() }
     }
 
+    /// The key of the first call.
+    pub(crate) fn first_key() -> LegKey {
+        let mut key = [1; 32];
+        key[..4].copy_from_slice(&1_u32.to_be_bytes());
+        LegKey(key)
+    }
+
     /// An outgoing call of A to B.
     pub(crate) fn invitation(&mut self) -> Invite {
         self.keys += 1;
+        let mut key = [1; 32];
+        key[..4].copy_from_slice(&self.keys.to_be_bytes());
         Invite {
-            key: LegKey([self.keys; 32]),
+            key: LegKey(key),
             flow: self.flow(Side::A),
             uri: uri("sip:callee@10.0.0.2"),
             from: NameAddr::new(uri("sip:caller@10.0.0.1")),

@@ -19,8 +19,7 @@ impl Pair {
     }
 
     fn recover(&mut self, stage: OrphanStage) -> RecoveryOutcome {
-        let key = crate::endpoint::LegKey([1; 32]);
-        let orphan = Orphan { key, credentials: None, stage };
+        let orphan = Orphan { key: Self::first_key(), credentials: None, stage };
         self.act(Side::A, |a, now| a.recover(now, orphan).expect("there is room"));
         self.expect(Side::A, |event| if let Event::Recovered { outcome, .. } = event { Some(*outcome) } else { None })
     }
