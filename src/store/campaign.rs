@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::audit::{self, Actor};
 use super::db::value::text_columns;
 use super::db::{Arg, Listing, Page, Row, ToArg};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, Wake};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::run::{Days, Schedule};
@@ -207,7 +207,7 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     }
     let detail = json!({ "changed": changed(&seen.data, data) });
     audit::write(tx, seen.org, actor, "campaign.update", ("campaign", seen.id.to_string()), detail).await?;
-    tx.wake();
+    tx.wake(Wake::Campaigns);
     Ok(seen.version + 1)
 }
 
@@ -229,7 +229,7 @@ pub async fn advance(tx: &mut Tx, seen: &Campaign, actor: &Actor, to: Move) -> R
     }
     let detail = json!({ "from": seen.state, "to": to.to, "pause_reason": to.pause_reason });
     audit::write(tx, seen.org, actor, "campaign.move", ("campaign", seen.id.to_string()), detail).await?;
-    tx.wake();
+    tx.wake(Wake::Campaigns);
     Ok(seen.version + 1)
 }
 

@@ -18,4 +18,4 @@ pub mod suppression;
 pub mod target;
 pub mod trunk;
 
-pub use db::{Constraint, Db, Listing, Page, StoreError, Tx};
+pub use db::{Constraint, Db, Listing, Page, StoreError, Tx, Wake};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 use super::db::value::text_columns;
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, Wake};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::id::OrgId;
@@ -131,7 +131,10 @@ pub async fn set_limits(
     let sql = "UPDATE org SET calls_per_minute = $2, max_concurrent_calls = $3 WHERE id = $1";
     match tx.execute(sql, args![org, calls_per_minute, max_concurrent_calls]).await? {
         0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+        _ => {
+            tx.wake(Wake::Campaigns);
+            Ok(())
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row, ToArg};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, Wake};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -100,7 +100,7 @@ pub async fn add(
         sql.push_str(" ON CONFLICT (campaign_id, contact_id) DO NOTHING");
         added += tx.execute_built(sql, args).await?;
     }
-    tx.wake();
+    tx.wake(Wake::Targets(campaign));
     Ok(added)
 }
 
@@ -141,10 +141,11 @@ pub async fn list(
 /// database fails.
 pub async fn hold(tx: &mut Tx, org: OrgId, id: TargetId, hold: Hold) -> Result<TargetState, StoreError> {
     let lock = tx.pick(
-        "SELECT status FROM target WHERE org_id = $1 AND id = $2",
-        "SELECT status FROM target WHERE org_id = $1 AND id = $2 FOR UPDATE",
+        "SELECT status, campaign_id FROM target WHERE org_id = $1 AND id = $2",
+        "SELECT status, campaign_id FROM target WHERE org_id = $1 AND id = $2 FOR UPDATE",
     );
-    let state: TargetState = tx.one(lock, args![org, id]).await?.get("status")?;
+    let row = tx.one(lock, args![org, id]).await?;
+    let (state, campaign): (TargetState, CampaignId) = (row.get("status")?, row.get("campaign_id")?);
     let now = tx.now().await?;
     let next = match (state, hold) {
         (TargetState::InProgress, Hold::Suspend | Hold::Remove) => {
@@ -178,6 +179,7 @@ pub async fn hold(tx: &mut Tx, org: OrgId, id: TargetId, hold: Hold) -> Result<T
         ) => TargetState::Removed,
     };
     tx.execute("UPDATE target SET status = $2, updated_at = $3 WHERE id = $1", args![id, next, now]).await?;
+    tx.wake(Wake::Targets(campaign));
     Ok(next)
 }
 
@@ -195,7 +197,8 @@ pub async fn restart(tx: &mut Tx, org: OrgId, id: TargetId) -> Result<(), StoreE
     if tx.execute(again, args![org, id, now]).await? == 0 && tx.execute(resume, args![org, id, now]).await? == 0 {
         return Err(StoreError::Stale);
     }
-    tx.wake();
+    let campaign = tx.value("SELECT campaign_id AS value FROM target WHERE id = $1", args![id]).await?;
+    tx.wake(Wake::Targets(campaign));
     Ok(())
 }
 

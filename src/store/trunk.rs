@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::db::value::text_columns;
 use super::db::{Arg, Listing, Page, Row, ToArg};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, Wake};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::wire::wire_enum;
@@ -128,7 +128,7 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
     }
-    tx.wake();
+    tx.wake(Wake::Campaigns);
     Ok(version + 1)
 }
 

@@ -8,18 +8,17 @@ use callwright::args;
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
-use callwright::dialer::claim::DialRefusal;
 use callwright::dialer::gate::DeferReason;
 use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::CampaignId;
 use callwright::store::attempt::{self, AttemptKind, Of};
 use callwright::store::contact::ContactData;
-use callwright::store::dialing::{Refused, TurnedAway};
+use callwright::store::dialing::{ClaimRequest, Refused, TurnedAway};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::{Constraint, Db, Page, StoreError, contact, org, target};
 
 use crate::db::TestDb;
-use crate::world::{Dialer, LEASE, World, contact_data, noon};
+use crate::world::{Dialer, HEADROOM, LEASE, World, contact_data, noon};
 
 crate::on_both!(
     a_claim_carries_everything_the_call_needs,
@@ -44,11 +43,11 @@ async fn a_claim_carries_everything_the_call_needs(test: TestDb) {
     let contacts = world.contacts(1, 1).await;
     let campaign = world.running("Spring", fast(5), &contacts).await;
     let dialer = Dialer::new(&test.db).await;
-    let early = dialer.dialing.claim(&dialer.node, campaign.id, None).await.expect("an answer");
+    let early = dialer.pick(campaign.id).await.expect("an answer");
     assert_eq!(early.result, Err(Refused::Empty), "nothing is ready before a promotion");
     let promoted = dialer.dialing.promote(campaign.id, 10).await.expect("a promotion");
-    assert_eq!((promoted.ready, promoted.more, promoted.next_due), (1, false, None));
-    let picked = dialer.dialing.claim(&dialer.node, campaign.id, None).await.expect("an answer");
+    assert_eq!((promoted.ready, promoted.open, promoted.next_due), (1, true, None));
+    let picked = dialer.pick(campaign.id).await.expect("an answer");
     let claimed = picked.result.expect("a claim");
     assert_eq!((claimed.contact, claimed.round, claimed.dial_no), (contacts[0], 1, 1));
     assert_eq!((claimed.kind, claimed.to.expose().as_str()), (AttemptKind::First, "+49300000001"));
@@ -56,7 +55,7 @@ async fn a_claim_carries_everything_the_call_needs(test: TestDb) {
     assert_eq!(claimed.name.expose(), "Zoë Ängström 1");
     assert_eq!(claimed.variables.expose()["number"], "1");
     assert_eq!((claimed.ring_timeout_s, claimed.max_call_duration_s, claimed.early_hangup_s), (30, 300, 10));
-    assert_eq!((claimed.send_at, claimed.lease_until), (picked.now, picked.now + LEASE));
+    assert_eq!((claimed.send_at, claimed.lease_until), (picked.now + HEADROOM, picked.now + LEASE));
     assert!(claimed.send_by > claimed.send_at);
     let mut tx = test.db.read().await.expect("a transaction");
     let kept = attempt::get(&mut tx, world.org, claimed.attempt).await.expect("the attempt");
@@ -80,7 +79,7 @@ async fn eight_claimers_stay_within_the_cap_and_share_no_target(test: TestDb) {
         claimers.spawn(async move {
             let mut mine = Vec::new();
             loop {
-                match dialer.dialing.claim(&dialer.node, campaign, None).await.expect("an answer").result {
+                match dialer.pick(campaign).await.expect("an answer").result {
                     Ok(claimed) => {
                         assert!(live(&db, campaign).await <= CAP as i64);
                         dialer.dial(&claimed).await.expect("no fault").expect("a dial");
@@ -116,7 +115,7 @@ async fn eight_claimers_keep_the_pace(test: TestDb) {
         claimers.spawn(async move {
             let mut sent = Vec::new();
             loop {
-                let picked = dialer.dialing.claim(&dialer.node, campaign, None).await.expect("an answer");
+                let picked = dialer.pick(campaign).await.expect("an answer");
                 match picked.result {
                     Ok(claimed) => sent.push(claimed.send_at),
                     Err(Refused::Empty) => return sent,
@@ -153,14 +152,15 @@ async fn limits_stand_above_the_campaign(test: TestDb) {
     let first = dialer.claim(campaign).await.expect("room for one");
     let full = Refused::Limited(Limited { scope: Scope::Organisation, until: None });
     assert_eq!(dialer.claim(campaign).await, Err(full));
-    dialer.dialing.release(first.attempt, &dialer.node, DialRefusal::TooLate).await.expect("released");
+    dialer.dialing.release(first.attempt, &dialer.node).await.expect("released");
     let second = dialer.claim(campaign).await.expect("room again");
     assert_eq!((second.target, second.dial_no), (first.target, 2), "the number of the dial is not used again");
     let closed = second.send_at + Duration::from_secs(60);
     let mut tx = test.db.begin().await.expect("a transaction");
     org::set_limits(&mut tx, world.org, 6000, 10).await.expect("limits");
     tx.commit().await.expect("a commit");
-    let picked = dialer.dialing.claim(&dialer.node, campaign, Some(closed)).await.expect("an answer");
+    let request = ClaimRequest { trunk_closed_until: Some(closed), ..dialer.request(campaign) };
+    let picked = dialer.dialing.claim(&request).await.expect("an answer");
     assert!(matches!(picked.result, Err(Refused::Limited(Limited { scope: Scope::Trunk, until: Some(_) }))));
 }
 
@@ -180,7 +180,7 @@ async fn the_gate_blocks_and_leaves_a_trace(test: TestDb) {
     let mut fates = Vec::new();
     let mut claimed = Vec::new();
     for _ in 0..3 {
-        let picked = dialer.dialing.claim(&dialer.node, campaign, None).await.expect("an answer");
+        let picked = dialer.pick(campaign).await.expect("an answer");
         fates.extend(picked.turned_away.into_iter().map(|(_, fate)| fate));
         claimed.extend(picked.result.ok());
     }
@@ -211,16 +211,16 @@ async fn contacts_are_rung_in_their_own_hours(test: TestDb) {
     let campaign = world.running("Spring", fast(5), &ids).await.id;
     let dialer = Dialer::new(&test.db).await;
     let promoted = dialer.dialing.promote(campaign, 10).await.expect("a promotion");
-    assert_eq!((promoted.ready, promoted.deferred, promoted.more), (1, 1, false));
+    assert_eq!((promoted.ready, promoted.deferred, promoted.open), (1, 1, true));
     let opening = promoted.next_due.expect("the other contact's morning");
     let there = opening.in_tz("America/Los_Angeles").expect("a zone");
     assert_eq!((there.hour(), there.minute()), (8, 0));
     // Ready in time, claimed too late: the gate looks again.
     let claimed = dialer.claim(campaign).await.expect("a claim");
-    dialer.dialing.release(claimed.attempt, &dialer.node, DialRefusal::TooLate).await.expect("released");
+    dialer.dialing.release(claimed.attempt, &dialer.node).await.expect("released");
     test.db.shift_clock(10 * 3600 * 1_000_000);
-    let node = dialer.dialing.register().await.expect("a node");
-    let picked = dialer.dialing.claim(&node, campaign, None).await.expect("an answer");
+    let dialer = Dialer { node: dialer.dialing.register().await.expect("a node"), ..dialer };
+    let picked = dialer.pick(campaign).await.expect("an answer");
     assert_eq!(picked.result, Err(Refused::Empty));
     assert!(
         matches!(picked.turned_away[..], [(_, TurnedAway::Deferred(_, DeferReason::OutsideHours))]),
@@ -239,14 +239,14 @@ async fn one_number_is_rung_once_at_a_time(test: TestDb) {
     let dialer = Dialer::new(&test.db).await;
     let (claimed, _) = dialer.dial_next(first).await;
     dialer.dialing.promote(second, 10).await.expect("a promotion");
-    let picked = dialer.dialing.claim(&dialer.node, second, None).await.expect("an answer");
+    let picked = dialer.pick(second).await.expect("an answer");
     assert!(matches!(picked.turned_away[..], [(_, TurnedAway::Deferred(_, DeferReason::NumberBusy))]));
     let end = dialer.end(&claimed, DisconnectionReason::UserDeclined);
     dialer.dialing.end_attempt(&end, None).await.expect("an end");
-    test.db.shift_clock(61_000_000);
-    let node = dialer.dialing.register().await.expect("a node");
+    test.db.shift_clock(90_000_000);
+    let dialer = Dialer { node: dialer.dialing.register().await.expect("a node"), ..dialer };
     dialer.dialing.promote(second, 10).await.expect("a promotion");
-    let picked = dialer.dialing.claim(&node, second, None).await.expect("an answer");
+    let picked = dialer.pick(second).await.expect("an answer");
     assert!(matches!(picked.turned_away[..], [(_, TurnedAway::Deferred(_, DeferReason::NumberSpacing))]));
 }
 
@@ -277,14 +277,14 @@ async fn nothing_is_claimed_without_a_lease_or_after_a_pause(test: TestDb) {
     let dialer = Dialer::new(&test.db).await;
     dialer.claim(running.id).await.expect("a claim");
     let paused = world.advance(&running, CampaignState::Paused).await;
-    let picked = dialer.dialing.claim(&dialer.node, running.id, None).await.expect("an answer");
+    let picked = dialer.pick(running.id).await.expect("an answer");
     assert_eq!(picked.result, Err(Refused::Stopped));
     world.advance(&paused, CampaignState::InProgress).await;
     dialer.claim(running.id).await.expect("a claim");
     let renewed = dialer.dialing.renew(&dialer.node).await.expect("a lease");
     assert!(renewed.lease_until > dialer.node.lease_until);
     test.db.shift_clock(31_000_000);
-    let late = dialer.dialing.claim(&dialer.node, running.id, None).await;
+    let late = dialer.pick(running.id).await;
     assert!(matches!(late, Err(StoreError::Stale)), "{late:?}");
     let renewal = dialer.dialing.renew(&dialer.node).await;
     assert!(matches!(renewal, Err(StoreError::Stale)), "{renewal:?}");

@@ -21,6 +21,7 @@ use crate::world::{Dialer, World, contact_data, noon};
 
 crate::on_both!(
     a_dial_is_committed_once,
+    a_committed_dial_that_was_not_sent_is_given_back,
     a_dial_is_refused_when_its_ground_has_gone,
     a_pause_waits_for_dials_and_none_comes_after,
     many_dials_commit_together,
@@ -85,14 +86,28 @@ impl Scene {
 
 async fn a_dial_is_committed_once(test: TestDb) {
     let scene = Scene::new(&test.db, 1).await;
-    let (claimed, _) = scene.dialer.dial_next(scene.campaign).await;
+    let (claimed, leg) = scene.dialer.dial_next(scene.campaign).await;
     let kept = scene.attempt(&claimed).await;
     assert_eq!((kept.state, kept.dialing_at.is_some()), (AttemptState::Dialing, true));
     let again = scene.dialer.dial(&claimed).await.expect("no fault");
     assert_eq!(again, Err(DialRefusal::LeaseLost), "what is dialing is not dialed again");
     assert_eq!(scene.attempt(&claimed).await, kept);
-    let released = scene.dialer.dialing.release(claimed.attempt, &scene.dialer.node, DialRefusal::TooLate).await;
-    assert!(matches!(released, Err(StoreError::Stale)), "what may have left is not given back: {released:?}");
+    scene.progress(&claimed, leg, Step::Ringing).await.expect("ringing");
+    let released = scene.dialer.dialing.release(claimed.attempt, &scene.dialer.node).await;
+    assert!(matches!(released, Err(StoreError::Stale)), "what has rung is not given back: {released:?}");
+}
+
+async fn a_committed_dial_that_was_not_sent_is_given_back(test: TestDb) {
+    let scene = Scene::new(&test.db, 1).await;
+    let (claimed, _) = scene.dialer.dial_next(scene.campaign).await;
+    scene.dialer.dialing.release(claimed.attempt, &scene.dialer.node).await.expect("given back");
+    let kept = scene.attempt(&claimed).await;
+    assert_eq!((kept.state, kept.dialing_at, kept.consumes_retry), (AttemptState::NotPlaced, None, false));
+    assert_eq!(scene.target(&claimed).await.state, TargetState::Ready);
+    test.db.shift_clock(31_000_000);
+    assert!(scene.dialer.dialing.reap().await.expect("a round").is_empty(), "its leg is no orphan");
+    let again = Dialer { dialing: scene.dialer.dialing.clone(), node: scene.successor().await };
+    assert_eq!(again.dial_next(scene.campaign).await.0.dial_no, 2);
 }
 
 async fn a_dial_is_refused_when_its_ground_has_gone(test: TestDb) {
@@ -400,7 +415,7 @@ async fn a_kill_after_the_dial_rings_nobody_twice(test: TestDb) {
     assert_eq!(dialer.claim(scene.campaign).await, Err(Refused::Empty));
     dialing.orphan_ended(leg).await.expect("ended");
     dialing.orphan_ended(answered_leg).await.expect("ended");
-    test.db.shift_clock(61_000_000);
+    test.db.shift_clock(90_000_000);
     let dialer = Dialer { dialing: dialing.clone(), node: scene.successor().await };
     let (again, _) = dialer.dial_next(scene.campaign).await;
     assert_eq!((again.target, again.round, again.dial_no), (ringing.target, 2, 1));

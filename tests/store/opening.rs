@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use callwright::args;
 use callwright::store::db::Settings;
-use callwright::store::{Constraint, Db, StoreError};
+use callwright::store::{Constraint, Db, StoreError, Wake};
 
 use crate::db::TestDb;
 
@@ -81,10 +81,11 @@ async fn a_commit_wakes_a_waiting_dialer(test: TestDb) {
     let quiet = test.db.begin().await.expect("a transaction");
     quiet.commit().await.expect("a commit");
     let mut loud = test.db.begin().await.expect("a transaction");
-    loud.wake();
+    loud.wake(Wake::Room);
+    loud.wake(Wake::Room);
     loud.commit().await.expect("a commit");
     let woken = tokio::time::timeout(Duration::from_secs(10), wakeups.next()).await;
-    assert!(matches!(woken, Ok(Ok(()))), "{woken:?}");
+    assert!(matches!(woken, Ok(Ok(Wake::Room))), "{woken:?}");
     let again = tokio::time::timeout(Duration::from_millis(100), wakeups.next()).await;
     assert!(again.is_err(), "one commit, one wake-up");
 }

@@ -12,7 +12,7 @@ use callwright::id::{AssistantId, CampaignId, ContactId, LegId, OrgId, TrunkId};
 use callwright::store::audit::Actor;
 use callwright::store::campaign::{Campaign, CampaignData, Move};
 use callwright::store::contact::ContactData;
-use callwright::store::dialing::{AttemptEnd, Claimed, DialRequest, Dialing, Node, Refused};
+use callwright::store::dialing::{AttemptEnd, ClaimRequest, Claimed, DialRequest, Dialing, Node, Picked, Refused};
 use callwright::store::org::PhoneKey;
 use callwright::store::target::Target;
 use callwright::store::trunk::{TrunkData, TrunkTransport};
@@ -94,6 +94,8 @@ pub(crate) struct Dialer {
 }
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// Far more than a busy machine takes for the dial that follows a claim.
+pub(crate) const HEADROOM: Duration = Duration::from_secs(20);
 
 impl Dialer {
     pub(crate) async fn new(db: &Db) -> Self {
@@ -102,10 +104,19 @@ impl Dialer {
         Self { dialing, node }
     }
 
+    /// Claims once.
+    pub(crate) async fn pick(&self, campaign: CampaignId) -> Result<Picked, StoreError> {
+        self.dialing.claim(&self.request(campaign)).await
+    }
+
+    pub(crate) fn request(&self, campaign: CampaignId) -> ClaimRequest {
+        ClaimRequest { node: self.node, campaign, headroom: HEADROOM, trunk_closed_until: None }
+    }
+
     /// Promotes and claims once.
     pub(crate) async fn claim(&self, campaign: CampaignId) -> Result<Box<Claimed>, Refused> {
         self.dialing.promote(campaign, 100).await.expect("a promotion");
-        self.dialing.claim(&self.node, campaign, None).await.expect("a claim").result
+        self.pick(campaign).await.expect("a claim").result
     }
 
     pub(crate) async fn dial(&self, claimed: &Claimed) -> Result<Result<LegId, DialRefusal>, StoreError> {

@@ -21,14 +21,14 @@ pub use open::Settings;
 pub use page::{Listing, Page};
 pub use tx::Tx;
 pub use value::{Arg, FromColumn, Row, ToArg};
-pub use wake::Wakeups;
+pub use wake::{Wake, Wakeups};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::{PgPool, SqlitePool};
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 /// A handle to the database; clones share the connections.
 #[derive(Clone, Debug)]
@@ -39,8 +39,8 @@ pub struct Db {
 #[derive(Debug)]
 struct Inner {
     backend: Backend,
-    /// Counts wake-ups of this process: SQLite's stand-in for LISTEN/NOTIFY.
-    wake: watch::Sender<u64>,
+    /// Wake-ups within this process: SQLite's stand-in for LISTEN/NOTIFY.
+    wake: broadcast::Sender<Wake>,
     /// Microseconds added to the database's clock.
     clock_shift: AtomicI64,
 }
@@ -68,8 +68,13 @@ impl Db {
     /// another process holds the file, [`StoreError::Migrate`] or [`StoreError::Db`] when the database refuses.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let backend = open::backend(settings).await?;
-        let db =
-            Self { inner: Arc::new(Inner { backend, wake: watch::Sender::new(0), clock_shift: AtomicI64::new(0) }) };
+        let db = Self {
+            inner: Arc::new(Inner {
+                backend,
+                wake: broadcast::Sender::new(wake::BACKLOG),
+                clock_shift: AtomicI64::new(0),
+            }),
+        };
         match &db.inner.backend {
             Backend::Sqlite { writer, .. } => migrate::run(writer).await?,
             Backend::Postgres(pool) => migrate::run(pool).await?,

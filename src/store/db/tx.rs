@@ -1,35 +1,42 @@
 //! A transaction on either database.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 
 use super::value::{Arg, Row, postgres_arguments, sqlite_arguments};
-use super::wake::CHANNEL;
+use super::wake::{CHANNEL, Wake};
 use super::{FromColumn, Kind, StoreError};
+use crate::args;
 use crate::time;
 
 /// An open transaction. Dropped without [`Tx::commit`] it is rolled back.
 #[derive(Debug)]
 pub struct Tx {
     inner: Inner,
-    wake: bool,
+    wakes: BTreeSet<Wake>,
     clock_shift: i64,
 }
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(Transaction<'static, Sqlite>, Option<watch::Sender<u64>>),
+    Sqlite(Transaction<'static, Sqlite>, Option<broadcast::Sender<Wake>>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
-    pub(super) fn sqlite(tx: Transaction<'static, Sqlite>, wake: Option<watch::Sender<u64>>, clock_shift: i64) -> Self {
-        Self { inner: Inner::Sqlite(tx, wake), wake: false, clock_shift }
+    pub(super) fn sqlite(
+        tx: Transaction<'static, Sqlite>,
+        wake: Option<broadcast::Sender<Wake>>,
+        clock_shift: i64,
+    ) -> Self {
+        Self { inner: Inner::Sqlite(tx, wake), wakes: BTreeSet::new(), clock_shift }
     }
 
     pub(super) fn postgres(tx: Transaction<'static, Postgres>, clock_shift: i64) -> Self {
-        Self { inner: Inner::Postgres(tx), wake: false, clock_shift }
+        Self { inner: Inner::Postgres(tx), wakes: BTreeSet::new(), clock_shift }
     }
 
     /// Which database this transaction runs on.
@@ -128,10 +135,9 @@ impl Tx {
         self.one(sql, args).await?.get("value")
     }
 
-    /// Once committed, wakes every dialer that shares this database: a slot is free, a campaign has started, a target
-    /// is due earlier than was known.
-    pub fn wake(&mut self) {
-        self.wake = true;
+    /// Once committed, tells every dialer that shares this database.
+    pub fn wake(&mut self, wake: Wake) {
+        self.wakes.insert(wake);
     }
 
     /// Makes the writes of this transaction permanent and visible.
@@ -139,14 +145,18 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Db`]; after a lost connection to PostgreSQL it is unknown whether the commit took place.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        if self.wake && self.kind() == Kind::Postgres {
-            self.execute("SELECT pg_notify($1, '')", vec![Arg::Text(Some(CHANNEL.to_owned()))]).await?;
+        let wakes = std::mem::take(&mut self.wakes);
+        if self.kind() == Kind::Postgres {
+            for wake in &wakes {
+                self.execute("SELECT pg_notify($1, $2)", args![CHANNEL, wake.payload()]).await?;
+            }
         }
         match self.inner {
-            Inner::Sqlite(tx, wake) => {
+            Inner::Sqlite(tx, sender) => {
                 tx.commit().await?;
-                if let (true, Some(wake)) = (self.wake, wake) {
-                    wake.send_modify(|count| *count = count.wrapping_add(1));
+                for (wake, sender) in wakes.into_iter().zip(sender.iter().cycle()) {
+                    // Nobody listening is nobody to wake.
+                    let _ = sender.send(wake);
                 }
             }
             Inner::Postgres(tx) => tx.commit().await?,

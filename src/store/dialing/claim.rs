@@ -1,6 +1,7 @@
 //! The claim: the first of the two commits before an INVITE.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -20,7 +21,20 @@ use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::contact;
 use crate::store::suppression::SuppressionSource;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, Wake};
+
+/// What a node asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// The node.
+    pub node: Node,
+    /// The campaign whose turn it is.
+    pub campaign: CampaignId,
+    /// How long the two commits before the INVITE take here: the dial's moment is at least this far ahead.
+    pub headroom: Duration,
+    /// When the campaign's trunk takes calls again, as far as this node knows.
+    pub trunk_closed_until: Option<Timestamp>,
+}
 
 /// What a claim came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,37 +131,31 @@ struct Candidacy {
 
 impl Dialing {
     /// Claims the campaign's next target: locks the limits, counts, picks a READY target, asks the gate, and makes it
-    /// an attempt in the state CLAIMED, all in one transaction. `trunk_closed_until` is what this node knows about the
-    /// health of the campaign's trunk.
+    /// an attempt in the state CLAIMED, all in one transaction.
     ///
     /// # Errors
     /// [`StoreError::Stale`] when the node's lease has run out, [`StoreError::NotFound`] when there is no such
     /// campaign, or when the database fails.
-    pub async fn claim(
-        &self,
-        node: &Node,
-        campaign: CampaignId,
-        trunk_closed_until: Option<Timestamp>,
-    ) -> Result<Picked, StoreError> {
+    pub async fn claim(&self, request: &ClaimRequest) -> Result<Picked, StoreError> {
         let mut tx = self.db.begin().await?;
-        let terms = self.book.terms(&mut tx, campaign).await?;
+        let terms = self.book.terms(&mut tx, request.campaign).await?;
         let locked = limits::lock(&mut tx, &terms).await?;
         let now = tx.now().await?;
-        if node::lease_until(&mut tx, node).await?.is_none_or(|until| until <= now) {
+        if node::lease_until(&mut tx, &request.node).await?.is_none_or(|until| until <= now) {
             return Err(StoreError::Stale);
         }
-        let limiters = locked.count(&mut tx, &terms, trunk_closed_until).await?;
-        let admitted = admit(now, terms.ready.rules.state, &limiters).map_err(Refused::from);
+        let limiters = locked.count(&mut tx, &terms, request.trunk_closed_until).await?;
+        let admitted = admit(now, request.headroom, terms.ready.rules.state, &limiters).map_err(Refused::from);
         if let Some(refused) = admitted.err().or((!terms.trunk_enabled).then_some(Refused::Stopped)) {
             // Nothing to write but rows of limiters that are new; the next claim makes them again.
             return Ok(Picked { now, turned_away: Vec::new(), result: Err(refused) });
         }
-        let turn = Turn { dialing: self, node, terms: &terms, locked: &locked, limiters: &limiters, now };
+        let turn = Turn { dialing: self, request, terms: &terms, locked: &locked, limiters: &limiters, now };
         let mut turned_away = Vec::new();
         let result = turn.pick(&mut tx, &mut turned_away).await?;
         if turned_away.iter().any(|(_, fate)| matches!(fate, TurnedAway::Blocked(_) | TurnedAway::Expired)) {
             // The campaign may be complete with that.
-            tx.wake();
+            tx.wake(Wake::Targets(request.campaign));
         }
         tx.commit().await?;
         Ok(Picked { now, turned_away, result })
@@ -171,7 +179,7 @@ impl From<ClaimDecision> for Refused {
 /// What stays the same while one claim goes through its candidates.
 struct Turn<'a> {
     dialing: &'a Dialing,
-    node: &'a Node,
+    request: &'a ClaimRequest,
     terms: &'a Terms,
     locked: &'a Locked,
     limiters: &'a [Limiter],
@@ -189,7 +197,13 @@ impl Turn<'_> {
                 return Ok(Err(Refused::Empty));
             };
             let rules = &self.terms.ready.rules;
-            let view = ClaimView { now: self.now, rules, limiters: self.limiters, candidate: &found.candidate };
+            let view = ClaimView {
+                now: self.now,
+                headroom: self.request.headroom,
+                rules,
+                limiters: self.limiters,
+                candidate: &found.candidate,
+            };
             let target = found.target;
             match decide(view) {
                 ClaimDecision::Claim(claim) => return self.claim(tx, found, claim).await.map(Ok),
@@ -266,10 +280,10 @@ impl Turn<'_> {
         const SQL: &str = "SELECT target_id, live, dialing_at, ended_at FROM attempt \
                            WHERE org_id = $1 AND phone_hash = $2 AND (live OR claimed_at > $3) ORDER BY claimed_at";
         let settings = &self.terms.ready.rules.settings;
-        let spacing = std::time::Duration::from_secs(60) * settings.retry_delay_min;
+        let spacing = Duration::from_secs(60) * settings.retry_delay_min;
         let back = settings.frequency_cap.map_or(spacing, |cap| spacing.max(cap.period()));
         // A call lasts an hour at most: one that ended within `back` was claimed within this.
-        let since = self.now - back - std::time::Duration::from_secs(2 * 3600);
+        let since = self.now - back - Duration::from_secs(2 * 3600);
         let mut same = SameNumber::default();
         for row in tx.all(SQL, args![self.terms.org, hash, since]).await? {
             let (of, live): (TargetId, bool) = (row.get("target_id")?, row.get("live")?);
@@ -352,8 +366,8 @@ impl Turn<'_> {
             kind,
             state,
             state.is_live(),
-            self.node.id,
-            self.node.epoch,
+            self.request.node.id,
+            self.request.node.epoch,
             self.now + self.dialing.lease,
             self.terms.trunk,
             self.terms.caller_id,
@@ -382,7 +396,7 @@ impl Turn<'_> {
 
     /// Blocks a target and leaves an attempt that was not placed, so that it shows among the calls.
     async fn block(&self, tx: &mut Tx, found: &Candidacy, reason: BlockedReason) -> Result<(), StoreError> {
-        let reservation = Reservation { send_at: self.now, tats: Vec::new() };
+        let reservation = Reservation { send_at: self.now, send_by: self.now, tats: Vec::new() };
         let claim = Claim { dial_no: found.candidate.dials + 1, reservation, send_by: self.now };
         self.insert_attempt(tx, found, &claim, Some(reason)).await?;
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \

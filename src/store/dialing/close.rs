@@ -52,7 +52,7 @@ impl Dialing {
 }
 
 /// Whether anything is live or due, now or later.
-async fn is_open(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
+pub(super) async fn is_open(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
     for state in TargetState::ALL.iter().filter(|state| state.keeps_campaign_open()) {
         let sql = "SELECT COUNT(*) AS value FROM (SELECT 1 FROM target WHERE campaign_id = $1 AND status = $2 LIMIT 1) \
                    AS found";
@@ -60,6 +60,9 @@ async fn is_open(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
             return Ok(true);
         }
     }
-    let live = "SELECT COUNT(*) AS value FROM attempt WHERE campaign_id = $1 AND live";
+    let live = tx.pick(
+        "SELECT COUNT(*) AS value FROM attempt INDEXED BY attempt_live_campaign WHERE campaign_id = $1 AND live",
+        "SELECT COUNT(*) AS value FROM attempt WHERE campaign_id = $1 AND live",
+    );
     Ok(tx.value::<i64>(live, args![id]).await? > 0)
 }

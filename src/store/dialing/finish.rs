@@ -18,7 +18,7 @@ use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::call::{self, Call, Conversation};
 use crate::store::suppression::SuppressionSource;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, Wake};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,7 @@ struct Ending {
 
 /// What is known of a target whose attempt has ended.
 struct TargetRow {
+    campaign: CampaignId,
     state: TargetState,
     round: u32,
     hold: Option<Hold>,
@@ -108,22 +109,27 @@ impl Dialing {
         if let Some(report) = report {
             call::insert(&mut tx, &report.call, &report.conversation).await?;
         }
-        tx.wake();
+        tx.wake(Wake::Room);
+        tx.wake(Wake::Targets(ending.campaign));
         tx.commit().await?;
         Ok(settled)
     }
 
-    /// Gives back a claim that was never sent: the attempt becomes NOT_PLACED and its target READY again.
+    /// Gives back a dial of which this process knows that nothing was sent, whether it was only claimed or committed as
+    /// well: the attempt becomes NOT_PLACED and its target READY again.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when the attempt is not this node's or no longer only claimed; or when the database fails.
-    pub async fn release(&self, attempt: AttemptId, node: &Node, refusal: DialRefusal) -> Result<(), StoreError> {
+    /// [`StoreError::Stale`] when the attempt is not this node's, or is past DIALING or over; or when the database
+    /// fails.
+    pub async fn release(&self, attempt: AttemptId, node: &Node) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let ending = lock(&mut tx, attempt, node).await?;
-        if ending.state != AttemptState::Claimed {
+        if !matches!(ending.state, AttemptState::Claimed | AttemptState::Dialing) {
             return Err(StoreError::Stale);
         }
-        withdraw(&mut tx, attempt, ending.target, refusal, ending.now).await?;
+        withdraw(&mut tx, attempt, ending.target, DialRefusal::TooLate, ending.now).await?;
+        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 WHERE attempt_id = $1 AND ended_at IS NULL";
+        tx.execute(legs, args![attempt, ending.now]).await?;
         tx.commit().await
     }
 
@@ -206,7 +212,7 @@ pub(super) async fn not_placed(
     blocked: Option<BlockedReason>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE attempt SET state = $2, live = $3, ended_at = $4, disconnection_reason = $5, \
+    let sql = "UPDATE attempt SET state = $2, live = $3, dialing_at = NULL, ended_at = $4, disconnection_reason = $5, \
                blocked_reason = $6, ended_by = $7 WHERE id = $1";
     let state = AttemptState::NotPlaced;
     tx.execute(sql, args![attempt, state, false, now, reason, blocked, EndedBy::System]).await?;
@@ -221,7 +227,8 @@ pub(super) async fn not_placed(
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, hold = NULL, updated_at = $4 WHERE id = $1";
         tx.execute(sql, args![target, next, blocked, now]).await?;
     }
-    tx.wake();
+    tx.wake(Wake::Room);
+    tx.wake(Wake::Targets(row.campaign));
     Ok(())
 }
 
@@ -251,13 +258,14 @@ async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, St
 
 async fn lock_target(tx: &mut Tx, id: TargetId) -> Result<TargetRow, StoreError> {
     let sql = tx.pick(
-        "SELECT t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
+        "SELECT t.campaign_id, t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
          JOIN contact c ON c.id = t.contact_id WHERE t.id = $1",
-        "SELECT t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
+        "SELECT t.campaign_id, t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
          JOIN contact c ON c.id = t.contact_id WHERE t.id = $1 FOR UPDATE OF t",
     );
     let row = tx.one(sql, args![id]).await?;
     Ok(TargetRow {
+        campaign: row.get("campaign_id")?,
         state: row.get("status")?,
         round: row.get("round")?,
         hold: row.get("hold")?,

@@ -44,11 +44,18 @@ impl Locked {
         terms: &Terms,
         trunk_closed_until: Option<Timestamp>,
     ) -> Result<[Limiter; 4], StoreError> {
-        const SQL: &str = "SELECT (SELECT COUNT(*) FROM attempt WHERE live AND org_id = $1) AS org_live, \
-                           (SELECT COUNT(*) FROM attempt WHERE live AND trunk_id = $2) AS trunk_live, \
-                           (SELECT COUNT(*) FROM attempt WHERE live AND campaign_id = $3) AS campaign_live";
+        // Without statistics SQLite would take an index over all attempts there ever were.
+        let sql = tx.pick(
+            "SELECT (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_org WHERE live AND org_id = $1) AS org_live, \
+             (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_trunk WHERE live AND trunk_id = $2) AS trunk_live, \
+             (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_campaign WHERE live AND campaign_id = $3) \
+             AS campaign_live",
+            "SELECT (SELECT COUNT(*) FROM attempt WHERE live AND org_id = $1) AS org_live, \
+             (SELECT COUNT(*) FROM attempt WHERE live AND trunk_id = $2) AS trunk_live, \
+             (SELECT COUNT(*) FROM attempt WHERE live AND campaign_id = $3) AS campaign_live",
+        );
         let campaign = &terms.ready.campaign;
-        let row = tx.one(SQL, args![terms.org, terms.trunk, campaign.id]).await?;
+        let row = tx.one(sql, args![terms.org, terms.trunk, campaign.id]).await?;
         let settings = &campaign.data.settings;
         let limiter = |scope, rate: Option<u32>, live, most_live| Limiter {
             scope,

@@ -19,7 +19,7 @@ mod promote;
 mod reap;
 mod terms;
 
-pub use claim::{Claimed, Picked, Refused, TurnedAway};
+pub use claim::{ClaimRequest, Claimed, Picked, Refused, TurnedAway};
 pub use commit::DialRequest;
 pub use finish::{AttemptEnd, Report};
 pub use node::Node;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use super::close::is_open;
 use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, micros};
 use crate::args;
 use crate::campaign::phone::E164;
@@ -27,10 +28,10 @@ pub struct Promoted {
     pub expired: u64,
     /// Callbacks that came too late; they are READY at the head of the queue.
     pub missed: Vec<TargetId>,
-    /// Whether more targets are due: promote again once the ready queue is shorter.
-    pub more: bool,
-    /// When the next target is due that is not yet.
+    /// When the next target is due that is not READY; in the past when there were more than asked for.
     pub next_due: Option<Timestamp>,
+    /// Whether anything in the campaign is live, READY or waited for.
+    pub open: bool,
 }
 
 /// Due targets that one transaction looks at.
@@ -43,13 +44,13 @@ enum Place {
 }
 
 impl Dialing {
-    /// Fills the campaign's ready queue up to `depth` targets (a minute's worth of dials is plenty: what is READY is
-    /// dialed in order of priority, what is not waits its turn) and moves those that are due outside their hours to
-    /// their next opening. Due callbacks become READY whatever the depth.
+    /// Makes at most `limit` due targets READY, and due callbacks whatever the limit; moves those that are due outside
+    /// their hours to their next opening. A minute's worth of dials is plenty: what is READY is dialed in order of
+    /// priority, what is not waits its turn, and what is READY when the window closes is turned away one by one.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
-    pub async fn promote(&self, campaign: CampaignId, depth: u32) -> Result<Promoted, StoreError> {
+    pub async fn promote(&self, campaign: CampaignId, limit: u32) -> Result<Promoted, StoreError> {
         let mut tx = self.db.begin().await?;
         let ready = self.book.ready(&mut tx, campaign).await?;
         let mut promoted = Promoted::default();
@@ -58,23 +59,12 @@ impl Dialing {
         }
         let now = tx.now().await?;
         promote_callbacks(&mut tx, campaign, now, &mut promoted).await?;
-        let queued: i64 = tx
-            .value(
-                "SELECT COUNT(*) AS value FROM (SELECT 1 FROM target WHERE campaign_id = $1 AND status = 'ready' \
-                 LIMIT $2) AS queued",
-                args![campaign, depth],
-            )
-            .await?;
-        let room = i64::from(depth) - queued;
-        if room > 0 {
-            promote_waiting(&mut tx, campaign, &ready.rules, now, room, &mut promoted).await?;
-        }
+        promote_waiting(&mut tx, campaign, &ready.rules, now, limit, &mut promoted).await?;
         let next = "SELECT MIN(due) AS value FROM (\
                     SELECT MIN(next_at) AS due FROM target WHERE campaign_id = $1 AND status = 'waiting' UNION ALL \
                     SELECT MIN(callback_at) AS due FROM target WHERE campaign_id = $1 AND status = 'callback') AS due";
-        let next: Option<Timestamp> = tx.value(next, args![campaign]).await?;
-        promoted.more = next.is_some_and(|due| due <= now);
-        promoted.next_due = next.filter(|&due| due > now);
+        promoted.next_due = tx.value(next, args![campaign]).await?;
+        promoted.open = is_open(&mut tx, campaign).await?;
         tx.commit().await?;
         Ok(promoted)
     }
@@ -122,7 +112,7 @@ async fn promote_waiting(
     campaign: CampaignId,
     rules: &Rules,
     now: Timestamp,
-    mut room: i64,
+    mut room: u32,
     promoted: &mut Promoted,
 ) -> Result<(), StoreError> {
     // One statement's rows: SKIP LOCKED leaves those to the person or node that has them in hand.

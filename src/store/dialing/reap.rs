@@ -13,7 +13,7 @@ use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::AttemptState;
 use crate::id::{AttemptId, LegId, TargetId, TrunkId};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, Wake};
 
 /// What one round of the reaper did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Dialing {
         let old = "DELETE FROM node WHERE lease_until < $1";
         tx.execute(old, args![now.as_microsecond() - forgotten_after()]).await?;
         if !reaped.is_empty() {
-            tx.wake();
+            tx.wake(Wake::Room);
         }
         tx.commit().await?;
         Ok(reaped)
@@ -158,7 +158,7 @@ impl Dialing {
         let sql = "UPDATE leg SET state = 'ended', ended_at = $2 WHERE id = $1 AND state = 'orphan'";
         if tx.execute(sql, args![leg, now]).await? > 0 {
             free_attempts(&mut tx).await?;
-            tx.wake();
+            tx.wake(Wake::Room);
         }
         tx.commit().await
     }
