@@ -1,13 +1,13 @@
 //! Digest challenges met in a session (RFC 3261 section 22, RFC 7616, RFC 8760).
 
-use super::pair::credential;
-use super::pair::uri;
-use super::puppet::{Puppet, header, response};
 use crate::digest;
 use crate::endpoint::{Credential, FailureCause, LegKey, Probe, SessionId};
 use crate::message::header::{Authorization, ProxyAuthorization};
 use crate::message::header::{Challenge, Credentials, TypedHeader};
 use crate::message::{HeaderName, Method, Request, StatusCode};
+use crate::tests::pair::credential;
+use crate::tests::pair::uri;
+use crate::tests::puppet::{Puppet, header, response};
 
 const WWW: HeaderName = HeaderName::WwwAuthenticate;
 const PROXY: HeaderName = HeaderName::ProxyAuthenticate;

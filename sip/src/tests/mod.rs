@@ -2,15 +2,10 @@
 
 mod auth;
 mod calls;
-mod cancels;
-mod forks;
 mod pair;
 mod puppet;
-mod recovery;
 mod registrations;
-mod reoffers;
 mod requests;
-mod session_timers;
 mod storm;
 mod transport_faults;
 

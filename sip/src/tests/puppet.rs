@@ -1,12 +1,12 @@
 //! One endpoint against a peer whose every message the test writes itself.
 
-use super::pair::{sdp, uri};
 use crate::endpoint::{
     Config, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId, SessionId, Transport,
 };
 use crate::message::header::{NameAddr, Tag, To};
 use crate::message::{HeaderName, Headers, HostPort, Message, Method, Request, Response, StatusCode};
 use crate::tests::epoch;
+use crate::tests::pair::{sdp, uri};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

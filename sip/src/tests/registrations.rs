@@ -1,10 +1,10 @@
 //! Registration as a client against a registrar written by hand (RFC 3261 section 10).
 
-use super::pair::{credential, uri};
-use super::puppet::{Puppet, header, response};
 use crate::endpoint::{Event, LegKey, Registration, RegistrationId, RegistrationState};
 use crate::message::header::NameAddr;
 use crate::message::{HeaderName, Method, Request, StatusCode};
+use crate::tests::pair::{credential, uri};
+use crate::tests::puppet::{Puppet, header, response};
 use std::time::Duration;
 
 fn start(puppet: &mut Puppet) -> (RegistrationId, Request) {

@@ -1,9 +1,9 @@
 //! What a peer may send within a call and outside: good, early, twice, too much, and nonsense.
 
-use super::pair::sdp;
-use super::puppet::{Puppet, header, request, request_with, to_tag};
 use crate::endpoint::{Config, EndedBy, Event, FailureCause, Rejection, Transport};
 use crate::message::{HeaderName, Method, StatusCode};
+use crate::tests::pair::sdp;
+use crate::tests::puppet::{Puppet, header, request, request_with, to_tag};
 use std::time::Duration;
 
 #[test]
@@ -116,7 +116,7 @@ fn garbage_and_keep_alives_leave_no_trace() {
 fn a_response_nobody_waits_for_is_counted() {
     let mut puppet = Puppet::new();
     let (_, invite) = puppet.call();
-    let mut stray = super::puppet::response(&invite, 200, "x");
+    let mut stray = crate::tests::puppet::response(&invite, 200, "x");
     stray.headers.set(HeaderName::Via, "SIP/2.0/UDP 198.51.100.1:5060;branch=z9hG4bKother");
     puppet.say(stray.to_bytes());
     puppet.expect_quiet();

@@ -1,9 +1,9 @@
 //! Calls with random intentions through a network that loses, doubles and reorders: whatever happens, each session
 //! ends once on each side, and nothing is left behind.
 
-use super::pair::{Dice, Faults, Pair, Side, sdp, terminal};
 use crate::endpoint::{Event, Rejection, SessionId};
 use crate::message::StatusCode;
+use crate::tests::pair::{Dice, Faults, Pair, Side, sdp, terminal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

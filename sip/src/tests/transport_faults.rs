@@ -1,9 +1,9 @@
 //! What the shell could not send, and connections that break.
 
-use super::pair::{Pair, Side};
-use super::puppet::{Puppet, request};
 use crate::endpoint::{Config, Endpoint, Event, FailureCause, Transport};
 use crate::message::Method;
+use crate::tests::pair::{Pair, Side};
+use crate::tests::puppet::{Puppet, request};
 use std::time::Duration;
 
 /// Sends an INVITE and hands its transmit to the shell only.
@@ -161,10 +161,10 @@ fn a_bye_whose_connection_is_gone_goes_to_the_contact() {
     say(&mut puppet, &request("INVITE", "z9hG4bKcall", "1 INVITE", "", "offer"));
     let Some(Event::Incoming { session, invite }) = puppet.endpoint.poll_event() else { panic!("a call") };
     assert_eq!(invite.flow, ephemeral);
-    puppet.endpoint.accept(now, session, super::pair::sdp("answer")).expect("it rings");
+    puppet.endpoint.accept(now, session, crate::tests::pair::sdp("answer")).expect("it rings");
     let answer = puppet.endpoint.poll_transmit().expect("200");
     let Ok(crate::message::Message::Response(answer)) = crate::message::parse(&answer.bytes) else { panic!("200") };
-    say(&mut puppet, &request("ACK", "z9hG4bKack", "1 ACK", &super::puppet::to_tag(&answer), ""));
+    say(&mut puppet, &request("ACK", "z9hG4bKack", "1 ACK", &crate::tests::puppet::to_tag(&answer), ""));
     puppet.endpoint.handle_closed(now, ephemeral);
     puppet.endpoint.bye(now, session, None).expect("it is up");
     let bye = puppet.endpoint.poll_transmit().expect("BYE");

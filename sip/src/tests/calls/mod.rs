@@ -1,9 +1,15 @@
 //! Calls without tricks, and the ways in which they end.
 
-use super::pair::{Pair, Side, sdp, terminal};
-use super::puppet::{Puppet, header, response};
+mod cancels;
+mod forks;
+mod recovery;
+mod reoffers;
+mod session_timers;
+
 use crate::endpoint::{CommandError, EndedBy, Event, FailureCause, ListenerId, Rejection};
 use crate::message::{HeaderName, Method, StatusCode};
+use crate::tests::pair::{Pair, Side, sdp, terminal};
+use crate::tests::puppet::{Puppet, header, response};
 use std::time::Duration;
 
 #[test]

@@ -1,9 +1,9 @@
 //! Session timers over hours of virtual time (RFC 4028).
 
-use super::pair::{Pair, Side};
-use super::puppet::{Puppet, header, request, request_with, response};
 use crate::endpoint::{Config, EndedBy, Event};
 use crate::message::{HeaderName, Method};
+use crate::tests::pair::{Pair, Side};
+use crate::tests::puppet::{Puppet, header, request, request_with, response};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -144,11 +144,11 @@ fn a_refresher_on_the_other_side_is_watched() {
     puppet.say(request_with("INVITE", "z9hG4bKcall", "1 INVITE", "", more, "offer"));
     let session = puppet.incoming();
     puppet.response(100);
-    puppet.act(|endpoint, now| endpoint.accept(now, session, super::pair::sdp("answer"))).expect("it rings");
+    puppet.act(|endpoint, now| endpoint.accept(now, session, crate::tests::pair::sdp("answer"))).expect("it rings");
     let answer = puppet.response(200);
     assert_eq!(header(&answer.headers, &HeaderName::SessionExpires), "90;refresher=uac");
     assert_eq!(header(&answer.headers, &HeaderName::Require), "timer");
-    let tag = super::puppet::to_tag(&answer);
+    let tag = crate::tests::puppet::to_tag(&answer);
     puppet.say(request("ACK", "z9hG4bKack", "1 ACK", &tag, ""));
     for refresh in 2..10 {
         puppet.run_for(Duration::from_secs(45));

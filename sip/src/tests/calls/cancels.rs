@@ -1,10 +1,10 @@
 //! CANCEL and everything that may cross it (RFC 3261 section 9, RFC 6026).
 
-use super::pair::{Pair, Side, sdp};
-use super::puppet::{Puppet, header, request, to_tag};
 use crate::endpoint::{EndedBy, Event, FailureCause};
 use crate::message::header::Reason;
 use crate::message::{HeaderName, Method, StatusCode, Token};
+use crate::tests::pair::{Pair, Side, sdp};
+use crate::tests::puppet::{Puppet, header, request, to_tag};
 use std::time::Duration;
 
 #[test]

@@ -1,9 +1,9 @@
 //! Requests within an answered call: re-INVITE, UPDATE, INFO (RFC 3261 section 14, RFC 3311, RFC 6086).
 
-use super::pair::{Pair, Side, sdp};
-use super::puppet::{Puppet, header, request, request_with};
 use crate::endpoint::{Body, Event};
 use crate::message::{HeaderName, Method, StatusCode};
+use crate::tests::pair::{Pair, Side, sdp};
+use crate::tests::puppet::{Puppet, header, request, request_with};
 use std::time::Duration;
 
 fn reoffer(event: &Event) -> Option<Option<Body>> {
@@ -139,7 +139,7 @@ fn an_invite_without_offer_is_answered_by_the_ack() {
     assert_eq!(offer, None);
     puppet.act(|endpoint, now| endpoint.accept(now, session, sdp("our offer"))).expect("it rings");
     puppet.response(100);
-    let tag = super::puppet::to_tag(&puppet.response(200));
+    let tag = crate::tests::puppet::to_tag(&puppet.response(200));
     puppet.say(request("ACK", "z9hG4bKack", "1 ACK", &tag, "their answer"));
     let body = puppet.expect(|event| if let Event::Acknowledged { body, .. } = event { body.clone() } else { None });
     assert_eq!(body, sdp("their answer"));

@@ -1,12 +1,12 @@
 //! What a process that died left behind, as its next life ends it (an endpoint made anew, with another seed).
 
-use super::pair::{Pair, Side, sdp};
-use super::puppet::{Puppet, header};
 use crate::endpoint::{
     CommandError, Config, EndedBy, Endpoint, Event, Listener, ListenerId, Orphan, OrphanInvite, OrphanStage,
     RecoveryOutcome, Transport,
 };
 use crate::message::{HeaderName, HostPort, Method, StatusCode};
+use crate::tests::pair::{Pair, Side, sdp};
+use crate::tests::puppet::{Puppet, header};
 use std::time::Duration;
 
 impl Pair {

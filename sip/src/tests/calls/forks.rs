@@ -1,9 +1,9 @@
 //! One INVITE, several callees (RFC 3261 12.1.2, 13.2.2.4): early dialogs are told apart, the first answer wins.
 
-use super::puppet::{Puppet, header, response};
 use crate::endpoint::{Config, EndedBy, Event};
 use crate::message::header::To;
 use crate::message::{HeaderName, Method};
+use crate::tests::puppet::{Puppet, header, response};
 use std::time::Duration;
 
 #[test]
