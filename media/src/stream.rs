@@ -137,7 +137,9 @@ impl Stream {
         let samples = audio.map_or(0, |(codec, payload)| codec.samples_in(payload.len()) as i64);
         let end = timestamp + samples;
         let too_old = self.packets.too_old(sequence);
-        let late = audio.is_some() && (end <= window.from || too_old);
+        // Readers that have followed the higher number never look at a later time under a lower one.
+        let contrary = sequence < line.sequence.newest() && timestamp > line.timestamp.newest();
+        let late = audio.is_some() && (end <= window.from || too_old || contrary);
         self.late_run = if late { self.late_run + 1 } else { 0 };
         if self.late_run >= LATE_RUN {
             return self.begin(now, clock, window, header, audio);

@@ -103,3 +103,15 @@ fn numbers_that_run_ahead_of_their_timestamps_are_not_believed() {
     assert_eq!(feed.take(160, 1, 160), accepted(320, false));
     assert_eq!(feed.take(10_400, 65, 10_400), accepted(10_560, false), "64 packets were lost");
 }
+
+#[test]
+fn ten_packets_whose_numbers_and_timestamps_disagree_are_a_new_stream() {
+    let mut feed = Feed::new();
+    feed.take(0, 0, 0);
+    assert_eq!(feed.take(100, 70, 2_880), accepted(3_040, false), "a wild packet, barely plausible");
+    let restart = (1..64u16).find(|&n| {
+        let taken = feed.take(i64::from(n) * 160, n, u32::from(n) * 160);
+        matches!(taken, Taken::Accepted { begins: Some(_), .. })
+    });
+    assert_eq!(restart, Some(18 + 10));
+}

@@ -99,6 +99,7 @@ pub(super) struct World {
     pub(super) session: Session,
     pub(super) peer: Peer,
     pub(super) network: Network,
+    seed: u64,
     next_tick: Instant,
     rng: StdRng,
     wire: BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>,
@@ -147,6 +148,7 @@ impl World {
             },
             session: Session::new(now, config),
             network,
+            seed,
             next_tick: now + phase,
             rng,
             wire: BTreeMap::new(),
@@ -217,13 +219,14 @@ impl World {
     fn check(&mut self) {
         let stats = self.session.stats();
         self.deepest = self.deepest.max(stats.delay);
-        assert!(stats.delay <= ms(420), "the buffer has run away: {:?}", stats.delay);
-        assert!(stats.target_delay <= ms(180));
+        let seed = self.seed;
+        assert!(stats.delay <= ms(420), "seed {seed}: the buffer has run away: {stats:?}");
+        assert!(stats.target_delay <= ms(180), "seed {seed}: {stats:?}");
         if let Some(place) = self.session.jitter.place() {
-            assert!(place >= self.place, "a sample would be heard twice");
+            assert!(place >= self.place, "seed {seed}: a sample would be heard twice");
             self.place = place;
         }
-        assert!(!self.orderly || (stats.event_overflow, stats.uplink_overflow) == (0, 0), "{stats:?}");
+        assert!(!self.orderly || (stats.event_overflow, stats.uplink_overflow) == (0, 0), "seed {seed}: {stats:?}");
     }
 
     fn drain(&mut self) {
