@@ -106,6 +106,9 @@ pub enum NotPlaced {
     /// This node has as many calls as it may, or is stopping.
     #[error("this node takes no further calls")]
     Full,
+    /// A call of this name is live.
+    #[error("this call is being made already")]
+    Duplicate,
     /// No RTP port.
     #[error(transparent)]
     Port(#[from] PortError),

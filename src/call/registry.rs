@@ -262,6 +262,9 @@ impl Calls {
         if self.is_full() {
             return Err(NotPlaced::Full);
         }
+        if self.inner.live.contains_key(&order.call) {
+            return Err(NotPlaced::Duplicate);
+        }
         let services = &self.inner.services;
         let now = time::now();
         let media = services.media_address(order.invite.flow.listener).ok_or(NotPlaced::Listener)?;

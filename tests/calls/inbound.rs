@@ -1,0 +1,57 @@
+use std::time::Duration;
+
+use callwright::call::call::CallConfig;
+use callwright::call::inbound::InboundRoutes;
+use callwright::campaign::disconnection::DisconnectionReason as Reason;
+use callwright::config::SipTransport::Udp;
+
+use crate::office::Office;
+use crate::phone::Phone;
+
+const OURS: &str = "+493012345678";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_answered_and_played_to() {
+    let mut office = Office::new(Udp, 31_000, CallConfig::default(), 100).await;
+    let phone = Phone::new(Udp, 32_000).await;
+    office.open(100);
+    let mut lines = Vec::new();
+    for key in 0..20 {
+        lines.push(phone.calls(office.address, OURS, key).await.expect("answered"));
+    }
+    assert_eq!(office.calls.len(), 20);
+    for line in &mut lines {
+        assert!(line.hears_a_tone().await);
+    }
+    for line in lines {
+        line.hangs_up().await;
+    }
+    for _ in 0..20 {
+        let report = office.inbound_report().await;
+        assert_eq!(report.outcome.reason, Reason::UserHangup);
+        assert_eq!(report.ours.map(|number| number.expose().to_string()).as_deref(), Some(OURS));
+        assert_eq!(report.contact.map(|number| number.expose().to_string()).as_deref(), Some("+493012340001"));
+        assert!(report.attempt.is_none());
+    }
+    assert!(office.calls.is_empty());
+    assert_eq!(office.calls.worker_stats().legs, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_say_why() {
+    let mut office = Office::new(Udp, 33_000, CallConfig::default(), 2).await;
+    let phone = Phone::new(Udp, 34_000).await;
+    assert_eq!(phone.calls(office.address, OURS, 1).await.err(), Some(403), "nobody may call yet");
+    office.open(1);
+    let first = phone.calls(office.address, OURS, 2).await.expect("answered");
+    assert_eq!(phone.calls(office.address, OURS, 3).await.err(), Some(486), "the organisation is at its cap");
+    office.open(100);
+    let second = phone.calls(office.address, OURS, 4).await.expect("answered");
+    assert_eq!(phone.calls(office.address, OURS, 5).await.err(), Some(503), "the node is full");
+    office.calls.set_inbound(InboundRoutes::default());
+    first.hangs_up().await;
+    second.hangs_up().await;
+    for _ in 0..2 {
+        assert!(office.inbound_report().await.outcome.talk_time() > Duration::ZERO);
+    }
+}

@@ -1,0 +1,221 @@
+//! The server side of these tests: everything that calls need, with a voice that whistles and no recogniser.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright::agent::assistant::{Assistant, AssistantVersion};
+use callwright::call::call::CallConfig;
+use callwright::call::inbound::{InboundRoute, InboundRoutes};
+use callwright::call::outcome::TrunkEvidence;
+use callwright::call::place::{AttemptEvent, CallPlacer, CallReport, PlaceCall};
+use callwright::call::record::Recorder;
+use callwright::call::registry::{Calls, Services};
+use callwright::config::{ListenerConfig, SipTransport};
+use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
+use callwright::net::media_worker::MediaWorkers;
+use callwright::net::ports::RtpPorts;
+use callwright::net::sip_driver;
+use callwright::pii::Pii;
+use callwright::provider::error::{Error, ErrorKind};
+use callwright::provider::stt::{self, SpeechToText};
+use callwright::provider::tts::{Speaking, Speech, SpeechRequest, TextToSpeech};
+use callwright::time;
+use callwright::trunk::plan::{InvitePlan, TrunkRoute};
+use callwright_sip::endpoint::{Config, Flow};
+use callwright_sip::message::HostPort;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::phone::PATIENCE;
+
+pub(crate) struct Office {
+    pub(crate) calls: Calls,
+    pub(crate) inbound_reports: mpsc::Receiver<CallReport>,
+    pub(crate) recordings: PathBuf,
+    pub(crate) address: SocketAddr,
+    pub(crate) org: OrgId,
+    listener: callwright_sip::endpoint::ListenerId,
+    transport: callwright_sip::endpoint::Transport,
+    stop: CancellationToken,
+}
+
+impl Office {
+    /// `first_port` begins a range of RTP ports of its own for each test.
+    pub(crate) async fn new(transport: SipTransport, first_port: u16, clocks: CallConfig, max_calls: usize) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
+        let stop = CancellationToken::new();
+        let sip = sip_driver::start(&[listener], Config::default(), [3; 32], stop.clone()).await;
+        let sip = sip.expect("loopback binds");
+        let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&recordings);
+        let bound = sip.bound[0].clone();
+        let services = Services {
+            sip: sip.handle,
+            listeners: sip.bound,
+            ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 998, 1),
+            workers: MediaWorkers::start(1).expect("a thread"),
+            recorder: Some(Recorder::start().expect("a thread")),
+            recordings: recordings.clone(),
+            tts: Arc::new(Whistle),
+            stt: Arc::new(Deaf),
+            timing: Default::default(),
+            clocks,
+            secret: [4; 32],
+            max_calls,
+        };
+        let (calls, inbound_reports) = Calls::new(services);
+        let serving = calls.clone();
+        tokio::spawn(async move { serving.serve(sip.incoming).await });
+        Self {
+            calls,
+            inbound_reports,
+            recordings,
+            address: bound.local,
+            org: OrgId::from_u128(1),
+            listener: bound.id,
+            transport: bound.transport,
+            stop,
+        }
+    }
+
+    /// An order to call `number` at `peer`.
+    pub(crate) fn order(&self, peer: SocketAddr, number: &str) -> PlaceCall {
+        let route = TrunkRoute {
+            trunk: TrunkId::from_u128(2),
+            flow: Flow { listener: self.listener, transport: self.transport, peer },
+            domain: HostPort::from(peer),
+            credentials: None,
+        };
+        let to = number.parse().expect("a number");
+        let from = "+493012345678".parse().expect("a number");
+        PlaceCall {
+            call: CallId::generate(),
+            org: self.org,
+            attempt: AttemptId::generate(),
+            leg: LegId::generate(),
+            target: TargetId::generate(),
+            trunk: route.trunk,
+            invite: InvitePlan::new(&route, &to, Some(&from)),
+            to: Pii::new(to),
+            from: Some(Pii::new(from)),
+            credentials: None,
+            evidence: TrunkEvidence::default(),
+            assistant: survey(),
+            variables: BTreeMap::new(),
+            ring_timeout: Duration::from_secs(30),
+            max_duration: Duration::from_secs(60),
+            early_hangup: Duration::from_secs(10),
+            send_before: time::now().mono + Duration::from_secs(5),
+        }
+    }
+
+    pub(crate) fn place(&self, order: PlaceCall) -> Attempt {
+        Attempt { events: self.calls.place(order) }
+    }
+
+    /// Answers calls to any number from this machine.
+    pub(crate) fn open(&self, max_org_calls: usize) {
+        let route = InboundRoute {
+            trunk: TrunkId::from_u128(2),
+            org: self.org,
+            sources: [Ipv4Addr::LOCALHOST.into()].into(),
+            numbers: BTreeMap::new(),
+            otherwise: Some(survey()),
+            max_org_calls,
+        };
+        self.calls.set_inbound(InboundRoutes::new(vec![route]));
+    }
+
+    pub(crate) async fn inbound_report(&mut self) -> CallReport {
+        timeout(PATIENCE, self.inbound_reports.recv()).await.expect("a report in time").expect("calls run")
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        let _ = std::fs::remove_dir_all(&self.recordings);
+    }
+}
+
+/// One attempt as the dialer sees it.
+pub(crate) struct Attempt {
+    events: mpsc::Receiver<AttemptEvent>,
+}
+
+impl Attempt {
+    /// Names of the events before the end, and the report.
+    pub(crate) async fn ends(mut self) -> (Vec<&'static str>, CallReport) {
+        let mut seen = Vec::new();
+        loop {
+            let event = timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("an end");
+            match event {
+                AttemptEvent::NotPlaced(why) => panic!("not placed: {why}"),
+                AttemptEvent::Ringing { .. } => seen.push("ringing"),
+                AttemptEvent::Answered { dialog, .. } => {
+                    assert!(dialog.is_some(), "an answered call has a dialog to be stored");
+                    seen.push("answered");
+                }
+                AttemptEvent::InConversation { .. } => seen.push("in conversation"),
+                AttemptEvent::Ended(report) => {
+                    assert!(self.events.recv().await.is_none(), "nothing follows the end");
+                    return (seen, *report);
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn stays_unplaced(mut self) -> String {
+        match timeout(PATIENCE, self.events.recv()).await.expect("an event in time") {
+            Some(AttemptEvent::NotPlaced(why)) => why.to_string(),
+            other => panic!("it was placed: {other:?}"),
+        }
+    }
+}
+
+/// Greets, asks one question, says goodbye.
+pub(crate) fn survey() -> Arc<AssistantVersion> {
+    let definition: Assistant = serde_json::from_value(serde_json::json!({
+        "name": "Survey",
+        "flow": { "start": "hello", "nodes": [
+            { "id": "hello", "say": { "text": "Hello.", "next": "open" } },
+            { "id": "open", "ask": { "text": "Are you open?", "answer": { "kind": "yes_no" }, "next": "bye" } },
+            { "id": "bye", "end": { "text": "Goodbye.", "reason": "done" } },
+        ] },
+    }))
+    .expect("an assistant");
+    Arc::new(AssistantVersion {
+        id: AssistantVersionId::from_u128(5),
+        assistant: AssistantId::from_u128(6),
+        version: 1,
+        definition,
+    })
+}
+
+/// Says everything as a second of whistling.
+struct Whistle;
+
+impl TextToSpeech for Whistle {
+    fn speak(&self, _: SpeechRequest) -> Speaking<'_> {
+        let pcm = (0..8_000).map(|n| (f64::from(n) * 0.5).sin() * 8_000.0).map(|sample| sample as i16).collect();
+        Box::pin(async move { Ok(Speech { pcm, marks: Vec::new().into() }) })
+    }
+}
+
+/// Has no place for anybody.
+struct Deaf;
+
+impl SpeechToText for Deaf {
+    fn capacity(&self) -> stt::Capacity {
+        stt::Capacity { total: 0, free: 0 }
+    }
+
+    fn open(&self) -> Result<stt::Session, Error> {
+        Err(Error::new("deaf", ErrorKind::Busy, "no place"))
+    }
+}

@@ -1,0 +1,239 @@
+//! A telephone with real sockets: rings, answers, listens, speaks, hangs up.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use callwright::config::{ListenerConfig, SipTransport};
+use callwright::net::media_leg::MediaCommand;
+use callwright::net::media_ring::MediaNews;
+use callwright::net::media_worker::{MediaLeg, MediaWorkers};
+use callwright::net::ports::RtpPorts;
+use callwright::net::sip_driver::{self, IncomingCall, SipHandle, SipService};
+use callwright::time;
+use callwright_media::codec::Codec;
+use callwright_media::digit::Digit;
+use callwright_media::level::rms_dbfs;
+use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::sdp::{self, LocalMedia};
+use callwright_media::session::{Session, SessionConfig};
+use callwright_sip::endpoint::{Body, Config, Event, Flow, Invite, LegKey, Rejection, SessionId};
+use callwright_sip::message::header::NameAddr;
+use callwright_sip::message::{Headers, HostPort, StatusCode, Uri};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything in these tests should take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Phone {
+    service: SipService,
+    ports: RtpPorts,
+    workers: MediaWorkers,
+    _stop: CancellationToken,
+}
+
+impl Phone {
+    pub(crate) async fn new(transport: SipTransport, first_port: u16) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
+        let stop = CancellationToken::new();
+        let service = sip_driver::start(&[listener], Config::default(), [9; 32], stop.clone()).await;
+        Self {
+            service: service.expect("loopback binds"),
+            ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 198, 1),
+            workers: MediaWorkers::start(1).expect("a thread"),
+            _stop: stop,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.service.bound[0].local
+    }
+
+    /// The next call that rings.
+    pub(crate) async fn rings(&mut self) -> Ringing<'_> {
+        let call = timeout(PATIENCE, self.service.incoming.recv()).await.expect("a call in time").expect("SIP runs");
+        self.service.handle.ring(call.session, StatusCode::RINGING, None).await.expect("SIP runs");
+        Ringing { handle: self.service.handle.clone(), ports: &self.ports, workers: &self.workers, call }
+    }
+
+    /// Whether no call comes for this long.
+    pub(crate) async fn stays_quiet(&mut self, wait: Duration) -> bool {
+        timeout(wait, self.service.incoming.recv()).await.is_err()
+    }
+
+    /// Calls `user` at `peer`; the line once it is answered, or the status of the refusal.
+    pub(crate) async fn calls(&self, peer: SocketAddr, user: &str, key: u8) -> Result<Line, u16> {
+        let rtp = self.ports.bind().expect("a port");
+        let local = local(rtp.lease.port());
+        let bound = &self.service.bound[0];
+        let uri = Uri::sip(Some(user.as_bytes()), HostPort::from(peer));
+        let invite = Invite {
+            key: LegKey([key; 32]),
+            flow: Flow { listener: bound.id, transport: bound.transport, peer },
+            from: NameAddr::new(Uri::sip(Some(b"+493012340001"), HostPort::from(bound.local))),
+            to: NameAddr::new(uri.clone()),
+            uri,
+            headers: Headers::default(),
+            body: Body::sdp(sdp::offer(&local)),
+            credentials: None,
+            session_expires: None,
+        };
+        let (session, mut events) = self.service.handle.invite(invite).await.expect("sent");
+        loop {
+            let event = timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("SIP runs");
+            if let Event::Failed { failure, .. } = event {
+                return Err(failure.status.map_or(0, StatusCode::code));
+            }
+            if let Event::Answered { body: Some(body), .. } = event {
+                let negotiated = sdp::accept_answer(&local, &body.bytes).expect("an answer we can take");
+                let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
+                return Ok(Line { handle: self.service.handle.clone(), session, events, media });
+            }
+        }
+    }
+}
+
+pub(crate) struct Ringing<'a> {
+    handle: SipHandle,
+    ports: &'a RtpPorts,
+    workers: &'a MediaWorkers,
+    call: IncomingCall,
+}
+
+impl Ringing<'_> {
+    /// The number that was dialed, as in the Request-URI.
+    pub(crate) fn dialed(&self) -> String {
+        String::from_utf8_lossy(&self.call.invite.request.uri.user_text().unwrap_or_default()).into_owned()
+    }
+
+    pub(crate) async fn refuse(self, status: u16, retry_after: Option<Duration>) {
+        let status = StatusCode::new(status).expect("a status");
+        let more = Rejection { retry_after, reason: None };
+        self.handle.reject(self.call.session, status, more).await.expect("SIP runs");
+    }
+
+    /// Waits until the caller gives up.
+    pub(crate) async fn is_cancelled(&mut self) -> bool {
+        let event = timeout(PATIENCE, self.call.events.recv()).await.ok().flatten();
+        matches!(event, Some(Event::Cancelled { .. }))
+    }
+
+    pub(crate) async fn answer(self) -> Line {
+        let rtp = self.ports.bind().expect("a port");
+        let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
+        let (answer, negotiated) = sdp::answer(&local(rtp.lease.port()), &offer.bytes).expect("an offer we can take");
+        let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
+        self.handle.accept(self.call.session, Body::sdp(answer)).await.expect("SIP runs");
+        Line { handle: self.handle, session: self.call.session, events: self.call.events, media }
+    }
+
+    /// Takes the call and sends no sound.
+    pub(crate) async fn answer_mutely(self) -> MuteLine {
+        let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
+        let rtp = self.ports.bind().expect("a port");
+        let (answer, _) = sdp::answer(&local(rtp.lease.port()), &offer.bytes).expect("an offer we can take");
+        self.handle.accept(self.call.session, Body::sdp(answer)).await.expect("SIP runs");
+        MuteLine { events: self.call.events }
+    }
+}
+
+/// An answered call.
+pub(crate) struct Line {
+    handle: SipHandle,
+    session: SessionId,
+    events: mpsc::Receiver<Event>,
+    media: MediaLeg,
+}
+
+impl Line {
+    /// Listens until a tone has been heard for 200 ms.
+    pub(crate) async fn hears_a_tone(&mut self) -> bool {
+        let listen = async {
+            let mut loud = 0;
+            while let Some(news) = self.media.news.recv().await {
+                if let MediaNews::Audio { frame, .. } = news {
+                    loud = if rms_dbfs(frame.samples()) > -40.0 { loud + 1 } else { 0 };
+                    if loud == 10 {
+                        return true;
+                    }
+                }
+            }
+            false
+        };
+        timeout(PATIENCE, listen).await.unwrap_or(false)
+    }
+
+    /// Listens until the tone has been away for 300 ms.
+    pub(crate) async fn hears_silence(&mut self) -> bool {
+        let listen = async {
+            let mut quiet = 0;
+            while let Some(news) = self.media.news.recv().await {
+                if let MediaNews::Audio { frame, .. } = news {
+                    quiet = if rms_dbfs(frame.samples()) < -60.0 { quiet + 1 } else { 0 };
+                    if quiet == 15 {
+                        return true;
+                    }
+                }
+            }
+            false
+        };
+        timeout(PATIENCE, listen).await.unwrap_or(false)
+    }
+
+    pub(crate) async fn presses(&self, key: char) {
+        let digit = Digit::from_char(key).expect("a key");
+        self.media.control.send(MediaCommand::SendDtmf(vec![digit])).await.expect("media runs");
+    }
+
+    pub(crate) async fn hangs_up(self) {
+        self.handle.hang_up(self.session, None).await.expect("SIP runs");
+    }
+
+    /// Waits until the other side hangs up.
+    pub(crate) async fn gets_hung_up(mut self) -> bool {
+        ends(&mut self.events).await
+    }
+}
+
+/// An answered call without sound.
+pub(crate) struct MuteLine {
+    events: mpsc::Receiver<Event>,
+}
+
+impl MuteLine {
+    pub(crate) async fn gets_hung_up(mut self) -> bool {
+        ends(&mut self.events).await
+    }
+}
+
+async fn ends(events: &mut mpsc::Receiver<Event>) -> bool {
+    let wait = async {
+        while let Some(event) = events.recv().await {
+            if matches!(event, Event::Ended { .. }) {
+                return true;
+            }
+        }
+        false
+    };
+    timeout(PATIENCE, wait).await.unwrap_or(false)
+}
+
+fn local(port: u16) -> LocalMedia {
+    LocalMedia {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port,
+        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        dtmf: true,
+        session_id: 1,
+        version: 1,
+        ptime_ms: 20,
+        direction: Direction::SendRecv,
+    }
+}
+
+fn speech(negotiated: Negotiated) -> Session {
+    let config = SessionConfig { negotiated, ssrc: 5, sequence: 6, timestamp: 7, vad: None, uplink: true };
+    Session::new(time::now().mono, config)
+}
