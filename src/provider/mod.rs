@@ -2,5 +2,6 @@
 //! decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
 pub mod error;
+pub mod offline;
 pub mod stt;
 pub mod tts;

@@ -12,7 +12,7 @@ pub const RATE: u32 = 8_000;
 
 /// A speech synthesiser.
 pub trait TextToSpeech: Send + Sync {
-    /// Says one text. Dropping the future gives up; work that other callers wait for goes on.
+    /// Says one text. Dropping the future gives up.
     fn speak(&self, request: SpeechRequest) -> Speaking<'_>;
 }
 
