@@ -13,6 +13,8 @@ CREATE TABLE trunk (
     max_channels BIGINT NOT NULL CHECK (max_channels > 0),
     calls_per_minute BIGINT NOT NULL CHECK (calls_per_minute > 0),
     caller_id_calls_per_minute BIGINT CHECK (caller_id_calls_per_minute > 0),
+    -- Who answers calls that come in over this trunk.
+    inbound_assistant_id TEXT,
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL

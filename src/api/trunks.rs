@@ -17,8 +17,9 @@ use super::body::Body;
 use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Paging, Params};
 use crate::campaign::phone::E164;
-use crate::id::TrunkId;
+use crate::id::{AssistantId, TrunkId};
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
+use crate::store::{StoreError, Tx, assistant};
 
 /// What can be set of a trunk.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -77,6 +78,10 @@ pub struct TrunkInput {
     #[serde(default)]
     #[garde(range(min = 1, max = 60_000))]
     caller_id_calls_per_minute: Option<u32>,
+    /// Who answers calls that come in over this trunk, from the address of `host`; without one they are refused.
+    #[serde(default)]
+    #[garde(skip)]
+    inbound_assistant_id: Option<AssistantId>,
 }
 
 const fn udp() -> TrunkTransport {
@@ -128,6 +133,8 @@ pub struct TrunkView {
     calls_per_minute: u32,
     /// Calls started per minute from one caller ID.
     caller_id_calls_per_minute: Option<u32>,
+    /// Who answers calls that come in.
+    inbound_assistant_id: Option<AssistantId>,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
@@ -150,6 +157,7 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<TrunkView>), ApiError> {
     let data = parse(input, None)?;
     let mut tx = api.db.begin().await?;
+    check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     let trunk = trunk::insert(&mut tx, caller.org, data).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view(trunk))))
@@ -201,6 +209,7 @@ pub async fn replace(
     let mut tx = api.db.begin().await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     let data = parse(input, trunk.data.password)?;
+    check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     trunk::update(&mut tx, caller.org, id, trunk.version, &data).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
@@ -217,6 +226,17 @@ pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>)
     trunk::delete(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn check_assistant(tx: &mut Tx, caller: Caller, id: Option<AssistantId>) -> Result<(), ApiError> {
+    let Some(id) = id else { return Ok(()) };
+    match assistant::get(tx, caller.org, id).await {
+        Ok(_) => Ok(()),
+        Err(StoreError::NotFound) => {
+            Err(ApiError::field("/inbound_assistant_id", "not_found", "there is no such assistant"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkData, ApiError> {
@@ -264,6 +284,7 @@ fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkD
         max_channels: input.max_channels,
         calls_per_minute: input.calls_per_minute,
         caller_id_calls_per_minute: input.caller_id_calls_per_minute,
+        inbound_assistant: input.inbound_assistant_id,
     })
 }
 
@@ -293,6 +314,7 @@ fn view(trunk: Trunk) -> TrunkView {
         max_channels: data.max_channels,
         calls_per_minute: data.calls_per_minute,
         caller_id_calls_per_minute: data.caller_id_calls_per_minute,
+        inbound_assistant_id: data.inbound_assistant,
         created_at,
         updated_at,
     }

@@ -10,7 +10,7 @@ use super::{StoreError, Tx, Wake};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::wire::wire_enum;
-use crate::id::{OrgId, TrunkId};
+use crate::id::{AssistantId, OrgId, TrunkId};
 
 wire_enum! {
     /// How requests to the carrier travel.
@@ -68,11 +68,13 @@ pub struct TrunkData {
     pub calls_per_minute: u32,
     /// Dials a minute from one caller ID, at least 1; unlimited without it.
     pub caller_id_calls_per_minute: Option<u32>,
+    /// Who answers calls that come in over it; without one they are refused.
+    pub inbound_assistant: Option<AssistantId>,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
-                      enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, version, created_at, \
-                      updated_at FROM trunk";
+                      enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, inbound_assistant_id, \
+                      version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -85,8 +87,8 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
     args.extend(values(&data));
     tx.execute(
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
-         password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute) \
-         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
+         inbound_assistant_id) VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         args,
     )
     .await?;
@@ -123,7 +125,8 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
     args.extend(values(data));
     let sql = "UPDATE trunk SET updated_at = $4, version = version + 1, name = $5, host = $6, port = $7, \
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
-               max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16 \
+               max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
+               inbound_assistant_id = $17 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -144,7 +147,7 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: TrunkId) -> Result<(), StoreErr
     }
 }
 
-fn values(data: &TrunkData) -> [Arg; 12] {
+fn values(data: &TrunkData) -> [Arg; 13] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     [
         data.name.to_arg(),
@@ -159,6 +162,7 @@ fn values(data: &TrunkData) -> [Arg; 12] {
         data.max_channels.to_arg(),
         data.calls_per_minute.to_arg(),
         data.caller_id_calls_per_minute.to_arg(),
+        data.inbound_assistant.to_arg(),
     ]
 }
 
@@ -178,6 +182,7 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         max_channels: row.get("max_channels")?,
         calls_per_minute: row.get("calls_per_minute")?,
         caller_id_calls_per_minute: row.get("caller_id_calls_per_minute")?,
+        inbound_assistant: row.get("inbound_assistant_id")?,
     };
     Ok(Trunk {
         id: row.get("id")?,

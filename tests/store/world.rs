@@ -172,6 +172,7 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         max_channels: 100,
         calls_per_minute: 6000,
         caller_id_calls_per_minute: None,
+        inbound_assistant: None,
     }
 }
 
