@@ -112,7 +112,7 @@ impl Endpoint {
         } else {
             let session = self.core.servers.session(id);
             let news = self.core.on_server_fault(now, id);
-            self.on_server_news(session, news);
+            self.on_server_news(session, id, news);
         }
     }
 
@@ -130,7 +130,7 @@ impl Endpoint {
                     } else {
                         let session = self.core.servers.session(id);
                         let news = self.core.on_server_timer(now, id, timer);
-                        self.on_server_news(session, news);
+                        self.on_server_news(session, id, news);
                     }
                 }
                 WakeReason::Session(id, deadline) => {
@@ -418,12 +418,12 @@ impl Endpoint {
         }
     }
 
-    fn on_server_news(&mut self, session: Option<SessionId>, news: ServerNews) {
+    fn on_server_news(&mut self, session: Option<SessionId>, transaction: TransactionId, news: ServerNews) {
         let Some(id) = session else { return };
         match news {
             ServerNews::Failed(_) => {
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.on_undeliverable(&mut self.core);
+                    session.on_undeliverable(&mut self.core, transaction);
                 }
                 self.settle(id);
             }

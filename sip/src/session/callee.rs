@@ -13,6 +13,7 @@ use crate::endpoint::{
 };
 use crate::message::header::Reason;
 use crate::message::{HeaderName, Request, Response, StatusCode};
+use crate::transaction::TransactionId;
 use std::time::{Duration, Instant};
 
 /// A ringing call says so again this often: "every minute" (RFC 3261 13.3.1.1), lest a proxy takes it for dead.
@@ -155,20 +156,17 @@ impl Session {
         self.conclude(core, Event::Cancelled { session, reason });
     }
 
-    /// The response to their INVITE could not be delivered.
-    pub(crate) fn on_undeliverable(&mut self, core: &mut Core) {
-        if matches!(self.stage, Stage::Ringing(_)) {
+    /// A response could not be delivered. That ends the call only if it is the one to the INVITE that rings: what
+    /// becomes of other requests does not matter to it.
+    pub(crate) fn on_undeliverable(&mut self, core: &mut Core, transaction: TransactionId) {
+        if matches!(&self.stage, Stage::Ringing(ringing) if ringing.transaction == transaction) {
             self.stage = Stage::Over;
             self.fail(core, silent(FailureCause::LocalError));
         }
     }
 
     /// A response that belongs to the dialog: with Record-Route, Contact and what we can do (RFC 3261 12.1.1).
-    fn dialog_response(
-        &self,
-        core: &Core,
-        status: StatusCode,
-    ) -> Option<(Response, crate::transaction::TransactionId)> {
+    fn dialog_response(&self, core: &Core, status: StatusCode) -> Option<(Response, TransactionId)> {
         let Stage::Ringing(ringing) = &self.stage else { return None };
         let mut response = core.response(ringing.transaction, status)?;
         for route in &ringing.record_routes {
@@ -208,7 +206,7 @@ impl Session {
         if let Some(reason) = waiting {
             self.send_bye(core, now, reason);
         } else if !self.ended {
-            self.end(core, EndedBy::Error, None);
+            self.end(core, now, EndedBy::Error, None);
             self.send_bye(core, now, None);
         }
     }

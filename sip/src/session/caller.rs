@@ -342,12 +342,19 @@ impl Session {
         self.set(core, now + core.config.linger, Deadline::Linger);
     }
 
+    /// Forgets the INVITEs that might have been answered late.
     pub(super) fn stop_lingering(&mut self, core: &mut Core) {
-        if let Stage::Calling(calling) = &self.stage {
-            for invite in &calling.invites {
-                core.forget_client(*invite);
+        match &mut self.stage {
+            Stage::Calling(calling) => {
+                calling.invites.iter().for_each(|invite| core.forget_client(*invite));
+                self.stage = Stage::Over;
             }
-            self.stage = Stage::Over;
+            Stage::Up(up) => {
+                if let Some(refresh) = up.refresh.take() {
+                    core.forget_client(refresh);
+                }
+            }
+            Stage::Ringing(_) | Stage::Over => {}
         }
     }
 

@@ -121,7 +121,7 @@ impl Session {
                 if self.recovery {
                     self.recovered(core, RecoveryOutcome::HungUp);
                 } else {
-                    self.end(core, EndedBy::Remote, reason);
+                    self.end(core, now, EndedBy::Remote, reason);
                 }
             }
             Stage::Ringing(_) => {
@@ -160,7 +160,7 @@ impl Session {
             self.send_bye(core, now, reason);
         }
         self.clear(core, Deadline::ReofferUnanswered);
-        self.end(core, by, None);
+        self.end(core, now, by, None);
     }
 
     pub(super) fn send_bye(&mut self, core: &mut Core, now: Instant, reason: Option<Reason>) {

@@ -293,8 +293,12 @@ impl Session {
         self.conclude(core, Event::Failed { session, failure: Box::new(failure) });
     }
 
-    fn end(&mut self, core: &mut Core, by: EndedBy, reason: Option<Reason>) {
+    fn end(&mut self, core: &mut Core, now: Instant, by: EndedBy, reason: Option<Reason>) {
         let session = self.id;
+        if matches!(&self.stage, Stage::Up(up) if up.refresh.is_some()) {
+            // A re-INVITE that got a provisional response has no timer of its own any more.
+            self.set(core, now + core.config.linger, Deadline::Linger);
+        }
         self.conclude(core, Event::Ended { session, by, reason });
     }
 

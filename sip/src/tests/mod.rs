@@ -2,6 +2,7 @@
 
 mod auth;
 mod calls;
+mod hostile;
 mod pair;
 mod puppet;
 mod registrations;

@@ -162,3 +162,23 @@ fn both_sides_may_hang_up_at_once() {
     }
     pair.expect_clean();
 }
+
+#[test]
+fn a_refused_reoffer_without_ack_does_not_end_a_ringing_call() {
+    let mut puppet = Puppet::new();
+    puppet.say(request("INVITE", "z9hG4bKcall", "1 INVITE", "", "offer"));
+    puppet.response(100);
+    let session = puppet.incoming();
+    puppet.act(|endpoint, now| endpoint.ring(now, session, StatusCode::RINGING, None)).expect("it rings");
+    let tag = crate::tests::puppet::to_tag(&puppet.response(180));
+    puppet.say(request("INVITE", "z9hG4bKearly", "2 INVITE", &tag, "early"));
+    puppet.response(100);
+    puppet.response(491);
+    puppet.run_for(Duration::from_secs(40));
+    assert!(puppet.event().is_none(), "the call rings on");
+    puppet.ignore();
+    puppet.act(|endpoint, now| endpoint.hang_up(now, session, None)).expect("it rings");
+    puppet.response(480);
+    puppet.expect_failure();
+    puppet.expect_clean();
+}

@@ -175,3 +175,23 @@ fn too_small_an_interval_from_a_caller_is_422() {
     assert!(puppet.event().is_none());
     puppet.expect_clean();
 }
+
+#[test]
+fn a_refresh_that_only_rings_is_forgotten_after_the_call() {
+    let mut puppet = Puppet::new();
+    let mut invite = puppet.invitation();
+    invite.session_expires = Some(90);
+    let (_, invite) = puppet.call_with(invite);
+    let mut answer = response(&invite, 200, "x");
+    answer.headers.push(HeaderName::SessionExpires, "90;refresher=uac");
+    puppet.say(answer.to_bytes());
+    puppet.request(&Method::Ack);
+    puppet.run_for(Duration::from_secs(45));
+    let refresh = puppet.request(&Method::Invite);
+    puppet.answer(&refresh, 180, "x");
+    puppet.run_for(Duration::from_secs(15));
+    let bye = puppet.request(&Method::Bye);
+    puppet.answer(&bye, 200, "x");
+    assert_eq!(puppet.expect_end(), EndedBy::SessionTimer);
+    puppet.expect_clean();
+}
