@@ -9,7 +9,7 @@ use crate::provider::stt::Grammar;
 
 /// What a spoken turn means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub enum Meaning {
     /// An answer: `yes`, `no` or an option's id.
     Answer(String),
     /// Asks for the question again.
@@ -27,26 +27,28 @@ const MAX_STRANGE_WORDS: usize = 2;
 
 /// What is listened for, and what each phrase of it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Expectation {
+pub struct Expectation {
     /// For the recogniser.
-    pub(crate) grammar: Arc<Grammar>,
+    pub grammar: Arc<Grammar>,
     /// Phrases and the value each stands for.
     values: Vec<(Vec<String>, String)>,
 }
 
 impl Expectation {
     /// Yes or no.
-    pub(crate) fn yes_no(language: &str) -> Self {
+    #[must_use]
+    pub fn yes_no(language: &str) -> Self {
         let values = |phrases: &[&str], value: &str| -> Vec<(String, String)> {
             phrases.iter().map(|phrase| ((*phrase).to_owned(), value.to_owned())).collect()
         };
         let mut phrases = values(wording::YES_PHRASES, wording::YES);
         phrases.extend(values(wording::NO_PHRASES, wording::NO));
-        Self::new(language, phrases, wording::LEADS, wording::TAILS)
+        Self::new(language, phrases, &[], wording::TAILS)
     }
 
     /// One of several options.
-    pub(crate) fn choice(language: &str, options: &[Choice]) -> Self {
+    #[must_use]
+    pub fn choice(language: &str, options: &[Choice]) -> Self {
         let phrases = options
             .iter()
             .flat_map(|option| option.words.iter().map(|words| (words.clone(), option.id.clone())))
@@ -55,7 +57,8 @@ impl Expectation {
     }
 
     /// Nothing in particular: goodbyes and requests to repeat are heard at any time.
-    pub(crate) fn nothing(language: &str) -> Self {
+    #[must_use]
+    pub fn nothing(language: &str) -> Self {
         Self::new(language, Vec::new(), &[], &[])
     }
 
@@ -82,7 +85,8 @@ impl Expectation {
 
     /// What these words mean here. Words of a recogniser without grammar are understood as well: the longest phrases
     /// are found first, and two different answers in one sentence are none.
-    pub(crate) fn meaning(&self, text: &str) -> Meaning {
+    #[must_use]
+    pub fn meaning(&self, text: &str) -> Meaning {
         let heard = words(text);
         let whole = heard.join(" ");
         if wording::DECOYS.contains(&whole.as_str()) && !self.values.iter().any(|(phrase, _)| *phrase == heard) {

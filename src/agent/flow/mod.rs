@@ -1,7 +1,7 @@
 //! The graph an assistant follows: checking what people wrote, and compiling it for a call.
 
 pub mod check;
-pub(crate) mod meaning;
+pub mod meaning;
 pub(crate) mod script;
 pub(crate) mod template;
 pub(crate) mod wording;

@@ -24,6 +24,7 @@ pub(crate) const YES_PHRASES: &[&str] = &[
     "yes i am",
     "i do",
     "i would",
+    "oh yes",
     "yes of course",
     "yes sure",
     "yeah sure",
@@ -37,13 +38,24 @@ pub(crate) const YES_PHRASES: &[&str] = &[
     "okay then",
     "go ahead",
     "yes yes",
+    "um yes",
+    "uh yes",
+    "well yes",
+    "um yeah",
+    "yes please",
+    "yes thank you",
+    "yes thanks",
 ];
 
 /// What callers say for no.
 pub(crate) const NO_PHRASES: &[&str] = &[
     "no",
     "nope",
+    "oh no",
     "no no",
+    "um no",
+    "uh no",
+    "well no",
     "no i do not",
     "no i don't",
     "no i am not",
@@ -58,17 +70,16 @@ pub(crate) const NO_PHRASES: &[&str] = &[
     "absolutely not",
     "i do not think so",
     "i don't think so",
+    "no i do not think so",
     "no sorry",
     "no way",
-    "i am not interested",
+    "no thanks",
+    "no thank you",
     "no i am not interested",
 ];
 
-/// What may stand before an answer.
-pub(crate) const LEADS: &[&str] = &["um", "uh", "well", "oh"];
-
 /// What may stand after an answer.
-pub(crate) const TAILS: &[&str] = &["please", "thanks", "thank you"];
+pub(crate) const TAILS: &[&str] = &["please"];
 
 /// What may stand before an option of a choice.
 pub(crate) const CHOICE_LEADS: &[&str] = &[
@@ -144,6 +155,7 @@ pub(crate) const DECOYS: &[&str] = &[
     "let me think",
     "where are you calling from",
     "how did you get my number",
+    "i am not interested",
 ];
 
 /// Whether a phrase means something in every question.

@@ -3,5 +3,7 @@
 //!
 //! The voice is a demo voice and the understanding is that of a small grammar a question; see [`pocketsphinx`].
 
+pub mod dictionary;
 pub mod espeak;
+pub mod pocketsphinx;
 pub mod prompts;
