@@ -2,6 +2,7 @@
 
 pub mod media_leg;
 pub mod media_ring;
+mod media_wheel;
 pub mod media_worker;
 pub mod ports;
 pub mod sip_driver;

@@ -35,7 +35,7 @@ impl RtpPorts {
     /// # Errors
     /// [`PortError::Exhausted`] when no port is free, [`PortError::Bind`] when the address itself cannot be bound.
     pub fn bind(&self) -> Result<RtpSocket, PortError> {
-        const TRIES: usize = 32;
+        const TRIES: usize = 512;
         for _ in 0..TRIES {
             let port = self.lock().take(time::now().mono).ok_or(PortError::Exhausted)?;
             let lease = PortLease { port, pool: Arc::clone(&self.pool) };

@@ -30,7 +30,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::phone::PATIENCE;
+/// Longer than anything in these tests should take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Office {
     pub(crate) calls: Calls,

@@ -23,8 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Longer than anything in these tests should take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use crate::office::PATIENCE;
 
 pub(crate) struct Phone {
     service: SipService,

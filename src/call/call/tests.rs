@@ -1,4 +1,6 @@
 use super::*;
+use crate::call::event::LegEnd;
+use crate::call::outcome::{CallOutcome, DialFailure, DialFault};
 use crate::time;
 
 /// A call on virtual time, with what it asked for so far.

@@ -1,0 +1,181 @@
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use callwright::call::call::CallConfig;
+use callwright::campaign::disconnection::DisconnectionReason as Reason;
+use callwright::config::SipTransport::{self, Tcp, Udp};
+use tokio::process::{Child, Command};
+
+use crate::office::Office;
+
+/// One run of sipp.
+struct Sipp {
+    child: Child,
+}
+
+impl Sipp {
+    /// Starts sipp with a scenario, built in (`uac`) or of this folder (`branch_client.xml`), on a port of its own.
+    fn start(scenario: &str, transport: SipTransport, port: u16, media_port: u16, arguments: &[&str]) -> Self {
+        let mut sipp = Command::new("sipp");
+        match scenario.strip_suffix(".xml") {
+            Some(_) => sipp.arg("-sf").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(scenario)),
+            None => sipp.args(["-sn", scenario]),
+        };
+        let transport = match transport {
+            Udp => "u1",
+            Tcp => "t1",
+        };
+        let numbers = [port.to_string(), media_port.to_string()];
+        let child = sipp
+            .args(["-t", transport, "-i", "127.0.0.1", "-p", &numbers[0], "-mp", &numbers[1], "-rtp_echo"])
+            .args(["-nostdin", "-timeout", "60s", "-timeout_error"])
+            .args(arguments)
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("sipp is installed: make setup");
+        Self { child }
+    }
+
+    /// Waits for its end; every call must have gone as the scenario says.
+    async fn succeeds(self) {
+        let output = self.child.wait_with_output().await.expect("sipp runs");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "sipp: {}\n{out}\n{err}", output.status);
+    }
+}
+
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback binds");
+    socket.local_addr().expect("bound").port()
+}
+
+async fn takes_calls(transport: SipTransport, first_port: u16, count: usize, rate: usize) {
+    let mut office = Office::new(transport, first_port, CallConfig::default(), 500).await;
+    office.open(500);
+    let (target, count_text, rate_text) = (office.address.to_string(), count.to_string(), rate.to_string());
+    let arguments = ["-d", "3000", "-m", &count_text, "-r", &rate_text, "-l", "400", &target];
+    let sipp = Sipp::start("uac", transport, free_port(), first_port - 2, &arguments);
+    let mut peak = 0;
+    for _ in 0..count {
+        let report = office.inbound_report().await;
+        peak = peak.max(office.calls.len() + 1);
+        assert_eq!(report.outcome.reason, Reason::UserHangup);
+        assert!(report.outcome.talk_time().abs_diff(Duration::from_secs(3)) < Duration::from_secs(1));
+        let media = report.media.expect("the call had media");
+        // sipp sends every packet back: what came is what it was played.
+        assert!(media.sent > 100 && media.received > 100, "{media:?}");
+        assert!(report.recording.is_some_and(|recording| recording.complete));
+    }
+    assert!(peak >= count.min(rate * 2), "calls overlap: {peak} at one time");
+    sipp.succeeds().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_calls_of_a_uac_are_answered_and_played_to() {
+    takes_calls(Udp, 22_000, 200, 40).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_uac_over_tcp() {
+    takes_calls(Tcp, 24_000, 10, 10).await;
+}
+
+async fn calls_a_uas(transport: SipTransport, first_port: u16) {
+    let office = Office::new(transport, first_port, CallConfig::default(), 100).await;
+    let port = free_port();
+    let sipp = Sipp::start("uas", transport, port, first_port - 2, &["-m", "10"]);
+    listening(transport, port).await;
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut calls = Vec::new();
+    for number in 0..10 {
+        let order = office.order(peer, &format!("+49309018{number:02}"));
+        let call = order.call;
+        calls.push((call, office.place(order)));
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for (call, attempt) in calls {
+        assert!(office.calls.hang_up(call), "the uas waits for our BYE");
+        let (seen, report) = attempt.ends().await;
+        assert_eq!(seen[..2], ["ringing", "answered"]);
+        assert_eq!((report.outcome.reason, report.outcome.technical), (Reason::AgentHangup, false));
+        assert!(report.media.is_some_and(|media| media.received > 50));
+    }
+    sipp.succeeds().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_uas_over_udp() {
+    calls_a_uas(Udp, 25_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_uas_over_tcp() {
+    calls_a_uas(Tcp, 26_000).await;
+}
+
+/// A carrier that answers some calls, sends its 100 after its 180, and refuses the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_branching_server_answers_and_refuses() {
+    let office = Office::new(Udp, 27_000, CallConfig::default(), 100).await;
+    let port = free_port();
+    let sipp = Sipp::start("branch_server.xml", Udp, port, 26_998, &["-m", "4"]);
+    listening(Udp, port).await;
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    for (number, answered) in
+        [("+4920000001", true), ("+4930000001", false), ("+4920000002", true), ("+4930000002", false)]
+    {
+        let order = office.order(peer, number);
+        let call = order.call;
+        let attempt = office.place(order);
+        if answered {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(office.calls.hang_up(call));
+        }
+        let (seen, report) = attempt.ends().await;
+        match answered {
+            true => assert_eq!(
+                (seen[..2].to_vec(), report.outcome.reason),
+                (vec!["ringing", "answered"], Reason::AgentHangup)
+            ),
+            false => assert_eq!(report.outcome.reason, Reason::TelephonyProviderPermissionDenied),
+        }
+    }
+    sipp.succeeds().await;
+}
+
+/// A caller of which every other call comes without an offer, so that the ACK has to bring the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_branching_client_offers_late() {
+    let mut office = Office::new(Udp, 28_000, CallConfig::default(), 100).await;
+    office.open(100);
+    let target = office.address.to_string();
+    let sipp = Sipp::start("branch_client.xml", Udp, free_port(), 27_998, &["-m", "6", "-r", "6", &target]);
+    for _ in 0..6 {
+        let report = office.inbound_report().await;
+        assert_eq!(report.outcome.reason, Reason::UserHangup);
+        assert!(report.media.is_some_and(|media| media.sent > 40 && media.received > 40), "{:?}", report.media);
+    }
+    sipp.succeeds().await;
+}
+
+/// Waits until sipp has its socket.
+async fn listening(transport: SipTransport, port: u16) {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    for _ in 0..100 {
+        let taken = match transport {
+            Udp => UdpSocket::bind(address).is_err(),
+            Tcp => std::net::TcpListener::bind(address).is_err(),
+        };
+        if taken {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("sipp does not listen");
+}
