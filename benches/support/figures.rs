@@ -1,0 +1,75 @@
+//! Figures of a bench: printed as a table and written where other programs find them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Which side of the budget is good.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cmp {
+    /// At most the budget.
+    AtMost,
+    /// At least the budget.
+    #[expect(dead_code, reason = "benches of completion rates need it")]
+    AtLeast,
+}
+
+/// One figure beside its budget.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) cmp: Cmp,
+    pub(crate) budget: f64,
+    /// Under what it was measured, for people.
+    pub(crate) conditions: String,
+}
+
+impl Figure {
+    fn cmp(&self) -> &'static str {
+        match self.cmp {
+            Cmp::AtMost => "<=",
+            Cmp::AtLeast => ">=",
+        }
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        match self.cmp {
+            Cmp::AtMost => self.value <= self.budget,
+            Cmp::AtLeast => self.value >= self.budget,
+        }
+    }
+}
+
+/// A table for people.
+pub(crate) fn table(figures: &[Figure]) -> String {
+    let mut table = format!("{:44} {:>10}  {:20} {:>12}\n", "figure", "value", "unit", "budget");
+    for figure in figures {
+        let budget = format!("{} {}", figure.cmp(), figure.budget);
+        let holds = if figure.holds() { "" } else { "  MISSED" };
+        table += &format!("{:44} {:>10.3}  {:20} {budget:>12}{holds}\n", figure.name, figure.value, figure.unit);
+    }
+    table
+}
+
+/// Writes `target/bench/<name>.json` in the workspace's target folder.
+pub(crate) fn write(name: &str, figures: &[Figure]) -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    fs::create_dir_all(&folder)?;
+    let figures: Vec<_> = figures
+        .iter()
+        .map(|figure| {
+            serde_json::json!({
+                "name": figure.name,
+                "value": figure.value,
+                "unit": figure.unit,
+                "cmp": figure.cmp(),
+                "budget": figure.budget,
+                "holds": figure.holds(),
+                "conditions": figure.conditions,
+            })
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&serde_json::json!({ "figures": figures }))?;
+    fs::write(folder.join(format!("{name}.json")), text)
+}
