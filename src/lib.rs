@@ -2,9 +2,11 @@
 
 pub mod agent;
 pub mod api;
+pub mod app;
 pub mod call;
 pub mod campaign;
 pub mod config;
+pub mod demo;
 pub mod dialer;
 pub mod id;
 pub mod net;

@@ -1,3 +1,126 @@
 //! The `callwright` program.
 
-fn main() {}
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use callwright::config::Config;
+use callwright::shutdown::Shutdown;
+use callwright::store::Db;
+use callwright::store::db::Settings;
+use callwright::telemetry::{self, LogFormat};
+use callwright::{api, app, demo, time};
+use clap::{Parser, Subcommand};
+use secrecy::ExposeSecret;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(name = "callwright", version, about = "Makes and takes phone calls by itself")]
+struct Options {
+    /// Settings file; `callwright.toml` is read when it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How log lines on standard error look
+    #[arg(long, global = true, value_enum, default_value_t, env = "CALLWRIGHT_LOG_FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve,
+    /// Dial simulated contacts over real SIP and RTP and show what came of it
+    Demo {
+        /// Print one JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Folder for the database, the recordings and what the wire saw; a fresh one under `demo` when left out
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Ten contacts instead of forty
+        #[arg(long)]
+        short: bool,
+        /// Seed of the simulated callees
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Bring the database up to date and exit
+    Migrate,
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let quiet = matches!(options.command, Command::Demo { .. } | Command::Openapi);
+    telemetry::start(options.log_format, if quiet { "error" } else { "info" });
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime does not start");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(options)) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    match options.command {
+        Command::Serve => serve(Config::load(options.config.as_deref())?).await,
+        Command::Demo { json, out, short, seed } => {
+            let fresh = || {
+                let stamp = time::now().wall.strftime("%Y%m%d-%H%M%S").to_string();
+                PathBuf::from("demo").join(stamp)
+            };
+            let out = out.unwrap_or_else(fresh);
+            let holds = demo::run(&demo::Options { short, json, out, seed }).await?;
+            Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Migrate => {
+            let config = Config::load(options.config.as_deref())?;
+            let settings = Settings::new(config.database_url().expose_secret());
+            Db::open(&settings).await.context("the database cannot be brought up to date")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Openapi => {
+            writeln!(std::io::stdout(), "{}", api::openapi().to_pretty_json()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::default();
+    shutdown.on_signals().context("no signal handlers")?;
+    let data = config.data_dir.clone();
+    let server = app::start(config, shutdown).await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "Callwright {} is up.", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "  REST API     http://{}/api/v1   (description at /openapi.json)", server.http)?;
+    for listener in &server.sip {
+        writeln!(out, "  SIP          {} over {}", listener.local, listener.transport.name())?;
+    }
+    writeln!(out, "  data         {}", data.display())?;
+    writeln!(out, "  voice        espeak-ng and pocketsphinx: a demonstration voice, offline, English")?;
+    match &server.first_key {
+        Some(key) => {
+            writeln!(out, "  API key      {}", key.expose_secret())?;
+            writeln!(out, "               Shown this once and stored as a hash: keep it.")?;
+        }
+        None => writeln!(out, "  API key      the one printed at the first start")?,
+    }
+    out.flush()?;
+    server.finished().await;
+    Ok(ExitCode::SUCCESS)
+}

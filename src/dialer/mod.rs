@@ -7,3 +7,4 @@ pub mod gate;
 pub mod pacing;
 pub mod retry;
 pub mod start;
+pub mod task;

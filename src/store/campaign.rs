@@ -140,7 +140,7 @@ pub async fn get(tx: &mut Tx, org: OrgId, id: CampaignId) -> Result<Campaign, St
 }
 
 /// A campaign, whoever's it is: for the dialer, which serves all organisations.
-pub(super) async fn of_any_org(tx: &mut Tx, id: CampaignId) -> Result<Campaign, StoreError> {
+pub async fn of_any_org(tx: &mut Tx, id: CampaignId) -> Result<Campaign, StoreError> {
     let rows = tx.all_built(format!("{SELECT} WHERE id = $1"), args![id]).await?;
     read(rows.first().ok_or(StoreError::NotFound)?)
 }

@@ -1,5 +1,7 @@
 //! Organisations and the secrets of the installation.
 
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
@@ -136,6 +138,15 @@ pub async fn set_limits(
             Ok(())
         }
     }
+}
+
+/// The simultaneous calls that each organisation may have.
+///
+/// # Errors
+/// When the database fails.
+pub async fn limits(tx: &mut Tx) -> Result<BTreeMap<OrgId, u32>, StoreError> {
+    let rows = tx.all("SELECT id, max_concurrent_calls FROM org", vec![]).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("max_concurrent_calls")?))).collect()
 }
 
 /// The secrets of the installation; made from `entropy` when they are missing.

@@ -52,16 +52,29 @@ impl TrunkHealth {
     /// # Errors
     /// [`Unusable`] says why not.
     pub fn admit(&mut self, now: Instant) -> Result<(), Unusable> {
-        match self.until {
-            _ if self.denied => Err(Unusable::Denied),
-            Some(until) if now < until => Err(Unusable::Until(until)),
-            Some(_) if self.trying => Err(Unusable::Trying),
-            Some(_) => {
-                self.trying = true;
+        match self.closed(now) {
+            Some(why) => Err(why),
+            None => {
+                self.trying = self.until.is_some();
                 Ok(())
             }
-            None => Ok(()),
         }
+    }
+
+    /// Why no call should go over the trunk now; `None` when one may.
+    #[must_use]
+    pub fn closed(&self, now: Instant) -> Option<Unusable> {
+        match self.until {
+            _ if self.denied => Some(Unusable::Denied),
+            Some(until) if now < until => Some(Unusable::Until(until)),
+            Some(_) if self.trying => Some(Unusable::Trying),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The call that was to try was not sent: another one may.
+    pub fn withdraw(&mut self) {
+        self.trying = false;
     }
 
     /// Learns from the end of a dial. `number` stands for the number called (a hash will do); `jitter` in 0 to 1

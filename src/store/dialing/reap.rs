@@ -12,7 +12,7 @@ use super::{Dialing, seconds};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::AttemptState;
-use crate::id::{AttemptId, LegId, TargetId, TrunkId};
+use crate::id::{AttemptId, LegId, NodeId, TargetId, TrunkId};
 use crate::store::{StoreError, Tx, Wake};
 
 /// What one round of the reaper did.
@@ -102,6 +102,24 @@ impl Dialing {
         let sql = "UPDATE node SET lease_until = $2 WHERE id <> $1 AND lease_until > $2";
         tx.execute(sql, args![node.id, now]).await?;
         tx.commit().await?;
+        self.reap_all().await
+    }
+
+    /// For the start of a server that takes the place of one node and can prove that its process has ended: what that
+    /// node left behind is lost, without waiting for its lease.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recover_from(&self, predecessor: NodeId) -> Result<Reaped, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let now = tx.now().await?;
+        let sql = "UPDATE node SET lease_until = $2 WHERE id = $1 AND lease_until > $2";
+        tx.execute(sql, args![predecessor, now]).await?;
+        tx.commit().await?;
+        self.reap_all().await
+    }
+
+    async fn reap_all(&self) -> Result<Reaped, StoreError> {
         let mut all = Reaped::default();
         loop {
             let reaped = self.reap().await?;

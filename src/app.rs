@@ -1,0 +1,176 @@
+//! The server put together: opens what is below, starts what runs, ends it in order.
+
+mod first_start;
+mod inbound;
+mod predecessor;
+pub mod records;
+mod voice;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use callwright_sip::endpoint::Config as SipConfig;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+
+use crate::agent::turn::Timing;
+use crate::api::{Api, router};
+use crate::call::call::CallConfig;
+use crate::call::record::Recorder;
+use crate::call::registry::{Calls, Services};
+use crate::config::Config;
+use crate::dialer::task as dialer;
+use crate::net::media_worker::MediaWorkers;
+use crate::net::ports::RtpPorts;
+use crate::net::sip_driver::{self, BoundListener};
+use crate::shutdown::Shutdown;
+use crate::store::Db;
+use crate::store::db::Settings;
+use crate::trunk::resolve::Resolver;
+
+/// How long live calls may go on after the server was asked to end. Then they say goodbye.
+const DRAIN: Duration = Duration::from_secs(330);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where the REST API listens.
+    pub http: SocketAddr,
+    /// Where SIP listens.
+    pub sip: Vec<BoundListener>,
+    /// The API key, only at the first start on a database: it is not stored.
+    pub first_key: Option<SecretString>,
+    shutdown: Shutdown,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Waits until the server has ended after [`Shutdown::drain`] or [`Shutdown::stop`] was cancelled.
+    pub async fn finished(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.shutdown.stop.cancel();
+    }
+}
+
+/// Starts a server. It runs until `shutdown` says otherwise.
+///
+/// # Errors
+/// When a folder, the database, an address or a program that it needs is not to be had; the error says which.
+pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("cannot make the data folder {}", config.data_dir.display()))?;
+    let db = open(&config).await?;
+    let first = first_start::prepare(&db).await.context("the database cannot be prepared")?;
+    let secrets = Arc::new(first.secrets);
+    let voice = voice::offline(&config)?;
+
+    let sip = sip_driver::start(
+        &config.sip.listeners,
+        SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), ..SipConfig::default() },
+        rand::random(),
+        shutdown.stop.clone(),
+    )
+    .await
+    .context("SIP cannot listen")?;
+    let services = Services {
+        sip: sip.handle.clone(),
+        listeners: sip.bound.clone(),
+        ports: RtpPorts::new(config.media.bind, config.media.port_min..=config.media.port_max, rand::random()),
+        workers: MediaWorkers::start(workers(&config)).context("the media threads do not start")?,
+        recorder: Some(Recorder::start().context("the recorder does not start")?),
+        recordings: config.recordings_dir(),
+        tts: voice.tts,
+        stt: voice.stt,
+        timing: Timing::default(),
+        clocks: CallConfig { no_audio: Duration::from_secs(config.media.no_audio_s.into()), ..CallConfig::default() },
+        secret: secrets.leg,
+        max_calls: config.sip.max_calls,
+    };
+    let (calls, inbound_reports) = Calls::new(services);
+    let resolver = Resolver::default();
+    let tasks = TaskTracker::new();
+
+    let http = TcpListener::bind(config.http.listen)
+        .await
+        .with_context(|| format!("the API cannot listen on {}", config.http.listen))?;
+    let address = http.local_addr().context("the API has no address")?;
+    let api = Api {
+        db: db.clone(),
+        secrets: Arc::clone(&secrets),
+        lexicon: Some(voice.lexicon),
+        recordings: config.recordings_dir().into(),
+        config: Arc::new(config.http.clone()),
+    };
+
+    let mark = predecessor::Mark::take(&config.data_dir)?;
+    let parts = dialer::Parts {
+        db: db.clone(),
+        calls: calls.clone(),
+        listeners: sip.bound.clone(),
+        resolver: resolver.clone(),
+        secret: secrets.leg,
+        lease: Duration::from_secs(config.store.lease_s.into()),
+        predecessor: mark.predecessor(),
+    };
+    let dialer = dialer::start(parts, shutdown.clone()).await.context("the dialer does not start")?;
+    mark.write(dialer.node)?;
+
+    tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), resolver.clone(), shutdown.clone()));
+    tasks.spawn(records::keep_inbound(db.clone(), inbound_reports, shutdown.stop.clone()));
+    tokio::spawn({
+        let calls = calls.clone();
+        async move { calls.serve(sip.incoming).await }
+    });
+    tasks.spawn(serve_http(http, api, shutdown.clone()));
+    tasks.spawn(end_calls(calls, dialer.task, mark, shutdown.clone()));
+    Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
+}
+
+async fn open(config: &Config) -> anyhow::Result<Db> {
+    let mut settings = Settings::new(config.database_url().expose_secret());
+    settings.connections = config.store.connections;
+    Db::open(&settings).await.context("the database cannot be opened")
+}
+
+/// One worker for each core unless the settings say otherwise.
+fn workers(config: &Config) -> usize {
+    match config.media.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
+}
+
+async fn serve_http(listener: TcpListener, api: Api, shutdown: Shutdown) {
+    // The API answers while calls drain, so that an operator sees what goes on.
+    let served = axum::serve(listener, router(api)).with_graceful_shutdown(async move {
+        shutdown.stop.cancelled().await;
+    });
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the API has ended");
+    }
+}
+
+/// Lets live calls finish after a drain was asked for, then ends what is left and everything else.
+async fn end_calls(calls: Calls, dialer: tokio::task::JoinHandle<()>, mark: predecessor::Mark, shutdown: Shutdown) {
+    tokio::select! {
+        () = shutdown.drain.cancelled() => {}
+        () = shutdown.stop.cancelled() => {}
+    }
+    let drained = async {
+        calls.drain().await;
+        if let Err(error) = dialer.await {
+            tracing::error!(%error, "the dialer did not end in order");
+        }
+    };
+    tokio::select! {
+        () = drained => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!(live = calls.len(), "calls did not end in time"),
+        () = shutdown.stop.cancelled() => {}
+    }
+    shutdown.stop.cancel();
+    drop(mark);
+}

@@ -1,0 +1,35 @@
+//! What a fresh database needs: an organisation, secrets, one API key.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::store::org::{self, Secrets};
+use crate::store::{Db, Page, StoreError, api_key};
+
+/// What there is after it.
+pub(super) struct First {
+    /// Keys of phone hashes and of legs.
+    pub(super) secrets: Secrets,
+    /// The API key that was made now, if there was none.
+    pub(super) key: Option<SecretString>,
+}
+
+/// Makes what is missing.
+pub(super) async fn prepare(db: &Db) -> Result<First, StoreError> {
+    let mut tx = db.begin_durable().await?;
+    let org = org::ensure_default(&mut tx).await?;
+    let secrets = org::secrets(&mut tx, [rand::random(), rand::random()]).await?;
+    let none = api_key::list(&mut tx, org.id, Page::first(1)).await?.items.is_empty();
+    let key = none.then(new_key);
+    if let Some(key) = &key {
+        api_key::insert(&mut tx, org.id, "first start", &["admin".to_owned()], key.expose_secret()).await?;
+    }
+    tx.commit().await?;
+    Ok(First { secrets, key })
+}
+
+/// 256 random bits, with a prefix by which secret scanners know it.
+fn new_key() -> SecretString {
+    let random: [u8; 32] = rand::random();
+    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    SecretString::from(format!("cw_{digits}"))
+}

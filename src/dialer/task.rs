@@ -1,0 +1,297 @@
+//! The dialer's shell: carries out what the [engine](super::engine) asks for and tells it what came of it.
+//!
+//! Every action runs in a task of its own and reports with one input over a bounded channel; a report waits when the
+//! channel is full, none is dropped. The engine sees the database's time: its wall clock is ours plus the offset last
+//! measured.
+
+mod clock;
+mod dial;
+mod recovery;
+mod trunks;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::clock::DatabaseClock;
+use self::dial::Dial;
+use self::trunks::Trunks;
+use super::calling_hours::CallingHours;
+use super::engine::{Action, CampaignInfo, ClaimResult, ClaimedDial, Config, Engine, Input, Notice};
+use crate::call::registry::Calls;
+use crate::id::{AttemptId, CampaignId, NodeId};
+use crate::net::sip_driver::BoundListener;
+use crate::shutdown::Shutdown;
+use crate::store::dialing::{ClaimRequest, Claimed, Dialing, Node, Refused, TurnedAway};
+use crate::store::{Db, StoreError, Wake, campaign};
+use crate::trunk::resolve::Resolver;
+
+/// Reports that may wait for the engine.
+const REPORTS: usize = 1024;
+/// Pause before the database is asked again for wake-ups.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a dialer needs.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// Places calls, ends orphans.
+    pub calls: Calls,
+    /// The listeners that calls leave from.
+    pub listeners: Vec<BoundListener>,
+    /// Finds carriers.
+    pub resolver: Resolver,
+    /// The secret from which the names of legs derive.
+    pub secret: [u8; 32],
+    /// Length of leases.
+    pub lease: Duration,
+    /// The node that ran here before and provably runs no more: what it left behind is taken over at once.
+    pub predecessor: Option<NodeId>,
+}
+
+/// A dialer at work.
+#[derive(Debug)]
+pub struct Dialer {
+    /// Its node.
+    pub node: NodeId,
+    /// Ends after a drain, when its last call is over and written.
+    pub task: JoinHandle<()>,
+}
+
+/// Enters this process as a node, takes over what a dead one left behind, and dials until `shutdown` says otherwise.
+///
+/// # Errors
+/// When the database fails.
+pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreError> {
+    let dialing = Dialing::new(&parts.db, parts.lease);
+    let node = dialing.register().await?;
+    recovery::at_start(&dialing, &node, parts.predecessor).await?;
+    let clock = DatabaseClock::measure(&parts.db).await?;
+    let (reports, inbox) = mpsc::channel(REPORTS);
+    let trunks = Trunks::new(parts.db.clone(), parts.listeners.clone(), parts.resolver.clone());
+    let shared = Arc::new(Shared {
+        parts,
+        dialing,
+        clock,
+        node: Mutex::new(node),
+        trunks,
+        claimed: Mutex::new(BTreeMap::new()),
+        versions: Mutex::new(BTreeMap::new()),
+        stop: shutdown.stop.clone(),
+    });
+    shared.end_orphans().await;
+    let config = Config { lease: shared.parts.lease, ..Config::default() };
+    let engine = Engine::new(shared.clock.now(), config);
+    let driver = Driver { engine, shared, reports, inbox, tasks: TaskTracker::new(), shutdown };
+    Ok(Dialer { node: node.id, task: tokio::spawn(driver.run()) })
+}
+
+/// What the tasks of actions share.
+struct Shared {
+    parts: Parts,
+    dialing: Dialing,
+    clock: DatabaseClock,
+    node: Mutex<Node>,
+    trunks: Trunks,
+    /// Attempts between claim and end.
+    claimed: Mutex<BTreeMap<AttemptId, Dial>>,
+    versions: Mutex<dial::Versions>,
+    stop: CancellationToken,
+}
+
+/// The engine and its mailbox.
+struct Driver {
+    engine: Engine,
+    shared: Arc<Shared>,
+    reports: mpsc::Sender<Input>,
+    inbox: mpsc::Receiver<Input>,
+    tasks: TaskTracker,
+    shutdown: Shutdown,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let wakeups = tokio::spawn(listen(Arc::clone(&self.shared), self.reports.clone()));
+        let mut draining = false;
+        loop {
+            while let Some(action) = self.engine.poll_action() {
+                let (shared, reports) = (Arc::clone(&self.shared), self.reports.clone());
+                self.tasks.spawn(async move { shared.carry_out(action, &reports).await });
+            }
+            if draining && self.engine.is_drained() {
+                break;
+            }
+            let wake = self.engine.poll_timeout();
+            tokio::select! {
+                Some(input) = self.inbox.recv() => self.engine.handle(self.shared.clock.now(), input),
+                () = sleep_until(wake.map(|(at, _)| at)) => {
+                    tracing::trace!(why = ?wake.map(|(_, why)| why), "dialer wakes up");
+                    self.engine.handle(self.shared.clock.now(), Input::Tick);
+                }
+                () = self.shutdown.drain.cancelled(), if !draining => {
+                    draining = true;
+                    self.engine.handle(self.shared.clock.now(), Input::Stop);
+                }
+                () = self.shutdown.stop.cancelled() => break,
+            }
+        }
+        wakeups.abort();
+        self.tasks.close();
+        self.tasks.wait().await;
+        let node = self.shared.node();
+        if let Err(error) = self.shared.dialing.resign(&node).await {
+            tracing::warn!(%error, "the node's lease was not given back; it runs out by itself");
+        }
+    }
+}
+
+impl Shared {
+    /// Carries out one action and reports it; a report nobody takes any more is no loss.
+    async fn carry_out(self: Arc<Self>, action: Action, reports: &mpsc::Sender<Input>) {
+        let done = match action {
+            Action::Load => self.load().await,
+            Action::Promote { campaign, limit } => self.promote(campaign, limit).await,
+            Action::Claim { campaign, headroom } => self.claim(campaign, headroom).await,
+            Action::Commit { attempt, .. } => self.commit(attempt).await,
+            Action::Place { attempt, send_before } => Ok(self.place(attempt, send_before).await),
+            Action::Unsend { attempt } => self.unsend(attempt).await,
+            Action::Expire { campaign } => self.expire(campaign).await,
+            Action::Complete { campaign } => {
+                let done = self.dialing.complete_if_done(campaign).await;
+                done.map(|done| Input::Completed(campaign, done))
+            }
+            Action::RenewLease => self.renew().await,
+            Action::Reap => self.reap().await,
+        };
+        let input = done.unwrap_or_else(|error| {
+            tracing::warn!(?action, %error, "the store could not do what the dialer asked for");
+            Input::StoreFailed(action)
+        });
+        drop(reports.send(input).await);
+    }
+
+    fn node(&self) -> Node {
+        *self.node.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn load(&self) -> Result<Input, StoreError> {
+        let mut tx = self.parts.db.read().await?;
+        let campaigns = campaign::in_progress(&mut tx).await?;
+        let info = |campaign: &campaign::Campaign| CampaignInfo {
+            campaign: campaign.id,
+            org: campaign.org,
+            trunk: campaign.data.trunk,
+            weight: campaign.data.settings.max_concurrent_calls,
+            period_end: CallingHours::new(&campaign.data.schedule, campaign.data.settings.tz_mode)
+                .ok()
+                .and_then(|hours| hours.period_end()),
+        };
+        self.trunks.refresh().await;
+        Ok(Input::Campaigns(campaigns.iter().map(info).collect()))
+    }
+
+    async fn promote(&self, campaign: CampaignId, limit: u32) -> Result<Input, StoreError> {
+        let promoted = self.dialing.promote(campaign, limit).await?;
+        Ok(Input::Promoted {
+            campaign,
+            promoted: u32::try_from(promoted.ready).unwrap_or(u32::MAX),
+            next_due: promoted.next_due,
+            open: promoted.open,
+        })
+    }
+
+    async fn claim(&self, campaign: CampaignId, headroom: Duration) -> Result<Input, StoreError> {
+        let trunk_closed_until = self.trunks.closed_until(campaign, &self.clock).await?;
+        let request = ClaimRequest { node: self.node(), campaign, headroom, trunk_closed_until };
+        let picked = self.dialing.claim(&request).await?;
+        let deferred = picked.turned_away.iter().filter_map(|(_, fate)| match fate {
+            TurnedAway::Deferred(at, _) => Some(*at),
+            TurnedAway::Blocked(_) | TurnedAway::Expired | TurnedAway::CallbackMissed => None,
+        });
+        let next_due = deferred.min();
+        let result = match picked.result {
+            Ok(claimed) => ClaimResult::Dial(self.note(*claimed)),
+            Err(Refused::Limited(limited)) => ClaimResult::Limited(limited),
+            Err(Refused::Stopped) => ClaimResult::Stopped,
+            Err(Refused::Empty) => ClaimResult::Empty,
+            Err(Refused::Again) => ClaimResult::TurnedAway,
+        };
+        Ok(Input::Claimed { campaign, result, next_due })
+    }
+
+    fn note(&self, claimed: Claimed) -> ClaimedDial {
+        let ClaimedDial { attempt, send_at, send_by } =
+            ClaimedDial { attempt: claimed.attempt, send_at: claimed.send_at, send_by: claimed.send_by };
+        self.trunks.begin(claimed.trunk);
+        self.dials().insert(attempt, Dial::new(claimed));
+        ClaimedDial { attempt, send_at, send_by }
+    }
+
+    fn dials(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, Dial>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn expire(&self, campaign: CampaignId) -> Result<Input, StoreError> {
+        while self.dialing.expire_waiting(campaign).await? > 0 {}
+        Ok(Input::Expired(campaign))
+    }
+
+    /// Renews the lease. When it has run out its attempts may have been given away: this process goes on as a new node.
+    async fn renew(&self) -> Result<Input, StoreError> {
+        let held = match self.dialing.renew(&self.node()).await {
+            Ok(node) => {
+                self.set_node(node);
+                true
+            }
+            Err(StoreError::Stale) => {
+                tracing::error!("the node's lease has run out; dialing goes on as a new node");
+                let node = self.dialing.register().await?;
+                self.set_node(node);
+                true
+            }
+            Err(error) => return Err(error),
+        };
+        self.clock.adjust(&self.parts.db).await?;
+        Ok(Input::LeaseRenewed { held })
+    }
+
+    fn set_node(&self, node: Node) {
+        *self.node.lock().unwrap_or_else(PoisonError::into_inner) = node;
+    }
+}
+
+/// Passes wake-ups on as notices until the dialer ends.
+async fn listen(shared: Arc<Shared>, reports: mpsc::Sender<Input>) {
+    loop {
+        match shared.parts.db.wakeups().await {
+            Ok(mut wakeups) => {
+                while let Ok(wake) = wakeups.next().await {
+                    let notice = match wake {
+                        Wake::Campaigns | Wake::Everything => Notice::Campaigns,
+                        Wake::Targets(campaign) => Notice::Targets(campaign),
+                        Wake::Room => Notice::Room,
+                    };
+                    if reports.send(Input::Notice(notice)).await.is_err() {
+                        return;
+                    }
+                }
+                tracing::warn!("wake-ups from the database are interrupted");
+            }
+            Err(error) => tracing::warn!(%error, "no wake-ups from the database"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn sleep_until(at: Option<std::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

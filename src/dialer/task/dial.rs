@@ -1,0 +1,299 @@
+//! One dial: put on disk, placed, followed to its end, written down.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use callwright_sip::endpoint::DialogSnapshot;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::Shared;
+use super::trunks::NoRoute;
+use crate::agent::assistant::AssistantVersion;
+use crate::app::records::record;
+use crate::call::place::{AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::states::EndedBy;
+use crate::dialer::engine::Input;
+use crate::id::{AssistantVersionId, AttemptId, CallId, LegId};
+use crate::pii::Pii;
+use crate::store::call::Direction;
+use crate::store::dialing::{AttemptEnd, Claimed, DialRequest, Node, Progress, Report, Step};
+use crate::store::{StoreError, assistant};
+use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
+
+/// Pause before the end of a call is written again; doubles up to [`LONGEST_RETRY`].
+const RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
+/// How long a trunk without a route is left alone.
+const NO_ROUTE: Duration = Duration::from_secs(30);
+/// Versions of assistants that are kept in memory.
+const VERSIONS: usize = 256;
+
+/// Versions of assistants by id; a version never changes.
+pub(super) type Versions = BTreeMap<AssistantVersionId, Arc<AssistantVersion>>;
+
+/// A dial between its claim and its end.
+#[derive(Clone, Debug)]
+pub(super) struct Dial {
+    claimed: Claimed,
+    /// Set once the leg is on disk.
+    leg: Option<(LegId, TrunkRoute)>,
+}
+
+impl Dial {
+    pub(super) const fn new(claimed: Claimed) -> Self {
+        Self { claimed, leg: None }
+    }
+}
+
+impl Shared {
+    /// The dial's own transaction: the attempt is DIALING and its leg on disk, or it is NOT_PLACED.
+    pub(super) async fn commit(&self, attempt: AttemptId) -> Result<Input, StoreError> {
+        let refused = Input::Committed { attempt, may_send: false };
+        let Some(dial) = self.dials().get(&attempt).cloned() else { return Ok(refused) };
+        let Claimed { org, trunk, .. } = dial.claimed;
+        let route = match self.trunks.route(org, trunk).await? {
+            Ok(route) => route,
+            Err(why @ (NoRoute::Gone | NoRoute::Unreachable)) => {
+                tracing::warn!(%trunk, %why, "a dial is given back");
+                self.dialing.release(attempt, &self.node()).await?;
+                self.forget(attempt);
+                return Ok(refused);
+            }
+        };
+        let leg = LegId::generate();
+        let plan = InvitePlan::new(&route, dial.claimed.to.expose(), Some(&dial.claimed.caller_id));
+        let invite: Value = serde_json::from_str(&plan.to_json()).expect("a plan is JSON");
+        let request = DialRequest { attempt, node: self.node(), leg, invite };
+        match self.dialing.commit_dial(request).await? {
+            Ok(()) => {
+                if let Some(dial) = self.dials().get_mut(&attempt) {
+                    dial.leg = Some((leg, route));
+                }
+                Ok(Input::Committed { attempt, may_send: true })
+            }
+            Err(refusal) => {
+                tracing::debug!(%attempt, ?refusal, "a dial was refused");
+                self.forget(attempt);
+                Ok(refused)
+            }
+        }
+    }
+
+    /// Gives back a dial of which nothing was sent.
+    pub(super) async fn unsend(&self, attempt: AttemptId) -> Result<Input, StoreError> {
+        match self.dialing.release(attempt, &self.node()).await {
+            Ok(()) | Err(StoreError::Stale | StoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        self.forget(attempt);
+        Ok(Input::Unsent { attempt })
+    }
+
+    /// Sends the INVITE and follows the call to its end.
+    pub(super) async fn place(&self, attempt: AttemptId, send_before: Instant) -> Input {
+        let over = Input::Ended { attempt, next_at: None, back_off: None };
+        let Some(dial) = self.dials().get(&attempt).cloned() else { return over };
+        let Some((leg, route)) = dial.leg else { return over };
+        let node = self.node();
+        let ended = match self.order(&dial.claimed, leg, &route, send_before).await {
+            Ok(order) => self.follow(&dial.claimed, leg, node, self.parts.calls.place(order)).await,
+            Err(error) => {
+                tracing::warn!(%attempt, %error, "a dial is given back");
+                self.give_back(attempt, &node).await;
+                over
+            }
+        };
+        self.forget(attempt);
+        ended
+    }
+
+    async fn order(
+        &self,
+        claimed: &Claimed,
+        leg: LegId,
+        route: &TrunkRoute,
+        send_before: Instant,
+    ) -> Result<PlaceCall, StoreError> {
+        let variables = claimed.variables.expose().iter().map(|(name, value)| (name.clone(), Pii::new(value.clone())));
+        let mut variables: BTreeMap<_, _> = variables.collect();
+        if !claimed.name.expose().is_empty() {
+            variables.entry("name".to_owned()).or_insert_with(|| claimed.name.clone());
+        }
+        Ok(PlaceCall {
+            call: CallId::generate(),
+            org: claimed.org,
+            attempt: claimed.attempt,
+            leg,
+            target: claimed.target,
+            trunk: claimed.trunk,
+            to: claimed.to.clone(),
+            from: Some(Pii::new(claimed.caller_id.clone())),
+            invite: InvitePlan::new(route, claimed.to.expose(), Some(&claimed.caller_id)),
+            credentials: route.credentials.clone(),
+            evidence: self.trunks.evidence(claimed.trunk),
+            assistant: self.version(claimed.assistant_version).await?,
+            variables,
+            ring_timeout: Duration::from_secs(claimed.ring_timeout_s.into()),
+            max_duration: Duration::from_secs(claimed.max_call_duration_s.into()),
+            early_hangup: Duration::from_secs(claimed.early_hangup_s.into()),
+            send_before,
+        })
+    }
+
+    async fn version(&self, id: AssistantVersionId) -> Result<Arc<AssistantVersion>, StoreError> {
+        let known = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(version) = known {
+            return Ok(version);
+        }
+        let mut tx = self.parts.db.read().await?;
+        let version = Arc::new(assistant::version(&mut tx, id).await?);
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.len() >= VERSIONS {
+            versions.clear();
+        }
+        versions.insert(id, Arc::clone(&version));
+        Ok(version)
+    }
+
+    async fn follow(
+        &self,
+        claimed: &Claimed,
+        leg: LegId,
+        node: Node,
+        mut events: mpsc::Receiver<AttemptEvent>,
+    ) -> Input {
+        let attempt = claimed.attempt;
+        while let Some(event) = events.recv().await {
+            let (step, dialog) = match event {
+                AttemptEvent::Ringing { dialog, .. } => (Step::Ringing, dialog),
+                AttemptEvent::Answered { dialog, .. } => (Step::Answered, dialog),
+                AttemptEvent::InConversation { .. } => (Step::InConversation, None),
+                AttemptEvent::NotPlaced(why) => return self.not_placed(claimed, &node, &why).await,
+                AttemptEvent::Ended(report) => return self.ended(claimed, node, *report).await,
+            };
+            self.progress(attempt, node, leg, step, dialog).await;
+        }
+        // The call's task has died without a word: what left is unknown, and the reaper will say so.
+        tracing::error!(%attempt, "a call ended without a report");
+        Input::Ended { attempt, next_at: None, back_off: None }
+    }
+
+    async fn progress(
+        &self,
+        attempt: AttemptId,
+        node: Node,
+        leg: LegId,
+        step: Step,
+        dialog: Option<Box<DialogSnapshot>>,
+    ) {
+        let dialog = dialog.map(|dialog| serde_json::from_str(&dialog_to_json(&dialog)).expect("a dialog is JSON"));
+        let progress = Progress { attempt, node, leg, step, dialog };
+        // The call goes on whatever the database says; its end is written until it is.
+        if let Err(error) = self.dialing.progress(&progress).await {
+            tracing::warn!(%attempt, %error, "the progress of a call was not written");
+        }
+    }
+
+    /// Nothing was sent. What can pass by itself is dialed again; what cannot ends the attempt.
+    async fn not_placed(&self, claimed: &Claimed, node: &Node, why: &NotPlaced) -> Input {
+        let attempt = claimed.attempt;
+        tracing::warn!(%attempt, %why, "a call was not placed");
+        let over = Input::Ended { attempt, next_at: None, back_off: None };
+        match why {
+            NotPlaced::TooLate | NotPlaced::Full | NotPlaced::Port(_) | NotPlaced::Stopping => {
+                self.give_back(attempt, node).await;
+                over
+            }
+            NotPlaced::Script(_) | NotPlaced::Listener | NotPlaced::Sip(_) | NotPlaced::Duplicate => {
+                let end = AttemptEnd {
+                    attempt,
+                    node: *node,
+                    reason: DisconnectionReason::DialFailed,
+                    sip_code: None,
+                    q850: None,
+                    retry_after: None,
+                    ended_by: EndedBy::System,
+                    answered_by: None,
+                    immediate: false,
+                    technical: true,
+                    talked: None,
+                    callback_at: None,
+                };
+                self.write_end(&end, None).await
+            }
+        }
+    }
+
+    async fn give_back(&self, attempt: AttemptId, node: &Node) {
+        if let Err(error) = self.dialing.release(attempt, node).await {
+            tracing::warn!(%attempt, %error, "a dial that was not sent stays taken until its lease runs out");
+        }
+    }
+
+    async fn ended(&self, claimed: &Claimed, node: Node, report: CallReport) -> Input {
+        let outcome = report.outcome.clone();
+        let number = number_of(claimed);
+        self.trunks.observe(claimed.trunk, number, &outcome);
+        let end = AttemptEnd {
+            attempt: claimed.attempt,
+            node,
+            reason: outcome.reason,
+            sip_code: outcome.sip_code,
+            q850: outcome.q850,
+            retry_after: outcome.retry_after,
+            ended_by: outcome.ended_by,
+            answered_by: outcome.answered_by,
+            immediate: outcome.immediate,
+            technical: outcome.technical,
+            talked: outcome.answered_at.map(|_| outcome.talk_time()),
+            callback_at: None,
+        };
+        let (mut call, conversation) = record(report, Direction::Outbound);
+        call.campaign = Some(claimed.campaign);
+        call.target = Some(claimed.target);
+        call.contact = Some(claimed.contact);
+        self.write_end(&end, Some(&Report { call, conversation })).await
+    }
+
+    /// Writes the end of an attempt until the database takes it, or the server stops: then recovery finds it open.
+    async fn write_end(&self, end: &AttemptEnd, report: Option<&Report>) -> Input {
+        let attempt = end.attempt;
+        let mut pause = RETRY;
+        let next_at = loop {
+            match self.dialing.end_attempt(end, report).await {
+                Ok(settled) => break settled.and_then(|settled| settled.next_at),
+                Err(error @ (StoreError::Stale | StoreError::NotFound)) => {
+                    tracing::error!(%attempt, %error, "the end of a call belongs to nobody any more");
+                    break None;
+                }
+                Err(error) => tracing::warn!(%attempt, %error, "the end of a call was not written yet"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_RETRY),
+                () = self.stop.cancelled() => break None,
+            }
+        };
+        let back_off = (end.reason == DisconnectionReason::TelephonyProviderUnavailable)
+            .then(|| end.retry_after.unwrap_or(NO_ROUTE.min(Duration::from_secs(1))));
+        Input::Ended { attempt, next_at, back_off }
+    }
+
+    fn forget(&self, attempt: AttemptId) {
+        if let Some(dial) = self.dials().remove(&attempt)
+            && dial.leg.is_none()
+        {
+            self.trunks.withdraw(dial.claimed.trunk);
+        }
+    }
+}
+
+/// Stands for the number called where distinct ones are counted.
+fn number_of(claimed: &Claimed) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    claimed.to.hash(&mut hasher);
+    hasher.finish()
+}
