@@ -96,6 +96,7 @@ impl Engine {
             Input::Committed { attempt, may_send } => self.committed(attempt, may_send),
             Input::Unsent { attempt } => {
                 if let Some(pending) = self.pending.remove(&attempt) {
+                    self.book.not_sent(self.now.mono, pending.campaign);
                     self.release(pending.campaign, Some(self.now.wall));
                 }
             }
@@ -216,6 +217,7 @@ impl Engine {
         for (attempt, campaign) in placed {
             self.pending.remove(&attempt);
             self.live.insert(attempt, campaign);
+            self.book.sent(campaign);
         }
     }
 
@@ -372,6 +374,7 @@ impl Engine {
             Stage::Committing { .. } => {
                 let campaign = pending.campaign;
                 self.pending.remove(&attempt);
+                self.book.not_sent(self.now.mono, campaign);
                 self.release(campaign, Some(self.now.wall));
                 // The refusal may mean that the campaign was stopped.
                 self.load = true;
@@ -387,7 +390,8 @@ impl Engine {
         };
         self.release(campaign, next_at);
         if let (Some(pause), Some(entry)) = (back_off, self.book.get(campaign)) {
-            self.book.hold_trunk(entry.info.trunk, self.now.mono + pause);
+            let trunk = entry.info.trunk;
+            self.book.back_off(trunk, self.now.mono + pause);
         }
     }
 

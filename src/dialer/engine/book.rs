@@ -36,6 +36,10 @@ pub(super) struct Entry {
     pub(super) ready_guess: u32,
     /// Until when a limit holds it.
     hold: Option<Hold>,
+    /// Until when it leaves its trunk alone, whatever the limits say.
+    back_off: Option<Instant>,
+    /// Dials in a row that were claimed and not sent.
+    unsent: u32,
     /// When to promote next.
     pub(super) promote_at: Option<Timestamp>,
     /// Whether anything is still waited for, as the last promotion found. Unknown until then.
@@ -61,6 +65,11 @@ pub(super) struct Book {
     /// up turns.
     floor: u64,
 }
+
+/// Dials in a row that may come back unsent before the campaign pauses.
+const PATIENCE: u32 = 3;
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One turn at weight 1.
 const TURN: u64 = 1 << 20;
@@ -92,6 +101,8 @@ impl Book {
                 maybe_ready: true,
                 ready_guess: 0,
                 hold: None,
+                back_off: None,
+                unsent: 0,
                 promote_at: Some(now.wall),
                 open: true,
                 expired: false,
@@ -99,8 +110,9 @@ impl Book {
             });
             entry.expired &= entry.info.period_end == info.period_end;
             entry.info = info;
-            // Whatever changed about it may have made room.
+            // Whatever changed about it may have made room, or somebody due.
             entry.hold = None;
+            entry.due(now.wall);
             self.entries.insert(info.campaign, entry);
         }
     }
@@ -152,16 +164,29 @@ impl Book {
         }
     }
 
-    /// Holds every campaign on the trunk.
-    pub(super) fn hold_trunk(&mut self, trunk: TrunkId, until: Instant) {
+    /// Leaves the trunk alone: nobody claims for it before `until`.
+    pub(super) fn back_off(&mut self, trunk: TrunkId, until: Instant) {
         for entry in self.entries.values_mut().filter(|entry| entry.info.trunk == trunk) {
-            let longer = match entry.hold {
-                Some(Hold::Until(earlier)) => earlier < until,
-                Some(Hold::Room) | None => true,
-            };
-            if longer {
-                entry.hold = Some(Hold::Until(until));
+            entry.back_off = entry.back_off.max(Some(until));
+        }
+    }
+
+    /// A dial was claimed and not sent. When that goes on, something is wrong that claiming again does not mend: the
+    /// campaign waits longer each time.
+    pub(super) fn not_sent(&mut self, now: Instant, campaign: CampaignId) {
+        if let Some(entry) = self.entries.get_mut(&campaign) {
+            entry.unsent += 1;
+            if let Some(beyond) = entry.unsent.checked_sub(PATIENCE) {
+                let pause = Duration::from_secs(1 << beyond.min(5)).min(LONGEST_PAUSE);
+                entry.back_off = entry.back_off.max(Some(now + pause));
             }
+        }
+    }
+
+    /// A dial was sent.
+    pub(super) fn sent(&mut self, campaign: CampaignId) {
+        if let Some(entry) = self.entries.get_mut(&campaign) {
+            entry.unsent = 0;
         }
     }
 
@@ -177,19 +202,22 @@ impl Book {
 
 impl Entry {
     fn is_held(&self, now: Instant) -> bool {
-        match self.hold {
+        let limited = match self.hold {
             Some(Hold::Until(until)) => until > now,
             Some(Hold::Room) => true,
             None => false,
-        }
+        };
+        limited || self.back_off.is_some_and(|until| until > now)
     }
 
     /// When a hold ends by itself, for an entry that waits for it.
     pub(super) fn held_until(&self) -> Option<Instant> {
-        match self.hold {
-            Some(Hold::Until(until)) if self.maybe_ready => Some(until),
-            Some(Hold::Until(_) | Hold::Room) | None => None,
-        }
+        let limited = match self.hold {
+            Some(Hold::Until(until)) => Some(until),
+            Some(Hold::Room) => return None,
+            None => None,
+        };
+        limited.max(self.back_off).filter(|_| self.maybe_ready)
     }
 
     /// Asks for a promotion at `at` or earlier.

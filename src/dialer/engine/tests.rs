@@ -1,1 +1,268 @@
+use super::*;
+use crate::dialer::pacing::{Limited, Scope};
+use crate::id::{OrgId, TrunkId};
 
+/// An engine on a clock of its own, with every action it has asked for.
+struct Bench {
+    engine: Engine,
+    now: Now,
+}
+
+const A: CampaignId = CampaignId::from_u128(1);
+const B: CampaignId = CampaignId::from_u128(2);
+
+fn campaign(campaign: CampaignId, weight: u32) -> CampaignInfo {
+    CampaignInfo { campaign, org: OrgId::from_u128(1), trunk: TrunkId::from_u128(1), weight, period_end: None }
+}
+
+fn attempt(number: u128) -> AttemptId {
+    AttemptId::from_u128(number)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Now { mono: crate::time::now().mono, wall: Timestamp::constant(1_800_000_000, 0) };
+        Self { engine: Engine::new(now, Config::default()), now }
+    }
+
+    /// With these campaigns loaded, the lease held and nobody claimed for yet.
+    fn dialing(campaigns: &[CampaignInfo]) -> Self {
+        let mut bench = Self::new();
+        assert_eq!(bench.tell(Input::Tick), [Action::RenewLease, Action::Reap, Action::Load]);
+        bench.tell(Input::LeaseRenewed { held: true });
+        bench.tell(Input::Reaped);
+        let actions = bench.tell(Input::Campaigns(campaigns.to_vec()));
+        assert!(matches!(actions[..], [Action::Promote { .. }, Action::Claim { .. }]), "{actions:?}");
+        bench
+    }
+
+    fn tell(&mut self, input: Input) -> Vec<Action> {
+        self.engine.handle(self.now, input);
+        std::iter::from_fn(|| self.engine.poll_action()).collect()
+    }
+
+    fn after(&mut self, by: Duration) -> Vec<Action> {
+        self.now = self.now.after(by);
+        self.tell(Input::Tick)
+    }
+
+    /// Answers the claim under way with a dial in `ms` milliseconds.
+    fn claimed(&mut self, campaign: CampaignId, number: u128, in_ms: u64) -> Vec<Action> {
+        let send_at = self.now.wall + ms(in_ms);
+        let dial = ClaimedDial { attempt: attempt(number), send_at, send_by: send_at + ms(500) };
+        self.tell(Input::Claimed { campaign, result: ClaimResult::Dial(dial), next_due: None })
+    }
+
+    fn limited(&mut self, campaign: CampaignId, scope: Scope, until: Option<Duration>) -> Vec<Action> {
+        let until = until.map(|after| self.now.wall + after);
+        let result = ClaimResult::Limited(Limited { scope, until });
+        self.tell(Input::Claimed { campaign, result, next_due: None })
+    }
+
+    /// A dial that is committed and placed.
+    fn placed(campaigns: &[CampaignInfo]) -> Self {
+        let mut bench = Self::dialing(campaigns);
+        bench.claimed(A, 1, 0);
+        bench.tell(Input::Committed { attempt: attempt(1), may_send: true });
+        assert_eq!(bench.engine.live(), 1);
+        bench
+    }
+}
+
+fn claims(actions: &[Action]) -> Vec<CampaignId> {
+    actions.iter().filter(|action| matches!(action, Action::Claim { .. })).filter_map(Action::campaign).collect()
+}
+
+#[test]
+fn a_dial_is_committed_shortly_before_and_placed_at_its_moment() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    assert_eq!(claims(&bench.claimed(A, 1, 150)), [A], "the next claim begins at once");
+    assert_eq!(bench.limited(A, Scope::Campaign, Some(Duration::from_secs(6))), []);
+    let (commit_at, why) = bench.engine.poll_timeout().expect("a dial waits");
+    assert_eq!(why, WakeReason::Dial);
+    let lead = bench.now.mono + ms(150) - commit_at;
+    assert!((ms(10)..ms(60)).contains(&lead), "committed {lead:?} ahead");
+    assert_eq!(bench.after(ms(150) - lead - ms(1)), []);
+    let actions = bench.after(ms(1));
+    assert!(matches!(actions[..], [Action::Commit { attempt, .. }] if attempt == super::tests::attempt(1)));
+    assert_eq!(bench.tell(Input::Committed { attempt: attempt(1), may_send: true }), []);
+    let actions = bench.after(lead);
+    let [Action::Place { attempt: placed, send_before }] = actions[..] else { panic!("{actions:?}") };
+    assert_eq!((placed, send_before), (attempt(1), bench.now.mono + ms(500)));
+}
+
+#[test]
+fn a_process_that_stood_still_after_the_commit_does_not_send() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    bench.claimed(A, 1, 30);
+    bench.after(ms(25));
+    bench.tell(Input::Committed { attempt: attempt(1), may_send: true });
+    let actions = bench.after(Duration::from_secs(10));
+    assert!(actions.contains(&Action::Unsend { attempt: attempt(1) }), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Place { .. })), "{actions:?}");
+}
+
+#[test]
+fn a_dial_later_than_its_pace_allows_is_taken_back_and_asked_for_again() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    bench.claimed(A, 1, 100);
+    bench.limited(A, Scope::Campaign, None);
+    assert_eq!(bench.after(ms(601)), [Action::Unsend { attempt: attempt(1) }]);
+    assert_eq!(claims(&bench.tell(Input::Unsent { attempt: attempt(1) })), [A]);
+}
+
+#[test]
+fn dials_that_keep_coming_back_slow_the_campaign_down() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    for number in 1.. {
+        let mut actions = bench.claimed(A, number, 0);
+        actions.extend(bench.tell(Input::Committed { attempt: attempt(number), may_send: false }));
+        if claims(&actions).is_empty() {
+            assert!((3..=5).contains(&number), "paused after {number} dials");
+            break;
+        }
+    }
+    bench.tell(Input::Campaigns(vec![campaign(A, 5)]));
+    let (wake, why) = bench.engine.poll_timeout().expect("a pause ends");
+    assert_eq!(why, WakeReason::Paced, "the list of campaigns does not end the pause");
+    assert_eq!(wake.duration_since(bench.now.mono), Duration::from_secs(2), "the second pause is longer");
+}
+
+#[test]
+fn no_claim_without_a_lease_and_none_when_it_was_not_renewed_for_a_third() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Tick);
+    bench.tell(Input::Reaped);
+    assert_eq!(claims(&bench.tell(Input::Campaigns(vec![campaign(A, 5)]))), [], "no lease yet");
+    assert_eq!(claims(&bench.tell(Input::LeaseRenewed { held: true })), [A]);
+    bench.claimed(A, 1, 100);
+    bench.limited(A, Scope::Campaign, Some(Duration::from_secs(1)));
+    bench.after(ms(70));
+    bench.tell(Input::Committed { attempt: attempt(1), may_send: true });
+    let actions = bench.after(Duration::from_secs(5));
+    assert!(actions.contains(&Action::RenewLease));
+    bench.tell(Input::StoreFailed(Action::RenewLease));
+    let actions = bench.after(Duration::from_secs(6));
+    assert_eq!(claims(&actions), []);
+    assert!(!bench.engine.may_dial());
+}
+
+#[test]
+fn a_lost_lease_takes_back_what_was_not_sent_and_leaves_live_calls_alone() {
+    let mut bench = Bench::placed(&[campaign(A, 5)]);
+    bench.claimed(A, 2, 100);
+    bench.after(Duration::from_secs(5));
+    let actions = bench.tell(Input::LeaseRenewed { held: false });
+    assert!(!actions.iter().any(|action| matches!(action, Action::Place { .. })));
+    assert_eq!(bench.engine.live(), 1);
+    assert!(!bench.engine.may_dial());
+}
+
+#[test]
+fn turns_follow_the_weights() {
+    let mut bench = Bench::dialing(&[campaign(A, 15), campaign(B, 5)]);
+    bench.tell(Input::Promoted { campaign: A, promoted: 100, next_due: None, open: true });
+    let mut served = std::collections::BTreeMap::new();
+    let mut turn = A;
+    for number in 1..=40 {
+        *served.entry(turn).or_insert(0) += 1;
+        let next = claims(&bench.claimed(turn, number, 100));
+        turn = *next.first().expect("the next claim");
+    }
+    assert_eq!(served, [(A, 30), (B, 10)].into());
+}
+
+#[test]
+fn an_idle_campaign_saves_up_no_turns() {
+    let mut bench = Bench::dialing(&[campaign(A, 5), campaign(B, 5)]);
+    // B has nobody for a long time.
+    let mut turn = A;
+    for number in 1..=30 {
+        let actions = if turn == B {
+            bench.tell(Input::Claimed { campaign: B, result: ClaimResult::Empty, next_due: None })
+        } else {
+            bench.claimed(A, number, 100)
+        };
+        turn = *claims(&actions).first().expect("A goes on");
+    }
+    bench.tell(Input::Notice(Notice::Targets(B)));
+    let mut turns = Vec::new();
+    for number in 31..=40 {
+        turns.extend(claims(&bench.claimed(turn, number, 100)));
+        turn = *turns.last().expect("somebody has a turn");
+    }
+    let of_b = turns.iter().filter(|&&turn| turn == B).count();
+    assert!((4..=6).contains(&of_b), "B had {of_b} of 10 turns");
+}
+
+#[test]
+fn a_full_organisation_waits_for_an_end_without_asking() {
+    let mut bench = Bench::placed(&[campaign(A, 5), campaign(B, 5)]);
+    assert_eq!(bench.limited(B, Scope::Organisation, None), [], "A shares the limit and is not asked for");
+    assert_eq!(claims(&bench.after(Duration::from_secs(3))), []);
+    let ended = Input::Ended { attempt: attempt(1), next_at: None, back_off: None };
+    assert_eq!(claims(&bench.tell(ended)), [B], "the one served least is first");
+}
+
+#[test]
+fn a_trunk_that_asks_for_peace_gets_it_even_when_the_campaigns_are_read_again() {
+    let mut bench = Bench::placed(&[campaign(A, 5)]);
+    bench.limited(A, Scope::Campaign, None);
+    let back_off = Some(Duration::from_secs(4));
+    assert_eq!(claims(&bench.tell(Input::Ended { attempt: attempt(1), next_at: None, back_off })), []);
+    bench.tell(Input::Notice(Notice::Campaigns));
+    assert_eq!(claims(&bench.tell(Input::Campaigns(vec![campaign(A, 5)]))), []);
+    assert_eq!(claims(&bench.after(ms(3_999))), []);
+    assert_eq!(claims(&bench.after(ms(1))), [A]);
+}
+
+#[test]
+fn a_campaign_is_completed_when_nothing_is_live_or_waited_for() {
+    let mut bench = Bench::placed(&[campaign(A, 5)]);
+    bench.tell(Input::Claimed { campaign: A, result: ClaimResult::Empty, next_due: None });
+    let live = Input::Promoted { campaign: A, promoted: 0, next_due: None, open: true };
+    assert_eq!(bench.tell(live), [], "a call is up");
+    let ended = bench.tell(Input::Ended { attempt: attempt(1), next_at: None, back_off: None });
+    assert_eq!(ended, [Action::Promote { campaign: A, limit: 500 }]);
+    let nothing = Input::Promoted { campaign: A, promoted: 0, next_due: None, open: false };
+    assert_eq!(bench.tell(nothing), [Action::Complete { campaign: A }]);
+    assert_eq!(bench.tell(Input::Completed(A, true)), []);
+}
+
+#[test]
+fn a_period_ends_once() {
+    let end = Timestamp::constant(1_800_000_003, 0);
+    let mut bench = Bench::dialing(&[CampaignInfo { period_end: Some(end), ..campaign(A, 5) }]);
+    bench.tell(Input::Claimed { campaign: A, result: ClaimResult::Empty, next_due: None });
+    bench.tell(Input::Promoted { campaign: A, promoted: 0, next_due: Some(end + ms(100)), open: true });
+    let actions = bench.after(Duration::from_secs(3));
+    assert_eq!(actions, [Action::Expire { campaign: A }]);
+    assert_eq!(bench.tell(Input::Expired(A)), [Action::Promote { campaign: A, limit: 500 }]);
+}
+
+#[test]
+fn a_failing_store_is_asked_again_after_a_pause_and_nothing_uncertain_is_sent() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    bench.claimed(A, 1, 0);
+    let send_by = bench.now.wall;
+    assert_eq!(bench.tell(Input::StoreFailed(Action::Commit { attempt: attempt(1), send_by })), []);
+    assert_eq!(bench.after(ms(999)), []);
+    assert_eq!(bench.after(ms(1)), [Action::Unsend { attempt: attempt(1) }], "it may have been written");
+}
+
+#[test]
+fn a_stopping_engine_takes_back_what_was_not_sent_and_waits_for_its_calls() {
+    let mut bench = Bench::placed(&[campaign(A, 5)]);
+    bench.claimed(A, 2, 100);
+    assert_eq!(bench.tell(Input::Stop), [Action::Unsend { attempt: attempt(2) }]);
+    bench.limited(A, Scope::Campaign, None);
+    bench.tell(Input::Unsent { attempt: attempt(2) });
+    assert!(!bench.engine.is_drained(), "a call is up");
+    bench.tell(Input::Ended { attempt: attempt(1), next_at: None, back_off: None });
+    assert!(bench.engine.is_drained());
+    assert_eq!(claims(&bench.after(Duration::from_secs(1))), []);
+}
