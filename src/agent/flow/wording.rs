@@ -89,34 +89,16 @@ pub(crate) const CHOICE_LEADS: &[&str] = &[
     "the",
     "in the",
     "um the",
-    "well the",
-    "um in the",
     "i would like the",
-    "i would like",
-    "i'd like the",
     "i prefer the",
     "i think the",
     "maybe the",
-    "maybe",
     "maybe in the",
-    "oh the",
-    "let's say the",
 ];
 
 /// What may stand after an option of a choice.
-pub(crate) const CHOICE_TAILS: &[&str] = &[
-    "please",
-    "thanks",
-    "thank you",
-    "would be good",
-    "would be great",
-    "is fine",
-    "is better",
-    "is best",
-    "is good",
-    "for me",
-    "then",
-];
+pub(crate) const CHOICE_TAILS: &[&str] =
+    &["please", "thanks", "would be good", "would be great", "is fine", "is better", "is best"];
 
 /// What ends a call when it is said.
 pub(crate) const GOODBYES: &[&str] =

@@ -20,6 +20,9 @@ const WORD_FRAMES: usize = 8;
 /// Fewer frames of anything but silence are no speech.
 const SPEECH_FRAMES: usize = 10;
 
+/// Columns of a table of segments.
+const COLUMNS: usize = 7;
+
 /// One decoding: the segments of each utterance found in the audio.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Decoding {
@@ -56,11 +59,13 @@ impl Decoding {
             if fields.first() == Some(&"word") && fields.get(1) == Some(&"start") {
                 utterances.push(Vec::new());
                 in_table = true;
-            } else if in_table {
-                match (segment(&fields), utterances.last_mut()) {
-                    (Some(segment), Some(utterance)) => utterance.push(segment),
-                    (None, _) | (_, None) => in_table = false,
+            } else if in_table && fields.len() == COLUMNS {
+                // A way without a word at the very beginning is said to end before the first frame; it has no score.
+                if let (Some(segment), Some(utterance)) = (segment(&fields), utterances.last_mut()) {
+                    utterance.push(segment);
                 }
+            } else {
+                in_table = false;
             }
         }
         Self { utterances }
@@ -167,6 +172,12 @@ mod tests {
         assert_eq!(judge(&log(""), &log("<sil> 0 80 1.000 -90 -52 1\n")), Transcript::Nothing);
         assert_eq!(judge(&log(""), &log(PHONES)), Transcript::OutOfGrammar);
         assert_eq!(judge(&Decoding::default(), &Decoding::default()), Transcript::Nothing);
+    }
+
+    #[test]
+    fn a_way_without_a_word_at_the_beginning_ends_before_it_begins() {
+        let decoding = log(&format!("(NULL) -1 -1 1.000 0 0 1\n{}", words(-1_000)));
+        assert_eq!(decoding.words(), ["yes"]);
     }
 
     #[test]
