@@ -182,7 +182,8 @@ impl Callee {
     }
 
     fn after_own_words(&mut self, at: Duration) -> State {
-        self.prompt.last_voice = self.prompt.last_voice.max(at);
+        // What was said over the callee's own words was hardly heard: listening begins anew.
+        self.prompt = Prompt { began: None, last_voice: self.prompt.last_voice.max(at) };
         if self.persona == Persona::Voicemail {
             State::Leaving(at + MAILBOX)
         } else if self.persona == Persona::Drops && self.lines.is_empty() {

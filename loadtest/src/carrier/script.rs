@@ -40,7 +40,8 @@ pub(crate) enum Question {
 pub(crate) enum Line {
     /// Speaks.
     Say(String),
-    /// Speaks without waiting for the end of what it hears, this many milliseconds after it began.
+    /// Speaks without waiting for the end of what it hears, this many milliseconds after it began. The first thing an
+    /// agent says is a greeting, so the first interruption comes later than the others.
     Interrupt(String, u64),
     /// Mumbles: speech without words.
     Mumble,
@@ -86,13 +87,21 @@ impl Script {
             | Persona::Busy
             | Persona::Unavailable => {}
         }
-        lines.extend(self.questions.iter().map(|question| answer(question, persona, rng)));
+        for (place, question) in self.questions.iter().enumerate() {
+            lines.push(match answer(question, persona, rng) {
+                Line::Say(text) if persona == Persona::Interrupts => {
+                    let into_question = rng.random_range(700..1500);
+                    Line::Interrupt(text, if place == 0 { GREETING_MS + into_question } else { into_question })
+                }
+                line @ (Line::Say(_) | Line::Interrupt(..) | Line::Mumble | Line::Press(_)) => line,
+            });
+        }
         lines
     }
 }
 
 fn answer(question: &Question, persona: Persona, rng: &mut StdRng) -> Line {
-    let line = match question {
+    match question {
         Question::YesNo => {
             let yes = match persona {
                 Persona::SaysNo => false,
@@ -131,12 +140,11 @@ fn answer(question: &Question, persona: Persona, rng: &mut StdRng) -> Line {
             Line::Press(format!("{number}#"))
         }
         Question::Open => Line::Say(pick(REMARK, rng)),
-    };
-    match line {
-        Line::Say(text) if persona == Persona::Interrupts => Line::Interrupt(text, rng.random_range(700..1500)),
-        line @ (Line::Say(_) | Line::Interrupt(..) | Line::Mumble | Line::Press(_)) => line,
     }
 }
+
+/// Length of an agent's greeting before its first question, roughly.
+const GREETING_MS: u64 = 5000;
 
 fn pick(from: &[&str], rng: &mut StdRng) -> String {
     from.choose(rng).copied().unwrap_or_default().to_owned()

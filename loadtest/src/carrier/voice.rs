@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use callwright_media::level::rms_dbfs;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -16,6 +17,10 @@ use super::callee::Utterance;
 
 /// Samples per second of everything a callee plays.
 const RATE: u32 = 8000;
+/// Ten milliseconds.
+const WINDOW: usize = RATE as usize / 100;
+/// Level from which a window belongs to the words.
+const AUDIBLE_DBFS: f32 = -45.0;
 /// Longest time one synthesis may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -85,7 +90,7 @@ impl Studio {
         };
         let samples =
             callwright_media::clip::decode_wav(&wav).with_context(|| format!("{} is damaged", path.display()))?;
-        Ok(samples)
+        Ok(trimmed(&samples).to_vec())
     }
 
     async fn synthesise(&self, text: &str, voice: &Voice, path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -110,6 +115,15 @@ impl Studio {
         tokio::fs::rename(&draft, path).await.with_context(|| format!("cannot write {}", path.display()))?;
         Ok(output.stdout)
     }
+}
+
+/// The speech without the silence around it, so that the log says when words begin and end.
+fn trimmed(samples: &[i16]) -> &[i16] {
+    let audible = |window: &[i16]| rms_dbfs(window) > AUDIBLE_DBFS;
+    let mut windows = samples.chunks(WINDOW);
+    let Some(first) = windows.clone().position(audible) else { return samples };
+    let last = windows.rposition(audible).unwrap_or(first);
+    &samples[first * WINDOW..samples.len().min((last + 1) * WINDOW)]
 }
 
 /// A hum of 0.9 s whose pitch and loudness wander: voiced, but no words.
@@ -140,4 +154,24 @@ fn tone(hertz: f64, seconds: f64, level: f64) -> impl Iterator<Item = i16> {
 /// FNV-1a.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_around_words_is_cut_away() {
+        let mut samples = vec![0; 800];
+        samples.extend(tone(400.0, 0.5, 0.3));
+        samples.extend([0; 2000]);
+        assert_eq!(trimmed(&samples).len(), 4000);
+        assert_eq!(trimmed(&[0; 500]).len(), 500);
+    }
+
+    #[test]
+    fn a_mumble_is_as_loud_as_speech() {
+        let level = rms_dbfs(&mumble());
+        assert!((-30.0..-15.0).contains(&level), "{level} dBFS");
+    }
 }
