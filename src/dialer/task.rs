@@ -253,7 +253,7 @@ impl Shared {
                 tracing::error!("the node's lease has run out; dialing goes on as a new node");
                 let node = self.dialing.register().await?;
                 self.set_node(node);
-                true
+                false
             }
             Err(error) => return Err(error),
         };

@@ -26,8 +26,10 @@ use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 /// Pause before the end of a call is written again; doubles up to [`LONGEST_RETRY`].
 const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
-/// How long a trunk without a route is left alone.
-const NO_ROUTE: Duration = Duration::from_secs(30);
+/// How long dialing pauses when this node has no room for a call: what is short comes back as calls end.
+const NO_ROOM: Duration = Duration::from_secs(1);
+/// How long a trunk that was unavailable is left alone when it does not say itself.
+const UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Versions of assistants that are kept in memory.
 const VERSIONS: usize = 256;
 
@@ -201,11 +203,10 @@ impl Shared {
     async fn not_placed(&self, claimed: &Claimed, node: &Node, why: &NotPlaced) -> Input {
         let attempt = claimed.attempt;
         tracing::warn!(%attempt, %why, "a call was not placed");
-        let over = Input::Ended { attempt, next_at: None, back_off: None };
         match why {
             NotPlaced::TooLate | NotPlaced::Full | NotPlaced::Port(_) | NotPlaced::Stopping => {
                 self.give_back(attempt, node).await;
-                over
+                Input::Ended { attempt, next_at: None, back_off: Some(NO_ROOM) }
             }
             NotPlaced::Script(_) | NotPlaced::Listener | NotPlaced::Sip(_) | NotPlaced::Duplicate => {
                 let end = AttemptEnd {
@@ -277,7 +278,7 @@ impl Shared {
             }
         };
         let back_off = (end.reason == DisconnectionReason::TelephonyProviderUnavailable)
-            .then(|| end.retry_after.unwrap_or(NO_ROUTE.min(Duration::from_secs(1))));
+            .then(|| end.retry_after.unwrap_or(UNAVAILABLE));
         Input::Ended { attempt, next_at, back_off }
     }
 
