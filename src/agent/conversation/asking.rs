@@ -11,6 +11,9 @@ use crate::agent::flow::wording;
 use crate::agent::turn::mute::Hearing;
 use crate::pii::Pii;
 
+/// Who types a number ends it with `#` as told, also when the last possible digit has ended it already.
+const LATE_HASH: Duration = Duration::from_secs(2);
+
 /// A question that has no status yet.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -111,6 +114,10 @@ impl Conversation {
             return;
         }
         self.outcome.caller_reacted = true;
+        let late_hash = self.caller.hash_until.take().is_some_and(|until| digit == '#' && now <= until);
+        if late_hash {
+            return;
+        }
         let Some(asking) = &mut self.asking else { return };
         asking.idle_prompts = 0;
         let keys = match (&asking.candidate, &asking.question.confirm, &asking.question.kind) {
@@ -167,6 +174,7 @@ impl Conversation {
         let complete = digit == '#' || digits.len() >= max;
         self.abandon_turn();
         if complete {
+            self.caller.hash_until = (digit != '#').then(|| now + LATE_HASH);
             self.digits_complete(now);
         } else {
             self.hush();

@@ -20,6 +20,8 @@ pub(super) struct Caller {
     turn: Option<Turn>,
     /// The turn that the next reply answers.
     pub(super) reply_to: Option<ReplyTo>,
+    /// The last possible digit was typed: a `#` until then belongs to that number and not to what is asked next.
+    pub(super) hash_until: Option<Instant>,
 }
 
 /// A turn of the caller's.

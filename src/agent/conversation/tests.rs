@@ -114,6 +114,23 @@ fn a_whole_call_by_voice_keys_and_free_speech() {
 }
 
 #[test]
+fn a_hash_after_the_last_possible_digit_belongs_to_the_number() {
+    let mut phone = at_choice();
+    phone.says("in the afternoon please");
+    phone.hears_out("I understood afternoon. Is that right?");
+    phone.says("yes");
+    phone.hears_out("How many people");
+    phone.types("12");
+    phone.pass(ms(200));
+    phone.types("#");
+    phone.hears_out("Please speak now.");
+    phone.pass(ms(500));
+    phone.voice(MUMBLE, ms(3_000));
+    phone.hears("Thank you. Goodbye.");
+    assert_eq!(phone.answers(), ["interest=yes", "time=afternoon", "party=12", "remark=3000ms"]);
+}
+
+#[test]
 fn a_branch_takes_the_other_way() {
     let mut phone = asked();
     phone.says("no thanks");
