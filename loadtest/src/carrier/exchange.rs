@@ -17,8 +17,7 @@ use callwright_sip::message::header::{CallId, From};
 use callwright_sip::message::{HostPort, Message, Method, StatusCode, parse};
 use rand::RngExt;
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 
 use super::callee::Callee;
 use super::clock::WallClock;
@@ -60,7 +59,8 @@ struct Call {
     parties: Parties,
     nth: u32,
     offer: Option<Body>,
-    phone: Option<JoinHandle<()>>,
+    /// Dropped to put the phone down.
+    phone: Option<oneshot::Sender<()>>,
     over: bool,
 }
 
@@ -348,7 +348,9 @@ impl Exchange {
             news: self.news.0.clone(),
         };
         if let Some(call) = self.calls.get_mut(&session) {
-            call.phone = Some(tokio::spawn(phone.run()));
+            let (hold, over) = oneshot::channel();
+            tokio::spawn(phone.run(over));
+            call.phone = Some(hold);
         }
         Ok(())
     }
@@ -365,9 +367,7 @@ impl Exchange {
             News::Vanish => {
                 if let Some(call) = self.calls.get_mut(&session) {
                     self.vanished.insert(call.parties.call_id.clone());
-                    if let Some(phone) = call.phone.take() {
-                        phone.abort();
-                    }
+                    call.phone = None;
                 }
             }
         }
@@ -393,9 +393,7 @@ impl Exchange {
             return;
         }
         call.over = true;
-        if let Some(phone) = call.phone.take() {
-            phone.abort();
-        }
+        call.phone = None;
         self.later.retain(|(_, id), _| *id != session);
         self.note(session, &event, at);
     }

@@ -10,7 +10,7 @@ use callwright_media::level::rms_dbfs;
 use callwright_media::session::{ClipId, MAX_PACKET, MediaEvent, Session};
 use callwright_sip::endpoint::SessionId;
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -58,8 +58,8 @@ pub(crate) struct Phone {
 }
 
 impl Phone {
-    /// Lives until the exchange ends the task.
-    pub(crate) async fn run(mut self) {
+    /// Lives until `over` is dropped, then tells what was under way.
+    pub(crate) async fn run(mut self, mut over: oneshot::Receiver<()>) {
         let answered = Instant::now();
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -67,6 +67,7 @@ impl Phone {
         let mut buffer = [0; 2048];
         loop {
             tokio::select! {
+                _ = &mut over => return self.put_down(state).await,
                 received = self.socket.recv_from(&mut buffer) => {
                     if let Ok((length, from)) = received {
                         self.session.receive(Instant::now(), from, &buffer[..length]);
@@ -78,6 +79,22 @@ impl Phone {
                     }
                 }
             }
+        }
+    }
+
+    /// Writes down what the end of the call cut off.
+    async fn put_down(&self, mut state: State) {
+        let now = Instant::now();
+        let heard = state
+            .hears
+            .take()
+            .map(|(first, last)| Event::Heard { start: self.clock.unix(first), end: self.clock.unix(last + FRAME) });
+        let said = state.playing.take().and_then(|playing| {
+            let start = self.clock.unix(playing.began?);
+            Some(Event::Said { text: playing.text, start, end: self.clock.unix(now) })
+        });
+        for event in heard.into_iter().chain(said) {
+            drop(self.news.send((self.id, News::Log(event, now))).await);
         }
     }
 
