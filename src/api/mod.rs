@@ -1,4 +1,4 @@
-//! The REST API: [`router`] lists every route, one file per resource holds its handlers.
+//! The REST API: [`mod@router`] lists every route, one file per resource holds its handlers.
 //!
 //! A handler parses, calls a rule or the store, and answers; decisions live elsewhere.
 

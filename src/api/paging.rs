@@ -30,7 +30,7 @@ impl Paging {
     /// The page for the store.
     ///
     /// # Errors
-    /// As [`page`].
+    /// When a parameter is out of its range or no id.
     pub fn page<I: FromStr>(&self) -> Result<Page<I>, ApiError> {
         page(self.limit, self.after.as_deref())
     }
