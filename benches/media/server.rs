@@ -29,8 +29,6 @@ pub(crate) struct Run {
     pub(crate) cost: f64,
     /// Packets that came back, of those sent.
     pub(crate) returned: f64,
-    /// Ticks more than 2 ms late, of all.
-    pub(crate) late: f64,
 }
 
 /// One thread that sends every datagram back: what the kernel alone costs.
@@ -41,7 +39,7 @@ pub(crate) fn bare_echo(calls: usize, measured: Duration) -> anyhow::Result<Run>
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
     let thread = std::thread::spawn(move || echo_datagrams(sockets, &stopping));
-    let run = measure(calls, &numbers, measured, || 0.0);
+    let run = measure(calls, &numbers, measured);
     stop.store(true, Ordering::Relaxed);
     thread.join().map_err(|_| anyhow::anyhow!("the bare echo panicked"))??;
     run
@@ -60,7 +58,7 @@ pub(crate) fn echo(calls: usize, measured: Duration) -> anyhow::Result<Run> {
         runtime.block_on(leg.control.send(MediaCommand::Echo(true)))?;
         legs.push(leg);
     }
-    measure(calls, &numbers, measured, || 0.0)
+    measure(calls, &numbers, measured)
 }
 
 /// Legs that play prompts from memory, look for speech, hand the caller's audio on and are recorded.
@@ -81,10 +79,7 @@ pub(crate) fn flow(calls: usize, measured: Duration) -> anyhow::Result<Run> {
         runtime.block_on(leg.control.send(MediaCommand::Record(Box::new(sink))))?;
         runtime.spawn(converse(leg, Arc::clone(&prompt)));
     }
-    let run = measure(calls, &numbers, measured, || {
-        let stats = workers.stats();
-        stats.late as f64 / stats.ticks.max(1) as f64
-    });
+    let run = measure(calls, &numbers, measured);
     drop(runtime);
     let _ = std::fs::remove_dir_all(folder);
     run
@@ -111,13 +106,12 @@ async fn converse(mut leg: MediaLeg, prompt: Arc<[i16]>) {
 }
 
 /// Runs the callers and counts this process's CPU while they talk.
-fn measure(calls: usize, ports: &[u16], measured: Duration, late: impl Fn() -> f64) -> anyhow::Result<Run> {
+fn measure(calls: usize, ports: &[u16], measured: Duration) -> anyhow::Result<Run> {
     let mut callers = spawn_callers(ports)?;
     wait(SETTLE);
     let (before, started) = (Clocks::read()?, time::now().mono);
     wait(measured);
     let (after, ended) = (Clocks::read()?, time::now().mono);
-    let late = late();
     callers.stdin.take().context("the callers' input")?.write_all(b"\n")?;
     let mut counts = String::new();
     callers.stdout.take().context("the callers' output")?.read_to_string(&mut counts)?;
@@ -125,7 +119,7 @@ fn measure(calls: usize, ports: &[u16], measured: Duration, late: impl Fn() -> f
     let (sent, received) = counts.trim().split_once(' ').context("the callers' counts")?;
     let (sent, received): (f64, f64) = (sent.parse()?, received.parse()?);
     let cost = after.since(&before).as_secs_f64() * 1_000.0 / (calls as f64 * (ended - started).as_secs_f64());
-    Ok(Run { cost, returned: received / sent, late })
+    Ok(Run { cost, returned: received / sent })
 }
 
 fn spawn_callers(ports: &[u16]) -> anyhow::Result<Child> {

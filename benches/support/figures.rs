@@ -45,7 +45,7 @@ impl Figure {
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut table = format!("{:44} {:>10}  {:20} {:>12}\n", "figure", "value", "unit", "budget");
     for figure in figures {
-        let budget = format!("{} {}", figure.cmp(), figure.budget);
+        let budget = format!("{} {:.3}", figure.cmp(), figure.budget);
         let holds = if figure.holds() { "" } else { "  MISSED" };
         table += &format!("{:44} {:>10.3}  {:20} {budget:>12}{holds}\n", figure.name, figure.value, figure.unit);
     }

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use super::media_leg::{Leg, MediaCommand, Turn};
 use super::media_ring::{CloseCause, NewsReceiver, RingSender, ring};
-use super::media_wheel::Wheel;
+use super::media_wheel::{SLOT, Wheel};
 use super::ports::{PortLease, RtpSocket};
 use crate::time;
 
@@ -229,7 +229,14 @@ impl Engine {
     fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         while !self.shared.stop.load(Ordering::Relaxed) {
-            let wait = if self.unread.is_empty() { self.wheel.wait(time::now().mono) } else { Some(Duration::ZERO) };
+            let mut wait =
+                if self.unread.is_empty() { self.wheel.wait(time::now().mono) } else { Some(Duration::ZERO) };
+            // When the next slot is near, packets wait for it: a worker with many legs wakes once a slot, not once a
+            // packet, and sleeps more exactly than epoll's whole milliseconds allow.
+            if let Some(short) = wait.filter(|wait| *wait <= SLOT) {
+                thread::park_timeout(short);
+                wait = Some(Duration::ZERO);
+            }
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
