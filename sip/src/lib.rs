@@ -6,6 +6,7 @@ pub mod endpoint;
 mod error;
 pub mod identity;
 pub mod message;
+pub mod registrar;
 mod registration;
 mod session;
 pub mod transaction;

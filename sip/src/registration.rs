@@ -141,7 +141,8 @@ impl Binding {
         let ours = core.advertised(&self.spec.flow);
         let contacts = response.headers.typed_all::<Contact>().unwrap_or_default();
         let contact = contacts.iter().find(|contact| {
-            contact.uri.host_port() == ours && contact.uri.user.as_deref() == Some(self.spec.contact_user.as_bytes())
+            contact.uri.host_port() == ours
+                && contact.uri.user_text().as_deref() == Some(self.spec.contact_user.as_bytes())
         });
         let of_contact = contact.and_then(|contact| {
             let text = contact.params.text("expires")?;

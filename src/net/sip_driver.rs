@@ -1,5 +1,9 @@
 //! The one task that owns the SIP endpoint: datagrams, stream bytes and commands in, messages and events out.
 
+mod registrations;
+
+pub use registrations::{OurRegistration, RegisterRequest};
+
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -10,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
     Body, CommandError, Config, Endpoint, Event, IncomingInvite, Invite, Listener, ListenerId, Orphan, Probe, ProbeId,
-    RecoveryOutcome, Rejection, SessionId, Transport,
+    RecoveryOutcome, Registration, RegistrationId, RegistrationState, Rejection, SessionId, Transport,
 };
 use callwright_sip::message::header::Reason;
 use callwright_sip::message::{HostPort, StatusCode};
+use callwright_sip::registrar::{RegisterAnswer, RegisterId};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +71,8 @@ pub struct SipService {
     pub handle: SipHandle,
     /// Calls that come in.
     pub incoming: mpsc::Receiver<IncomingCall>,
+    /// REGISTER requests that come in, where [`Config::registrar`] is set.
+    pub registers: mpsc::Receiver<RegisterRequest>,
     /// The listeners and the addresses they are bound to, in the order of the configuration.
     pub bound: Vec<BoundListener>,
     /// Ends after the stop token was cancelled and what was queued is sent.
@@ -96,6 +103,9 @@ pub struct IncomingCall {
     pub events: mpsc::Receiver<Event>,
 }
 
+/// What became of [`SipHandle::register`].
+type Registered = Result<OurRegistration, CommandError>;
+
 #[derive(Debug)]
 enum Command {
     Invite { invite: Box<Invite>, reply: oneshot::Sender<Result<(SessionId, mpsc::Receiver<Event>), CommandError>> },
@@ -106,6 +116,9 @@ enum Command {
     AnswerReoffer(SessionId, Result<Body, StatusCode>),
     Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
     Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
+    Register(Box<Registration>, oneshot::Sender<Registered>),
+    Unregister(RegistrationId),
+    AnswerRegister(RegisterId, RegisterAnswer),
 }
 
 impl SipHandle {
@@ -220,6 +233,7 @@ pub async fn start(
     }
     let (commands, command_receiver) = mpsc::channel(COMMANDS);
     let (incoming, incoming_receiver) = mpsc::channel(INCOMING);
+    let (registers, registers_receiver) = mpsc::channel(registrations::REGISTERS);
     let mut driver = Driver {
         endpoint,
         udp,
@@ -227,6 +241,8 @@ pub async fn start(
         stream_events,
         commands: command_receiver,
         incoming,
+        registers,
+        registrations: BTreeMap::new(),
         sessions: BTreeMap::new(),
         recoveries: BTreeMap::new(),
         probes: BTreeMap::new(),
@@ -240,7 +256,8 @@ pub async fn start(
             () = stop.cancelled() => {}
         }
     });
-    Ok(SipService { handle: SipHandle { commands }, incoming: incoming_receiver, bound, task })
+    let handle = SipHandle { commands };
+    Ok(SipService { handle, incoming: incoming_receiver, registers: registers_receiver, bound, task })
 }
 
 struct Driver {
@@ -250,6 +267,8 @@ struct Driver {
     stream_events: mpsc::Receiver<StreamEvent>,
     commands: mpsc::Receiver<Command>,
     incoming: mpsc::Sender<IncomingCall>,
+    registers: mpsc::Sender<RegisterRequest>,
+    registrations: BTreeMap<RegistrationId, watch::Sender<Option<RegistrationState>>>,
     sessions: BTreeMap<SessionId, mpsc::Sender<Event>>,
     recoveries: BTreeMap<SessionId, oneshot::Sender<Result<RecoveryOutcome, CommandError>>>,
     probes: BTreeMap<ProbeId, oneshot::Sender<Option<StatusCode>>>,
@@ -361,6 +380,9 @@ impl Driver {
                 }
                 return;
             }
+            Command::Register(registration, reply) => return self.register(now, *registration, reply),
+            Command::Unregister(registration) => return endpoint.unregister(now, registration),
+            Command::AnswerRegister(register, answer) => endpoint.answer_register(now, register, &answer),
             Command::HangUp(session, reason) => endpoint.hang_up(now, session, reason),
             Command::Ring(session, status, body) => endpoint.ring(now, session, status, body),
             Command::Accept(session, body) => endpoint.accept(now, session, body),
@@ -368,7 +390,7 @@ impl Driver {
             Command::AnswerReoffer(session, answer) => endpoint.answer_reoffer(now, session, answer),
         };
         if let Err(error) = done {
-            tracing::debug!(%error, "a command came too late for its session");
+            tracing::debug!(%error, "a command came too late for what it was about");
         }
     }
 
@@ -378,6 +400,7 @@ impl Driver {
             return;
         }
         self.sweep_at = now + SWEEP;
+        self.sweep_registrations(now);
         let abandoned: Vec<_> =
             self.sessions.iter().filter(|(_, sender)| sender.is_closed()).map(|(session, _)| *session).collect();
         for session in abandoned {
@@ -411,7 +434,8 @@ impl Driver {
                         let _ = reply.send(*status);
                     }
                 }
-                Event::RegistrationState { .. } => {}
+                Event::RegistrationState { registration, state } => self.on_registration_state(*registration, state),
+                Event::Register { register, incoming } => self.offer_register(now, *register, incoming),
                 Event::Malformed { fault, .. } => tracing::debug!(fault, "malformed SIP"),
             }
         }

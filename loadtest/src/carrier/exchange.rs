@@ -222,6 +222,7 @@ impl Exchange {
             | SipEvent::Info { .. }
             | SipEvent::Recovered { .. }
             | SipEvent::ProbeResult { .. }
+            | SipEvent::Register { .. }
             | SipEvent::RegistrationState { .. }
             | SipEvent::Malformed { .. } => {}
         }

@@ -7,6 +7,7 @@ use crate::digest::Credential;
 use crate::identity::LegKey;
 use crate::message::header::{NameAddr, Reason};
 use crate::message::{Headers, StatusCode, StreamFault, Uri};
+use crate::registrar::RegisterId;
 use std::time::Duration;
 
 /// An outgoing call.
@@ -133,6 +134,9 @@ pub enum CommandError {
     /// The session does not exist (any more).
     #[error("session {} does not exist", .0.0)]
     NoSession(SessionId),
+    /// The REGISTER does not exist, or is answered.
+    #[error("register {} does not exist or is answered", .0.0)]
+    NoRegister(RegisterId),
     /// The session is in a state in which the command means nothing.
     #[error("session {} is not in a state for this command", .0.0)]
     WrongState(SessionId),

@@ -23,7 +23,11 @@ pub struct Config {
     /// How long an INVITE given up (timer B, or no final response to our CANCEL) still finds somebody to CANCEL its
     /// late 1xx and to ACK and BYE its late 2xx. Default 32 s.
     pub linger: Duration,
-    /// How long the shell may take over a re-INVITE or UPDATE before it is refused with 500. Default 5 s.
+    /// Whether REGISTER requests are told to the shell by [`Event::Register`](super::Event::Register) instead of being
+    /// refused with 405. Default no.
+    pub registrar: bool,
+    /// How long the shell may take over a re-INVITE or UPDATE before it is refused with 500, and over a REGISTER before
+    /// it is put off with 503. Default 5 s.
     pub reoffer_limit: Duration,
     /// Transactions at one time, client and server together. Default 65,536.
     pub max_transactions: usize,
@@ -50,6 +54,7 @@ impl Default for Config {
             min_se: 90,
             early_limit: Duration::from_secs(300),
             linger: Duration::from_secs(32),
+            registrar: false,
             reoffer_limit: Duration::from_secs(5),
             max_transactions: 65_536,
             max_sessions: 8_192,

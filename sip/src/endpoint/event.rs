@@ -4,6 +4,7 @@ use super::flow::Flow;
 use crate::dialog::DialogSnapshot;
 use crate::message::header::Reason;
 use crate::message::{Request, Response, StatusCode};
+use crate::registrar::{IncomingRegister, RegisterId};
 use std::time::{Duration, Instant};
 
 /// One INVITE session: all early dialogs of one INVITE, then the confirmed dialog.
@@ -159,6 +160,14 @@ pub enum Event {
         registration: RegistrationId,
         /// What it is now.
         state: RegistrationState,
+    },
+    /// Somebody registers; only where [`Config::registrar`](super::Config::registrar) is set. Answer with
+    /// `answer_register`.
+    Register {
+        /// Its name for the answer.
+        register: RegisterId,
+        /// What arrived.
+        incoming: Box<IncomingRegister>,
     },
     /// Bytes that are not a SIP message, or a message that cannot be one of ours. Answered with 400 where possible.
     Malformed {

@@ -13,6 +13,7 @@ mod event;
 mod flow;
 mod probe;
 mod receive;
+mod register;
 pub(crate) mod servers;
 mod timers;
 
@@ -139,6 +140,7 @@ impl Endpoint {
                     }
                     self.settle(id);
                 }
+                WakeReason::Register(id) => self.on_register_deadline(now, id),
                 WakeReason::Registration(id) => {
                     if let Some(binding) = self.registrations.get_mut(&id) {
                         binding.on_deadline(&mut self.core, now);

@@ -9,7 +9,7 @@ use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
 use crate::message::header::{CSeq, ProxyRequire, Require, Tag, Unsupported};
 use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, StatusCode};
-use crate::session::{ALLOW, SUPPORTED, Session, reason_of, refuse_method};
+use crate::session::{ALLOW, SUPPORTED, Session, reason_of};
 use std::time::Instant;
 
 impl Endpoint {
@@ -186,19 +186,16 @@ impl Endpoint {
             Method::Bye | Method::Info | Method::Update | Method::Prack => {
                 self.answer(now, &request, envelope, StatusCode::CALL_DOES_NOT_EXIST);
             }
+            Method::Register if self.core.config.registrar => self.receive_register(now, request, envelope),
             Method::Register
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message
             | Method::Publish => {
-                let transaction = self.open(now, &request, envelope);
-                refuse_method(&mut self.core, now, transaction, StatusCode::METHOD_NOT_ALLOWED);
+                self.refuse_outside(now, &request, envelope, StatusCode::METHOD_NOT_ALLOWED);
             }
-            Method::Other(_) => {
-                let transaction = self.open(now, &request, envelope);
-                refuse_method(&mut self.core, now, transaction, StatusCode::NOT_IMPLEMENTED);
-            }
+            Method::Other(_) => self.refuse_outside(now, &request, envelope, StatusCode::NOT_IMPLEMENTED),
             Method::Ack | Method::Cancel => {}
         }
     }
@@ -252,7 +249,12 @@ impl Endpoint {
         self.sessions.get(id).is_some_and(|session| session.call_id == envelope.call_id)
     }
 
-    fn open(&mut self, now: Instant, request: &Request, envelope: &Envelope) -> crate::transaction::TransactionId {
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        envelope: &Envelope,
+    ) -> crate::transaction::TransactionId {
         let tag = Tag::from_bytes(self.core.random.token());
         self.core.open_server(now, request, envelope, &tag, None)
     }
@@ -262,17 +264,30 @@ impl Endpoint {
         self.core.respond_plain(now, transaction, status);
     }
 
+    /// 405 or 501 outside a dialog.
+    fn refuse_outside(&mut self, now: Instant, request: &Request, envelope: &Envelope, status: StatusCode) {
+        let transaction = self.open(now, request, envelope);
+        let Some(mut response) = self.core.response(transaction, status) else { return };
+        response.headers.push(HeaderName::Allow, self.allow());
+        self.core.respond(now, transaction, &response);
+    }
+
+    /// What may be asked of us outside a dialog.
+    fn allow(&self) -> String {
+        if self.core.config.registrar { format!("{ALLOW}, REGISTER") } else { ALLOW.to_owned() }
+    }
+
     fn answer_options(&mut self, now: Instant, request: &Request, envelope: &Envelope) {
         let transaction = self.open(now, request, envelope);
         let Some(mut response) = self.core.response(transaction, StatusCode::OK) else { return };
-        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Allow, self.allow());
         response.headers.push(HeaderName::Supported, SUPPORTED);
         response.headers.push(HeaderName::Accept, "application/sdp");
         self.core.respond(now, transaction, &response);
     }
 
     /// 503 with Retry-After, without keeping anything.
-    fn refuse_overload(&mut self, request: &Request, envelope: &Envelope) {
+    pub(super) fn refuse_overload(&mut self, request: &Request, envelope: &Envelope) {
         self.core.counters.overloaded += 1;
         let after = self.core.config.overload_retry_after;
         self.core.respond_stateless(&request.headers, envelope, StatusCode::SERVICE_UNAVAILABLE, Some(after));

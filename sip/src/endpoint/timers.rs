@@ -1,6 +1,7 @@
 //! The queue of deadlines: set, clear and fire in O(log n).
 
 use super::event::{RegistrationId, SessionId};
+use crate::registrar::RegisterId;
 use crate::transaction::{Timer, TransactionId};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -37,6 +38,8 @@ pub enum WakeReason {
     Session(SessionId, SessionTimer),
     /// A registration is to be refreshed or tried again.
     Registration(RegistrationId),
+    /// The shell did not answer a REGISTER in time.
+    Register(RegisterId),
 }
 
 /// Deadlines by time, and by what they are for. Each [`WakeReason`] has at most one deadline.

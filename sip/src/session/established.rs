@@ -323,7 +323,7 @@ impl Session {
 }
 
 /// 405 and 501 name what we can do (RFC 3261 8.2.1).
-pub(crate) fn refuse_method(core: &mut Core, now: Instant, transaction: TransactionId, status: StatusCode) {
+fn refuse_method(core: &mut Core, now: Instant, transaction: TransactionId, status: StatusCode) {
     let Some(mut response) = core.response(transaction, status) else { return };
     response.headers.push(HeaderName::Allow, ALLOW);
     core.respond(now, transaction, &response);

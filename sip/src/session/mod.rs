@@ -9,8 +9,6 @@ mod established;
 mod recovery;
 mod refresh;
 
-pub(crate) use established::refuse_method;
-
 use crate::dialog::auth::{Attempts, Authenticator};
 use crate::dialog::session_timer::{Grant, SessionTimer};
 use crate::dialog::{Dialog, DialogSnapshot};

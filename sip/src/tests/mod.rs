@@ -5,6 +5,7 @@ mod calls;
 mod hostile;
 mod pair;
 mod puppet;
+mod registrar;
 mod registrations;
 mod requests;
 mod storm;

@@ -374,6 +374,7 @@ pub(crate) fn terminal(event: &Event) -> Option<(SessionId, &'static str)> {
         | Event::Reanswered { .. }
         | Event::Info { .. }
         | Event::ProbeResult { .. }
+        | Event::Register { .. }
         | Event::RegistrationState { .. }
         | Event::Malformed { .. } => None,
     }

@@ -234,6 +234,26 @@ fn an_answer_without_ack_is_repeated_then_hung_up() {
 }
 
 #[test]
+fn a_caller_that_never_acknowledged_may_hang_up_after_five_seconds() {
+    let mut puppet = Puppet::new();
+    puppet.say(request("INVITE", "z9hG4bKcall", "1 INVITE", "", "offer"));
+    let session = puppet.incoming();
+    puppet.act(|endpoint, now| endpoint.accept(now, session, sdp("answer"))).expect("it rings");
+    puppet.response(100);
+    puppet.run_for(Duration::from_secs(5));
+    // 0, 0.5, 1.5, 3.5 s.
+    let tags: Vec<String> = (0..4).map(|_| to_tag(&puppet.response(200))).collect();
+    puppet.expect_quiet();
+    assert!(puppet.event().is_none(), "the call is up");
+    puppet.say(request("BYE", "z9hG4bKbye", "2 BYE", &tags[0], ""));
+    puppet.response(200);
+    assert_eq!(puppet.expect_end(), EndedBy::Remote);
+    puppet.run_for(Duration::from_secs(60));
+    puppet.expect_quiet();
+    puppet.expect_clean();
+}
+
+#[test]
 fn a_callee_that_hangs_up_before_the_ack_waits_for_it() {
     let mut puppet = Puppet::new();
     puppet.say(request("INVITE", "z9hG4bKcall", "1 INVITE", "", "offer"));

@@ -205,6 +205,7 @@ impl Storm {
             | Event::Ended { .. }
             | Event::Recovered { .. }
             | Event::ProbeResult { .. }
+            | Event::Register { .. }
             | Event::RegistrationState { .. }
             | Event::Malformed { .. } => {}
         }

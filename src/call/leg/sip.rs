@@ -122,6 +122,7 @@ impl SipLeg {
             Event::Incoming { .. }
             | Event::Recovered { .. }
             | Event::ProbeResult { .. }
+            | Event::Register { .. }
             | Event::RegistrationState { .. }
             | Event::Malformed { .. } => LegNews::default(),
         }

@@ -20,10 +20,14 @@ struct Side {
 
 impl Side {
     async fn new(transport: SipTransport, seed: u8) -> Self {
+        Self::with(transport, seed, Config::default()).await
+    }
+
+    async fn with(transport: SipTransport, seed: u8, config: Config) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
-        let service = start(&[listener], Config::default(), [seed; 32], stop.clone()).await.expect("loopback binds");
+        let service = start(&[listener], config, [seed; 32], stop.clone()).await.expect("loopback binds");
         Self { service, stop }
     }
 
@@ -87,6 +91,71 @@ async fn a_call_over_udp() {
 #[tokio::test]
 async fn a_call_over_tcp() {
     call_over(SipTransport::Tcp).await;
+}
+
+fn registration(from: &Side, registrar: SocketAddr) -> Registration {
+    let bound = &from.service.bound[0];
+    let uri = |user: Option<&str>| Uri::sip(user.map(str::as_bytes), HostPort::from(registrar));
+    Registration {
+        key: LegKey([1; 32]),
+        flow: Flow { listener: bound.id, transport: bound.transport, peer: registrar },
+        registrar: uri(None),
+        aor: NameAddr::new(uri(Some("trunk"))),
+        contact_user: "trunk".to_owned(),
+        credentials: None,
+        expires: Duration::from_secs(600),
+    }
+}
+
+/// The next state of a registration.
+async fn changed(registration: &mut OurRegistration) -> RegistrationState {
+    timeout(PATIENCE, registration.state.changed()).await.expect("a change in time").expect("it is not over");
+    registration.state.borrow_and_update().clone().expect("it has a state")
+}
+
+async fn registers_over(transport: SipTransport) {
+    let client = Side::new(transport, 1).await;
+    let mut registrar = Side::with(transport, 2, Config { registrar: true, ..Config::default() }).await;
+    let handle = &client.service.handle;
+    let mut ours = handle.register(registration(&client, registrar.address())).await.expect("sent");
+    let mut bindings = callwright_sip::registrar::Bindings::default();
+    for expected in [true, false] {
+        let request =
+            timeout(PATIENCE, registrar.service.registers.recv()).await.expect("in time").expect("a REGISTER");
+        let now = time::now().mono;
+        let answer = bindings.register(now, &request.incoming);
+        let latest = bindings.latest(now).map(|location| location.flow.peer);
+        assert_eq!(latest, expected.then_some(client.address()), "where it listens, also over TCP");
+        registrar.service.handle.answer_register(request.register, answer).await.expect("running");
+        if expected {
+            assert!(matches!(changed(&mut ours).await, RegistrationState::Registered { .. }));
+            handle.unregister(ours.id).await.expect("running");
+        }
+    }
+    assert_eq!(changed(&mut ours).await, RegistrationState::Unregistered);
+}
+
+#[tokio::test]
+async fn a_registration_over_udp() {
+    registers_over(SipTransport::Udp).await;
+}
+
+#[tokio::test]
+async fn a_registration_over_tcp() {
+    registers_over(SipTransport::Tcp).await;
+}
+
+#[tokio::test]
+async fn a_registration_nobody_looks_at_is_taken_back() {
+    let client = Side::new(SipTransport::Udp, 1).await;
+    let mut registrar = Side::with(SipTransport::Udp, 2, Config { registrar: true, ..Config::default() }).await;
+    drop(client.service.handle.register(registration(&client, registrar.address())).await.expect("sent"));
+    for expires in ["600", "0"] {
+        let request =
+            timeout(PATIENCE, registrar.service.registers.recv()).await.expect("in time").expect("a REGISTER");
+        let said = request.incoming.request.headers.get(&callwright_sip::message::HeaderName::Expires);
+        assert_eq!(said, Some(expires.as_bytes()));
+    }
 }
 
 #[tokio::test]
