@@ -43,7 +43,7 @@ impl Expectation {
         };
         let mut phrases = values(wording::YES_PHRASES, wording::YES);
         phrases.extend(values(wording::NO_PHRASES, wording::NO));
-        Self::new(language, phrases, &[], wording::TAILS)
+        Self::new(language, phrases, &[], &[])
     }
 
     /// One of several options.

@@ -36,7 +36,6 @@ pub(crate) const YES_PHRASES: &[&str] = &[
     "that would be great",
     "yeah okay",
     "okay then",
-    "go ahead",
     "yes yes",
     "um yes",
     "uh yes",
@@ -45,6 +44,9 @@ pub(crate) const YES_PHRASES: &[&str] = &[
     "yes please",
     "yes thank you",
     "yes thanks",
+    "yeah please",
+    "sure please",
+    "okay please",
 ];
 
 /// What callers say for no.
@@ -76,10 +78,9 @@ pub(crate) const NO_PHRASES: &[&str] = &[
     "no thanks",
     "no thank you",
     "no i am not interested",
+    "no i don't think so",
+    "no not now",
 ];
-
-/// What may stand after an answer.
-pub(crate) const TAILS: &[&str] = &["please"];
 
 /// What may stand before an option of a choice.
 pub(crate) const CHOICE_LEADS: &[&str] = &[
@@ -138,6 +139,15 @@ pub(crate) const DECOYS: &[&str] = &[
     "where are you calling from",
     "how did you get my number",
     "i am not interested",
+    "what do you mean",
+    "what do you want",
+    "is this a recording",
+    "are you a robot",
+    "i cannot hear you",
+    "i can't hear you",
+    "is it important",
+    "i am at work",
+    "i have no time",
 ];
 
 /// Whether a phrase means something in every question.

@@ -82,7 +82,7 @@ fn base(word: &str) -> &str {
 const VOWELS: [&str; 15] = ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"];
 
 /// How a word with this American pronunciation sounds in southern England: no `r` before a consonant or at the end,
-/// the vowels of "no", "not" and "after" as they are said there. The same phones when nothing changes.
+/// the vowels of "no", "not", "after" and "thanks" as they are said there. The same phones when nothing changes.
 pub(crate) fn british<'a>(phones: &[&'a str]) -> Vec<&'a str> {
     let vowel = |phone: Option<&&str>| phone.is_some_and(|phone| VOWELS.contains(phone));
     let mut said = Vec::with_capacity(phones.len() + 1);
@@ -92,7 +92,7 @@ pub(crate) fn british<'a>(phones: &[&'a str]) -> Vec<&'a str> {
             "R" if i > 0 && vowel(phones.get(i - 1)) && !vowel(next) => {}
             "OW" => said.extend(["AH", "UW"]),
             "AA" if next != Some(&"R") => said.push("AO"),
-            "AE" if matches!(next, Some(&("F" | "TH" | "S"))) => said.push("AA"),
+            "AE" if matches!(next, Some(&("F" | "TH" | "S" | "NG"))) => said.push("AA"),
             "UH" if next == Some(&"R") => said.push("AO"),
             "ER" if i > 0 && phones.len() > 3 => said.push("AH"),
             other => said.push(other),

@@ -32,6 +32,8 @@ impl Decoder {
             .arg(&model.acoustic)
             .arg("-featparams")
             .arg(&model.features)
+            .arg("-fdict")
+            .arg(&model.fillers)
             .arg("-fsg")
             .arg(&network.grammar)
             .arg("-dict")

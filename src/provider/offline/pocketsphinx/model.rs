@@ -29,6 +29,8 @@ pub(super) struct Model {
     pub(super) acoustic: PathBuf,
     /// Feature settings for telephone speech.
     pub(super) features: PathBuf,
+    /// What else is heard between words: silence only, so that nothing said can pass for noise.
+    pub(super) fillers: PathBuf,
     /// The network of any phones.
     pub(super) phones: Files,
     dictionary: Dictionary,
@@ -53,8 +55,10 @@ impl Model {
         fs::create_dir_all(&folder).map_err(|error| local(&error))?;
         let features = folder.join("telephone.params");
         write(&features, &for_telephone(&settings)).map_err(|error| local(&error))?;
+        let fillers = folder.join("fillers.dict");
+        write(&fillers, "<s> SIL\n</s> SIL\n<sil> SIL\n").map_err(|error| local(&error))?;
         let phones = keep(&folder, &any_phones()).map_err(|error| local(&error))?;
-        Ok(Self { acoustic, features, phones, dictionary, folder, compiled: Mutex::default() })
+        Ok(Self { acoustic, features, fillers, phones, dictionary, folder, compiled: Mutex::default() })
     }
 
     pub(super) const fn dictionary(&self) -> &Dictionary {

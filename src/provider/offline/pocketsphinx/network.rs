@@ -16,6 +16,26 @@ const PHONES: [&str; 39] = [
     "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
 ];
 
+/// Pronunciations that the dictionary lacks and that are common in quick speech.
+const QUICK: [(&str, &str); 16] = [
+    ("of", "AH F"),
+    ("of", "AO F"),
+    ("sure", "SH AO R"),
+    ("sure", "SH ER"),
+    ("sure", "SH AO"),
+    ("thank", "F AE NG K"),
+    ("thank", "AE NG K"),
+    ("thanks", "F AE NG K S"),
+    ("thanks", "AE NG K S"),
+    ("thanks", "T AE NG K S"),
+    ("thanks", "TH AE NG K"),
+    ("thanks", "TH AA NG K"),
+    ("thanks", "F AA NG K S"),
+    ("thank", "F AA NG K"),
+    ("nope", "N AO P"),
+    ("nope", "N AH P"),
+];
+
 /// A network and the pronunciations of its words, as the two files that the program reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Network {
@@ -72,6 +92,12 @@ fn pronunciations(words: &BTreeSet<&str>, dictionary: &Dictionary) -> Result<Str
                 if !phones.is_empty() && !known.contains(&phones) {
                     known.push(phones);
                 }
+            }
+        }
+        let quick = QUICK.iter().filter(|(quick, _)| quick == word);
+        for phones in quick.map(|(_, phones)| phones.split(' ').collect::<Vec<_>>()) {
+            if !known.contains(&phones) {
+                known.push(phones);
             }
         }
         if known.is_empty() {
@@ -136,12 +162,12 @@ mod tests {
     use super::*;
 
     fn dictionary() -> Dictionary {
-        Dictionary::parse("no N OW\nthank TH AE NG K\nthe DH AH\nthe(2) DH IY\nyou Y UW\n".to_owned()).expect("small")
+        Dictionary::parse("no N OW\nthe DH AH\nthe(2) DH IY\nyou Y UW\n".to_owned()).expect("small")
     }
 
     fn grammar(phrases: &[&str]) -> Grammar {
         let phrases = phrases.iter().map(|phrase| (*phrase).to_owned()).collect();
-        Grammar { phrases, tails: vec!["thank you".to_owned()], ..Grammar::default() }
+        Grammar { phrases, tails: vec!["the you".to_owned()], ..Grammar::default() }
     }
 
     #[test]
@@ -150,10 +176,18 @@ mod tests {
         assert_eq!(
             network.grammar,
             "FSG_BEGIN turn\nNUM_STATES 5\nSTART_STATE 0\nFINAL_STATE 1\n\
-             TRANSITION 0 2 1.0\nTRANSITION 2 3 1.0 no\nTRANSITION 3 4 1.0 thank\nTRANSITION 4 1 1.0 you\n\
+             TRANSITION 0 2 1.0\nTRANSITION 2 3 1.0 no\nTRANSITION 3 4 1.0 the\nTRANSITION 4 1 1.0 you\n\
              TRANSITION 3 1 1.0\nFSG_END\n"
         );
-        assert_eq!(network.dictionary, "no N OW\nno(2) N AH UW\nthank TH AE NG K\nyou Y UW\n");
+        assert_eq!(network.dictionary, "no N OW\nno(2) N AH UW\nthe DH AH\nthe(2) DH IY\nyou Y UW\n");
+    }
+
+    #[test]
+    fn quick_speech_is_known_as_well() {
+        let dictionary = Dictionary::parse("sure SH UH R\n".to_owned()).expect("small");
+        let network = sentences(&Grammar { phrases: vec!["sure".to_owned()], ..Grammar::default() }, &dictionary);
+        let lines = network.expect("the word is known").dictionary;
+        assert_eq!(lines, "sure SH UH R\nsure(2) SH AO\nsure(3) SH AO R\nsure(4) SH ER\n");
     }
 
     #[test]
