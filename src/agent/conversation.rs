@@ -9,8 +9,8 @@
 //!                                       say → ask → … → end      hang-up, machine, silence
 //! ```
 //!
-//! While talking, the agent's mouth ([`mouth`]) has at most one reply open; the caller's side ([`caller`]) has at most
-//! one turn open; a question ([`asking`]) is open from its first word until it has its one status.
+//! While talking, the agent has at most one reply open (`mouth`) and the caller at most one turn (`caller`); a question
+//! is open from its first word until it has its one status (`asking`).
 
 mod asking;
 mod caller;

@@ -180,7 +180,7 @@ impl Conversation {
             Some(ReplyTo { last_voice: until, decided: turn.decided.unwrap_or(now), understood: now });
         self.react(now, meaning, confidence, turn.overlap);
         self.caller.reply_to = None;
-        self.listen_again();
+        self.listen_again(now, turn.decided);
     }
 
     pub(super) fn not_understood(&mut self, now: Instant, id: TurnId) {
@@ -229,13 +229,14 @@ impl Conversation {
         }
     }
 
-    /// Begins the next turn when the caller went on while the recogniser worked.
-    fn listen_again(&mut self) {
+    /// Begins the next turn when the caller speaks: from where a new voice began, or from now when it is still the same
+    /// one, which was cut off at the longest turn.
+    fn listen_again(&mut self, now: Instant, decided: Option<Instant>) {
         if let Some(since) = self.caller.voice
             && self.hearing() == Hearing::Everything
             && self.caller.turn.is_none()
         {
-            self.begin_turn(since);
+            self.begin_turn(if Some(since) > decided { since } else { now });
         }
     }
 

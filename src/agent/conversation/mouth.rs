@@ -141,7 +141,6 @@ impl Conversation {
             && utterance.prompt == prompt
         {
             let utterance = utterance.clone();
-            self.timers.remove(&Timer::Speech);
             self.mouth = Mouth::Quiet;
             self.utter(now, utterance);
         }
@@ -157,6 +156,7 @@ impl Conversation {
     /// Says something as soon as its text is ready and the reply before it has fallen silent.
     fn utter(&mut self, now: Instant, utterance: Utterance) {
         self.prepare(utterance.prompt);
+        self.timers.remove(&Timer::Speech);
         if let Mouth::Open(_) = &self.mouth {
             return self.stop_speaking(AfterCut::Say(utterance));
         }

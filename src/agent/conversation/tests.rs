@@ -516,6 +516,38 @@ fn a_recogniser_that_never_answers_is_given_up_and_keys_still_work() {
 }
 
 #[test]
+fn a_voice_without_end_is_looked_at_every_fifteen_seconds() {
+    let mut phone = asked();
+    phone.voice(MUMBLE, ms(40_000));
+    let turns = phone.log.iter().filter(|(_, action)| matches!(action, Action::Listen { .. })).count();
+    assert!((2..=4).contains(&turns), "{turns} turns");
+}
+
+#[test]
+fn a_caller_who_goes_on_while_the_recogniser_works_is_heard() {
+    let mut phone = asked();
+    phone.recognition = Some(ms(900));
+    phone.says(MUMBLE);
+    phone.pass(ms(800));
+    phone.says("yes");
+    phone.hears("in the morning");
+    assert_eq!(phone.answers(), ["interest=yes"]);
+}
+
+#[test]
+fn a_goodbye_in_place_of_a_text_that_is_late_is_said_in_peace() {
+    let mut phone = Phone::ringing(SURVEY, &[]);
+    phone.pass(ms(1_000));
+    phone.answer();
+    phone.synthesis = Some(ms(4_000));
+    phone.hears_out("Do you still want it?");
+    phone.says(MUMBLE);
+    phone.pass(ms(700));
+    phone.give(Input::TimeNearlyUp);
+    assert_eq!(phone.waits_for_end(), Ending::TimeUp);
+}
+
+#[test]
 fn late_events_of_earlier_replies_change_nothing() {
     let mut phone = asked();
     phone.says("yes");
