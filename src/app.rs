@@ -83,12 +83,13 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         workers: MediaWorkers::start(workers(&config)).context("the media threads do not start")?,
         recorder: Some(Recorder::start().context("the recorder does not start")?),
         recordings: config.recordings_dir(),
+        // Each call may need a recogniser at any moment.
+        max_calls: config.sip.max_calls.min(voice.stt.capacity().total),
         tts: voice.tts,
         stt: voice.stt,
         timing: Timing::default(),
         clocks: CallConfig { no_audio: Duration::from_secs(config.media.no_audio_s.into()), ..CallConfig::default() },
         secret: secrets.leg,
-        max_calls: config.sip.max_calls,
     };
     let (calls, inbound_reports) = Calls::new(services);
     let resolver = Resolver::default();

@@ -241,6 +241,12 @@ impl Calls {
         self.inner.services.sip.recover(orphan).await
     }
 
+    /// Calls at one time that this node takes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.inner.services.max_calls
+    }
+
     /// How well the media workers keep time.
     #[must_use]
     pub fn worker_stats(&self) -> WorkerStats {

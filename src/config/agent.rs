@@ -12,7 +12,8 @@ use super::ConfigError;
 pub struct AgentConfig {
     /// espeak-ng processes at the same time. Default 2.
     pub synthesisers: usize,
-    /// pocketsphinx processes at the same time: calls that may listen at once. Default 64. The dialer sees it as capacity.
+    /// pocketsphinx processes at the same time: calls at one time on this node, for each may listen at any
+    /// moment. Default 128. The dialer sees it as capacity.
     pub recognisers: usize,
     /// Folder of synthesised prompts. Default: `prompts` in the data folder.
     pub prompts_dir: Option<PathBuf>,
@@ -24,7 +25,7 @@ impl Default for AgentConfig {
     fn default() -> Self {
         Self {
             synthesisers: 2,
-            recognisers: 64,
+            recognisers: 128,
             prompts_dir: None,
             recogniser_model: PathBuf::from("/usr/share/pocketsphinx/model/en-us"),
         }

@@ -22,6 +22,8 @@ wire_enum! {
         Campaign = "campaign",
         /// A number to call from.
         CallerId = "caller_id",
+        /// One server process: its calls, and the recognisers it has for them. Not a row: each node counts its own.
+        Node = "node",
     }
 }
 

@@ -23,16 +23,20 @@ use self::dial::Dial;
 use self::trunks::Trunks;
 use super::calling_hours::CallingHours;
 use super::engine::{Action, CampaignInfo, ClaimResult, ClaimedDial, Config, Engine, Input, Notice};
+use super::pacing::{Limited, Scope};
 use crate::call::registry::Calls;
 use crate::id::{AttemptId, CampaignId, NodeId};
 use crate::net::sip_driver::BoundListener;
 use crate::shutdown::Shutdown;
 use crate::store::dialing::{ClaimRequest, Claimed, Dialing, Node, Refused, TurnedAway};
 use crate::store::{Db, StoreError, Wake, campaign};
+use crate::time;
 use crate::trunk::resolve::Resolver;
 
 /// Reports that may wait for the engine.
 const REPORTS: usize = 1024;
+/// How long dialing pauses when this node has no room for a call: what is short comes back as calls end.
+const NO_ROOM: Duration = Duration::from_secs(1);
 /// Pause before the database is asked again for wake-ups.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -207,6 +211,9 @@ impl Shared {
     }
 
     async fn claim(&self, campaign: CampaignId, headroom: Duration) -> Result<Input, StoreError> {
+        if let Some(limited) = self.no_room() {
+            return Ok(Input::Claimed { campaign, result: ClaimResult::Limited(limited), next_due: None });
+        }
         let trunk_closed_until = self.trunks.closed_until(campaign, &self.clock).await?;
         let request = ClaimRequest { node: self.node(), campaign, headroom, trunk_closed_until };
         let picked = self.dialing.claim(&request).await?;
@@ -223,6 +230,14 @@ impl Shared {
             Err(Refused::Again) => ClaimResult::TurnedAway,
         };
         Ok(Input::Claimed { campaign, result, next_due })
+    }
+
+    /// Every dial holds a place for its call, and a recogniser, before it is claimed: nobody who answers meets an agent
+    /// that cannot hear.
+    fn no_room(&self) -> Option<Limited> {
+        let on_the_way = self.dials().values().filter(|dial| !dial.is_placed()).count();
+        let full = self.parts.calls.len() + on_the_way >= self.parts.calls.capacity();
+        full.then(|| Limited { scope: Scope::Node, until: Some(self.clock.wall(time::now().mono + NO_ROOM)) })
     }
 
     fn note(&self, claimed: Claimed) -> ClaimedDial {

@@ -157,6 +157,7 @@ impl Book {
                 Scope::Organisation => entry.info.org == info.org,
                 Scope::Trunk => entry.info.trunk == info.trunk,
                 Scope::Campaign | Scope::CallerId => entry.info.campaign == info.campaign,
+                Scope::Node => true,
             };
             if shares {
                 entry.hold = Some(hold);

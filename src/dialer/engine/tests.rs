@@ -209,6 +209,14 @@ fn a_full_organisation_waits_for_an_end_without_asking() {
 }
 
 #[test]
+fn a_node_without_room_asks_for_nobody() {
+    let mut bench = Bench::placed(&[campaign(A, 5), campaign(B, 5)]);
+    assert_eq!(bench.limited(B, Scope::Node, Some(Duration::from_secs(1))), [], "A calls from the same node");
+    assert_eq!(claims(&bench.after(ms(999))), []);
+    assert_eq!(claims(&bench.after(ms(1))).len(), 1);
+}
+
+#[test]
 fn a_trunk_that_asks_for_peace_gets_it_even_when_the_campaigns_are_read_again() {
     let mut bench = Bench::placed(&[campaign(A, 5)]);
     bench.limited(A, Scope::Campaign, None);

@@ -8,8 +8,8 @@ use callwright_sip::endpoint::DialogSnapshot;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::Shared;
 use super::trunks::NoRoute;
+use super::{NO_ROOM, Shared};
 use crate::agent::assistant::AssistantVersion;
 use crate::app::records::record;
 use crate::call::place::{AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
@@ -26,8 +26,6 @@ use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 /// Pause before the end of a call is written again; doubles up to [`LONGEST_RETRY`].
 const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
-/// How long dialing pauses when this node has no room for a call: what is short comes back as calls end.
-const NO_ROOM: Duration = Duration::from_secs(1);
 /// How long a trunk that was unavailable is left alone when it does not say itself.
 const UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Versions of assistants that are kept in memory.
@@ -42,11 +40,17 @@ pub(super) struct Dial {
     claimed: Claimed,
     /// Set once the leg is on disk.
     leg: Option<(LegId, TrunkRoute)>,
+    /// Its call has been asked for.
+    placed: bool,
 }
 
 impl Dial {
     pub(super) const fn new(claimed: Claimed) -> Self {
-        Self { claimed, leg: None }
+        Self { claimed, leg: None, placed: false }
+    }
+
+    pub(super) const fn is_placed(&self) -> bool {
+        self.placed
     }
 }
 
@@ -101,7 +105,13 @@ impl Shared {
         let Some((leg, route)) = dial.leg else { return over };
         let node = self.node();
         let ended = match self.order(&dial.claimed, leg, &route, send_before).await {
-            Ok(order) => self.follow(&dial.claimed, leg, node, self.parts.calls.place(order)).await,
+            Ok(order) => {
+                let events = self.parts.calls.place(order);
+                if let Some(dial) = self.dials().get_mut(&attempt) {
+                    dial.placed = true;
+                }
+                self.follow(&dial.claimed, leg, node, events).await
+            }
             Err(error) => {
                 tracing::warn!(%attempt, %error, "a dial is given back");
                 self.give_back(attempt, &node).await;
