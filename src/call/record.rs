@@ -74,9 +74,15 @@ pub struct RecordingHandle {
 }
 
 impl RecordingHandle {
-    /// The finished recording, once its sink is gone and everything is on disk. `None` when the recorder has ended.
+    /// The finished recording, once its sink is gone and the file would survive a power cut. `None` when the recorder
+    /// has ended.
     pub async fn finished(self) -> Option<Recorded> {
-        self.done.await.ok()
+        let mut recorded = self.done.await.ok()?;
+        let path = recorded.path.clone();
+        // Away from the recorder's thread: calls that end together do not hold up those that go on.
+        let synced = tokio::task::spawn_blocking(move || File::open(path)?.sync_all()).await;
+        recorded.complete &= matches!(synced, Ok(Ok(())));
+        Some(recorded)
     }
 }
 
@@ -306,10 +312,6 @@ impl Recording {
                 Ok(duration) => self.duration = duration,
                 Err(error) => self.fail(&error, shared),
             }
-        }
-        // The file is reported only once it would survive a power cut.
-        if !self.failed && File::open(&self.path).and_then(|file| file.sync_all()).is_err() {
-            self.failed = true;
         }
         let chunks_dropped = self.dropped.load(Ordering::Relaxed);
         if let Some(shared) = shared {

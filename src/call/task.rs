@@ -292,7 +292,7 @@ impl CallTask {
     async fn act(&mut self, action: CallAction) {
         let now = time::now().mono;
         match action {
-            CallAction::Invite => self.invite(now).await,
+            CallAction::Invite => self.invite().await,
             CallAction::Ring => {
                 if let Some(session) = self.session {
                     let _ = self.services.sip.ring(session, StatusCode::RINGING, None).await;
@@ -362,20 +362,17 @@ impl CallTask {
         }
     }
 
-    async fn invite(&mut self, now: Instant) {
+    async fn invite(&mut self) {
         let (Some(order), Some(offer)) = (&self.order, self.body.take()) else { return };
-        if now > order.send_before {
-            self.not_placed = Some(NotPlaced::TooLate);
-            return;
-        }
         let key = leg_key(&self.services.secret, order.leg);
         let invite = order.invite.invite(key, order.credentials.clone(), offer);
-        match self.services.sip.invite(invite).await {
+        match self.services.sip.invite(invite, order.send_before).await {
             Ok((session, events)) => {
                 self.session = Some(session);
                 self.events = Some(events);
             }
             Err(InviteError::Refused(error)) => self.not_placed = Some(error.into()),
+            Err(InviteError::TooLate) => self.not_placed = Some(NotPlaced::TooLate),
             Err(InviteError::Stopped(_)) => self.not_placed = Some(NotPlaced::Stopping),
         }
     }

@@ -1,7 +1,10 @@
 //! The one task that owns the SIP endpoint: datagrams, stream bytes and commands in, messages and events out.
 
+mod handle;
 mod registrations;
 
+use handle::{Command, Registered};
+pub use handle::{InviteError, SipHandle, SipStopped, Started};
 pub use registrations::{OurRegistration, RegisterRequest};
 
 use std::collections::BTreeMap;
@@ -13,12 +16,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Config, Endpoint, Event, IncomingInvite, Invite, Listener, ListenerId, Orphan, Probe, ProbeId,
-    RecoveryOutcome, Registration, RegistrationId, RegistrationState, Rejection, SessionId, Transport,
+    CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, ProbeId, RecoveryOutcome,
+    RegistrationId, RegistrationState, Rejection, SessionId, Transport,
 };
-use callwright_sip::message::header::Reason;
 use callwright_sip::message::{HostPort, StatusCode};
-use callwright_sip::registrar::{RegisterAnswer, RegisterId};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
@@ -41,28 +42,6 @@ const BUDGET: usize = 64;
 const SWEEP: Duration = Duration::from_secs(1);
 /// The longest SIP message over UDP.
 const DATAGRAM: usize = 65_536;
-
-/// The way to the endpoint for everybody else. Cloning is cheap.
-#[derive(Clone, Debug)]
-pub struct SipHandle {
-    commands: mpsc::Sender<Command>,
-}
-
-/// The endpoint's task has ended: the server stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("SIP has stopped")]
-pub struct SipStopped;
-
-/// An INVITE could not be sent at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InviteError {
-    /// The server stops.
-    #[error(transparent)]
-    Stopped(#[from] SipStopped),
-    /// The endpoint refused.
-    #[error(transparent)]
-    Refused(#[from] CommandError),
-}
 
 /// What [`start`] has set up.
 #[derive(Debug)]
@@ -101,100 +80,6 @@ pub struct IncomingCall {
     pub invite: Box<IncomingInvite>,
     /// What the session says from here on.
     pub events: mpsc::Receiver<Event>,
-}
-
-/// What became of [`SipHandle::register`].
-type Registered = Result<OurRegistration, CommandError>;
-
-#[derive(Debug)]
-enum Command {
-    Invite { invite: Box<Invite>, reply: oneshot::Sender<Result<(SessionId, mpsc::Receiver<Event>), CommandError>> },
-    HangUp(SessionId, Option<Reason>),
-    Ring(SessionId, StatusCode, Option<Body>),
-    Accept(SessionId, Body),
-    Reject(SessionId, StatusCode, Rejection),
-    AnswerReoffer(SessionId, Result<Body, StatusCode>),
-    Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
-    Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
-    Register(Box<Registration>, oneshot::Sender<Registered>),
-    Unregister(RegistrationId),
-    AnswerRegister(RegisterId, RegisterAnswer),
-}
-
-impl SipHandle {
-    /// Sends an INVITE; the session and its events.
-    ///
-    /// # Errors
-    /// Nothing was sent.
-    pub async fn invite(&self, invite: Invite) -> Result<(SessionId, mpsc::Receiver<Event>), InviteError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Invite { invite: Box::new(invite), reply }).await?;
-        Ok(answer.await.map_err(|_| SipStopped)??)
-    }
-
-    /// Ends a session with what its state asks for: CANCEL, BYE, or a refusal.
-    ///
-    /// # Errors
-    /// The server stops.
-    pub async fn hang_up(&self, session: SessionId, reason: Option<Reason>) -> Result<(), SipStopped> {
-        self.send(Command::HangUp(session, reason)).await
-    }
-
-    /// Sends 180, or 183 with a description.
-    ///
-    /// # Errors
-    /// The server stops.
-    pub async fn ring(&self, session: SessionId, status: StatusCode, body: Option<Body>) -> Result<(), SipStopped> {
-        self.send(Command::Ring(session, status, body)).await
-    }
-
-    /// Takes an incoming call.
-    ///
-    /// # Errors
-    /// The server stops.
-    pub async fn accept(&self, session: SessionId, body: Body) -> Result<(), SipStopped> {
-        self.send(Command::Accept(session, body)).await
-    }
-
-    /// Refuses an incoming call.
-    ///
-    /// # Errors
-    /// The server stops.
-    pub async fn reject(&self, session: SessionId, status: StatusCode, more: Rejection) -> Result<(), SipStopped> {
-        self.send(Command::Reject(session, status, more)).await
-    }
-
-    /// Answers a re-INVITE or UPDATE.
-    ///
-    /// # Errors
-    /// The server stops.
-    pub async fn answer_reoffer(&self, session: SessionId, answer: Result<Body, StatusCode>) -> Result<(), SipStopped> {
-        self.send(Command::AnswerReoffer(session, answer)).await
-    }
-
-    /// Ends a leg that an earlier life of the server left behind, and tells how that turned out.
-    ///
-    /// # Errors
-    /// Nothing was sent.
-    pub async fn recover(&self, orphan: Orphan) -> Result<RecoveryOutcome, InviteError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Recover(Box::new(orphan), reply)).await?;
-        Ok(answer.await.map_err(|_| SipStopped)??)
-    }
-
-    /// Asks a peer for a sign of life (OPTIONS). The final status, or `None` when nobody answered.
-    ///
-    /// # Errors
-    /// The server stops.
-    pub async fn ping(&self, probe: Probe) -> Result<Option<StatusCode>, SipStopped> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Ping(Box::new(probe), reply)).await?;
-        answer.await.map_err(|_| SipStopped)
-    }
-
-    async fn send(&self, command: Command) -> Result<(), SipStopped> {
-        self.commands.send(command).await.map_err(|_| SipStopped)
-    }
 }
 
 /// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces.
@@ -356,8 +241,12 @@ impl Driver {
     fn execute(&mut self, now: Instant, command: Command) {
         let endpoint = &mut self.endpoint;
         let done = match command {
-            Command::Invite { invite, reply } => {
-                let started = endpoint.invite(now, *invite).map(|session| {
+            Command::Invite { invite, send_before, reply } => {
+                let started = match now <= send_before {
+                    true => endpoint.invite(now, *invite).map_err(InviteError::from),
+                    false => Err(InviteError::TooLate),
+                };
+                let started = started.map(|session| {
                     let (sender, receiver) = mpsc::channel(EVENTS);
                     self.sessions.insert(session, sender);
                     (session, receiver)

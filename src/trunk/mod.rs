@@ -2,4 +2,5 @@
 
 pub mod health;
 pub mod plan;
+pub mod registrar;
 pub mod resolve;

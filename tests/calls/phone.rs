@@ -79,7 +79,8 @@ impl Phone {
             credentials: None,
             session_expires: None,
         };
-        let (session, mut events) = self.service.handle.invite(invite).await.expect("sent");
+        let (session, mut events) =
+            self.service.handle.invite(invite, time::now().mono + PATIENCE).await.expect("sent");
         loop {
             let event = timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("SIP runs");
             if let Event::Failed { failure, .. } = event {

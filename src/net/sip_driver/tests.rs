@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use callwright_sip::endpoint::{EndedBy, FailureCause, Flow, LegKey};
+use callwright_sip::endpoint::{Body, EndedBy, FailureCause, Flow, Invite, LegKey, Registration};
 use callwright_sip::message::header::NameAddr;
-use callwright_sip::message::{Headers, Uri};
+use callwright_sip::message::{HeaderName, Headers, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -53,6 +53,10 @@ impl Side {
     }
 }
 
+fn soon() -> Instant {
+    time::now().mono + PATIENCE
+}
+
 async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
     timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("the session has events")
 }
@@ -60,7 +64,7 @@ async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
 async fn call_over(transport: SipTransport) {
     let (caller, mut callee) = (Side::new(transport, 1).await, Side::new(transport, 2).await);
     let invite = caller.invite(callee.address(), 1);
-    let (session, mut heard) = caller.service.handle.invite(invite).await.expect("sent");
+    let (session, mut heard) = caller.service.handle.invite(invite, soon()).await.expect("sent");
     let mut incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
     assert_eq!(incoming.invite.body, Some(Body::sdp(b"v=0\r\n".to_vec())));
     let answer = &callee.service.handle;
@@ -164,7 +168,7 @@ async fn a_refused_connection_is_known_not_to_have_sent_anything() {
     let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback binds");
     let nobody = closed.local_addr().expect("bound");
     drop(closed);
-    let (_, mut events) = caller.service.handle.invite(caller.invite(nobody, 1)).await.expect("accepted");
+    let (_, mut events) = caller.service.handle.invite(caller.invite(nobody, 1), soon()).await.expect("accepted");
     let Event::Failed { failure, .. } = next(&mut events).await else { panic!("it failed") };
     assert_eq!(failure.cause, FailureCause::NotSent);
 }
@@ -172,7 +176,7 @@ async fn a_refused_connection_is_known_not_to_have_sent_anything() {
 #[tokio::test]
 async fn a_leg_whose_call_is_gone_is_hung_up() {
     let (caller, mut callee) = (Side::new(SipTransport::Udp, 1).await, Side::new(SipTransport::Udp, 2).await);
-    let (_, heard) = caller.service.handle.invite(caller.invite(callee.address(), 1)).await.expect("sent");
+    let (_, heard) = caller.service.handle.invite(caller.invite(callee.address(), 1), soon()).await.expect("sent");
     let mut incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
     callee.service.handle.ring(incoming.session, StatusCode::RINGING, None).await.expect("running");
     drop(heard);
@@ -190,7 +194,24 @@ async fn bytes_that_are_not_sip_cost_their_connection_and_nothing_else() {
     assert!(closed.is_ok(), "the connection is closed");
     let caller = Side::new(SipTransport::Tcp, 1).await;
     let invite = caller.invite(callee.address(), 1);
-    let (_, _heard) = caller.service.handle.invite(invite).await.expect("sent");
+    let (_, _heard) = caller.service.handle.invite(invite, soon()).await.expect("sent");
     let incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time");
     assert!(incoming.is_some(), "others still get through");
+}
+
+#[tokio::test]
+async fn what_is_too_late_is_not_sent() {
+    let (caller, mut callee) = (Side::new(SipTransport::Udp, 1).await, Side::new(SipTransport::Udp, 2).await);
+    let passed = time::now().mono;
+    let late = caller.service.handle.invite(caller.invite(callee.address(), 1), passed).await;
+    assert_eq!(late.err(), Some(InviteError::TooLate));
+    let sent = caller.service.handle.invite(caller.invite(callee.address(), 2), soon()).await;
+    let incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
+    assert_eq!(incoming.invite.request.headers.get(&HeaderName::CallId), call_id(&caller, 2).as_deref());
+    drop(sent);
+}
+
+fn call_id(side: &Side, key: u8) -> Option<Vec<u8>> {
+    let host = side.address().ip().to_string();
+    Some(LegKey([key; 32]).call_id(&host).as_bytes().to_vec())
 }
