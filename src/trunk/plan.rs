@@ -149,8 +149,8 @@ pub fn dialog_to_json(dialog: &DialogSnapshot) -> String {
     serde_json::to_string(&stored).expect("strings and numbers serialise")
 }
 
-/// A leg that an earlier life of the server left behind, as the endpoint wants it: with `answered_dialog` (JSON of the
-/// dialog) a BYE, without a CANCEL for each INVITE that may have left.
+/// A leg that an earlier life of the server left behind, as the endpoint wants it: an answered one gets a BYE in its
+/// `dialog` (as JSON), any other a CANCEL for each INVITE that may have left, and the BYE where that comes too late.
 ///
 /// # Errors
 /// [`BadLeg`] names what cannot be read.
@@ -158,14 +158,16 @@ pub fn orphan(
     key: LegKey,
     credentials: Option<Credential>,
     invite: &str,
-    answered_dialog: Option<&str>,
+    dialog: Option<&str>,
+    answered: bool,
 ) -> Result<Orphan, BadLeg> {
-    let stage = match answered_dialog {
-        Some(stored) => OrphanStage::Confirmed(Box::new(dialog_from_json(stored)?)),
-        None => {
+    let dialog = dialog.map(dialog_from_json).transpose()?.map(Box::new);
+    let stage = match dialog {
+        Some(dialog) if answered => OrphanStage::Confirmed(dialog),
+        dialog => {
             let InvitePlan { flow, uri, from, to, headers } = InvitePlan::from_json(invite)?;
             let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
-            OrphanStage::Early(Box::new(OrphanInvite { flow, uri, from, to, headers, invites }))
+            OrphanStage::Early(Box::new(OrphanInvite { flow, uri, from, to, headers, invites, dialog }))
         }
     };
     Ok(Orphan { key, credentials, stage })
@@ -262,7 +264,7 @@ mod tests {
     fn an_orphan_gets_a_cancel_before_and_a_bye_after_the_answer() {
         let invite = InvitePlan::new(&route(), &number("+4930901820"), None).to_json();
         let key = leg_key(&[1; 32], LegId::from_u128(1));
-        let early = orphan(key, None, &invite, None).expect("readable");
+        let early = orphan(key, None, &invite, None, false).expect("readable");
         assert!(matches!(early.stage, OrphanStage::Early(early) if early.invites == 1));
         let dialog = DialogSnapshot {
             call_id: "a@b".into(),
@@ -276,8 +278,11 @@ mod tests {
             remote_cseq: None,
             flow: route().flow,
         };
-        let answered = orphan(key, None, &invite, Some(&dialog_to_json(&dialog))).expect("readable");
+        let stored = dialog_to_json(&dialog);
+        let answered = orphan(key, None, &invite, Some(&stored), true).expect("readable");
         assert!(matches!(answered.stage, OrphanStage::Confirmed(read) if *read == dialog));
-        assert_eq!(orphan(key, None, "{}", None).expect_err("nothing in it"), BadLeg("invite"));
+        let ringing = orphan(key, None, &invite, Some(&stored), false).expect("readable");
+        assert!(matches!(ringing.stage, OrphanStage::Early(early) if early.dialog.as_deref() == Some(&dialog)));
+        assert_eq!(orphan(key, None, "{}", None, false).expect_err("nothing in it"), BadLeg("invite"));
     }
 }

@@ -78,6 +78,9 @@ pub struct OrphanInvite {
     /// How many INVITEs may have left, with CSeq 1 to this: 1 without credentials, [`Orphan::MOST_INVITES`] when a
     /// challenge may have been answered. Each gets its CANCEL.
     pub invites: u32,
+    /// The early dialog last heard of. When the CANCEL comes too late, because the call was answered and nobody had
+    /// noted it yet, its BYE goes there.
+    pub dialog: Option<Box<DialogSnapshot>>,
 }
 
 impl Orphan {

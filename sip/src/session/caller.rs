@@ -327,18 +327,23 @@ impl Session {
     }
 
     /// The response to a CANCEL says nothing about the call: its INVITE gets a final response of its own.
-    pub(super) fn on_cancel_outcome(&mut self, core: &mut Core, what: &Delivered) {
+    pub(super) fn on_cancel_outcome(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        transaction: TransactionId,
+        what: &Delivered,
+    ) {
         if self.recovery {
-            self.recovered_cancel(core, what);
+            self.recovered_cancel(core, now, transaction, what);
         }
     }
 
     pub(super) fn cancel_unanswered(&mut self, core: &mut Core, now: Instant) {
         if self.recovery {
-            self.recovered_silence(core);
-        } else {
-            self.give_up(core, silent(FailureCause::Cancelled));
+            return self.recovered_silence(core, now);
         }
+        self.give_up(core, silent(FailureCause::Cancelled));
         self.set(core, now + core.config.linger, Deadline::Linger);
     }
 

@@ -189,7 +189,7 @@ impl Session {
             (Purpose::Invite, Delivered::Failed { fault, request, flow, written }) => {
                 self.on_invite_fault(core, now, transaction, fault, *request, flow, written);
             }
-            (Purpose::Cancel, what) => self.on_cancel_outcome(core, &what),
+            (Purpose::Cancel, what) => self.on_cancel_outcome(core, now, transaction, &what),
             (Purpose::Bye, what) => self.on_bye_outcome(core, now, transaction, what),
             (Purpose::ForkBye, what) => self.on_fork_bye_outcome(core, now, transaction, &what),
             (Purpose::Refresh, what) => self.on_refresh_outcome(core, now, transaction, what),

@@ -16,6 +16,10 @@ use std::time::Instant;
 /// CSeq numbers an earlier life may have used after it stored the dialog: refreshes of a day fit in.
 const CSEQ_GAP: u32 = 1000;
 
+/// How long, in T1, a CANCEL that was accepted may wait for the final response of its INVITE. A callee that had answered
+/// just before sends none: then its dialog gets a BYE.
+const CROSSED: u32 = 2;
+
 impl Session {
     /// Takes up an orphan: CANCEL for each INVITE that may have left, or BYE for a confirmed dialog.
     ///
@@ -24,7 +28,10 @@ impl Session {
     pub(crate) fn recover(core: &mut Core, now: Instant, id: SessionId, orphan: Orphan) -> Result<Self, CommandError> {
         let auth = Authenticator::new(orphan.credentials);
         match orphan.stage {
-            OrphanStage::Early(invite) => Ok(Self::recover_early(core, now, id, orphan.key, auth, &invite)),
+            OrphanStage::Early(invite) => {
+                let dialog = invite.dialog.as_ref().map(|dialog| dialog.restore()).transpose()?;
+                Ok(Self::recover_early(core, now, id, orphan.key, auth, &invite, dialog))
+            }
             OrphanStage::Confirmed(snapshot) => {
                 let dialog = snapshot.restore()?;
                 let contact_user = core.config.contact_user.clone().into_bytes();
@@ -47,6 +54,7 @@ impl Session {
         key: LegKey,
         auth: Authenticator,
         invite: &OrphanInvite,
+        dialog: Option<Dialog>,
     ) -> Self {
         let host = core.advertised(&invite.flow).host.to_string();
         let contact_user = core.config.contact_user.clone().into_bytes();
@@ -54,6 +62,7 @@ impl Session {
         session.recovery = true;
         let mut calling = Calling::new();
         calling.cancel = Cancel::Wanted(None);
+        calling.early.extend(dialog.map(|dialog| (dialog.remote_tag.clone(), dialog)));
         let sent = invite.invites.clamp(1, Orphan::MOST_INVITES);
         for cseq in 1..=sent {
             let branch = key.branch(cseq, &Method::Invite);
@@ -93,32 +102,73 @@ impl Session {
         self.recovered(core, RecoveryOutcome::Released);
     }
 
-    /// A CANCEL of a recovery was answered. 200 means that the INVITE gets its final response next; 481 that there is
-    /// none under this branch. Only when every CANCEL says so is the leg unknown; a late 2xx still gets ACK and BYE.
-    pub(super) fn recovered_cancel(&mut self, core: &mut Core, what: &Delivered) {
+    /// A CANCEL of a recovery was answered. 200 means that the INVITE gets its final response next, or had it before;
+    /// 481 that there is none under this branch, any more or at all. An early dialog that is known then gets a BYE. Only
+    /// when every CANCEL says 481 and there is none is the leg unknown; a late 2xx still gets ACK and BYE.
+    pub(super) fn recovered_cancel(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        transaction: TransactionId,
+        what: &Delivered,
+    ) {
         let Stage::Calling(calling) = &mut self.stage else { return };
+        if self.ended {
+            return;
+        }
         match what {
             Delivered::Response(response) if response.status.is_provisional() => return,
+            Delivered::Response(response) if response.status.is_success() => {
+                // RFC 3261 9.2: the response carries the tag of the dialog, where no proxy gave it.
+                if calling.early.is_empty()
+                    && let Some(cancel) = core.client(transaction)
+                    && let Some(dialog) = Dialog::as_caller(&cancel.request, response, cancel.flow)
+                    && !dialog.remote_tag.as_bytes().is_empty()
+                {
+                    calling.early.insert(dialog.remote_tag.clone(), dialog);
+                }
+                if !calling.early.is_empty() {
+                    self.set(core, now + core.config.intervals.t1 * CROSSED, Deadline::CancelUnanswered);
+                }
+                return;
+            }
             Delivered::Response(response) => calling.unknown |= response.status == StatusCode::CALL_DOES_NOT_EXIST,
             Delivered::Failed { .. } => {}
         }
-        if let Delivered::Response(response) = what
-            && response.status.is_success()
-        {
-            return;
-        }
         calling.cancels_open = calling.cancels_open.saturating_sub(1);
         if calling.cancels_open == 0 {
-            let outcome = if calling.unknown { RecoveryOutcome::Unknown } else { RecoveryOutcome::Silent };
-            self.recovered(core, outcome);
+            if !calling.unknown {
+                self.recovered(core, RecoveryOutcome::Silent);
+            } else if !self.hang_up_early(core, now) {
+                self.recovered(core, RecoveryOutcome::Unknown);
+            }
         }
     }
 
-    /// No final response 64*T1 after the CANCEL. If the CANCEL itself was taken, the transaction counts as cancelled.
-    pub(super) fn recovered_silence(&mut self, core: &mut Core) {
+    /// No final response after the CANCEL in time. The dialog gets a BYE, if one is known: it may have been answered. If
+    /// not, and the CANCEL itself was taken, the transaction counts as cancelled after 64*T1.
+    pub(super) fn recovered_silence(&mut self, core: &mut Core, now: Instant) {
         let Stage::Calling(calling) = &self.stage else { return };
         let outcome = if calling.cancels_open > 0 { RecoveryOutcome::Released } else { RecoveryOutcome::Silent };
-        self.recovered(core, outcome);
+        if self.ended || !self.hang_up_early(core, now) {
+            self.recovered(core, outcome);
+            self.set(core, now + core.config.linger, Deadline::Linger);
+        }
+    }
+
+    /// Sends BYE in the dialog that was early when it was last heard of (RFC 3261 section 15 allows it either way). The
+    /// INVITEs stay for their late responses. `false` if there is no such dialog.
+    fn hang_up_early(&mut self, core: &mut Core, now: Instant) -> bool {
+        let Stage::Calling(calling) = &mut self.stage else { return false };
+        let Some((_, dialog)) = calling.early.pop_first() else { return false };
+        self.cseq = self.cseq.saturating_add(CSEQ_GAP);
+        let (mut request, flow) = dialog.request(Method::Bye, self.cseq);
+        self.auth.apply(&mut request, &mut core.random);
+        let branch = self.key.branch(self.cseq, &Method::Bye);
+        core.send_request(now, request, flow, &branch, self.owner(Purpose::Bye));
+        // Longer than the BYE can take.
+        self.set(core, now + core.config.intervals.timeout() + core.config.linger, Deadline::Linger);
+        true
     }
 
     /// A 2xx came for the INVITE of an earlier life; its ACK is sent, now the BYE.

@@ -69,8 +69,8 @@ impl Shared {
     async fn try_to_end(&self, left: Orphan) -> anyhow::Result<bool> {
         let credentials = self.trunks.credentials(left.trunk).await?;
         let key = leg_key(&self.parts.secret, left.leg);
-        let dialog = left.dialog.filter(|_| left.answered).map(|dialog| dialog.to_string());
-        let orphan = orphan(key, credentials, &left.invite.to_string(), dialog.as_deref())?;
+        let dialog = left.dialog.map(|dialog| dialog.to_string());
+        let orphan = orphan(key, credentials, &left.invite.to_string(), dialog.as_deref(), left.answered)?;
         Ok(match self.parts.calls.recover(orphan).await? {
             RecoveryOutcome::Released | RecoveryOutcome::HungUp | RecoveryOutcome::Unknown => true,
             RecoveryOutcome::Silent => false,

@@ -34,6 +34,7 @@ impl Pair {
             to: invite.to,
             headers: invite.headers,
             invites,
+            dialog: None,
         }))
     }
 }
@@ -77,6 +78,41 @@ fn an_answered_orphan_gets_bye_from_its_stored_dialog() {
     pair.restart();
     assert_eq!(pair.recover(OrphanStage::Confirmed(Box::new(dialog))), RecoveryOutcome::HungUp);
     assert_eq!(pair.expect_end(Side::B), EndedBy::Remote);
+    pair.expect_clean();
+}
+
+#[test]
+fn an_orphan_whose_answer_nobody_noted_gets_bye_in_its_early_dialog() {
+    // The 2xx came and its ACK left, but the process died before it could store that. What is known is the dialog of
+    // the ringing, or nothing: then the response to the CANCEL has its tag.
+    for noted in [true, false] {
+        let mut pair = Pair::new(26);
+        let (caller, _) = pair.connect();
+        let dialog = pair.a.dialog(caller).expect("it is up");
+        pair.restart();
+        let died = pair.now;
+        let OrphanStage::Early(mut invite) = pair.early(1) else { panic!("it is early") };
+        invite.dialog = noted.then(|| Box::new(dialog));
+        assert_eq!(pair.recover(OrphanStage::Early(invite)), RecoveryOutcome::HungUp);
+        assert!(pair.now - died < Duration::from_secs(2), "{:?}", pair.now - died);
+        assert_eq!(pair.expect_end(Side::B), EndedBy::Remote);
+        pair.run_for(Duration::from_secs(200));
+        pair.expect_clean();
+    }
+}
+
+#[test]
+fn an_orphan_whose_transaction_is_forgotten_gets_bye_in_its_early_dialog() {
+    let mut pair = Pair::new(27);
+    let (caller, _) = pair.connect();
+    let dialog = pair.a.dialog(caller).expect("it is up");
+    pair.run_for(Duration::from_secs(60));
+    pair.restart();
+    let OrphanStage::Early(mut invite) = pair.early(1) else { panic!("it is early") };
+    invite.dialog = Some(Box::new(dialog));
+    assert_eq!(pair.recover(OrphanStage::Early(invite)), RecoveryOutcome::HungUp);
+    assert_eq!(pair.expect_end(Side::B), EndedBy::Remote);
+    pair.run_for(Duration::from_secs(200));
     pair.expect_clean();
 }
 
@@ -170,6 +206,7 @@ fn the_cancel_of_an_orphan_repeats_its_invite() {
             to: invite.to,
             headers: invite.headers,
             invites: 1,
+            dialog: None,
         })),
     };
     after.act(|endpoint, now| endpoint.recover(now, orphan.clone())).expect("there is room");
