@@ -23,6 +23,7 @@ use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::config::Config;
 use crate::dialer::task as dialer;
+use crate::id::NodeId;
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
@@ -107,7 +108,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         config: Arc::new(config.http.clone()),
     };
 
-    let mark = predecessor::Mark::take(&config.data_dir)?;
+    let node = NodeId::generate();
+    let mark = predecessor::Mark::take(&config.data_dir, node)?;
     let parts = dialer::Parts {
         db: db.clone(),
         calls: calls.clone(),
@@ -115,10 +117,12 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         resolver: resolver.clone(),
         secret: secrets.leg,
         lease: Duration::from_secs(config.store.lease_s.into()),
-        predecessor: mark.predecessor(),
+        node,
+        predecessors: mark.predecessors().to_vec(),
     };
     let dialer = dialer::start(parts, shutdown.clone()).await.context("the dialer does not start")?;
-    mark.write(dialer.node)?;
+    // What they left behind is written down as ours now.
+    mark.forget_predecessors()?;
 
     tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), resolver.clone(), shutdown.clone()));
     tasks.spawn(records::keep_inbound(db.clone(), inbound_reports, shutdown.stop.clone()));

@@ -1,5 +1,5 @@
-//! Which node ran on this data folder before: a locked file proves that its process has ended, so that what it left behind
-//! can be taken over at once instead of after its lease.
+//! Which nodes ran on this data folder before: a locked file proves that their processes have ended, so that what they
+//! left behind can be taken over at once instead of after their leases.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -9,16 +9,21 @@ use anyhow::{Context, bail};
 
 use crate::id::NodeId;
 
-/// The file, locked for as long as this process lives.
+/// Predecessors that are kept; of older ones the leases have run out.
+const MOST: usize = 256;
+
+/// The file, locked for as long as this process lives. It names this node before the database does, and the nodes before
+/// it until this one has taken over from them: a process that dies on the way there leaves all of them to the next one.
 #[derive(Debug)]
 pub(super) struct Mark {
     file: File,
-    predecessor: Option<NodeId>,
+    node: NodeId,
+    predecessors: Vec<NodeId>,
 }
 
 impl Mark {
-    /// Locks the file in the data folder and reads who held it before.
-    pub(super) fn take(data: &Path) -> anyhow::Result<Self> {
+    /// Locks the file in the data folder, reads who ran here before and adds `node`.
+    pub(super) fn take(data: &Path, node: NodeId) -> anyhow::Result<Self> {
         let path = data.join("node");
         let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
         let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
@@ -31,20 +36,33 @@ impl Mark {
         }
         let mut text = String::new();
         file.read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Self { file, predecessor: text.trim().parse().ok() })
+        let mut predecessors: Vec<_> = text.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        predecessors.drain(..predecessors.len().saturating_sub(MOST));
+        let mark = Self { file, node, predecessors };
+        let everybody: Vec<_> = mark.predecessors.iter().copied().chain([node]).collect();
+        mark.write(&everybody)?;
+        Ok(mark)
     }
 
-    /// The node of the process before this one; none on a fresh folder.
-    pub(super) const fn predecessor(&self) -> Option<NodeId> {
-        self.predecessor
+    /// The nodes of the processes before this one from which nobody has taken over; none on a fresh folder.
+    pub(super) fn predecessors(&self) -> &[NodeId] {
+        &self.predecessors
     }
 
-    /// Writes down who runs here now.
-    pub(super) fn write(&self, node: NodeId) -> anyhow::Result<()> {
+    /// Says that this node has taken over from all of them.
+    pub(super) fn forget_predecessors(&self) -> anyhow::Result<()> {
+        self.write(&[self.node])
+    }
+
+    /// A line for each. They are equally long: cut off in the middle, the file still names those that matter.
+    fn write(&self, nodes: &[NodeId]) -> anyhow::Result<()> {
+        let text: String = nodes.iter().map(|node| format!("{node}\n")).collect();
         let mut file = &self.file;
-        file.rewind()?;
-        file.write_all(format!("{node}\n").as_bytes())?;
-        file.sync_all().context("cannot note this node in the data folder")
+        file.rewind()
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.set_len(text.len() as u64))
+            .and_then(|()| file.sync_all())
+            .context("cannot note this node in the data folder")
     }
 }
 
@@ -56,14 +74,20 @@ mod tests {
     fn the_next_process_knows_who_was_here_and_two_at_once_are_refused() {
         let folder = std::env::temp_dir().join(format!("callwright-mark-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        let first = Mark::take(&folder).expect("free");
-        assert_eq!(first.predecessor(), None);
-        let node = NodeId::from_u128(7);
-        first.write(node).expect("written");
-        let second = Mark::take(&folder).expect_err("held").to_string();
-        assert!(second.contains("another server runs"), "{second}");
-        drop(first);
-        assert_eq!(Mark::take(&folder).expect("free again").predecessor(), Some(node));
+        let [first, second, third] = [7, 8, 9].map(NodeId::from_u128);
+        let take = |node| Mark::take(&folder, node);
+        let mark = take(first).expect("free");
+        assert_eq!(mark.predecessors(), []);
+        let refused = take(second).expect_err("held").to_string();
+        assert!(refused.contains("another server runs"), "{refused}");
+        drop(mark);
+        // The second dies before it has taken over from the first.
+        assert_eq!(take(second).expect("free again").predecessors(), [first]);
+        let mark = take(third).expect("free again");
+        assert_eq!(mark.predecessors(), [first, second]);
+        mark.forget_predecessors().expect("written");
+        drop(mark);
+        assert_eq!(take(first).expect("free again").predecessors(), [third]);
         std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

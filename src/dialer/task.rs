@@ -9,7 +9,7 @@ mod dial;
 mod recovery;
 mod trunks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use super::calling_hours::CallingHours;
 use super::engine::{Action, CampaignInfo, ClaimResult, ClaimedDial, Config, Engine, Input, Notice};
 use super::pacing::{Limited, Scope};
 use crate::call::registry::Calls;
-use crate::id::{AttemptId, CampaignId, NodeId};
+use crate::id::{AttemptId, CampaignId, LegId, NodeId};
 use crate::net::sip_driver::BoundListener;
 use crate::shutdown::Shutdown;
 use crate::store::dialing::{ClaimRequest, Claimed, Dialing, Node, Refused, TurnedAway};
@@ -55,15 +55,15 @@ pub struct Parts {
     pub secret: [u8; 32],
     /// Length of leases.
     pub lease: Duration,
-    /// The node that ran here before and provably runs no more: what it left behind is taken over at once.
-    pub predecessor: Option<NodeId>,
+    /// This process.
+    pub node: NodeId,
+    /// The nodes that ran here before and provably run no more: what they left behind is taken over at once.
+    pub predecessors: Vec<NodeId>,
 }
 
 /// A dialer at work.
 #[derive(Debug)]
 pub struct Dialer {
-    /// Its node.
-    pub node: NodeId,
     /// Ends after a drain, when its last call is over and written.
     pub task: JoinHandle<()>,
 }
@@ -74,8 +74,8 @@ pub struct Dialer {
 /// When the database fails.
 pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreError> {
     let dialing = Dialing::new(&parts.db, parts.lease);
-    let node = dialing.register().await?;
-    recovery::at_start(&dialing, &node, parts.predecessor).await?;
+    let node = dialing.register(parts.node).await?;
+    recovery::at_start(&dialing, &node, &parts.predecessors).await?;
     let clock = DatabaseClock::measure(&parts.db).await?;
     let (reports, inbox) = mpsc::channel(REPORTS);
     let trunks = Trunks::new(parts.db.clone(), parts.listeners.clone(), parts.resolver.clone());
@@ -86,6 +86,7 @@ pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreErro
         node: Mutex::new(node),
         trunks,
         claimed: Mutex::new(BTreeMap::new()),
+        ending: Mutex::new(BTreeSet::new()),
         versions: Mutex::new(BTreeMap::new()),
         stop: shutdown.stop.clone(),
     });
@@ -93,7 +94,7 @@ pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreErro
     let config = Config { lease: shared.parts.lease, ..Config::default() };
     let engine = Engine::new(shared.clock.now(), config);
     let driver = Driver { engine, shared, reports, inbox, tasks: TaskTracker::new(), shutdown };
-    Ok(Dialer { node: node.id, task: tokio::spawn(driver.run()) })
+    Ok(Dialer { task: tokio::spawn(driver.run()) })
 }
 
 /// What the tasks of actions share.
@@ -105,6 +106,8 @@ struct Shared {
     trunks: Trunks,
     /// Attempts between claim and end.
     claimed: Mutex<BTreeMap<AttemptId, Dial>>,
+    /// Orphan legs that are being ended.
+    ending: Mutex<BTreeSet<LegId>>,
     versions: Mutex<dial::Versions>,
     stop: CancellationToken,
 }
@@ -257,7 +260,7 @@ impl Shared {
         Ok(Input::Expired(campaign))
     }
 
-    /// Renews the lease. When it has run out its attempts may have been given away: this process goes on as a new node.
+    /// Renews the lease. When it has run out its attempts may have been given away: this process goes on in a new epoch.
     async fn renew(&self) -> Result<Input, StoreError> {
         let held = match self.dialing.renew(&self.node()).await {
             Ok(node) => {
@@ -265,8 +268,8 @@ impl Shared {
                 true
             }
             Err(StoreError::Stale) => {
-                tracing::error!("the node's lease has run out; dialing goes on as a new node");
-                let node = self.dialing.register().await?;
+                tracing::error!("the node's lease has run out; dialing goes on in a new epoch");
+                let node = self.dialing.register(self.parts.node).await?;
                 self.set_node(node);
                 false
             }

@@ -10,7 +10,7 @@ use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
 use callwright::dialer::gate::DeferReason;
 use callwright::dialer::pacing::{Limited, Scope};
-use callwright::id::CampaignId;
+use callwright::id::{CampaignId, NodeId};
 use callwright::store::attempt::{self, AttemptKind, Of};
 use callwright::store::contact::ContactData;
 use callwright::store::dialing::{ClaimRequest, Refused, TurnedAway};
@@ -219,7 +219,7 @@ async fn contacts_are_rung_in_their_own_hours(test: TestDb) {
     let claimed = dialer.claim(campaign).await.expect("a claim");
     dialer.dialing.release(claimed.attempt, &dialer.node).await.expect("released");
     test.db.shift_clock(10 * 3600 * 1_000_000);
-    let dialer = Dialer { node: dialer.dialing.register().await.expect("a node"), ..dialer };
+    let dialer = Dialer { node: dialer.dialing.register(NodeId::generate()).await.expect("a node"), ..dialer };
     let picked = dialer.pick(campaign).await.expect("an answer");
     assert_eq!(picked.result, Err(Refused::Empty));
     assert!(
@@ -244,7 +244,7 @@ async fn one_number_is_rung_once_at_a_time(test: TestDb) {
     let end = dialer.end(&claimed, DisconnectionReason::UserDeclined);
     dialer.dialing.end_attempt(&end, None).await.expect("an end");
     test.db.shift_clock(90_000_000);
-    let dialer = Dialer { node: dialer.dialing.register().await.expect("a node"), ..dialer };
+    let dialer = Dialer { node: dialer.dialing.register(NodeId::generate()).await.expect("a node"), ..dialer };
     dialer.dialing.promote(second, 10).await.expect("a promotion");
     let picked = dialer.pick(second).await.expect("an answer");
     assert!(matches!(picked.turned_away[..], [(_, TurnedAway::Deferred(_, DeferReason::NumberSpacing))]));
@@ -288,7 +288,7 @@ async fn nothing_is_claimed_without_a_lease_or_after_a_pause(test: TestDb) {
     assert!(matches!(late, Err(StoreError::Stale)), "{late:?}");
     let renewal = dialer.dialing.renew(&dialer.node).await;
     assert!(matches!(renewal, Err(StoreError::Stale)), "{renewal:?}");
-    let again = dialer.dialing.register().await.expect("a node");
+    let again = dialer.dialing.register(NodeId::generate()).await.expect("a node");
     assert!(again.epoch > dialer.node.epoch);
 }
 

@@ -8,7 +8,7 @@ use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, TargetState};
 use callwright::dialer::claim::DialRefusal;
 use callwright::dialer::retry::Hold;
-use callwright::id::{CallId, CampaignId, LegId};
+use callwright::id::{CallId, CampaignId, LegId, NodeId};
 use callwright::store::attempt::{self, Attempt, AttemptKind};
 use callwright::store::call::{self, Call, Conversation, Direction};
 use callwright::store::dialing::{AttemptEnd, Claimed, Node, Progress, Reaped, Refused, Report, Step};
@@ -59,7 +59,7 @@ impl Scene {
 
     /// A process that was started after this one died.
     async fn successor(&self) -> Node {
-        self.dialer.dialing.register().await.expect("a node")
+        self.dialer.dialing.register(NodeId::generate()).await.expect("a node")
     }
 
     async fn attempt(&self, claimed: &Claimed) -> Attempt {

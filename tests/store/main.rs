@@ -6,5 +6,6 @@ mod db;
 mod claims;
 mod dials;
 mod opening;
+mod recovery;
 mod resources;
 mod world;

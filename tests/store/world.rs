@@ -8,7 +8,7 @@ use callwright::campaign::run::Schedule;
 use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{CampaignState, EndedBy};
 use callwright::dialer::claim::DialRefusal;
-use callwright::id::{AssistantId, CampaignId, ContactId, LegId, OrgId, TrunkId};
+use callwright::id::{AssistantId, CampaignId, ContactId, LegId, NodeId, OrgId, TrunkId};
 use callwright::store::audit::Actor;
 use callwright::store::campaign::{Campaign, CampaignData, Move};
 use callwright::store::contact::ContactData;
@@ -100,7 +100,7 @@ pub(crate) const HEADROOM: Duration = Duration::from_secs(20);
 impl Dialer {
     pub(crate) async fn new(db: &Db) -> Self {
         let dialing = Dialing::new(db, LEASE);
-        let node = dialing.register().await.expect("a node");
+        let node = dialing.register(NodeId::generate()).await.expect("a node");
         Self { dialing, node }
     }
 

@@ -1,10 +1,11 @@
 //! What a dead process left behind: claims go back to the queue, legs that may still ring or talk are ended.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Shared;
 use crate::dialer::engine::Input;
-use crate::id::NodeId;
+use crate::id::{LegId, NodeId};
 use crate::store::StoreError;
 use crate::store::db::Kind;
 use crate::store::dialing::{Dialing, Node, Orphan};
@@ -13,12 +14,11 @@ use crate::trunk::plan::{leg_key, orphan};
 use callwright_sip::endpoint::RecoveryOutcome;
 
 /// Takes over, at the start, what is provably left alone: on SQLite everything, because its lock admits one process; on
-/// PostgreSQL what the process before us on this data folder held. Others' leases have to run out first.
-pub(super) async fn at_start(dialing: &Dialing, node: &Node, predecessor: Option<NodeId>) -> Result<(), StoreError> {
-    let reaped = match (dialing.db().kind(), predecessor) {
-        (Kind::Sqlite, _) => dialing.recover_alone(node).await?,
-        (Kind::Postgres, Some(predecessor)) => dialing.recover_from(predecessor).await?,
-        (Kind::Postgres, None) => return Ok(()),
+/// PostgreSQL what the processes before us on this data folder held. Others' leases have to run out first.
+pub(super) async fn at_start(dialing: &Dialing, node: &Node, predecessors: &[NodeId]) -> Result<(), StoreError> {
+    let reaped = match dialing.db().kind() {
+        Kind::Sqlite => dialing.recover_alone(node).await?,
+        Kind::Postgres => dialing.recover_from(predecessors).await?,
     };
     if !reaped.is_empty() {
         tracing::warn!(
@@ -43,7 +43,10 @@ impl Shared {
         match self.dialing.orphans(&self.node()).await {
             Ok(orphans) => {
                 for orphan in orphans {
-                    tokio::spawn(Arc::clone(self).end_orphan(orphan));
+                    // One that takes longer than our hold on it is found again while we are still at it.
+                    if self.ending().insert(orphan.leg) {
+                        tokio::spawn(Arc::clone(self).end_orphan(orphan));
+                    }
                 }
             }
             Err(error) => tracing::warn!(%error, "orphan legs cannot be read; they are looked for again"),
@@ -63,6 +66,11 @@ impl Shared {
             }
             Err(error) => tracing::warn!(%leg, "an orphan leg cannot be ended: {error:#}"),
         }
+        self.ending().remove(&leg);
+    }
+
+    fn ending(&self) -> MutexGuard<'_, BTreeSet<LegId>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends CANCEL or BYE; whether the far end said that it is over.

@@ -155,6 +155,15 @@ impl Db {
         }
     }
 
+    /// The `synchronous` pragma that the last transaction of SQLite's writer ran with: 1 = NORMAL, 2 = FULL.
+    #[cfg(test)]
+    pub(in crate::store) async fn synchronous(&self) -> Result<i64, StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { writer, .. } => Ok(sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await?),
+            Backend::Postgres(_) => Err(StoreError::NotFound),
+        }
+    }
+
     async fn begin_at(&self, sqlite: &'static str) -> Result<Tx, StoreError> {
         let shift = self.clock_shift();
         Ok(match &self.inner.backend {

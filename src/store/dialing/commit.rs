@@ -193,3 +193,38 @@ async fn read(tx: &mut Tx, request: &DialRequest) -> Result<Option<Claimed>, Sto
     };
     Ok(Some(Claimed { org: row.get("org_id")?, target: row.get("target_id")?, trunk: row.get("trunk_id")?, view }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::db::Settings;
+    use crate::store::dialing::Dialing;
+
+    /// A dial that power loss could take back would be a second ring.
+    #[tokio::test]
+    async fn the_commit_of_a_dial_is_synced_and_that_of_a_claim_is_not() {
+        let folder = std::env::temp_dir().join(format!("callwright-synced-{}", std::process::id()));
+        let address = format!("sqlite:{}", folder.join("test.db").display());
+        let db = Db::open(&Settings::new(address)).await.expect("a fresh database");
+        let dialing = Dialing::new(&db, Duration::from_secs(30));
+        let node = dialing.register(NodeId::generate()).await.expect("a node");
+        assert_eq!(db.synchronous().await.expect("SQLite"), 1);
+        let request = || DialRequest {
+            attempt: AttemptId::generate(),
+            node,
+            leg: LegId::generate(),
+            invite: serde_json::json!({}),
+        };
+        // Of no attempt there is; its transaction is the one in which dials are decided.
+        let refused = dialing.commit_dial(request()).await.expect("no fault");
+        assert_eq!(refused, Err(DialRefusal::LeaseLost));
+        assert_eq!(db.synchronous().await.expect("SQLite"), 2);
+        dialing.renew(&node).await.expect("a lease");
+        assert_eq!(db.synchronous().await.expect("SQLite"), 1, "what may be repeated is not waited for");
+        drop((dialing, db));
+        // A leftover in the temporary folder is no reason to fail.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}

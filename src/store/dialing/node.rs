@@ -7,7 +7,7 @@ use crate::args;
 use crate::id::NodeId;
 use crate::store::{StoreError, Tx};
 
-/// One process, from its start until its lease runs out.
+/// One process, from its start or the loss of its lease until its lease runs out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Its id.
@@ -19,19 +19,21 @@ pub struct Node {
 }
 
 impl Dialing {
-    /// Enters this process as a node with a fresh lease.
+    /// Enters a process as a node with a fresh lease. One that is a node already, and has lost its lease, gets a new
+    /// epoch: what it held in the old one is lost.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn register(&self) -> Result<Node, StoreError> {
+    pub async fn register(&self, id: NodeId) -> Result<Node, StoreError> {
         let mut tx = self.db.begin().await?;
         // One at a time, or two nodes would find the same highest epoch.
         let lock = tx.pick("SELECT 1", "LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE");
         tx.execute(lock, vec![]).await?;
         let now = tx.now().await?;
         let epoch: i64 = tx.value("SELECT COALESCE(MAX(epoch), 0) + 1 AS value FROM node", vec![]).await?;
-        let node = Node { id: NodeId::generate(), epoch, lease_until: now + self.lease };
-        let sql = "INSERT INTO node (id, epoch, started_at, lease_until) VALUES ($1, $2, $3, $4)";
+        let node = Node { id, epoch, lease_until: now + self.lease };
+        let sql = "INSERT INTO node (id, epoch, started_at, lease_until) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, lease_until = excluded.lease_until";
         tx.execute(sql, args![node.id, node.epoch, now, node.lease_until]).await?;
         tx.commit().await?;
         Ok(node)

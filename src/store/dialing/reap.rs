@@ -92,7 +92,7 @@ impl Dialing {
 
     /// For the start of a server that is alone with its database (SQLite, whose lock file says so): whatever other
     /// nodes left behind is lost, without waiting for their leases. Returns what was found; the orphan legs are then
-    /// to be had from [`orphans`](Self::orphans).
+    /// to be had from [`orphans`](Self::orphans), also those that another node was about to end when it ended itself.
     ///
     /// # Errors
     /// When the database fails.
@@ -101,20 +101,27 @@ impl Dialing {
         let now = tx.now().await?;
         let sql = "UPDATE node SET lease_until = $2 WHERE id <> $1 AND lease_until > $2";
         tx.execute(sql, args![node.id, now]).await?;
+        let orphans = "UPDATE leg SET recovery_until = NULL WHERE state = 'orphan' AND recovered_by <> $1";
+        tx.execute(orphans, args![node.id]).await?;
         tx.commit().await?;
         self.reap_all().await
     }
 
-    /// For the start of a server that takes the place of one node and can prove that its process has ended: what that
-    /// node left behind is lost, without waiting for its lease.
+    /// For the start of a server that takes the place of other nodes and can prove that their processes have ended: what
+    /// they left behind is lost, without waiting for their leases. Orphan legs as with
+    /// [`recover_alone`](Self::recover_alone).
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn recover_from(&self, predecessor: NodeId) -> Result<Reaped, StoreError> {
+    pub async fn recover_from(&self, predecessors: &[NodeId]) -> Result<Reaped, StoreError> {
         let mut tx = self.db.begin().await?;
         let now = tx.now().await?;
-        let sql = "UPDATE node SET lease_until = $2 WHERE id = $1 AND lease_until > $2";
-        tx.execute(sql, args![predecessor, now]).await?;
+        for predecessor in predecessors {
+            let sql = "UPDATE node SET lease_until = $2 WHERE id = $1 AND lease_until > $2";
+            tx.execute(sql, args![*predecessor, now]).await?;
+            let orphans = "UPDATE leg SET recovery_until = NULL WHERE state = 'orphan' AND recovered_by = $1";
+            tx.execute(orphans, args![*predecessor]).await?;
+        }
         tx.commit().await?;
         self.reap_all().await
     }
