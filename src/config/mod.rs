@@ -22,6 +22,9 @@ pub use self::media::MediaConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport};
 pub use self::store::StoreConfig;
 
+/// Variables of the program that are no settings of the server: logging begins before these are read.
+const LOGGING: &[&str] = &["log", "log_format"];
+
 /// All settings of a server process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -87,7 +90,7 @@ impl Config {
         Self::extract(
             Figment::from(Serialized::defaults(Self::default()))
                 .merge(Toml::file(file))
-                .merge(Env::prefixed("CALLWRIGHT_").split("__")),
+                .merge(Env::prefixed("CALLWRIGHT_").ignore(LOGGING).split("__")),
         )
     }
 
