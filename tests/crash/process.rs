@@ -1,0 +1,196 @@
+//! The processes: a carrier that lives through the whole test, and a server that is killed and started again.
+
+use std::fs::{File, OpenOptions};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use callwright::time;
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// Longest time a process may take to come up.
+const START: Duration = Duration::from_secs(20);
+
+/// From where a test takes its ports.
+#[derive(Clone, Debug)]
+pub(crate) struct Ports {
+    pub(crate) http: Range<u16>,
+    pub(crate) sip: Range<u16>,
+    pub(crate) rtp_min: u16,
+    pub(crate) rtp_max: u16,
+}
+
+/// Seconds since 1970 UTC, as the carrier writes them.
+pub(crate) fn unix() -> f64 {
+    time::now().micros() as f64 / 1e6
+}
+
+/// Where a server lives; the same in all its lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    /// Database (on SQLite), recordings, prompts, the node's mark.
+    pub(crate) folder: PathBuf,
+    /// Address of PostgreSQL; SQLite inside the folder when there is none.
+    pub(crate) database: Option<String>,
+    /// REST.
+    pub(crate) http: SocketAddr,
+    /// SIP over UDP.
+    pub(crate) sip: SocketAddr,
+    rtp: (u16, u16),
+}
+
+impl Home {
+    /// A home on free ports.
+    pub(crate) fn new(folder: PathBuf, database: Option<String>, ports: &Ports) -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let http = ports.http.clone().map(local).find(|address| TcpListener::bind(address).is_ok());
+        let sip = ports.sip.clone().map(local).find(|address| UdpSocket::bind(address).is_ok());
+        Self {
+            folder,
+            database,
+            http: http.expect("one of a hundred TCP ports is free"),
+            sip: sip.expect("one of a hundred UDP ports is free"),
+            rtp: (ports.rtp_min, ports.rtp_max),
+        }
+    }
+
+    /// Address of the database.
+    pub(crate) fn database(&self) -> String {
+        let embedded = || format!("sqlite:{}", self.folder.join("data/callwright.db").display());
+        self.database.clone().unwrap_or_else(embedded)
+    }
+
+    /// Folder of the recordings.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.folder.join("data/recordings")
+    }
+
+    /// Starts the server; it is up once [`Server::up`] says so.
+    pub(crate) fn start(&self) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callwright"));
+        command
+            .arg("serve")
+            .current_dir(&self.folder)
+            .env("CALLWRIGHT_DATA_DIR", self.folder.join("data"))
+            .env("CALLWRIGHT_HTTP__LISTEN", self.http.to_string())
+            .env("CALLWRIGHT_SIP__LISTENERS", format!("[{{transport=\"udp\",bind=\"{}\"}}]", self.sip))
+            .env("CALLWRIGHT_MEDIA__PORT_MIN", self.rtp.0.to_string())
+            .env("CALLWRIGHT_MEDIA__PORT_MAX", self.rtp.1.to_string())
+            .env("CALLWRIGHT_STORE__LEASE_S", "6")
+            .env("CALLWRIGHT_LOG", "info")
+            .env("CALLWRIGHT_LOG_FORMAT", "text")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log(&self.folder.join("server.log")))
+            .kill_on_drop(true);
+        if let Some(address) = &self.database {
+            command.env("CALLWRIGHT_STORE__URL", address);
+        }
+        let spawned = unix();
+        let mut process = command.spawn().expect("the server's program starts");
+        let out = BufReader::new(process.stdout.take().expect("piped")).lines();
+        Server { process, out, spawned }
+    }
+}
+
+/// One life of the server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    out: Lines<BufReader<ChildStdout>>,
+    /// When it was started.
+    pub(crate) spawned: f64,
+}
+
+impl Server {
+    /// Waits until it says that it is up; the moment.
+    pub(crate) async fn up(&mut self) -> f64 {
+        let line = timeout(START, self.out.next_line()).await;
+        let line = line.expect("the server comes up in time").expect("its output can be read");
+        let line = line.expect("the server comes up: its words are in server.log");
+        assert!(line.ends_with("is up."), "{line}");
+        unix()
+    }
+
+    /// The API key that the first start prints.
+    pub(crate) async fn key(&mut self) -> String {
+        loop {
+            let line = timeout(START, self.out.next_line()).await.expect("in time").expect("readable");
+            let line = line.expect("a first start prints its key");
+            if let Some(key) = line.trim().strip_prefix("API key") {
+                return key.trim().to_owned();
+            }
+        }
+    }
+
+    /// Kills it as a power cut would; the moment before.
+    pub(crate) async fn kill(mut self) -> f64 {
+        let at = unix();
+        self.process.kill().await.expect("a process that runs can be killed");
+        at
+    }
+
+    /// Asks it to end and waits.
+    pub(crate) async fn stop(mut self) {
+        let id = self.process.id().expect("it runs").to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill starts");
+        assert!(asked.success(), "SIGTERM was sent");
+        let ended = timeout(START, self.process.wait()).await.expect("an idle server ends in time");
+        assert!(ended.expect("it is ours").success(), "an idle server ends in order");
+    }
+}
+
+/// The simulated carrier.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    /// Where it takes calls.
+    pub(crate) address: SocketAddr,
+    /// What it writes down.
+    pub(crate) log: PathBuf,
+    process: Child,
+}
+
+#[derive(Deserialize)]
+struct Started {
+    sip: SocketAddr,
+}
+
+impl Carrier {
+    /// Starts a carrier whose callees are those of `personas` (a JSON file).
+    pub(crate) async fn start(folder: &Path, personas: &Path, seed: u64) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_callwright")).with_file_name("callwright-loadtest");
+        assert!(program.is_file(), "{} is missing: run `cargo build --workspace --bins` first", program.display());
+        let wire = folder.join("carrier.jsonl");
+        let mut process = Command::new(program)
+            .args(["carrier", "--listen", "127.0.0.1:0", "--voices"])
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/voices"))
+            .args(["--seed", &seed.to_string(), "--log"])
+            .arg(&wire)
+            .arg("--personas")
+            .arg(personas)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log(&folder.join("carrier.log")))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the carrier's program starts");
+        let mut out = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let line = timeout(START, out.next_line()).await.expect("in time").expect("readable").expect("a line");
+        let started: Started = serde_json::from_str(&line).expect("the carrier says where it is");
+        Self { address: started.sip, log: wire, process }
+    }
+
+    /// Ends it; its record is complete.
+    pub(crate) async fn stop(mut self) {
+        self.process.kill().await.expect("the carrier still ran");
+    }
+}
+
+fn log(path: &Path) -> File {
+    OpenOptions::new().create(true).append(true).open(path).expect("the folder takes files")
+}
