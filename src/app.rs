@@ -14,6 +14,7 @@ use anyhow::Context;
 use callwright_sip::endpoint::Config as SipConfig;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::turn::Timing;
@@ -30,7 +31,8 @@ use crate::net::sip_driver::{self, BoundListener};
 use crate::shutdown::Shutdown;
 use crate::store::Db;
 use crate::store::db::Settings;
-use crate::trunk::resolve::Resolver;
+use crate::trunk::keeper;
+use crate::trunk::route::Router;
 
 /// How long live calls may go on after the server was asked to end. Then they say goodbye.
 const DRAIN: Duration = Duration::from_secs(330);
@@ -71,7 +73,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
 
     let sip = sip_driver::start(
         &config.sip.listeners,
-        SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), ..SipConfig::default() },
+        SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), registrar: true, ..SipConfig::default() },
         rand::random(),
         shutdown.stop.clone(),
     )
@@ -93,7 +95,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         secret: secrets.leg,
     };
     let (calls, inbound_reports) = Calls::new(services);
-    let resolver = Resolver::default();
+    let router = Router { listeners: sip.bound.clone(), ..Router::default() };
     let tasks = TaskTracker::new();
 
     let http = TcpListener::bind(config.http.listen)
@@ -105,6 +107,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         secrets: Arc::clone(&secrets),
         lexicon: Some(voice.lexicon),
         recordings: config.recordings_dir().into(),
+        trunks: router.status.clone(),
         config: Arc::new(config.http.clone()),
     };
 
@@ -113,8 +116,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let parts = dialer::Parts {
         db: db.clone(),
         calls: calls.clone(),
-        listeners: sip.bound.clone(),
-        resolver: resolver.clone(),
+        router: router.clone(),
         secret: secrets.leg,
         lease: Duration::from_secs(config.store.lease_s.into()),
         node,
@@ -124,14 +126,18 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     // What they left behind is written down as ours now.
     mark.forget_predecessors()?;
 
-    tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), resolver.clone(), shutdown.clone()));
+    tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), router.resolver.clone(), shutdown.clone()));
+    tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
+    let expires = Duration::from_secs(config.sip.register_expires_s.into());
+    let registrations = keeper::Parts { db: db.clone(), sip: sip.handle, router, expires };
+    let registrations = tokio::spawn(keeper::keep(registrations, shutdown.clone()));
     tasks.spawn(records::keep_inbound(db.clone(), inbound_reports, shutdown.stop.clone()));
     tokio::spawn({
         let calls = calls.clone();
         async move { calls.serve(sip.incoming).await }
     });
     tasks.spawn(serve_http(http, api, shutdown.clone()));
-    tasks.spawn(end_calls(calls, dialer.task, mark, shutdown.clone()));
+    tasks.spawn(end_calls(calls, [dialer.task, registrations], mark, shutdown.clone()));
     Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
 }
 
@@ -160,15 +166,17 @@ async fn serve_http(listener: TcpListener, api: Api, shutdown: Shutdown) {
 }
 
 /// Lets live calls finish after a drain was asked for, then ends what is left and everything else.
-async fn end_calls(calls: Calls, dialer: tokio::task::JoinHandle<()>, mark: predecessor::Mark, shutdown: Shutdown) {
+async fn end_calls(calls: Calls, others: [JoinHandle<()>; 2], mark: predecessor::Mark, shutdown: Shutdown) {
     tokio::select! {
         () = shutdown.drain.cancelled() => {}
         () = shutdown.stop.cancelled() => {}
     }
     let drained = async {
         calls.drain().await;
-        if let Err(error) = dialer.await {
-            tracing::error!(%error, "the dialer did not end in order");
+        for other in others {
+            if let Err(error) = other.await {
+                tracing::error!(%error, "the dialer or the registrations did not end in order");
+            }
         }
     };
     tokio::select! {

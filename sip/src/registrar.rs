@@ -88,7 +88,7 @@ impl Bindings {
 
     /// Carries out a REGISTER, as a whole or not at all.
     pub fn register(&mut self, now: Instant, register: &IncomingRegister) -> RegisterAnswer {
-        self.expire(now);
+        self.kept.retain(|kept| kept.location.until > now);
         match self.carry_out(now, register) {
             Ok(granted) => RegisterAnswer::Bound { contacts: self.contacts(now, register), granted },
             Err(answer) => answer,
@@ -106,9 +106,9 @@ impl Bindings {
         self.kept.retain(|kept| stays(kept.location.flow.peer.ip().to_canonical()));
     }
 
-    /// Forgets bindings that have ended; `true` when none is left.
-    pub fn expire(&mut self, now: Instant) -> bool {
-        self.kept.retain(|kept| kept.location.until > now);
+    /// Whether there is none, ended ones included.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 

@@ -24,6 +24,7 @@ use crate::agent::flow::check::Lexicon;
 use crate::config::HttpConfig;
 use crate::store::Db;
 use crate::store::org::Secrets;
+use crate::trunk::status::TrunkStatus;
 
 pub use self::error::{ApiError, FieldFault, Problem};
 pub use self::router::{openapi, router};
@@ -39,6 +40,8 @@ pub struct Api {
     pub lexicon: Option<Arc<dyn Lexicon + Send + Sync>>,
     /// Folder of the recordings.
     pub recordings: Arc<Path>,
+    /// What is known of trunks beyond their settings.
+    pub trunks: TrunkStatus,
     /// Limits of requests.
     pub config: Arc<HttpConfig>,
 }

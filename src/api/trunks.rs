@@ -20,6 +20,8 @@ use crate::campaign::phone::E164;
 use crate::id::{AssistantId, TrunkId};
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
 use crate::store::{StoreError, Tx, assistant};
+use crate::time;
+use crate::trunk::registrations::Standing;
 
 /// What can be set of a trunk.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -55,7 +57,7 @@ pub struct TrunkInput {
     #[garde(length(min = 1, max = 100))]
     #[schema(min_items = 1, max_items = 100)]
     caller_ids: Vec<String>,
-    /// Register with the carrier.
+    /// Register with the carrier, under `username`. How that goes is read in `registration`.
     #[serde(default)]
     #[garde(skip)]
     register: bool,
@@ -135,10 +137,28 @@ pub struct TrunkView {
     caller_id_calls_per_minute: Option<u32>,
     /// Who answers calls that come in.
     inbound_assistant_id: Option<AssistantId>,
+    /// How our registration with the carrier goes, as this node sees it.
+    registration: RegistrationView,
+    /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
+    /// `host` and `port`.
+    bound_until: Option<Timestamp>,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
+}
+
+/// Our registration with a carrier.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RegistrationView {
+    /// How it goes.
+    state: Standing,
+    /// SIP status of the latest refusal while it is failing; absent when nobody answered.
+    status: Option<u16>,
+    /// Since when the state is this one; absent while it is off.
+    since: Option<Timestamp>,
+    /// When the carrier forgets us unless we refresh, which we do in time.
+    until: Option<Timestamp>,
 }
 
 /// Create a trunk
@@ -160,7 +180,7 @@ pub async fn create(
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     let trunk = trunk::insert(&mut tx, caller.org, data).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(trunk))))
+    Ok((StatusCode::CREATED, Json(view(&api, trunk))))
 }
 
 /// List trunks
@@ -175,7 +195,7 @@ pub async fn list(
 ) -> Result<Json<Items<TrunkView>>, ApiError> {
     let mut tx = api.db.read().await?;
     let listing = trunk::list(&mut tx, Some(caller.org), paging.page()?).await?;
-    Ok(Json(Items::of(listing, view)))
+    Ok(Json(Items::of(listing, |trunk| view(&api, trunk))))
 }
 
 /// Read a trunk
@@ -185,7 +205,7 @@ pub async fn list(
 )]
 pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Json<TrunkView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(trunk::get(&mut tx, caller.org, id).await?)))
+    Ok(Json(view(&api, trunk::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Replace a trunk
@@ -213,7 +233,7 @@ pub async fn replace(
     trunk::update(&mut tx, caller.org, id, trunk.version, &data).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(trunk)))
+    Ok(Json(view(&api, trunk)))
 }
 
 /// Delete a trunk that no campaign uses
@@ -297,7 +317,8 @@ fn is_host(text: &str, (): &()) -> garde::Result {
     Err(garde::Error::new("a host name or an IP address, without scheme, port or spaces"))
 }
 
-fn view(trunk: Trunk) -> TrunkView {
+fn view(api: &Api, trunk: Trunk) -> TrunkView {
+    let report = api.trunks.report(trunk.id);
     let Trunk { id, org: _, version, data, created_at, updated_at } = trunk;
     TrunkView {
         id,
@@ -315,6 +336,13 @@ fn view(trunk: Trunk) -> TrunkView {
         calls_per_minute: data.calls_per_minute,
         caller_id_calls_per_minute: data.caller_id_calls_per_minute,
         inbound_assistant_id: data.inbound_assistant,
+        registration: RegistrationView {
+            state: report.standing,
+            status: report.status,
+            since: report.since,
+            until: report.until,
+        },
+        bound_until: api.trunks.bound_until(time::now(), id),
         created_at,
         updated_at,
     }

@@ -14,6 +14,8 @@ pub struct SipConfig {
     pub listeners: Vec<ListenerConfig>,
     /// Calls at the same time on this node, in and out; further incoming ones get 503. Default 500.
     pub max_calls: usize,
+    /// How long registrations with carriers ask to last, in seconds, 300 to 3600; the carrier decides. Default 600.
+    pub register_expires_s: u32,
 }
 
 /// One SIP socket.
@@ -60,7 +62,11 @@ impl Default for SipConfig {
     fn default() -> Self {
         let bind = SocketAddr::from(([127, 0, 0, 1], 5060));
         let listener = |transport| ListenerConfig { transport, bind, external: None, external_media: None };
-        Self { listeners: vec![listener(SipTransport::Udp), listener(SipTransport::Tcp)], max_calls: 500 }
+        Self {
+            listeners: vec![listener(SipTransport::Udp), listener(SipTransport::Tcp)],
+            max_calls: 500,
+            register_expires_s: 600,
+        }
     }
 }
 
@@ -81,6 +87,9 @@ impl SipConfig {
         }
         if !(1..=100_000).contains(&self.max_calls) {
             return invalid("sip.max_calls", "must be 1 to 100000");
+        }
+        if !(300..=3600).contains(&self.register_expires_s) {
+            return invalid("sip.register_expires_s", "must be 300 to 3600");
         }
         Ok(())
     }

@@ -26,12 +26,11 @@ use super::engine::{Action, CampaignInfo, ClaimResult, ClaimedDial, Config, Engi
 use super::pacing::{Limited, Scope};
 use crate::call::registry::Calls;
 use crate::id::{AttemptId, CampaignId, LegId, NodeId};
-use crate::net::sip_driver::BoundListener;
 use crate::shutdown::Shutdown;
 use crate::store::dialing::{ClaimRequest, Claimed, Dialing, Node, Refused, TurnedAway};
 use crate::store::{Db, StoreError, Wake, campaign};
 use crate::time;
-use crate::trunk::resolve::Resolver;
+use crate::trunk::route::Router;
 
 /// Reports that may wait for the engine.
 const REPORTS: usize = 1024;
@@ -47,10 +46,8 @@ pub struct Parts {
     pub db: Db,
     /// Places calls, ends orphans.
     pub calls: Calls,
-    /// The listeners that calls leave from.
-    pub listeners: Vec<BoundListener>,
     /// Finds carriers.
-    pub resolver: Resolver,
+    pub router: Router,
     /// The secret from which the names of legs derive.
     pub secret: [u8; 32],
     /// Length of leases.
@@ -78,7 +75,7 @@ pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreErro
     recovery::at_start(&dialing, &node, &parts.predecessors).await?;
     let clock = DatabaseClock::measure(&parts.db).await?;
     let (reports, inbox) = mpsc::channel(REPORTS);
-    let trunks = Trunks::new(parts.db.clone(), parts.listeners.clone(), parts.resolver.clone());
+    let trunks = Trunks::new(parts.db.clone(), parts.router.clone());
     let shared = Arc::new(Shared {
         parts,
         dialing,

@@ -92,6 +92,7 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
         args,
     )
     .await?;
+    tx.wake(Wake::Campaigns);
     Ok(Trunk { id, org, version: 1, data, created_at: now, updated_at: now })
 }
 
@@ -143,7 +144,10 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
 pub async fn delete(tx: &mut Tx, org: OrgId, id: TrunkId) -> Result<(), StoreError> {
     match tx.execute("DELETE FROM trunk WHERE org_id = $1 AND id = $2", args![org, id]).await? {
         0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+        _ => {
+            tx.wake(Wake::Campaigns);
+            Ok(())
+        }
     }
 }
 

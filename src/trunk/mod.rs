@@ -1,6 +1,11 @@
 //! Carriers' trunks: where their calls go, what their INVITEs say, and how they are doing.
 
 pub mod health;
+pub mod keeper;
+pub mod locations;
 pub mod plan;
 pub mod registrar;
+pub mod registrations;
 pub mod resolve;
+pub mod route;
+pub mod status;

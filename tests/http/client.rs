@@ -9,6 +9,7 @@ use axum::http::{Request, StatusCode, header};
 use callwright::api::{Api, router};
 use callwright::config::HttpConfig;
 use callwright::store::{api_key, org};
+use callwright::trunk::status::TrunkStatus;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -22,6 +23,8 @@ pub(crate) struct Client {
     pub(crate) db: TestDb,
     /// Folder of the recordings.
     pub(crate) recordings: PathBuf,
+    /// What is known of trunks.
+    pub(crate) trunks: TrunkStatus,
 }
 
 /// An answer.
@@ -48,14 +51,16 @@ impl Client {
         tx.commit().await.expect("committed");
         let recordings = std::env::temp_dir().join(format!("callwright-http-{}-{}", std::process::id(), org.id));
         std::fs::create_dir_all(&recordings).expect("a folder");
+        let trunks = TrunkStatus::default();
         let api = Api {
             db: db.db.clone(),
             secrets: Arc::new(secrets),
             lexicon: None,
             recordings: recordings.clone().into(),
+            trunks: trunks.clone(),
             config: Arc::new(HttpConfig { max_body_bytes: 64 << 10, ..HttpConfig::default() }),
         };
-        Self { router: router(api), key, db, recordings }
+        Self { router: router(api), key, db, recordings, trunks }
     }
 
     /// The same client with another key.

@@ -4,6 +4,7 @@
 mod db;
 
 mod client;
+mod registrations;
 mod resources;
 
 use std::fs;

@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use callwright_sip::endpoint::{Credential, Flow, Transport};
-use callwright_sip::message::{Host, HostPort};
+use callwright_sip::endpoint::Credential;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 
 use super::clock::DatabaseClock;
 use crate::call::outcome::{CallOutcome, TrunkEvidence};
 use crate::id::{CampaignId, OrgId, TrunkId};
-use crate::net::sip_driver::BoundListener;
-use crate::store::trunk::{self, Trunk, TrunkTransport};
+use crate::store::trunk::{self, Trunk};
 use crate::store::{Db, Page, StoreError, campaign};
 use crate::time;
 use crate::trunk::health::{TrunkHealth, Unusable};
 use crate::trunk::plan::TrunkRoute;
-use crate::trunk::resolve::Resolver;
+use crate::trunk::route::{Router, Unreachable, credentials};
 
 /// While one call tries whether a trunk is back, others ask again after this.
 const TRYING: Duration = Duration::from_secs(1);
@@ -28,8 +25,7 @@ const DENIED: Duration = Duration::from_secs(60);
 /// All trunks.
 pub(super) struct Trunks {
     db: Db,
-    listeners: Vec<BoundListener>,
-    resolver: Resolver,
+    router: Router,
     known: Mutex<Known>,
 }
 
@@ -52,8 +48,8 @@ pub(super) enum NoRoute {
 }
 
 impl Trunks {
-    pub(super) fn new(db: Db, listeners: Vec<BoundListener>, resolver: Resolver) -> Self {
-        Self { db, listeners, resolver, known: Mutex::default() }
+    pub(super) fn new(db: Db, router: Router) -> Self {
+        Self { db, router, known: Mutex::default() }
     }
 
     /// Forgets the settings of all trunks: they are read again when they are needed. Their health stays.
@@ -109,7 +105,7 @@ impl Trunks {
             Err(StoreError::NotFound) => return Ok(Err(NoRoute::Gone)),
             Err(error) => return Err(error),
         };
-        Ok(self.to(time::now().mono, &trunk).await)
+        Ok(self.router.route(time::now(), &trunk).await.map_err(|Unreachable| NoRoute::Unreachable))
     }
 
     /// Digest credentials of a trunk, for legs that a dead process left behind.
@@ -126,29 +122,6 @@ impl Trunks {
                 None => return Ok(None),
             }
         }
-    }
-
-    async fn to(&self, now: Instant, trunk: &Trunk) -> Result<TrunkRoute, NoRoute> {
-        let transport = match trunk.data.transport {
-            TrunkTransport::Udp => Transport::Udp,
-            TrunkTransport::Tcp => Transport::Tcp,
-        };
-        let found = self.resolver.resolve(now, &trunk.data.host, trunk.data.port).await;
-        let addresses = found.map_err(|_| NoRoute::Unreachable)?;
-        let reaches = |listener: &&BoundListener, ip: std::net::IpAddr| {
-            listener.transport == transport && listener.local.is_ipv4() == ip.is_ipv4()
-        };
-        let flow = addresses.iter().find_map(|peer| {
-            let listener = self.listeners.iter().find(|listener| reaches(listener, peer.ip()))?;
-            Some(Flow { listener: listener.id, transport, peer: *peer })
-        });
-        let host = Host::parse(trunk.data.host.as_bytes()).map_err(|_| NoRoute::Unreachable)?;
-        Ok(TrunkRoute {
-            trunk: trunk.id,
-            flow: flow.ok_or(NoRoute::Unreachable)?,
-            domain: HostPort { host, port: trunk.data.port },
-            credentials: credentials(trunk),
-        })
     }
 
     async fn of_campaign(&self, id: CampaignId) -> Result<TrunkId, StoreError> {
@@ -174,9 +147,4 @@ impl Trunks {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn credentials(trunk: &Trunk) -> Option<Credential> {
-    let (username, password) = (trunk.data.username.as_ref()?, trunk.data.password.as_ref()?);
-    Some(Credential { username: username.clone(), password: password.expose_secret().to_owned(), realm: None })
 }

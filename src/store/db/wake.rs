@@ -14,7 +14,7 @@ pub(super) const BACKLOG: usize = 256;
 /// What a committed transaction has to tell the dialers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wake {
-    /// A campaign was started, paused, changed or ended, or the limits above it were.
+    /// A campaign was started, paused, changed or ended, or a trunk or the limits above it were.
     Campaigns,
     /// Targets of this campaign were added, became due or came to rest.
     Targets(CampaignId),
