@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use callwright_media::recording::RecordingReader;
 
@@ -30,12 +30,17 @@ pub(crate) fn without(folder: &Path, kept: &[&str]) -> Vec<Cut> {
 }
 
 fn read(path: PathBuf) -> Cut {
-    let made = path.metadata().and_then(|file| file.created()).expect("the file system keeps the time of creation");
-    let begun = made.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
-    let file = BufReader::new(File::open(&path).expect("our own file"));
-    let length = match RecordingReader::new(file) {
+    let file = File::open(&path).expect("our own file");
+    let about = file.metadata().expect("our own file");
+    let length = match RecordingReader::new(BufReader::new(file)) {
         Ok(samples) => Ok(samples.count() as f64 / 8000.0),
         Err(error) => Err(error.to_string()),
     };
+    let unix = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    // Not every file system keeps the time of creation; the last write is close enough to the end of what is in it.
+    let begun = about
+        .created()
+        .map(unix)
+        .unwrap_or_else(|_| about.modified().map_or(0.0, unix) - length.as_ref().copied().unwrap_or_default());
     Cut { path, begun, length }
 }

@@ -13,7 +13,7 @@ use crate::kills::KILLS;
 /// Seconds of the server being up within which a callee left behind must have been let go.
 const LET_GO: f64 = 5.0;
 /// Seconds that the end of a call may need to get into the database.
-const WRITING: f64 = 2.0;
+const WRITING: f64 = 4.0;
 /// Seconds of a recording that a kill may cost: what is not flushed, what is in the worker's hand, and the scheduler.
 const LOST_SOUND: f64 = 1.8;
 /// Seconds of the windows in which dials are counted, and dials above the rate that the moment of arrival excuses.
@@ -164,7 +164,9 @@ impl Verdict {
                 let earlier = kills[..kill.number].iter().any(|other| call.began < other.respawned);
                 self.legs_live += usize::from(!earlier);
                 let Some(ended) = call.ended else {
-                    self.fault(format!("{} ({}) was left behind for ever", call.call_id, call.persona));
+                    if !earlier {
+                        self.fault(format!("{} ({}) was left behind for ever", call.call_id, call.persona));
+                    }
                     continue;
                 };
                 let up: f64 = evidence
