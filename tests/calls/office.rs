@@ -17,13 +17,15 @@ use callwright::config::{ListenerConfig, SipTransport};
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver;
+use callwright::net::sip_driver::{self, SipHandle};
 use callwright::pii::Pii;
 use callwright::provider::error::{Error, ErrorKind};
 use callwright::provider::stt::{self, SpeechToText};
 use callwright::provider::tts::{Speaking, Speech, SpeechRequest, TextToSpeech};
 use callwright::time;
+use callwright::trunk::keeper;
 use callwright::trunk::plan::{InvitePlan, TrunkRoute};
+use callwright::trunk::status::TrunkStatus;
 use callwright_sip::endpoint::{Config, Flow};
 use callwright_sip::message::HostPort;
 use tokio::sync::mpsc;
@@ -33,12 +35,20 @@ use tokio_util::sync::CancellationToken;
 /// Longer than anything in these tests should take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// From which the names of legs derive.
+pub(crate) const SECRET: [u8; 32] = [4; 32];
+
 pub(crate) struct Office {
     pub(crate) calls: Calls,
     pub(crate) inbound_reports: mpsc::Receiver<CallReport>,
     pub(crate) recordings: PathBuf,
     pub(crate) address: SocketAddr,
     pub(crate) org: OrgId,
+    /// SIP, for what is no call.
+    #[allow(dead_code, reason = "only the tests with sipp register")]
+    pub(crate) sip: SipHandle,
+    /// Who has registered.
+    pub(crate) trunks: TrunkStatus,
     listener: callwright_sip::endpoint::ListenerId,
     transport: callwright_sip::endpoint::Transport,
     stop: CancellationToken,
@@ -50,13 +60,16 @@ impl Office {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
-        let sip = sip_driver::start(&[listener], Config::default(), [3; 32], stop.clone()).await;
+        let config = Config { registrar: true, ..Config::default() };
+        let sip = sip_driver::start(&[listener], config, [3; 32], stop.clone()).await;
         let sip = sip.expect("loopback binds");
         let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
         let _ = std::fs::remove_dir_all(&recordings);
         let bound = sip.bound[0].clone();
+        let trunks = TrunkStatus::default();
+        tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), trunks.clone()));
         let services = Services {
-            sip: sip.handle,
+            sip: sip.handle.clone(),
             listeners: sip.bound,
             ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 998, 1),
             workers: MediaWorkers::start(1).expect("a thread"),
@@ -66,7 +79,7 @@ impl Office {
             stt: Arc::new(Deaf),
             timing: Default::default(),
             clocks,
-            secret: [4; 32],
+            secret: SECRET,
             max_calls,
         };
         let (calls, inbound_reports) = Calls::new(services);
@@ -78,6 +91,8 @@ impl Office {
             recordings,
             address: bound.local,
             org: OrgId::from_u128(1),
+            sip: sip.handle,
+            trunks,
             listener: bound.id,
             transport: bound.transport,
             stop,
@@ -119,7 +134,7 @@ impl Office {
         Attempt { events: self.calls.place(order) }
     }
 
-    /// Answers calls to any number from this machine.
+    /// Answers calls to any number from this machine, which may also register.
     pub(crate) fn open(&self, max_org_calls: usize) {
         let route = InboundRoute {
             trunk: TrunkId::from_u128(2),
@@ -129,6 +144,7 @@ impl Office {
             otherwise: Some(survey()),
             max_org_calls,
         };
+        self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }
 
