@@ -30,6 +30,7 @@ pub(super) async fn keep_routes(db: Db, calls: Calls, resolver: Resolver, shutdo
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = shutdown.drain.cancelled() => return,
+            () = shutdown.stop.cancelled() => return,
         }
     }
 }
@@ -44,6 +45,7 @@ async fn follow(db: &Db, calls: &Calls, resolver: &Resolver, shutdown: &Shutdown
             }
             () = tokio::time::sleep(REFRESH) => {}
             () = shutdown.drain.cancelled() => return Ok(()),
+            () = shutdown.stop.cancelled() => return Ok(()),
         }
     }
 }

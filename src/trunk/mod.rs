@@ -4,7 +4,6 @@ pub mod health;
 pub mod keeper;
 pub mod locations;
 pub mod plan;
-pub mod registrar;
 pub mod registrations;
 pub mod resolve;
 pub mod route;
