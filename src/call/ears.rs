@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::timeout;
 
 use crate::agent::input::Input;
-use crate::provider::stt::{Grammar, Session, SpeechToText, SttEvent, SttInput, TurnId};
+use crate::provider::stt::{Grammar, ListenRequest, Session, SpeechToText, SttEvent, SttInput, TurnId};
 
 /// How much of the past is kept: a turn is announced after its voice began, at the latest when an interruption is sure.
 const HISTORY: usize = 100;
@@ -65,7 +65,7 @@ impl Ears {
     /// Begins a turn whose voice began at `since`.
     pub(super) async fn begin(&mut self, turn: TurnId, grammar: Arc<Grammar>, since: Instant) {
         if self.session.is_none() {
-            self.session = self.stt.open().inspect_err(log_failure).ok();
+            self.session = self.stt.open(&ListenRequest::default()).inspect_err(log_failure).ok();
         }
         self.turn = Some(turn);
         self.bite.clear();
@@ -111,6 +111,15 @@ impl Ears {
                     log_failure(&error);
                     return Input::NotUnderstood { turn };
                 }
+                Some(SttEvent::Interrupted { error } | SttEvent::Dead { error }) => log_failure(&error),
+                // A recogniser that works turn by turn says nothing between turns.
+                Some(
+                    SttEvent::TurnStarted
+                    | SttEvent::Partial { .. }
+                    | SttEvent::EagerEnd { .. }
+                    | SttEvent::Resumed
+                    | SttEvent::TurnEnded { .. },
+                ) => {}
                 // The recogniser is gone; a turn it owed is given up by the conversation's clock.
                 None => self.session = None,
             }
@@ -147,5 +156,5 @@ impl Ears {
 }
 
 fn log_failure(error: &crate::provider::error::Error) {
-    tracing::warn!(provider = error.provider, kind = ?error.kind, "a recogniser failed");
+    tracing::warn!(provider = %error.provider, kind = ?error.kind, "a recogniser failed");
 }

@@ -44,7 +44,7 @@ impl Voice {
                 }
                 Some(Ok((prompt, spoken))) => {
                     if let Err(error) = spoken {
-                        tracing::warn!(provider = error.provider, kind = ?error.kind, "a text could not be spoken");
+                        tracing::warn!(provider = %error.provider, kind = ?error.kind, "a text could not be spoken");
                     }
                     return Input::PrepareFailed { prompt };
                 }

@@ -1,7 +1,10 @@
-//! Speech vendors behind seams: each adapter translates a vendor's wire into the events of [`stt`] and [`tts`] and
-//! decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
+//! Vendors behind seams: each adapter translates a vendor's wire into the events of [`stt`], [`tts`], [`llm`] and
+//! [`s2s`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
 pub mod error;
+pub mod llm;
 pub mod offline;
+pub mod s2s;
 pub mod stt;
 pub mod tts;
+pub mod whole;

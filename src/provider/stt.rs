@@ -1,11 +1,24 @@
 //! Speech to text: the seam.
 //!
-//! A call opens one [`Session`] and keeps it for its whole life. Each turn of the caller is announced with
-//! [`SttInput::Begin`], fed with audio and closed with [`SttInput::End`]; exactly one [`SttEvent::Final`] or
-//! [`SttEvent::Failed`] answers each `End`, none answers an [`SttInput::Abandon`]. Dropping the session ends
-//! everything behind it.
+//! A call opens one [`Session`] and keeps it for its whole life; dropping it ends everything behind it. Recognisers
+//! differ in two ways that their [`Manner`] tells:
+//!
+//! * One that works *turn by turn* hears only what lies between [`SttInput::Begin`] and [`SttInput::End`]. A *continuous*
+//!   one hears the caller all the time and reports words as they come; `Begin` and `End` tell it what our side thinks
+//!   of the turns.
+//! * A continuous one may *detect turns* itself. Then its [`SttEvent::TurnEnded`] ends the caller's turn, and `End`
+//!   only overrules it.
+//!
+//! Either way exactly one [`SttEvent::Final`] or [`SttEvent::Failed`] with its turn answers each `End`, and none answers
+//! an [`SttInput::Abandon`].
+//!
+//! Words are cumulative per turn: every [`SttEvent::Partial`], [`SttEvent::EagerEnd`], [`SttEvent::TurnEnded`] and
+//! [`SttEvent::Final`] carries all words since the turn before was answered, so that a receiver replaces and never
+//! appends. Words that come late, after the answer, are the first words of the next turn: nothing is lost, nothing
+//! comes twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -21,14 +34,44 @@ pub const EVENT_QUEUE: usize = 32;
 
 /// A recogniser.
 pub trait SpeechToText: Send + Sync {
+    /// How it hears.
+    fn manner(&self) -> Manner;
+
     /// Places: how many calls it can serve at once and how many more it could take now.
     fn capacity(&self) -> Capacity;
 
-    /// Takes one place for one call. The place is given back when the session is dropped.
+    /// Takes one place for one call. The place is given back when the session is dropped. A connection it needs is made
+    /// in the background, so that this can be called while the phone rings.
     ///
     /// # Errors
     /// [`super::error::ErrorKind::Busy`] when no place is free, `NotInstalled` when the program or its model is missing.
-    fn open(&self) -> Result<Session, Error>;
+    fn open(&self, request: &ListenRequest) -> Result<Session, Error>;
+}
+
+/// How a recogniser hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// It wants the caller's audio all the time, also between turns.
+    pub continuous: bool,
+    /// It reports [`SttEvent::TurnStarted`] and [`SttEvent::TurnEnded`] by itself.
+    pub detects_turns: bool,
+    /// From the end of speech until its last words are usually there, at the 99th percentile: what a turn's end waits
+    /// for at least. Zero for one that is asked with `End`.
+    pub lag: Duration,
+}
+
+impl Manner {
+    /// Asked turn by turn.
+    pub const TURN_BY_TURN: Self = Self { continuous: false, detects_turns: false, lag: Duration::ZERO };
+}
+
+/// What a call wants from a recogniser.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenRequest {
+    /// BCP 47: `en`, `de-AT`. Empty: the recogniser's default.
+    pub language: String,
+    /// Words that are likely: names, products. At most 50.
+    pub keyterms: Vec<Pii<String>>,
 }
 
 /// How many calls a provider can serve.
@@ -63,24 +106,55 @@ pub enum SttInput {
         /// What the caller may say.
         grammar: Arc<Grammar>,
     },
-    /// The caller's voice in order, 8 kHz, signed 16 bit, any length up to a second; first the pre-roll, which starts
-    /// some 300 ms before the voice.
+    /// The caller's voice in order, 8 kHz, signed 16 bit, any length up to a second; turn by turn first the pre-roll,
+    /// which starts some 300 ms before the voice.
     Audio(Arc<[i16]>),
     /// The turn is over: answer with what was said.
     End {
         /// The turn.
         turn: TurnId,
     },
-    /// Nobody wants the answer any more.
+    /// Nobody wants the answer any more. A continuous recogniser forgets the words of the turn.
     Abandon {
         /// The turn.
         turn: TurnId,
     },
+    /// How long this caller may pause inside a turn from now on; for recognisers that detect turns.
+    Patience(Patience),
+}
+
+/// How long a caller may pause inside a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patience {
+    /// As in talk.
+    #[default]
+    Talk,
+    /// A number, an address, a name is being spelt out: pauses between groups are no end.
+    Dictation,
 }
 
 /// What a recogniser reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SttEvent {
+    /// The caller began to speak, by the recogniser's own judgement. Only from one that detects turns.
+    TurnStarted,
+    /// The words of the turn so far; replaces the partial before.
+    Partial {
+        /// All words since the turn before was answered.
+        words: Pii<String>,
+    },
+    /// The turn may be over: a reply can be prepared, but not spoken. Only from one that detects turns.
+    EagerEnd {
+        /// All words of the turn.
+        words: Pii<String>,
+    },
+    /// It was not over after all. Only after an `EagerEnd`.
+    Resumed,
+    /// The turn is over. The words equal those of an `EagerEnd` just before it. Only from one that detects turns.
+    TurnEnded {
+        /// All words of the turn.
+        words: Pii<String>,
+    },
     /// The answer to an `End`.
     Final {
         /// The turn it answers.
@@ -95,12 +169,24 @@ pub enum SttEvent {
         /// Why.
         error: Error,
     },
+    /// The connection broke and is being made again; what the caller says meanwhile is kept and sent after it. Only for
+    /// the log and the waterfall: the session goes on.
+    Interrupted {
+        /// Why.
+        error: Error,
+    },
+    /// The recogniser has given up: the session is over.
+    Dead {
+        /// Why.
+        error: Error,
+    },
 }
 
 /// What a recogniser made of one turn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Transcript {
-    /// These words, lower case, separated by one space.
+    /// These words. Lower case, separated by one space, from a recogniser that works with grammars; as written, with
+    /// capitals and punctuation where it has them, from one that writes free speech.
     Words {
         /// The words.
         text: Pii<String>,
@@ -112,7 +198,6 @@ pub enum Transcript {
     /// No speech at all.
     Nothing,
 }
-
 /// What a caller may say in one turn, for a recogniser that works with grammars and as hints for one that does not.
 ///
 /// The sentences of the grammar are `[lead] phrase [tail]` for every phrase.

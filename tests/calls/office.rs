@@ -21,7 +21,8 @@ use callwright::net::sip_driver::{self, SipHandle};
 use callwright::pii::Pii;
 use callwright::provider::error::{Error, ErrorKind};
 use callwright::provider::stt::{self, SpeechToText};
-use callwright::provider::tts::{Speaking, Speech, SpeechRequest, TextToSpeech};
+use callwright::provider::tts::{self, Speaking, Speech, SpeechRequest, TextToSpeech};
+use callwright::provider::whole;
 use callwright::time;
 use callwright::trunk::keeper;
 use callwright::trunk::plan::{InvitePlan, TrunkRoute};
@@ -222,17 +223,25 @@ impl TextToSpeech for Whistle {
         let pcm = (0..8_000).map(|n| (f64::from(n) * 0.5).sin() * 8_000.0).map(|sample| sample as i16).collect();
         Box::pin(async move { Ok(Speech { pcm, marks: Vec::new().into() }) })
     }
+
+    fn open(self: Arc<Self>, voice: &tts::Voice) -> Result<tts::Session, Error> {
+        Ok(whole::open(self, voice))
+    }
 }
 
 /// Has no place for anybody.
 struct Deaf;
 
 impl SpeechToText for Deaf {
+    fn manner(&self) -> stt::Manner {
+        stt::Manner::TURN_BY_TURN
+    }
+
     fn capacity(&self) -> stt::Capacity {
         stt::Capacity { total: 0, free: 0 }
     }
 
-    fn open(&self) -> Result<stt::Session, Error> {
+    fn open(&self, _: &stt::ListenRequest) -> Result<stt::Session, Error> {
         Err(Error::new("deaf", ErrorKind::Busy, "no place"))
     }
 }

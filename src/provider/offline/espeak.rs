@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 
 use super::prompts::{Key, Prompts};
 use crate::provider::error::{Error, ErrorKind};
-use crate::provider::tts::{Speaking, Speech, SpeechRequest, TextToSpeech};
+use crate::provider::tts::{Session, Speaking, Speech, SpeechRequest, TextToSpeech, Voice};
+use crate::provider::whole;
 
 const NAME: &str = "espeak-ng";
 
@@ -61,6 +62,10 @@ pub struct Espeak {
 impl TextToSpeech for Espeak {
     fn speak(&self, request: SpeechRequest) -> Speaking<'_> {
         Box::pin(self.find_or_make(request))
+    }
+
+    fn open(self: Arc<Self>, voice: &Voice) -> Result<Session, Error> {
+        Ok(whole::open(self, voice))
     }
 }
 

@@ -24,7 +24,8 @@ use self::model::{Model, NAME};
 use super::dictionary::Dictionary;
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::stt::{
-    Capacity, EVENT_QUEUE, Grammar, INPUT_QUEUE, Session, SpeechToText, SttEvent, SttInput, Transcript, TurnId,
+    Capacity, EVENT_QUEUE, Grammar, INPUT_QUEUE, ListenRequest, Manner, Session, SpeechToText, SttEvent, SttInput,
+    Transcript, TurnId,
 };
 
 /// How `pocketsphinx_continuous` is run.
@@ -94,12 +95,16 @@ impl Pocketsphinx {
 }
 
 impl SpeechToText for Pocketsphinx {
+    fn manner(&self) -> Manner {
+        Manner::TURN_BY_TURN
+    }
+
     fn capacity(&self) -> Capacity {
         Capacity { total: self.total, free: self.places.available_permits() }
     }
 
     /// Must be called inside a tokio runtime.
-    fn open(&self) -> Result<Session, Error> {
+    fn open(&self, _: &ListenRequest) -> Result<Session, Error> {
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| Error::new(NAME, ErrorKind::Busy, "every place is taken"))?;
         let (input, inputs) = mpsc::channel(INPUT_QUEUE);
@@ -182,6 +187,8 @@ impl Listener {
                 self.turn.take_if(|turn| turn.id == id);
                 self.result.take_if(|(turn, _)| *turn == id);
             }
+            // The conversation's own clock ends the turns of a recogniser that is asked turn by turn.
+            SttInput::Patience(_) => {}
         }
     }
 }

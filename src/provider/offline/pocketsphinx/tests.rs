@@ -48,7 +48,7 @@ async fn turn(session: &mut Session, id: u32, grammar: Arc<Grammar>, audio: &[i1
 #[tokio::test]
 async fn silence_is_nothing() {
     let recogniser = recogniser("silence", 1);
-    let mut session = recogniser.open().expect("a place is free");
+    let mut session = recogniser.open(&ListenRequest::default()).expect("a place is free");
     let event = turn(&mut session, 0, yes_no(), &[0; 8_000]).await;
     assert_eq!(event, Some(SttEvent::Final { turn: TurnId(0), transcript: Transcript::Nothing }));
 }
@@ -57,9 +57,9 @@ async fn silence_is_nothing() {
 async fn places_are_counted_and_given_back() {
     let recogniser = recogniser("places", 1);
     assert_eq!(recogniser.capacity(), Capacity { total: 1, free: 1 });
-    let session = recogniser.open().expect("a place is free");
+    let session = recogniser.open(&ListenRequest::default()).expect("a place is free");
     assert_eq!(recogniser.capacity(), Capacity { total: 1, free: 0 });
-    assert_eq!(recogniser.open().expect_err("no place is free").kind, ErrorKind::Busy);
+    assert_eq!(recogniser.open(&ListenRequest::default()).expect_err("no place is free").kind, ErrorKind::Busy);
     drop(session);
     let place = tokio::time::timeout(Duration::from_secs(5), recogniser.places.acquire()).await;
     assert!(place.is_ok(), "the place comes back");
@@ -68,7 +68,7 @@ async fn places_are_counted_and_given_back() {
 #[tokio::test]
 async fn a_word_outside_the_dictionary_fails_the_turn_and_not_the_session() {
     let recogniser = recogniser("word", 1);
-    let mut session = recogniser.open().expect("a place is free");
+    let mut session = recogniser.open(&ListenRequest::default()).expect("a place is free");
     let grammar = Arc::new(Grammar { phrases: vec!["blorb".to_owned()], ..Grammar::default() });
     let event = turn(&mut session, 0, grammar, &[0; 800]).await;
     assert!(matches!(&event, Some(SttEvent::Failed { error, .. }) if error.kind == ErrorKind::Refused), "{event:?}");
@@ -79,7 +79,7 @@ async fn a_word_outside_the_dictionary_fails_the_turn_and_not_the_session() {
 #[tokio::test]
 async fn an_abandoned_turn_is_not_answered() {
     let recogniser = program("abandoned", "exec sleep 60", PATIENCE);
-    let mut session = recogniser.open().expect("a place is free");
+    let mut session = recogniser.open(&ListenRequest::default()).expect("a place is free");
     let id = TurnId(0);
     for input in
         [SttInput::Begin { turn: id, grammar: yes_no() }, SttInput::Abandon { turn: id }, SttInput::End { turn: id }]
@@ -95,7 +95,7 @@ async fn an_abandoned_turn_is_not_answered() {
 async fn processes_end_with_the_session() {
     let pid_file = folder("ended-pids").join("pids");
     let recogniser = program("ended", &format!("echo $$ >> {}\nexec sleep 60", pid_file.display()), PATIENCE);
-    let session = recogniser.open().expect("a place is free");
+    let session = recogniser.open(&ListenRequest::default()).expect("a place is free");
     session.input.send(SttInput::Begin { turn: TurnId(0), grammar: yes_no() }).await.expect("it listens");
     let pids = || fs::read_to_string(&pid_file).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
     until(|| pids().len() == 2, "both processes run").await;
@@ -125,7 +125,7 @@ async fn a_hanging_or_failing_program_fails_the_turn() {
         ("failing", "exit 3", PATIENCE, ErrorKind::Broken),
     ] {
         let recogniser = program(name, lines, time_limit);
-        let mut session = recogniser.open().expect("a place is free");
+        let mut session = recogniser.open(&ListenRequest::default()).expect("a place is free");
         let event = turn(&mut session, 0, yes_no(), &[0; 1_600]).await;
         assert!(matches!(&event, Some(SttEvent::Failed { error, .. }) if error.kind == kind), "{name}: {event:?}");
     }
@@ -136,7 +136,7 @@ async fn a_missing_program_says_what_to_install() {
     let mut config = PocketsphinxConfig::new(folder("missing"), 1);
     config.program = PathBuf::from("/nowhere/pocketsphinx_continuous");
     let recogniser = Pocketsphinx::open(config).expect("the model is there");
-    let mut session = recogniser.open().expect("a place is free");
+    let mut session = recogniser.open(&ListenRequest::default()).expect("a place is free");
     let event = turn(&mut session, 0, yes_no(), &[]).await;
     let Some(SttEvent::Failed { error, .. }) = event else { panic!("{event:?}") };
     assert_eq!(error.kind, ErrorKind::NotInstalled);
