@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::error::Error;
+use super::probe::{self, Probing};
 use crate::pii::Pii;
 
 /// Events that wait for the call: a model that is faster than its reader waits.
@@ -17,6 +18,11 @@ pub const EVENT_QUEUE: usize = 64;
 pub trait LanguageModel: Send + Sync {
     /// Asks the model. Returns at once; what comes of it, failures too, is told by the generation's events.
     fn generate(&self, request: LlmRequest) -> Generation;
+
+    /// Tries the provider out with its smallest request: an operator's button, and what a circuit closes by.
+    fn probe(&self) -> Probing<'_> {
+        probe::nothing_to_try()
+    }
 }
 
 /// What the model is asked.

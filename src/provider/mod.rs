@@ -2,9 +2,13 @@
 //! [`s2s`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
 pub mod error;
+pub mod http;
 pub mod llm;
 pub mod offline;
+pub mod probe;
 pub mod s2s;
 pub mod stt;
+pub mod tls;
 pub mod tts;
+pub mod vendor;
 pub mod whole;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::error::Error;
 use super::llm::{ToolCall, ToolSpec, Usage};
+use super::probe::{self, Probing};
 use crate::pii::Pii;
 
 /// Frames and commands that wait for the model. Audio is dropped by the caller of `try_send` when it is full, and
@@ -26,6 +27,11 @@ pub trait SpeechToSpeech: Send + Sync {
     /// # Errors
     /// `Unauthorised` without a key, `Busy` when no place is free.
     fn open(&self, request: S2sRequest) -> Result<Session, Error>;
+
+    /// Tries the provider out with its smallest request: an operator's button, and what a circuit closes by.
+    fn probe(&self) -> Probing<'_> {
+        probe::nothing_to_try()
+    }
 }
 
 /// What a session is opened with.

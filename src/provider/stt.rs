@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::error::Error;
+use super::probe::{self, Probing};
 use crate::pii::Pii;
 
 /// Frames and commands that wait for a recogniser; about 2.5 s of audio. When it is full, audio is dropped by the
@@ -46,6 +47,11 @@ pub trait SpeechToText: Send + Sync {
     /// # Errors
     /// [`super::error::ErrorKind::Busy`] when no place is free, `NotInstalled` when the program or its model is missing.
     fn open(&self, request: &ListenRequest) -> Result<Session, Error>;
+
+    /// Tries the provider out with its smallest request: an operator's button, and what a circuit closes by.
+    fn probe(&self) -> Probing<'_> {
+        probe::nothing_to_try()
+    }
 }
 
 /// How a recogniser hears.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::error::Error;
+use super::probe::{self, Probing};
 use crate::pii::Pii;
 
 /// The rate of all speech that crosses this seam, in samples per second.
@@ -34,6 +35,11 @@ pub trait TextToSpeech: Send + Sync {
     /// # Errors
     /// `Unauthorised` without a key, `Busy` when no place is free.
     fn open(self: Arc<Self>, voice: &Voice) -> Result<Session, Error>;
+
+    /// Tries the provider out with its smallest request: an operator's button, and what a circuit closes by.
+    fn probe(&self) -> Probing<'_> {
+        probe::nothing_to_try()
+    }
 }
 
 /// Speech being made.
