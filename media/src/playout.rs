@@ -1,14 +1,27 @@
 //! What is played to the caller, known to the sample.
 
+mod clip;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::clip::Clip;
 use crate::frame::FRAME_8K;
 use crate::session::{ClipId, MediaEvent};
 
 /// Clips that may wait, the one being played included.
 pub const MAX_CLIPS: usize = 1_024;
+
+/// Samples that may wait in one clip: two minutes.
+pub const MAX_WAITING: usize = 120 * 8_000;
+
+/// Pieces of audio that may wait in one clip.
+pub const MAX_PIECES: usize = 8_192;
+
+/// After a clip ran dry, playing goes on when so many samples are there: 50 ms, so that a source which is a little too
+/// slow is heard with a few pauses and not with a hundred. The first samples of a clip wait for nothing.
+const REFILL: usize = 400;
 
 /// Longest fade: 1 s.
 const MAX_FADE: Duration = Duration::from_secs(1);
@@ -18,21 +31,25 @@ const MAX_FADE: Duration = Duration::from_secs(1);
 #[error("{MAX_CLIPS} clips are waiting to be played")]
 pub struct PlayoutFull;
 
+/// Audio was not appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// No clip of this name takes audio: it was complete, has ended, was stopped, or never was opened.
+    #[error("the clip takes no more audio")]
+    Closed,
+    /// More than [`MAX_WAITING`] samples or [`MAX_PIECES`] pieces would wait. The clip ends behind what it has, for what
+    /// follows would come after a gap.
+    #[error("too much audio waits in the clip")]
+    Full,
+}
+
 /// Clips in the order they are played, without a gap between them.
 #[derive(Debug, Default)]
 pub(crate) struct Playout {
     clips: VecDeque<Clip>,
     stopping: Option<Stopping>,
     muted: bool,
-}
-
-#[derive(Debug)]
-struct Clip {
-    id: ClipId,
-    pcm: Arc<[i16]>,
-    /// Sample played next.
-    at: usize,
-    started: bool,
+    starved: u64,
 }
 
 /// The first so many clips are to end.
@@ -47,12 +64,29 @@ struct Stopping {
 impl Playout {
     /// Queues a clip, from its sample `from` on.
     pub(crate) fn play(&mut self, id: ClipId, pcm: Arc<[i16]>, from: usize) -> Result<(), PlayoutFull> {
+        let from = from.min(pcm.len());
+        self.open(id, from as u64)?;
+        if let Some(clip) = self.clips.back_mut() {
+            clip.append(pcm, from, true);
+        }
+        Ok(())
+    }
+
+    /// Queues a clip that is appended to while it plays. Its first sample has the number `first`.
+    pub(crate) fn open(&mut self, id: ClipId, first: u64) -> Result<(), PlayoutFull> {
         if self.clips.len() >= MAX_CLIPS {
             return Err(PlayoutFull);
         }
-        let at = from.min(pcm.len());
-        self.clips.push_back(Clip { id, pcm, at, started: false });
+        self.clips.push_back(Clip::open(id, first));
         Ok(())
+    }
+
+    /// Appends audio, from its sample `from` on, to a clip that was opened; after the `last` of it nothing follows.
+    pub(crate) fn append(&mut self, id: ClipId, pcm: Arc<[i16]>, from: usize, last: bool) -> Result<(), AppendError> {
+        let stopped = self.stopping.map_or(0, |stopping| stopping.clips);
+        let open = self.clips.iter_mut().skip(stopped).rev().find(|clip| clip.id == id && !clip.is_complete());
+        let clip = open.ok_or(AppendError::Closed)?;
+        if clip.append(pcm, from, last) { Ok(()) } else { Err(AppendError::Full) }
     }
 
     /// Ends everything queued so far: what is being played fades out, the rest is not heard at all.
@@ -78,7 +112,12 @@ impl Playout {
 
     /// The clip that has begun and not ended, and how far it has been sent.
     pub(crate) fn position(&self) -> Option<(ClipId, u64)> {
-        self.clips.front().filter(|clip| clip.started).map(|clip| (clip.id, clip.at as u64))
+        self.clips.front().filter(|clip| clip.has_begun()).map(|clip| (clip.id, clip.position()))
+    }
+
+    /// Samples of silence that left in the middle of clips because more of them had not come.
+    pub(crate) fn starved(&self) -> u64 {
+        self.starved
     }
 
     /// What leaves in the packet of this tick. With `held` (nothing leaves, or something else does) nothing moves on,
@@ -102,23 +141,35 @@ impl Playout {
                 return;
             }
             let Some(clip) = self.clips.front_mut() else { return };
-            if !clip.started {
-                clip.started = true;
+            let room = FRAME_8K - filled;
+            let room = self.stopping.map_or(room, |stopping| stopping.left.min(room));
+            let begun = clip.has_begun();
+            let step = clip.fill(now, &mut frame[filled..filled + room]);
+            let over = clip.is_over();
+            if !begun && (step > 0 || over) {
                 say(MediaEvent::ClipStarted { clip: clip.id, at: now });
             }
-            let room = frame.len() - filled;
-            let room = self.stopping.map_or(room, |stopping| stopping.left.min(room));
-            let rest = &clip.pcm[clip.at..];
-            let step = rest.len().min(room);
-            frame[filled..filled + step].copy_from_slice(&rest[..step]);
-            clip.at += step;
             if let Some(stopping) = &mut self.stopping {
                 stopping.apply(&mut frame[filled..filled + step]);
             }
             filled += step;
-            if clip.at == clip.pcm.len() {
-                say(MediaEvent::ClipFinished { clip: clip.id, at: now });
+            if over {
+                let at = clip.last_at().unwrap_or(now);
+                say(MediaEvent::ClipFinished { clip: clip.id, samples: clip.position(), at });
                 self.drop_first();
+            } else if step < room {
+                if let Some(stopping) = &mut self.stopping {
+                    // What is left of it is silence already.
+                    stopping.left = 0;
+                    continue;
+                }
+                if clip.starve() {
+                    say(MediaEvent::ClipStarved { clip: clip.id, at: now });
+                }
+                if clip.has_begun() {
+                    self.starved += (FRAME_8K - filled) as u64;
+                }
+                return;
             }
         }
     }
@@ -126,9 +177,9 @@ impl Playout {
     /// Ends stopped clips that have not begun, and the first one when its fade is over.
     fn drop_stopped(&mut self, now: Instant, say: &mut impl FnMut(MediaEvent)) {
         while let Some(stopping) = self.stopping {
-            let Some(clip) = self.clips.front().filter(|clip| !clip.started || stopping.left == 0) else { return };
-            let samples = if clip.started { clip.at as u64 } else { 0 };
-            say(MediaEvent::ClipCut { clip: clip.id, samples, at: now });
+            let Some(clip) = self.clips.front().filter(|clip| !clip.has_begun() || stopping.left == 0) else { return };
+            let (samples, at) = clip.last_at().map_or((0, now), |at| (clip.position(), at));
+            say(MediaEvent::ClipCut { clip: clip.id, samples, at });
             self.drop_first();
         }
     }

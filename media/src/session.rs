@@ -31,7 +31,7 @@ use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::jitter::JitterBuffer;
 use crate::negotiated::Negotiated;
-use crate::playout::{Playout, PlayoutFull};
+use crate::playout::{AppendError, Playout, PlayoutFull};
 use crate::rtp::arrivals::{duration, samples_between};
 use crate::rtp::source::SourceLearner;
 use crate::stream::Stream;
@@ -134,6 +134,26 @@ impl Session {
         self.playout.play(clip, pcm, sample)
     }
 
+    /// Queues a clip that is [appended to](Self::append) while it plays. Its first sample has the number `first`, from
+    /// which its events count: more than 0 when the rest of an earlier clip is taken up again.
+    ///
+    /// # Errors
+    /// [`PlayoutFull`] as for [`play`](Self::play).
+    pub fn open(&mut self, clip: ClipId, first: u64) -> Result<(), PlayoutFull> {
+        self.playout.open(clip, first)
+    }
+
+    /// Appends audio at 8 kHz, from its sample `from` on, to a clip that was opened; after the `last` of it, which may be
+    /// empty, the clip ends. The first audio of a clip leaves with the next tick. When the clip runs dry there is
+    /// [silence](MediaEvent::ClipStarved), and playing goes on, where it stopped, once 50 ms are there or the last audio
+    /// is.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing is appended then.
+    pub fn append(&mut self, clip: ClipId, pcm: Arc<[i16]>, from: usize, last: bool) -> Result<(), AppendError> {
+        self.playout.append(clip, pcm, from, last)
+    }
+
     /// Ends everything queued so far. What is playing fades out over `fade` (at most 1 s) from the next tick on; each
     /// clip then ends in [`MediaEvent::ClipCut`]. What is queued afterwards plays right behind the fade.
     pub fn stop(&mut self, fade: Duration) {
@@ -195,6 +215,7 @@ impl Session {
             shortened: duration(self.jitter.shortened()),
             lengthened: duration(self.jitter.lengthened()),
             uplink_filled: duration(self.uplink.as_ref().map_or(0, Uplink::made_up)),
+            starved: duration(i64::try_from(self.playout.starved()).unwrap_or(i64::MAX)),
             event_overflow,
             uplink_overflow,
             ..self.counted

@@ -135,6 +135,22 @@ fn a_leg_in_full_swing_allocates_nothing() {
 }
 
 #[test]
+fn a_stream_that_plays_and_runs_dry_allocates_nothing() {
+    let mut leg = Leg::new();
+    leg.run(1_000);
+    let piece: std::sync::Arc<[i16]> = vec![1_000; 480].into();
+    leg.session.open(ClipId(1), 0).expect("room");
+    // Three seconds, then a gap.
+    for _ in 0..50 {
+        leg.session.append(ClipId(1), std::sync::Arc::clone(&piece), 0, false).expect("it is open");
+    }
+    let counted = allocation_counter::measure(|| leg.run(200));
+    assert_eq!(leg.session.position(), Some((ClipId(1), 24_000)));
+    assert_eq!(leg.session.stats().starved, Duration::from_secs(1));
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
 fn refused_datagrams_allocate_nothing() {
     let mut leg = Leg::new();
     leg.run(200);

@@ -237,7 +237,9 @@ impl CallTask {
                 let reply = self.voice.reply(clip).map(|(reply, _)| Input::SpeechStarted { reply, at });
                 (Some(MediaNotice::AgentSpoke), reply)
             }
-            MediaEvent::ClipFinished { clip, at } => {
+            // An open clip is appended to as soon as there is more.
+            MediaEvent::ClipStarved { .. } => (None, None),
+            MediaEvent::ClipFinished { clip, at, .. } => {
                 (None, self.voice.end(clip).map(|(reply, _)| Input::SpeechFinished { reply, at }))
             }
             MediaEvent::ClipCut { clip, samples, at } => {

@@ -38,6 +38,24 @@ pub enum MediaCommand {
         /// The first sample played.
         from: usize,
     },
+    /// Play a clip that is appended to while it plays, after what is queued.
+    Open {
+        /// Its name in the events that follow.
+        clip: ClipId,
+        /// The number of its first sample, from which its events count.
+        first: u64,
+    },
+    /// Append samples at 8 kHz to an open clip. One that takes no more, because it was stopped, ignores them.
+    Append {
+        /// The clip.
+        clip: ClipId,
+        /// The audio.
+        pcm: Arc<[i16]>,
+        /// The first sample of it that is played.
+        from: usize,
+        /// Nothing follows.
+        last: bool,
+    },
     /// Stop playing, with a fade.
     Stop {
         /// How long the sound may take to die away.
@@ -60,6 +78,8 @@ impl std::fmt::Debug for MediaCommand {
         f.write_str(match self {
             Self::Renegotiate(_) => "Renegotiate",
             Self::Play { .. } => "Play",
+            Self::Open { .. } => "Open",
+            Self::Append { .. } => "Append",
             Self::Stop { .. } => "Stop",
             Self::SendDtmf(_) => "SendDtmf",
             Self::Echo(_) => "Echo",
@@ -136,6 +156,8 @@ impl Leg {
             match command {
                 MediaCommand::Renegotiate(negotiated) => leg.session.renegotiate(now, negotiated),
                 MediaCommand::Play { clip, pcm, from } => drop(leg.session.play_from(clip, pcm, from)),
+                MediaCommand::Open { clip, first } => drop(leg.session.open(clip, first)),
+                MediaCommand::Append { clip, pcm, from, last } => drop(leg.session.append(clip, pcm, from, last)),
                 MediaCommand::Stop { fade } => leg.session.stop(fade),
                 MediaCommand::SendDtmf(digits) => drop(leg.session.send_dtmf(&digits)),
                 MediaCommand::Echo(on) => leg.session.set_echo(on),

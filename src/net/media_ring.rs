@@ -18,7 +18,8 @@ const AUDIO: usize = 50;
 /// Events kept.
 const EVENTS: usize = 256;
 /// Audio wakes the call when so many frames wait, 60 ms of them: a recogniser takes longer bites than one packet, and
-/// waking a task is the dearest part of handing one over. Any event wakes at once and takes the audio along.
+/// waking a task is the dearest part of handing one over. Any event wakes at once and takes the audio along. While a
+/// call is [in a hurry](NewsReceiver::hurry) every frame wakes it.
 const AUDIO_BATCH: usize = 3;
 
 /// What a media worker tells a call about its leg.
@@ -73,6 +74,7 @@ struct Shared {
     ring: Mutex<Ring>,
     news: Notify,
     abandoned: AtomicBool,
+    hurry: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -105,13 +107,17 @@ impl RingSender {
     /// Puts an event into the ring; `now` is the time of the packet or tick it came from.
     pub(super) fn push(&self, now: Instant, event: MediaEvent) -> Result<(), Overrun> {
         let wake = match event {
-            MediaEvent::Uplink(frame) => self.shared.lock().push_audio(now, frame),
+            MediaEvent::Uplink(frame) => {
+                let batch = if self.shared.hurry.load(Ordering::Relaxed) { 1 } else { AUDIO_BATCH };
+                self.shared.lock().push_audio(now, frame) >= batch
+            }
             other @ (MediaEvent::FirstPacket { .. }
             | MediaEvent::VoiceStarted { .. }
             | MediaEvent::VoiceStopped { .. }
             | MediaEvent::DtmfReceived { .. }
             | MediaEvent::Detected(_)
             | MediaEvent::ClipStarted { .. }
+            | MediaEvent::ClipStarved { .. }
             | MediaEvent::ClipFinished { .. }
             | MediaEvent::ClipCut { .. }
             | MediaEvent::Stalled { .. }
@@ -150,8 +156,8 @@ impl Drop for RingSender {
 }
 
 impl Ring {
-    /// Returns whether the call should wake for it.
-    fn push_audio(&mut self, at: Instant, frame: PcmFrame) -> bool {
+    /// Returns how many frames wait.
+    fn push_audio(&mut self, at: Instant, frame: PcmFrame) -> usize {
         if self.audio.capacity() == 0 {
             self.audio.reserve_exact(AUDIO);
         }
@@ -161,7 +167,7 @@ impl Ring {
         }
         self.audio.push_back((self.next, at, frame));
         self.next += 1;
-        self.audio.len() >= AUDIO_BATCH
+        self.audio.len()
     }
 
     fn push_event(&mut self, event: Box<MediaEvent>) -> Result<(), Overrun> {
@@ -216,6 +222,11 @@ impl NewsReceiver {
         }
     }
 
+    /// From now on every frame of audio wakes the call, or, when not in a hurry, every third.
+    pub fn hurry(&self, hurry: bool) {
+        self.shared.hurry.store(hurry, Ordering::Relaxed);
+    }
+
     /// The next news if there is one now.
     pub fn try_recv(&mut self) -> Option<MediaNews> {
         self.shared.lock().pop()
@@ -231,6 +242,7 @@ impl Drop for NewsReceiver {
 #[cfg(test)]
 mod tests {
     use callwright_media::frame::Rate;
+    use futures_util::FutureExt;
 
     use super::*;
     use crate::time;
@@ -290,6 +302,23 @@ mod tests {
         let seen = drain(&mut receiver);
         assert_eq!(seen.len(), EVENTS + 1);
         assert_eq!(seen.last().map(String::as_str), Some("Overrun, 0 dropped"));
+    }
+
+    #[test]
+    fn audio_wakes_in_threes_and_in_a_hurry_at_once() {
+        let (sender, receiver) = ring();
+        let woken = || receiver.shared.news.notified().now_or_never().is_some();
+        let say = |level| {
+            assert_eq!(sender.push(time::now().mono, frame(level)), Ok(()));
+            woken()
+        };
+        assert_eq!([say(1), say(2), say(3)], [false, false, true]);
+        receiver.shared.lock().audio.clear();
+        receiver.hurry(true);
+        assert!(say(4));
+        receiver.shared.lock().audio.clear();
+        receiver.hurry(false);
+        assert!(!say(5));
     }
 
     #[tokio::test]

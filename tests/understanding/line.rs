@@ -92,6 +92,7 @@ impl Heard {
                 | MediaEvent::DtmfReceived { .. }
                 | MediaEvent::Detected(_)
                 | MediaEvent::ClipStarted { .. }
+                | MediaEvent::ClipStarved { .. }
                 | MediaEvent::ClipFinished { .. }
                 | MediaEvent::ClipCut { .. }
                 | MediaEvent::Stalled { .. }

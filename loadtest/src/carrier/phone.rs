@@ -228,6 +228,7 @@ impl State {
             | MediaEvent::VoiceStopped { .. }
             | MediaEvent::DtmfReceived { .. }
             | MediaEvent::Detected(_)
+            | MediaEvent::ClipStarved { .. }
             | MediaEvent::Stalled { .. }
             | MediaEvent::Resumed { .. }
             | MediaEvent::SourceChanged { .. } => None,

@@ -5,20 +5,41 @@ use super::*;
 /// What a test does to a playout.
 #[derive(Clone, Debug)]
 enum Step {
-    Play { samples: usize, from: usize },
-    Stop { fade_ms: u64 },
+    Play {
+        samples: usize,
+        from: usize,
+    },
+    Open {
+        first: u64,
+    },
+    /// To the clip opened so long ago.
+    Append {
+        back: usize,
+        samples: usize,
+        from: usize,
+        last: bool,
+    },
+    Stop {
+        fade_ms: u64,
+    },
     Mute(bool),
-    Frames { count: usize, held: bool },
+    Frames {
+        count: usize,
+        held: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0usize..900, 0usize..1_000).prop_map(|(samples, from)| Step::Play { samples, from: from * (from % 2) }),
+        2 => (0u64..500).prop_map(|first| Step::Open { first }),
+        6 => (0usize..3, 0usize..700, 0usize..20, prop::bool::weighted(0.2))
+            .prop_map(|(back, samples, from, last)| Step::Append { back, samples, from, last }),
         1 => (0u64..60).prop_map(|fade_ms| Step::Stop { fade_ms }),
         1 => any::<bool>().prop_map(Step::Mute),
         4 => (0usize..8, prop::bool::weighted(0.1)).prop_map(|(count, held)| Step::Frames { count, held }),
     ];
-    prop::collection::vec(step, 0..40)
+    prop::collection::vec(step, 0..60)
 }
 
 /// How a clip fared.
@@ -26,6 +47,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Fate {
     from: usize,
     length: usize,
+    /// Audio may still be appended.
+    open: bool,
     started: bool,
     /// Where it ended.
     ended: Option<u64>,
@@ -44,13 +67,34 @@ proptest! {
         let mut playout = Playout::default();
         let mut fates: Vec<Fate> = Vec::new();
         let mut left = 0usize;
-        for step in steps.into_iter().chain([Step::Mute(false), Step::Frames { count: 400, held: false }]) {
+        let closing = (0..60).map(|_| Step::Append { back: 0, samples: 1, from: 0, last: true });
+        let ending = [Step::Mute(false), Step::Frames { count: 700, held: false }];
+        for step in steps.into_iter().chain(closing).chain(ending) {
             let frames = match step {
                 Step::Play { samples, from } => {
                     // No sample is zero, also at the end of a fade of less than 60 ms.
                     let pcm = vec![i16::MAX; samples];
                     playout.play(ClipId(fates.len() as u64), pcm.into(), from).expect("few clips");
                     fates.push(Fate { from: from.min(samples), length: samples, ..Fate::default() });
+                    continue;
+                }
+                Step::Open { first } => {
+                    playout.open(ClipId(fates.len() as u64), first).expect("few clips");
+                    let from = first as usize;
+                    fates.push(Fate { from, length: from, open: true, ..Fate::default() });
+                    continue;
+                }
+                Step::Append { back, samples, from, last } => {
+                    let open = fates.iter_mut().enumerate().filter(|(_, fate)| fate.open).nth_back(back);
+                    let Some((number, fate)) = open else { continue };
+                    let pcm = vec![i16::MAX; samples];
+                    if playout.append(ClipId(number as u64), pcm.into(), from, last).is_ok() {
+                        fate.length += samples.saturating_sub(from);
+                        fate.open = !last;
+                    } else {
+                        // It was told to stop, or is cut already.
+                        fate.open = false;
+                    }
                     continue;
                 }
                 Step::Stop { fade_ms } => { playout.stop(Duration::from_millis(fade_ms)); continue }
@@ -86,9 +130,15 @@ fn note(fates: &mut [Fate], event: MediaEvent) -> Result<(), TestCaseError> {
     let (clip, end) = if let MediaEvent::ClipStarted { clip, .. } = event {
         prop_assert!(!std::mem::replace(&mut fates[clip.0 as usize].started, true));
         return Ok(());
-    } else if let MediaEvent::ClipFinished { clip, .. } = event {
-        prop_assert!(fates[clip.0 as usize].started);
-        (clip, fates[clip.0 as usize].length as u64)
+    } else if let MediaEvent::ClipStarved { clip, .. } = event {
+        let fate = &fates[clip.0 as usize];
+        prop_assert!(fate.started && fate.ended.is_none());
+        return Ok(());
+    } else if let MediaEvent::ClipFinished { clip, samples, .. } = event {
+        let fate = &fates[clip.0 as usize];
+        prop_assert!(fate.started && !fate.open);
+        prop_assert_eq!(samples, fate.length as u64);
+        (clip, samples)
     } else if let MediaEvent::ClipCut { clip, samples, .. } = event {
         (clip, samples)
     } else {
@@ -136,4 +186,36 @@ fn one_clip_too_many_is_refused() {
         playout.play(ClipId(n as u64), Arc::clone(&pcm), 0).expect("room");
     }
     assert_eq!(playout.play(ClipId(0), pcm, 0), Err(PlayoutFull));
+}
+
+#[test]
+fn a_clip_takes_two_minutes_ahead_and_ends_behind_them() {
+    let mut playout = Playout::default();
+    playout.open(ClipId(1), 0).expect("room");
+    let minute: Arc<[i16]> = vec![1; MAX_WAITING / 2].into();
+    for _ in 0..2 {
+        playout.append(ClipId(1), Arc::clone(&minute), 0, false).expect("room");
+    }
+    assert_eq!(playout.append(ClipId(1), vec![1].into(), 0, false), Err(AppendError::Full));
+    assert_eq!(playout.append(ClipId(1), vec![1].into(), 0, false), Err(AppendError::Closed));
+    assert_eq!(playout.append(ClipId(2), vec![1].into(), 0, true), Err(AppendError::Closed), "never opened");
+    let mut finished = None;
+    let mut frame = [0; FRAME_8K];
+    while playout.is_busy() {
+        playout.next(origin(), false, &mut frame, &mut |event| {
+            if let MediaEvent::ClipFinished { samples, .. } = event {
+                finished = Some(samples);
+            }
+        });
+    }
+    assert_eq!(finished, Some(MAX_WAITING as u64));
+}
+
+#[test]
+fn many_small_pieces_are_bounded_too() {
+    let mut playout = Playout::default();
+    playout.open(ClipId(1), 0).expect("room");
+    let pcm: Arc<[i16]> = vec![1].into();
+    let taken = (0..=MAX_PIECES).take_while(|_| playout.append(ClipId(1), Arc::clone(&pcm), 0, false).is_ok()).count();
+    assert_eq!(taken, MAX_PIECES);
 }

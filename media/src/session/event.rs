@@ -52,10 +52,19 @@ pub enum MediaEvent {
         /// The tick whose packet carried it.
         at: Instant,
     },
+    /// A clip that is appended to has nothing more to play: silence leaves until more comes. Said once for each gap.
+    ClipStarved {
+        /// The clip.
+        clip: ClipId,
+        /// The tick in whose packet the silence begins.
+        at: Instant,
+    },
     /// The last sample of a clip left.
     ClipFinished {
         /// The clip.
         clip: ClipId,
+        /// Samples at 8 kHz up to its end, counted from the beginning of its audio. Silence in gaps does not count.
+        samples: u64,
         /// The tick whose packet carried it.
         at: Instant,
     },
@@ -63,8 +72,8 @@ pub enum MediaEvent {
     ClipCut {
         /// The clip.
         clip: ClipId,
-        /// Samples at 8 kHz that were sent, counted from the beginning of its audio, the fade included; 0 when it
-        /// never started.
+        /// Samples at 8 kHz that were sent, counted from the beginning of its audio, the fade included, silence in
+        /// gaps not; 0 when it never started.
         samples: u64,
         /// The tick whose packet carried the last of them.
         at: Instant,

@@ -45,6 +45,8 @@ pub struct Stats {
     pub event_overflow: u64,
     /// Frames of time that passed without a tick.
     pub skipped: u64,
+    /// Silence sent in the middle of clips because more of their audio had not come.
+    pub starved: Duration,
     /// Times the peer's stream began anew: another synchronisation source, sequence or timestamp.
     pub restarts: u64,
 }

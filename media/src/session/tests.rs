@@ -2,4 +2,5 @@ mod chaos;
 mod events;
 mod network;
 mod sending;
+mod streaming;
 mod world;

@@ -9,14 +9,14 @@ use crate::negotiated::Direction;
 use crate::rtp::RtpPacket;
 use crate::session::{ClipId, MediaEvent};
 
-const FADE: Duration = Duration::from_millis(15);
+pub(super) const FADE: Duration = Duration::from_millis(15);
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new(1, Network::CLEAN, config())
 }
 
 /// A clip in which every sample is told from its neighbours, also after G.711.
-fn clip(samples: usize) -> Arc<[i16]> {
+pub(super) fn clip(samples: usize) -> Arc<[i16]> {
     (0..samples).map(|n| if n % 2 == 0 { 8_000 } else { -8_000 } + (n % 97) as i16).collect()
 }
 
@@ -55,9 +55,9 @@ fn a_clip_is_sent_whole_and_its_events_bear_the_ticks_of_its_ends() {
         playing(&world),
         [
             MediaEvent::ClipStarted { clip: ClipId(1), at: at(0) },
-            MediaEvent::ClipFinished { clip: ClipId(1), at: at(6) },
+            MediaEvent::ClipFinished { clip: ClipId(1), samples: 1_000, at: at(6) },
             MediaEvent::ClipStarted { clip: ClipId(2), at: at(6) },
-            MediaEvent::ClipFinished { clip: ClipId(2), at: at(9) },
+            MediaEvent::ClipFinished { clip: ClipId(2), samples: 500, at: at(9) },
         ]
     );
 }
@@ -83,7 +83,7 @@ fn stopping_fades_within_fifteen_milliseconds_and_accounts_for_every_sample() {
             MediaEvent::ClipCut { clip: ClipId(1), samples, at },
             MediaEvent::ClipCut { clip: ClipId(2), samples: 0, at },
             MediaEvent::ClipStarted { clip: ClipId(3), at },
-            MediaEvent::ClipFinished { clip: ClipId(3), at: at + ms(20) },
+            MediaEvent::ClipFinished { clip: ClipId(3), samples: 80, at: at + ms(20) },
         ]
     );
     let fade: Vec<i32> = world.sent_audio()[packet * 160..][..120].iter().map(|&s| i32::from(s).abs()).collect();
@@ -220,14 +220,17 @@ fn another_codec_is_spoken_from_the_next_packet_on() {
     assert!(loudest < 11_000, "packets that wait are decoded by the codec they came in: {loudest}");
 }
 
-fn playing(world: &World) -> Vec<MediaEvent> {
+pub(super) fn playing(world: &World) -> Vec<MediaEvent> {
     world
         .events
         .iter()
         .filter(|event| {
             matches!(
                 event,
-                MediaEvent::ClipStarted { .. } | MediaEvent::ClipFinished { .. } | MediaEvent::ClipCut { .. }
+                MediaEvent::ClipStarted { .. }
+                    | MediaEvent::ClipStarved { .. }
+                    | MediaEvent::ClipFinished { .. }
+                    | MediaEvent::ClipCut { .. }
             )
         })
         .cloned()
