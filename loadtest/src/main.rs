@@ -1,9 +1,8 @@
-//! The `callwright-loadtest` program: carriers and callees to test a server against.
-
-mod carrier;
+//! The `callwright-loadtest` program: carriers, callees and vendors to test a server against.
 
 use std::process::ExitCode;
 
+use callwright_loadtest::{carrier, vendors};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -11,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 #[command(
     name = "callwright-loadtest",
     version,
-    about = "Simulated carriers and callees to test a Callwright server against"
+    about = "Simulated carriers, callees and vendors to test a Callwright server against"
 )]
 struct Options {
     #[command(subcommand)]
@@ -22,6 +21,8 @@ struct Options {
 enum Command {
     /// Be a carrier: answer every call over real SIP and RTP as one of many personas
     Carrier(carrier::Options),
+    /// Be the vendors: serve their recognisers, voices and models on one port, with the faults that are asked for
+    Vendors(vendors::Options),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let result = match Options::parse().command {
         Command::Carrier(options) => carrier::run(options),
+        Command::Vendors(options) => vendors::run(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

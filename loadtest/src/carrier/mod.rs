@@ -25,7 +25,7 @@ use voice::Studio;
 
 /// Options of `carrier`.
 #[derive(clap::Args)]
-pub(crate) struct Options {
+pub struct Options {
     /// Address for SIP over UDP; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:5070")]
     listen: SocketAddr,
@@ -55,7 +55,7 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// When an option is wrong, a file cannot be used or the address is taken.
-pub(crate) fn run(options: Options) -> anyhow::Result<()> {
+pub fn run(options: Options) -> anyhow::Result<()> {
     let mix = parse_mix(&options.mix).map_err(anyhow::Error::msg).context("--mix")?;
     let table: BTreeMap<String, Persona> = read_json(options.personas.as_deref())?.unwrap_or_default();
     let script: Script = read_json(options.script.as_deref())?.unwrap_or_default();
@@ -72,7 +72,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
     })
 }
 
-fn read_json<T: DeserializeOwned>(path: Option<&Path>) -> anyhow::Result<Option<T>> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: Option<&Path>) -> anyhow::Result<Option<T>> {
     let Some(path) = path else { return Ok(None) };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).map(Some).with_context(|| format!("{} is not what it should be", path.display()))
