@@ -19,6 +19,10 @@ pub trait LanguageModel: Send + Sync {
     /// Asks the model. Returns at once; what comes of it, failures too, is told by the generation's events.
     fn generate(&self, request: LlmRequest) -> Generation;
 
+    /// A conversation is about to begin, the phone rings: makes the connection that its first request needs. Returns
+    /// at once.
+    fn warm(&self) {}
+
     /// Tries the provider out with its smallest request: an operator's button, and what a circuit closes by.
     fn probe(&self) -> Probing<'_> {
         probe::nothing_to_try()

@@ -1,0 +1,3 @@
+//! OpenAI, and everybody who speaks like it.
+
+pub mod chat;
