@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod dialer;
 pub mod id;
+pub(crate) mod nanos;
 pub mod net;
 pub mod pii;
 pub mod provider;

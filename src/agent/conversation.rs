@@ -22,11 +22,11 @@ use std::time::{Duration, Instant};
 use self::asking::Asking;
 use self::caller::Caller;
 use self::mouth::{Clip, Cut, Mouth, Purpose};
-pub use super::action::{Action, Ending};
+pub use super::action::{Action, Ending, Source};
 use super::assistant::Assistant;
 pub use super::flow::script::ScriptError;
 use super::flow::script::{Node, Script};
-pub use super::input::{Input, PromptId, ReplyId};
+pub use super::input::{Heard, Input, Party, PromptId, ReplyId};
 pub use super::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, Outcome, Speaker, TurnTiming};
 pub use super::turn::Timing;
 use super::turn::mute::{self, Hearing};
@@ -140,17 +140,39 @@ impl Conversation {
             Input::Prepared { prompt, samples, marks } => self.prepared(now, prompt, Clip::Ready { samples, marks }),
             Input::PrepareFailed { prompt } => self.prepared(now, prompt, Clip::Failed),
             Input::Answered => self.callee_answered(now),
-            Input::VoiceStarted { since } => self.voice_started(now, since),
-            Input::VoiceStopped { last_voice } => self.voice_stopped(now, last_voice),
-            Input::Dtmf { digit, at } => self.key_pressed(now, digit, at),
-            Input::SpeechStarted { reply, at } => self.speech_started(reply, at),
-            Input::SpeechFinished { reply, at } => self.speech_finished(now, reply, at),
-            Input::SpeechCut { reply, heard, at } => self.speech_cut(now, reply, heard, at),
+            Input::VoiceStarted { ago } => self.voice_started(now, before(now, ago)),
+            Input::VoiceStopped { ago } => self.voice_stopped(now, before(now, ago)),
+            Input::Dtmf { digit, ago } => self.key_pressed(now, digit, before(now, ago)),
+            Input::SpeechStarted { reply, ago } => self.speech_started(reply, before(now, ago)),
+            Input::SpeechFinished { reply, ago } => self.speech_finished(now, reply, before(now, ago)),
+            Input::SpeechCut { reply, heard, ago } => self.speech_cut(now, reply, heard, before(now, ago)),
             Input::Understood { turn, transcript } => self.understood(now, turn, transcript),
             Input::NotUnderstood { turn } => self.not_understood(now, turn),
-            Input::MachineDetected => self.machine_detected(now),
+            Input::Detected(Party::Machine | Party::Beep) => self.machine_detected(now),
             Input::TimeNearlyUp => self.time_nearly_up(now),
             Input::HungUp { by_callee } => self.hung_up(now, by_callee),
+            // A flow without a model asks for nothing that these could answer.
+            Input::Detected(Party::Human | Party::Ringback | Party::Fax)
+            | Input::DtmfSent
+            | Input::SpeechStarved { .. }
+            | Input::SpeechFed { .. }
+            | Input::Synthesised { .. }
+            | Input::Marks { .. }
+            | Input::SpeechFailed { .. }
+            | Input::Recogniser(_)
+            | Input::Heard(_)
+            | Input::RecogniserDead
+            | Input::Token { .. }
+            | Input::ToolCalled { .. }
+            | Input::Generated { .. }
+            | Input::GenerationFailed { .. }
+            | Input::ToolResult { .. }
+            | Input::Tools(_)
+            | Input::Transfer(_)
+            | Input::Native(_)
+            | Input::Note(_)
+            | Input::Muted(_)
+            | Input::OffRecord(_) => {}
         }
         self.settle_down(now);
     }
@@ -325,6 +347,11 @@ impl Conversation {
             "something ends every wait: {self:?}"
         );
     }
+}
+
+/// The instant of an event that is reported later.
+fn before(now: Instant, ago: Duration) -> Instant {
+    now.checked_sub(ago).unwrap_or(now)
 }
 
 #[cfg(test)]

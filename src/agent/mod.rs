@@ -9,5 +9,7 @@ pub mod conversation;
 pub mod flow;
 pub(crate) mod heard;
 pub mod input;
+pub mod native;
 pub mod record;
+pub mod transfer;
 pub mod turn;

@@ -137,6 +137,22 @@ pub struct TurnTiming {
     #[schema(value_type = u64)]
     #[serde(with = "micros")]
     pub replied: Duration,
+    /// The first piece of the reply came from the model.
+    #[schema(value_type = Option<u64>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_micros")]
+    pub first_token: Option<Duration>,
+    /// The first sentence of the reply was given to the synthesiser.
+    #[schema(value_type = Option<u64>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_micros")]
+    pub first_sentence: Option<Duration>,
+    /// The first audio of the reply came from the synthesiser.
+    #[schema(value_type = Option<u64>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_micros")]
+    pub first_audio: Option<Duration>,
+    /// For how long both spoke when this turn began over the agent's words.
+    #[schema(value_type = Option<u64>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_micros")]
+    pub talk_over: Option<Duration>,
 }
 
 /// Durations as whole microseconds.
@@ -151,5 +167,23 @@ mod micros {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         Ok(Duration::from_micros(u64::deserialize(deserializer)?))
+    }
+}
+
+/// Durations that may be absent, as whole microseconds.
+mod maybe_micros {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::micros::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_micros))
     }
 }

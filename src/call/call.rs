@@ -345,12 +345,18 @@ impl Call {
                 Verdict::new(DisconnectionReason::AgentHangup, EndedBy::Agent, now)
             }
             Ending::Inactivity => Verdict::new(DisconnectionReason::Inactivity, EndedBy::Agent, now),
-            Ending::VoicemailReached => {
+            Ending::VoicemailReached | Ending::MessageLeft => {
                 self.seen.answered_by = Some(AnsweredBy::Voicemail);
                 Verdict::new(DisconnectionReason::VoicemailReached, EndedBy::Agent, now)
             }
+            Ending::Screened => {
+                self.seen.answered_by = Some(AnsweredBy::Screening);
+                Verdict::new(DisconnectionReason::CallScreened, EndedBy::Agent, now)
+            }
+            Ending::OptedOut => Verdict::new(DisconnectionReason::VoiceCallsOptedOut, EndedBy::Agent, now),
+            Ending::Transferred => Verdict::new(DisconnectionReason::CallTransfer, EndedBy::Agent, now),
             Ending::TimeUp => Verdict::new(self.hard_reason(), EndedBy::System, now),
-            Ending::SpeechFailed => return self.fail_technically(now),
+            Ending::SpeechFailed | Ending::ModelFailed | Ending::RecogniserFailed => return self.fail_technically(now),
             Ending::HungUp => return,
         };
         if let State::Talking(_) = self.state {

@@ -23,9 +23,9 @@ use super::place::{AttemptEvent, NotPlaced, PlaceCall, RecordingFile};
 use super::record::{RecordError, RecordingHandle, RecordingSink};
 use super::registry::{Control, Services, Stage};
 use super::voice::Voice;
-use crate::agent::action::Action;
+use crate::agent::action::{Action, Source};
 use crate::agent::conversation::Conversation;
-use crate::agent::input::Input;
+use crate::agent::input::{Input, Party};
 use crate::agent::record::Outcome;
 use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
@@ -191,7 +191,7 @@ impl CallTask {
         }
         let now = time::now().mono;
         if let Some(digit) = news.digit {
-            self.conversation.handle(now, Input::Dtmf { digit: digit.as_char(), at: now });
+            self.conversation.handle(now, Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
         if let Some(event) = news.event {
             self.call.handle(now, CallInput::Leg(event));
@@ -223,48 +223,53 @@ impl CallTask {
     }
 
     fn media_event(&mut self, event: MediaEvent) {
+        let now = time::now().mono;
+        let ago = |at: Instant| now.saturating_duration_since(at);
         let (notice, input) = match event {
             MediaEvent::FirstPacket { .. } | MediaEvent::Resumed { .. } => (Some(MediaNotice::Flowing), None),
             MediaEvent::Stalled { since } => (Some(MediaNotice::Stalled { since }), None),
             MediaEvent::VoiceStarted { at } => {
                 // It takes so much voice to be sure of it.
                 let since = at.checked_sub(Duration::from_millis(VOICE.start_ms.into())).unwrap_or(at);
-                (Some(MediaNotice::CallerSpoke), Some(Input::VoiceStarted { since }))
+                (Some(MediaNotice::CallerSpoke), Some(Input::VoiceStarted { ago: ago(since) }))
             }
-            MediaEvent::VoiceStopped { last_voice, .. } => (None, Some(Input::VoiceStopped { last_voice })),
-            MediaEvent::DtmfReceived { digit, at } => (None, Some(Input::Dtmf { digit: digit.as_char(), at })),
+            MediaEvent::VoiceStopped { last_voice, .. } => (None, Some(Input::VoiceStopped { ago: ago(last_voice) })),
+            MediaEvent::DtmfReceived { digit, at } => {
+                (None, Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }))
+            }
             MediaEvent::ClipStarted { clip, at } => {
-                let reply = self.voice.reply(clip).map(|(reply, _)| Input::SpeechStarted { reply, at });
+                let reply = self.voice.reply(clip).map(|(reply, _)| Input::SpeechStarted { reply, ago: ago(at) });
                 (Some(MediaNotice::AgentSpoke), reply)
             }
             // An open clip is appended to as soon as there is more.
             MediaEvent::ClipStarved { .. } => (None, None),
             MediaEvent::ClipFinished { clip, at, .. } => {
-                (None, self.voice.end(clip).map(|(reply, _)| Input::SpeechFinished { reply, at }))
+                (None, self.voice.end(clip).map(|(reply, _)| Input::SpeechFinished { reply, ago: ago(at) }))
             }
             MediaEvent::ClipCut { clip, samples, at } => {
-                let cut = |(reply, from)| Input::SpeechCut { reply, heard: samples.saturating_sub(from), at };
+                let cut = |(reply, from)| Input::SpeechCut { reply, heard: samples.saturating_sub(from), ago: ago(at) };
                 (None, self.voice.end(clip).map(cut))
             }
-            MediaEvent::Detected(detection) => (None, self.detected(detection)),
+            MediaEvent::Detected(detection) => (None, Some(self.detected(detection))),
             MediaEvent::Uplink(_) | MediaEvent::SourceChanged { .. } => (None, None),
         };
         if let Some(notice) = notice {
             self.tell(CallInput::Media(notice));
         }
         if let Some(input) = input {
-            self.conversation.handle(time::now().mono, input);
+            self.conversation.handle(now, input);
         }
     }
 
-    fn detected(&mut self, detection: Detection) -> Option<Input> {
-        let (party, input) = match detection {
-            Detection::Human { .. } => (AnsweredBy::Human, None),
-            Detection::Machine { .. } | Detection::Beep { .. } => (AnsweredBy::Voicemail, Some(Input::MachineDetected)),
-            Detection::Ringback { .. } => (AnsweredBy::FalseAnswer, None),
+    fn detected(&mut self, detection: Detection) -> Input {
+        let (answered_by, party) = match detection {
+            Detection::Human { .. } => (AnsweredBy::Human, Party::Human),
+            Detection::Machine { .. } => (AnsweredBy::Voicemail, Party::Machine),
+            Detection::Beep { .. } => (AnsweredBy::Voicemail, Party::Beep),
+            Detection::Ringback { .. } => (AnsweredBy::FalseAnswer, Party::Ringback),
         };
-        self.tell(CallInput::AnsweredBy(party));
-        input
+        self.tell(CallInput::AnsweredBy(answered_by));
+        Input::Detected(party)
     }
 
     fn spoken(&mut self, input: Input) {
@@ -337,8 +342,11 @@ impl CallTask {
     async fn converse(&mut self, action: Action) {
         match action {
             Action::Prepare { prompt, text } => self.voice.prepare(prompt, text),
-            Action::Speak { reply, prompt, from } => {
-                let clip = self.voice.begin(reply, prompt, from);
+            Action::Speak { reply, source, from } => {
+                let clip = match source {
+                    Source::Prompt(prompt) => self.voice.begin(reply, prompt, from),
+                    Source::Utterance(_) | Source::Item(_) => None,
+                };
                 let sent = match (&self.media, clip) {
                     (Some(media), Some((clip, pcm, from))) => {
                         media.control.send(MediaCommand::Play { clip, pcm, from }).await.is_ok()
@@ -346,8 +354,8 @@ impl CallTask {
                     (Some(_) | None, Some(_) | None) => false,
                 };
                 if !sent {
-                    let at = time::now().mono;
-                    self.conversation.handle(at, Input::SpeechCut { reply, heard: 0, at });
+                    let cut = Input::SpeechCut { reply, heard: 0, ago: Duration::ZERO };
+                    self.conversation.handle(time::now().mono, cut);
                 }
             }
             Action::StopSpeaking { fade, .. } => {
@@ -355,11 +363,29 @@ impl CallTask {
                     let _ = media.control.send(MediaCommand::Stop { fade }).await;
                 }
             }
-            Action::Listen { turn, grammar, since } => self.ears.begin(turn, grammar, since).await,
+            Action::Listen { turn, grammar, ago } => {
+                let now = time::now().mono;
+                self.ears.begin(turn, grammar, now.checked_sub(ago).unwrap_or(now)).await;
+            }
             Action::EndTurn { turn } => self.ears.end(turn).await,
             Action::AbandonTurn { turn } => self.ears.abandon(turn).await,
             // The conversation keeps them all; its outcome has them at the end.
             Action::Transcribed(_) | Action::Answered(_) | Action::Replied(_) => {}
+            // Flows without a model, the only ones so far, ask for none of these.
+            Action::Say { .. }
+            | Action::SayNoMore { .. }
+            | Action::Forget { .. }
+            | Action::Patience(_)
+            | Action::Generate { .. }
+            | Action::CancelGeneration { .. }
+            | Action::RunTool { .. }
+            | Action::CancelTool { .. }
+            | Action::SendDtmf { .. }
+            | Action::Transfer(_)
+            | Action::CancelTransfer
+            | Action::Native(_)
+            | Action::Record(_)
+            | Action::OptOut { .. } => {}
             Action::End(ending) => self.tell(CallInput::AgentEnded(ending)),
         }
     }

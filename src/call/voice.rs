@@ -38,7 +38,7 @@ impl Voice {
         loop {
             match self.making.join_next().await {
                 Some(Ok((prompt, Ok(speech)))) if !speech.pcm.is_empty() => {
-                    let (samples, marks) = (speech.pcm.len() as u64, Arc::clone(&speech.marks));
+                    let (samples, marks) = (speech.pcm.len() as u64, speech.marks.to_vec());
                     self.made.insert(prompt, speech);
                     return Input::Prepared { prompt, samples, marks };
                 }

@@ -20,6 +20,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::error::Error;
@@ -55,7 +56,7 @@ pub trait SpeechToText: Send + Sync {
 }
 
 /// How a recogniser hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manner {
     /// It wants the caller's audio all the time, also between turns.
     pub continuous: bool,
@@ -63,6 +64,7 @@ pub struct Manner {
     pub detects_turns: bool,
     /// From the end of speech until its last words are usually there, at the 99th percentile: what a turn's end waits
     /// for at least. Zero for one that is asked with `End`.
+    #[serde(with = "crate::nanos")]
     pub lag: Duration,
 }
 
@@ -99,7 +101,7 @@ pub struct Session {
 }
 
 /// Numbers the caller's turns within one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TurnId(pub u32);
 
 /// What a recogniser is told.
@@ -189,7 +191,8 @@ pub enum SttEvent {
 }
 
 /// What a recogniser made of one turn.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Transcript {
     /// These words. Lower case, separated by one space, from a recogniser that works with grammars; as written, with
     /// capitals and punctuation where it has them, from one that writes free speech.

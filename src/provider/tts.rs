@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::error::Error;
@@ -73,7 +74,7 @@ pub struct Speech {
 }
 
 /// A word of the text and where it ends in the audio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WordMark {
     /// Bytes of the text up to and including this word.
     pub text_end: usize,
@@ -92,7 +93,7 @@ pub struct Session {
 
 /// Numbers what is said through one session: one utterance is one reply of the agent, from its first word to its last.
 /// Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UtteranceId(pub u32);
 
 /// What a synthesiser is told. Utterances follow each other: one is finished or cancelled before the next begins.

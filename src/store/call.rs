@@ -174,8 +174,8 @@ pub async fn conversation(tx: &mut Tx, id: CallId) -> Result<Conversation, Store
         "SELECT speaker, words, from_ms, to_ms, cut, keys FROM transcript WHERE call_id = $1 ORDER BY seq";
     const ANSWERS: &str = "SELECT name, status, value, channel, confidence, attempts, at_ms FROM answer \
                            WHERE call_id = $1 ORDER BY seq";
-    const TURNS: &str = "SELECT at_ms, decided_us, understood_us, replied_us FROM turn_latency \
-                         WHERE call_id = $1 ORDER BY seq";
+    const TURNS: &str = "SELECT at_ms, decided_us, understood_us, replied_us, first_token_us, \
+                         first_sentence_us, first_audio_us, talk_over_us FROM turn_latency WHERE call_id = $1 ORDER BY seq";
     Ok(Conversation {
         transcript: tx.all(LINES, args![id]).await?.iter().map(read_line).collect::<Result<_, _>>()?,
         answers: tx.all(ANSWERS, args![id]).await?.iter().map(read_answer).collect::<Result<_, _>>()?,
@@ -216,9 +216,20 @@ async fn insert_conversation(tx: &mut Tx, id: CallId, conversation: &Conversatio
     }
     for (seq, turn) in (0_i64..).zip(&conversation.turns) {
         tx.execute(
-            "INSERT INTO turn_latency (call_id, seq, at_ms, decided_us, understood_us, replied_us) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            args![id, seq, signed(turn.at_ms), micros(turn.decided), micros(turn.understood), micros(turn.replied)],
+            "INSERT INTO turn_latency (call_id, seq, at_ms, decided_us, understood_us, replied_us, first_token_us, \
+             first_sentence_us, first_audio_us, talk_over_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            args![
+                id,
+                seq,
+                signed(turn.at_ms),
+                micros(turn.decided),
+                micros(turn.understood),
+                micros(turn.replied),
+                turn.first_token.map(micros),
+                turn.first_sentence.map(micros),
+                turn.first_audio.map(micros),
+                turn.talk_over.map(micros)
+            ],
         )
         .await?;
     }
@@ -280,11 +291,19 @@ fn read_answer(row: &Row) -> Result<Answer, StoreError> {
 
 fn read_turn(row: &Row) -> Result<TurnTiming, StoreError> {
     let duration = |column| unsigned(row, column).map(Duration::from_micros);
+    let stage = |column: &'static str| -> Result<Option<Duration>, StoreError> {
+        let micros = row.get::<Option<i64>>(column)?.map(u64::try_from).transpose();
+        Ok(micros.map_err(|_| StoreError::Corrupt { column })?.map(Duration::from_micros))
+    };
     Ok(TurnTiming {
         at_ms: unsigned(row, "at_ms")?,
         decided: duration("decided_us")?,
         understood: duration("understood_us")?,
         replied: duration("replied_us")?,
+        first_token: stage("first_token_us")?,
+        first_sentence: stage("first_sentence_us")?,
+        first_audio: stage("first_audio_us")?,
+        talk_over: stage("talk_over_us")?,
     })
 }
 

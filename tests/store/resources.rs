@@ -304,6 +304,10 @@ async fn calls_come_back_as_they_were(test: TestDb) {
             decided: Duration::from_micros(200_001),
             understood: Duration::from_millis(300),
             replied: Duration::from_millis(480),
+            first_token: Some(Duration::from_millis(350)),
+            first_sentence: Some(Duration::from_millis(380)),
+            first_audio: Some(Duration::from_millis(450)),
+            talk_over: None,
         }],
     };
     call::insert(&mut tx, &call, &conversation).await.expect("a record");

@@ -85,7 +85,7 @@ impl Conversation {
             }
             // The recogniser still works on the turn before; what follows is looked at when it has answered.
             Some(_) => {}
-            None => self.begin_turn(since),
+            None => self.begin_turn(now, since),
         }
         self.watch_for_barge_in(now, since);
     }
@@ -106,7 +106,7 @@ impl Conversation {
         }
     }
 
-    fn begin_turn(&mut self, since: Instant) {
+    fn begin_turn(&mut self, now: Instant, since: Instant) {
         let kind = match &self.asking {
             None => TurnKind::Words(Arc::clone(&self.script.no_question)),
             Some(asking) => match asking.free_speech() {
@@ -118,7 +118,7 @@ impl Conversation {
         self.turns += 1;
         if let TurnKind::Words(expected) = &kind {
             let grammar = Arc::clone(&expected.grammar);
-            self.actions.push_back(Action::Listen { turn: id, grammar, since });
+            self.actions.push_back(Action::Listen { turn: id, grammar, ago: now.saturating_duration_since(since) });
         }
         let overlap = self.overlaps_greeting(since);
         let turn = Turn { id, since, last_voice: None, kind, overlap, decided: None };
@@ -236,7 +236,7 @@ impl Conversation {
             && self.hearing() == Hearing::Everything
             && self.caller.turn.is_none()
         {
-            self.begin_turn(if Some(since) > decided { since } else { now });
+            self.begin_turn(now, if Some(since) > decided { since } else { now });
         }
     }
 

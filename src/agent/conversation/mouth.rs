@@ -1,9 +1,8 @@
 //! What the agent says: one reply at a time, each accounted for to the sample.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Action, Conversation, Ending, Line, PromptId, ReplyId, Speaker, Timer, TurnTiming};
+use super::{Action, Conversation, Ending, Line, PromptId, ReplyId, Source, Speaker, Timer, TurnTiming};
 use crate::agent::heard::heard;
 use crate::agent::turn::start;
 use crate::pii::Pii;
@@ -15,7 +14,7 @@ pub(super) enum Clip {
     /// Asked for.
     Awaited,
     /// To be played.
-    Ready { samples: u64, marks: Arc<[WordMark]> },
+    Ready { samples: u64, marks: Vec<WordMark> },
     /// Never to be played.
     Failed,
 }
@@ -165,7 +164,8 @@ impl Conversation {
                 let id = ReplyId(self.replies);
                 let greeting = self.replies == 0;
                 self.replies += 1;
-                self.actions.push_back(Action::Speak { reply: id, prompt: utterance.prompt, from: utterance.from });
+                let source = Source::Prompt(utterance.prompt);
+                self.actions.push_back(Action::Speak { reply: id, source, from: utterance.from });
                 self.mouth = Mouth::Open(Reply { id, utterance, greeting, started: None, stopping: None });
             }
             Some(Clip::Failed) => self.fail(now),
@@ -227,6 +227,10 @@ impl Conversation {
                 decided: since(turn.decided),
                 understood: since(turn.understood),
                 replied: since(at),
+                first_token: None,
+                first_sentence: None,
+                first_audio: None,
+                talk_over: None,
             };
             self.outcome.turns.push(timing);
             self.actions.push_back(Action::Replied(timing));

@@ -455,7 +455,7 @@ fn a_machine_is_left_alone() {
     phone.hears("Hello there");
     phone.pass(ms(700));
     let replies = phone.said(0).len();
-    phone.give(Input::MachineDetected);
+    phone.give(Input::Detected(Party::Machine));
     assert_eq!(phone.ended, Some(Ending::VoicemailReached));
     assert_eq!(phone.said(0).len(), replies);
     assert_eq!(phone.answers(), ["interest:NoInput"]);
@@ -553,8 +553,8 @@ fn late_events_of_earlier_replies_change_nothing() {
     phone.says("yes");
     phone.hears("in the morning");
     let before = format!("{:?}", phone.transcript());
-    phone.give(Input::SpeechFinished { reply: ReplyId(0), at: phone.now });
-    phone.give(Input::SpeechCut { reply: ReplyId(0), heard: 80, at: phone.now });
+    phone.give(Input::SpeechFinished { reply: ReplyId(0), ago: ms(0) });
+    phone.give(Input::SpeechCut { reply: ReplyId(0), heard: 80, ago: ms(0) });
     phone.give(Input::Understood {
         turn: crate::provider::stt::TurnId(0),
         transcript: crate::provider::stt::Transcript::OutOfGrammar,

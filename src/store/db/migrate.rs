@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "campaigns", include_str!("../../../migrations/0004_campaigns.sql")),
     (5, "dialing", include_str!("../../../migrations/0005_dialing.sql")),
     (6, "calls", include_str!("../../../migrations/0006_calls.sql")),
+    (7, "waterfall", include_str!("../../../migrations/0007_waterfall.sql")),
 ];
 
 /// Brings the schema up to date; nodes that start together wait for each other.

@@ -97,14 +97,14 @@ impl Phone {
     pub(super) fn voice(&mut self, words: &str, length: Duration) {
         let since = self.now;
         self.voices.push((since, words.to_owned()));
-        self.schedule(since + ms(100), Input::VoiceStarted { since });
-        self.schedule(since + length + ms(200), Input::VoiceStopped { last_voice: since + length });
+        self.schedule(since + ms(100), Input::VoiceStarted { ago: ms(100) });
+        self.schedule(since + length + ms(200), Input::VoiceStopped { ago: ms(200) });
         self.pass(length);
     }
 
     pub(super) fn types(&mut self, keys: &str) {
         for digit in keys.chars() {
-            self.give(Input::Dtmf { digit, at: self.now });
+            self.give(Input::Dtmf { digit, ago: Duration::ZERO });
             self.pass(ms(200));
         }
     }
@@ -164,7 +164,9 @@ impl Phone {
     /// Everything the agent was told to say since an index of the log.
     pub(super) fn said(&self, since: usize) -> Vec<String> {
         let spoken = self.log[since..].iter().filter_map(|(_, action)| match action {
-            Action::Speak { prompt, from, .. } => Some(format!("{}@{from}", self.texts[prompt])),
+            Action::Speak { source: Source::Prompt(prompt), from, .. } => {
+                Some(format!("{}@{from}", self.texts[prompt]))
+            }
             _ => None,
         });
         spoken.collect()
@@ -243,11 +245,11 @@ impl Phone {
             self.log.push((self.now.saturating_duration_since(self.begin), action.clone()));
             match action {
                 Action::Prepare { prompt, text } => self.synthesise(prompt, text.into_inner()),
-                Action::Speak { reply, prompt, from } => self.play(reply, prompt, from),
+                Action::Speak { reply, source: Source::Prompt(prompt), from } => self.play(reply, prompt, from),
                 Action::StopSpeaking { reply, fade } => self.cut(reply, fade),
-                Action::Listen { turn, since, .. } => {
+                Action::Listen { turn, ago, .. } => {
                     assert!(self.open_turn.is_none(), "one turn at a time");
-                    self.open_turn = Some((turn, since));
+                    self.open_turn = Some((turn, self.now - ago));
                 }
                 Action::EndTurn { turn } => self.recognise(turn),
                 Action::AbandonTurn { turn } => {
@@ -260,6 +262,7 @@ impl Phone {
                 Action::Transcribed(line) => self.check_line(&line),
                 Action::Answered(_) | Action::Replied(_) => {}
                 Action::End(ending) => self.ended = Some(ending),
+                other => panic!("no flow asks for this: {other:?}"),
             }
         }
     }
@@ -268,7 +271,7 @@ impl Phone {
         let samples = text.len() as u64 * SAMPLES_A_CHARACTER;
         assert!(self.texts.insert(prompt, text).is_none(), "a text is asked for once");
         let input = match self.synthesis {
-            Some(_) => Input::Prepared { prompt, samples, marks: [].into() },
+            Some(_) => Input::Prepared { prompt, samples, marks: Vec::new() },
             None => Input::PrepareFailed { prompt },
         };
         self.schedule(self.now + self.synthesis.unwrap_or(ms(30)), input);
@@ -279,9 +282,9 @@ impl Phone {
         let samples = self.texts[&prompt].len() as u64 * SAMPLES_A_CHARACTER;
         assert!(from < samples, "there is something left to play");
         let started = self.now + ms(20);
-        self.schedule(started, Input::SpeechStarted { reply, at: started });
+        self.schedule(started, Input::SpeechStarted { reply, ago: Duration::ZERO });
         let at = started + ms((samples - from) / 8);
-        let finish = self.schedule(at, Input::SpeechFinished { reply, at });
+        let finish = self.schedule(at, Input::SpeechFinished { reply, ago: Duration::ZERO });
         self.playing = Some(Playing { reply, prompt, from, started, finish, stopping: false });
     }
 
@@ -294,7 +297,7 @@ impl Phone {
             let heard = u64::try_from(at.saturating_duration_since(playing.started).as_millis()).expect("short") * 8;
             let finish = playing.finish;
             self.events.remove(&finish);
-            self.schedule(at, Input::SpeechCut { reply, heard, at });
+            self.schedule(at, Input::SpeechCut { reply, heard, ago: Duration::ZERO });
         }
     }
 
