@@ -1,10 +1,18 @@
 //! An assistant as people write it: JSON in, typed and refused where it is wrong.
 
+mod policy;
+mod tools;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::policy::{
+    Disclosure, MAX_REASON, MAX_SCREENING_NAME, Recording, Screening, TurnSettings, Voicemail, VoicemailPolicy,
+};
+pub use self::tools::{Builtin, BuiltinTool, HttpMethod, HttpTool, McpServer, Tool, Transfer, TransferKind};
+use super::flow::graph::Flow;
 use crate::id::{AssistantId, AssistantVersionId};
 use crate::pii::Pii;
 
@@ -22,34 +30,88 @@ pub struct AssistantVersion {
 }
 
 /// A voice, a language and what to do in a call. [`Assistant::faults`] says whether it can be used.
+///
+/// Texts are templates: `{{ name }}` stands for the variable `name`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assistant {
     /// What people call it; 1 to 100 characters.
     pub name: String,
-    /// The language it speaks and understands; `en` is the one there is offline.
+    /// The language it speaks and understands (BCP 47): English or German, such as `en`, `en-GB`, `de`. Offline it
+    /// understands words in English only, keys in both.
     #[serde(default = "default_language")]
     pub language: String,
     /// The voice, by the speech provider's name for it.
     #[serde(default = "default_voice")]
     pub voice: String,
+    /// Other voices for single speech providers, by the provider's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub voices: BTreeMap<String, String>,
     /// What leads the conversation.
     #[serde(default)]
     pub mode: Mode,
-    /// The graph it follows in mode `flow`.
-    pub flow: Flow,
+    /// The first words of the call; a template. In mode `flow` they come before the start node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub greeting: Option<Pii<String>>,
+    /// What the model is told to be and to do; a template of up to 20,000 characters. Needed in the modes `llm` and
+    /// `speech_to_speech`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub prompt: Option<Pii<String>>,
+    /// The last words to a caller who says goodbye; a template. A short goodbye in its language when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub closing: Option<Pii<String>>,
+    /// The graph it follows: needed in mode `flow`, a guide for the model in the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Flow>,
     /// The variables its texts may use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Variable>,
+    /// How the model answers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub model: ModelSettings,
+    /// What it can do beside talking; at most 40.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
+    /// Whom it can hand the call to; at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<Transfer>,
+    /// Ids of the knowledge it searches during the call; at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knowledge: Vec<String>,
+    /// Who recognises, thinks and speaks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub providers: Providers,
+    /// Its patience, where it differs from the usual one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub turn: TurnSettings,
+    /// What it does when a machine answers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub voicemail: Voicemail,
+    /// What it tells a call screening service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screening: Option<Screening>,
+    /// What it tells everybody before anything else.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub disclosure: Disclosure,
+    /// What is recorded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recording: Recording,
 }
 
 /// What leads the conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// A graph of nodes; runs without any model.
+    /// A graph of nodes; runs without any model. With a model it understands answers in free words.
     #[default]
     Flow,
+    /// A model that follows the prompt, and the flow where there is one.
+    Llm,
+    /// A model that hears and speaks by itself and follows the prompt.
+    SpeechToSpeech,
 }
 
 /// A value of the contact that texts may use as `{{ name }}`.
@@ -62,211 +124,47 @@ pub struct Variable {
     pub default: Option<Pii<String>>,
 }
 
-/// A graph of nodes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Flow {
-    /// The node that the call begins with.
-    pub start: String,
-    /// All nodes; at most 200.
-    #[schema(value_type = Vec<NodeFields>)]
-    pub nodes: Vec<Node>,
+/// How the model answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSettings {
+    /// 0 to 2; the model's own when it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// Most tokens of one answer; 16 to 4096.
+    pub max_tokens: u32,
 }
 
-/// A node of a flow: `{"id": …}` with exactly one of `say`, `ask`, `branch`, `end`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "NodeFields", into = "NodeFields")]
-pub struct Node {
-    /// Its name inside the flow: lower-case letters, digits and underscores.
-    pub id: String,
-    /// What happens there.
-    pub step: Step,
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self { temperature: None, max_tokens: 400 }
+    }
 }
 
-/// What happens at a node.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Says something and goes on.
-    Say(Say),
-    /// Asks for an answer.
-    Ask(Ask),
-    /// Goes on by an earlier answer or a variable.
-    Branch(Branch),
-    /// Says goodbye and hangs up.
-    End(End),
+/// Names from the catalog of providers. Of a list the first is asked; the others stand in when it is slow or down.
+/// Without a name the offline recogniser and voice serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Providers {
+    /// Speech to text; at most 3.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stt: Vec<String>,
+    /// Language models; at most 3. Needed in mode `llm`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub llm: Vec<String>,
+    /// Text to speech; at most 3.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tts: Vec<String>,
+    /// Speech to speech. Needed in mode `speech_to_speech`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s2s: Option<String>,
 }
 
-/// Says something and goes on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Say {
-    /// The text, a template; 1 to 1000 characters.
-    #[schema(value_type = String)]
-    pub text: Pii<String>,
-    /// The node after it.
-    pub next: String,
-}
-
-/// Asks for an answer and goes on, with or without it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ask {
-    /// The question, a template; 1 to 1000 characters.
-    #[schema(value_type = String)]
-    pub text: Pii<String>,
-    /// What the answer is called: in results, in branches. The node's id when it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// What counts as an answer.
-    pub answer: AnswerKind,
-    /// Says back what was understood and asks whether it is right.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub confirm: bool,
-    /// How often the question is put when what comes back is not understood; 1 to 5.
-    #[serde(default = "default_attempts")]
-    pub attempts: u8,
-    /// What is said after an answer that was not understood; a template. Made from `answer` when it is left out:
-    /// "Please say yes or no, or press 1 for yes and 2 for no."
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub hint: Option<Pii<String>>,
-    /// The node after it, also when no answer was understood.
-    pub next: String,
-}
-
-/// What counts as an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum AnswerKind {
-    /// Yes or no, spoken, or key 1 for yes and 2 for no.
-    YesNo {},
-    /// One of several, spoken or by key.
-    Choice {
-        /// The options; 2 to 9.
-        options: Vec<Choice>,
-    },
-    /// Digits by keypad, ended by `#`, by the last possible digit or by a pause of four seconds.
-    Number {
-        /// Fewest digits; at least 1.
-        min_digits: u8,
-        /// Most digits; at most 32.
-        max_digits: u8,
-    },
-    /// Free speech, kept as a span of the recording.
-    Open {
-        /// The longest answer, in seconds; 1 to 120.
-        max_seconds: u16,
-    },
-}
-
-/// One option of a choice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    /// The answer's value when it is chosen.
-    pub id: String,
-    /// What callers say for it: 1 to 10 words or short phrases, each word known to the recogniser's dictionary.
-    pub words: Vec<String>,
-    /// The key that chooses it, `0` to `9`. Its place among the options (1, 2, …) when it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dtmf: Option<String>,
-}
-
-impl Choice {
-    /// The key that chooses this option, being the `index`th (from 0); `None` when `dtmf` is not one key.
+impl Assistant {
+    /// The voice that this speech provider shall use.
     #[must_use]
-    pub fn key(&self, index: usize) -> Option<char> {
-        match &self.dtmf {
-            None => u32::try_from(index).ok().and_then(|index| char::from_digit(index + 1, 10)),
-            Some(key) => key.parse().ok().filter(char::is_ascii_digit),
-        }
-    }
-}
-
-/// Goes on by an earlier answer or a variable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Branch {
-    /// The answer or variable that decides.
-    pub on: String,
-    /// Tried in order.
-    pub cases: Vec<Case>,
-    /// The node for every other value, and for no answer.
-    pub otherwise: String,
-}
-
-/// One way out of a branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    /// The value: `yes`, `no`, an option's id, digits, a variable's text.
-    pub is: String,
-    /// The node it leads to.
-    pub next: String,
-}
-
-/// Says goodbye and hangs up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct End {
-    /// The last words, a template; none: hangs up at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub text: Option<Pii<String>>,
-    /// What the end stands for in results, such as `completed` or `wrong_person`.
-    #[serde(default = "default_reason")]
-    pub reason: String,
-}
-
-/// A node as JSON has it.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Node)]
-pub struct NodeFields {
-    id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    say: Option<Say>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ask: Option<Ask>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    branch: Option<Branch>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<End>,
-}
-
-/// A node has none or several of `say`, `ask`, `branch`, `end`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("node `{id}` must have exactly one of `say`, `ask`, `branch`, `end`")]
-pub struct NotOneStep {
-    id: String,
-}
-
-impl TryFrom<NodeFields> for Node {
-    type Error = NotOneStep;
-
-    fn try_from(fields: NodeFields) -> Result<Self, NotOneStep> {
-        let NodeFields { id, say, ask, branch, end } = fields;
-        let step = match (say, ask, branch, end) {
-            (Some(say), None, None, None) => Step::Say(say),
-            (None, Some(ask), None, None) => Step::Ask(ask),
-            (None, None, Some(branch), None) => Step::Branch(branch),
-            (None, None, None, Some(end)) => Step::End(end),
-            _ => return Err(NotOneStep { id }),
-        };
-        Ok(Self { id, step })
-    }
-}
-
-impl From<Node> for NodeFields {
-    fn from(node: Node) -> Self {
-        let mut fields = Self { id: node.id, say: None, ask: None, branch: None, end: None };
-        match node.step {
-            Step::Say(say) => fields.say = Some(say),
-            Step::Ask(ask) => fields.ask = Some(ask),
-            Step::Branch(branch) => fields.branch = Some(branch),
-            Step::End(end) => fields.end = Some(end),
-        }
-        fields
+    pub fn voice_for(&self, provider: &str) -> &str {
+        self.voices.get(provider).unwrap_or(&self.voice)
     }
 }
 
@@ -278,59 +176,10 @@ fn default_voice() -> String {
     "en-us".to_owned()
 }
 
-const fn default_attempts() -> u8 {
-    3
-}
-
-fn default_reason() -> String {
-    "completed".to_owned()
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
+/// Whether a field is as it would be without being written, so that it need not be.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SURVEY: &str = include_str!("flow/fixtures/survey.json");
-
-    #[test]
-    fn a_written_assistant_reads_back_the_same() {
-        let assistant: Assistant = serde_json::from_str(SURVEY).expect("the fixture is valid");
-        let text = serde_json::to_string(&assistant).expect("it serialises");
-        assert_eq!(serde_json::from_str::<Assistant>(&text).expect("it reads back"), assistant);
-    }
-
-    #[test]
-    fn unknown_fields_are_refused_at_every_level() {
-        let cases = [
-            (r#""name": "Survey""#, r#""name": "Survey", "colour": 1"#),
-            (r#""kind": "yes_no""#, r#""kind": "yes_no", "colour": 1"#),
-            (r#""start": "interest""#, r#""start": "interest", "colour": 1"#),
-            (r#""id": "morning""#, r#""id": "morning", "colour": 1"#),
-            (r#""reason": "completed""#, r#""reason": "completed", "colour": 1"#),
-        ];
-        for (from, to) in cases {
-            assert!(SURVEY.contains(from), "{from}");
-            let error = serde_json::from_str::<Assistant>(&SURVEY.replacen(from, to, 1)).expect_err(to);
-            assert!(error.to_string().contains("colour"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_node_with_two_steps_or_none_is_refused() {
-        for node in [r#"{"id":"a"}"#, r#"{"id":"a","end":{},"say":{"text":"x","next":"a"}}"#] {
-            let error = serde_json::from_str::<Node>(node).expect_err(node);
-            assert!(error.to_string().contains("exactly one of"), "{error}");
-        }
-    }
-
-    #[test]
-    fn scripts_do_not_print() {
-        let assistant: Assistant = serde_json::from_str(SURVEY).expect("the fixture is valid");
-        assert!(!format!("{assistant:?}").contains("appointment"));
-    }
-}
+mod tests;

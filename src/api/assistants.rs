@@ -35,7 +35,7 @@ pub struct AssistantView {
 
 /// Create an assistant
 ///
-/// A flow is checked as a whole; every fault is answered with its place.
+/// It is checked as a whole; every fault is answered with its place and what to do about it.
 #[utoipa::path(
     post, path = "/api/v1/assistants", tag = "assistants", request_body = Assistant,
     responses(
@@ -120,8 +120,11 @@ fn check(api: &Api, definition: &Assistant) -> Result<(), ApiError> {
     }
     let told = faults.into_iter().map(|fault| FieldFault {
         pointer: fault.pointer,
-        code: "flow".to_owned(),
-        reason: fault.problem.to_string(),
+        code: fault.problem.code().to_owned(),
+        reason: match fault.problem.remedy() {
+            Some(remedy) => format!("{}: {remedy}", fault.problem),
+            None => fault.problem.to_string(),
+        },
     });
     Err(ApiError::Invalid(told.collect()))
 }

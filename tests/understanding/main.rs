@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright::agent::assistant::Choice;
+use callwright::agent::flow::graph::Choice;
 use callwright::agent::flow::meaning::{Expectation, Meaning};
 use callwright::provider::offline::pocketsphinx::{Pocketsphinx, PocketsphinxConfig};
 use callwright::provider::stt::{ListenRequest, SpeechToText, SttEvent, SttInput, Transcript, TurnId};

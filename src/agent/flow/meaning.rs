@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::graph::Choice;
 use super::wording;
-use crate::agent::assistant::Choice;
 use crate::provider::stt::Grammar;
 
 /// What a spoken turn means.

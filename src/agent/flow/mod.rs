@@ -1,6 +1,7 @@
 //! The graph an assistant follows: checking what people wrote, and compiling it for a call.
 
 pub mod check;
+pub mod graph;
 pub mod meaning;
 pub(crate) mod script;
 pub(crate) mod template;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::graph::{AnswerKind, Ask, Flow, Step};
 use super::meaning::Expectation;
 use super::{template, wording};
-use crate::agent::assistant::{AnswerKind, Ask, Assistant, Step};
+use crate::agent::assistant::Assistant;
 use crate::agent::input::PromptId;
 use crate::pii::Pii;
 
@@ -79,6 +80,9 @@ pub enum ScriptError {
     /// The assistant itself is faulty; nobody checked it before it was saved.
     #[error("the assistant has {0} faults")]
     Faulty(usize),
+    /// It has no flow: a model leads it.
+    #[error("the assistant has no flow")]
+    NoFlow,
     /// The contact lacks a value.
     #[error("variable `{0}` has no value and no default")]
     MissingVariable(String),
@@ -99,6 +103,7 @@ impl Script {
         if !faults.is_empty() {
             return Err(ScriptError::Faulty(faults.len()));
         }
+        let flow = assistant.flow.as_ref().ok_or(ScriptError::NoFlow)?;
         let mut values = BTreeMap::new();
         for (name, variable) in &assistant.variables {
             let value = given.get(name).filter(|value| !value.expose().trim().is_empty()).or(variable.default.as_ref());
@@ -115,7 +120,7 @@ impl Script {
             time_up: PromptId(0),
             no_question: Arc::new(Expectation::nothing(&assistant.language)),
         };
-        script.add_nodes(assistant)?;
+        script.add_nodes(flow, &assistant.language)?;
         script.goodbye = script.add_text(wording::GOODBYE.to_owned());
         script.time_up = script.add_text(wording::TIME_UP.to_owned());
         Ok(script)
@@ -172,18 +177,18 @@ impl Script {
         order
     }
 
-    fn add_nodes(&mut self, assistant: &Assistant) -> Result<(), ScriptError> {
-        let nodes = &assistant.flow.nodes;
+    fn add_nodes(&mut self, flow: &Flow, language: &str) -> Result<(), ScriptError> {
+        let nodes = &flow.nodes;
         let index: BTreeMap<&str, usize> = nodes.iter().enumerate().map(|(i, node)| (node.id.as_str(), i)).collect();
         let target = |name: &str| *index.get(name).expect("an assistant without faults has every target");
-        self.start = target(&assistant.flow.start);
+        self.start = target(&flow.start);
         for node in nodes {
             let compiled = match &node.step {
                 Step::Say(say) => {
                     Node::Say { prompt: self.render(&node.id, say.text.expose())?, next: target(&say.next) }
                 }
                 Step::Ask(ask) => {
-                    let question = self.question(&node.id, ask, &assistant.language, target(&ask.next))?;
+                    let question = self.question(&node.id, ask, language, target(&ask.next))?;
                     Node::Ask(Arc::new(question))
                 }
                 Step::Branch(branch) => Node::Branch {

@@ -1,6 +1,6 @@
 //! What callers say and what the agent says by itself, in English.
 
-use crate::agent::assistant::{AnswerKind, Ask, Choice};
+use super::graph::{AnswerKind, Ask, Choice};
 
 /// The value of a yes.
 pub(crate) const YES: &str = "yes";

@@ -1,0 +1,140 @@
+//! How an assistant behaves whatever it talks about: patience, machines, screening, disclosure, recording.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::agent::turn::Timing;
+use crate::pii::Pii;
+
+/// Longest name told to a screening service, in characters.
+pub const MAX_SCREENING_NAME: usize = 80;
+/// Longest reason told to a screening service, in characters: more than one breath is not listened to.
+pub const MAX_REASON: usize = 200;
+
+/// An assistant's patience; what is left out stays as usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TurnSettings {
+    /// How long after the answer the assistant speaks at the latest; 0 to 5000 ms. Usually 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greeting_wait_ms: Option<u32>,
+    /// Silence after which a turn may be over; 100 to 3000 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_of_turn_ms: Option<u32>,
+    /// Silence after which a free answer is over; 300 to 10000 ms. Usually 1500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_of_open_turn_ms: Option<u32>,
+    /// So much voice interrupts; 100 to 2000 ms. Usually 300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub barge_in_ms: Option<u32>,
+    /// So many words interrupt; 1 to 5. Usually 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub barge_in_words: Option<u8>,
+    /// Whether the caller can interrupt at all. Usually yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interruptible: Option<bool>,
+    /// Words that show that the caller listens and do not interrupt ("mhm"), on top of those of the language; at most
+    /// 50.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backchannels: Vec<String>,
+    /// Silence after which the caller is asked whether anybody is there; 3000 to 60000 ms. Usually 8000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<u32>,
+    /// How often that is asked before the assistant hangs up; 0 to 5. Usually 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_prompts: Option<u8>,
+    /// Pause after which typed digits are complete; 1000 to 10000 ms. Usually 4000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digit_pause_ms: Option<u32>,
+}
+
+impl TurnSettings {
+    /// The usual timing with these settings in it.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        let usual = Timing::default();
+        let or = |millis: Option<u32>, usual| millis.map_or(usual, |millis| Duration::from_millis(millis.into()));
+        Timing {
+            greeting_wait: or(self.greeting_wait_ms, usual.greeting_wait),
+            end_of_turn: or(self.end_of_turn_ms, usual.end_of_turn),
+            end_of_open_turn: or(self.end_of_open_turn_ms, usual.end_of_open_turn),
+            barge_in: or(self.barge_in_ms, usual.barge_in),
+            idle: or(self.idle_ms, usual.idle),
+            idle_prompts: self.idle_prompts.unwrap_or(usual.idle_prompts),
+            digit_pause: or(self.digit_pause_ms, usual.digit_pause),
+            ..usual
+        }
+    }
+}
+
+/// What an assistant does when a machine answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Voicemail {
+    /// Hang up, or leave a message.
+    pub policy: VoicemailPolicy,
+    /// The message; a template. Needed with `leave_message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub message: Option<Pii<String>>,
+}
+
+/// Hang up, or leave a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VoicemailPolicy {
+    /// Hangs up without a word.
+    #[default]
+    HangUp,
+    /// Leaves the message after the beep, or after the end of the greeting when no beep comes.
+    LeaveMessage,
+}
+
+/// What an assistant tells a service that asks who calls and why, before it puts the call through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Screening {
+    /// Who calls; a template of 1 to 80 characters: "Anna from the Riverside clinic".
+    #[schema(value_type = String)]
+    pub name: Pii<String>,
+    /// Why; a template of 1 to 200 characters that goes on after "I am calling about": "your appointment on Tuesday".
+    #[schema(value_type = String)]
+    pub reason: Pii<String>,
+}
+
+/// What an assistant tells everybody before anything else. It cannot be skipped or interrupted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disclosure {
+    /// Says that it is an AI.
+    pub ai: bool,
+    /// The words for it; a template. A sentence in its language when they are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ai_text: Option<Pii<String>>,
+    /// Says that the call is recorded, when it is, and that this can be refused.
+    pub recording: bool,
+    /// The words for it; a template. A sentence in its language when they are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub recording_text: Option<Pii<String>>,
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recording {
+    /// Keeps the audio of its calls.
+    pub audio: bool,
+    /// Recording, transcript and the log of keys pause while the caller gives what looks like the number of a payment
+    /// card.
+    pub pause_for_cards: bool,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { audio: true, pause_for_cards: true }
+    }
+}
