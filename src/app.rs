@@ -167,10 +167,7 @@ async fn serve_http(listener: TcpListener, api: Api, shutdown: Shutdown) {
 
 /// Lets live calls finish after a drain was asked for, then ends what is left and everything else.
 async fn end_calls(calls: Calls, others: [JoinHandle<()>; 2], mark: predecessor::Mark, shutdown: Shutdown) {
-    tokio::select! {
-        () = shutdown.drain.cancelled() => {}
-        () = shutdown.stop.cancelled() => {}
-    }
+    shutdown.asked().await;
     let drained = async {
         calls.drain().await;
         for other in others {

@@ -13,6 +13,14 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
+    /// Waits until an end of either kind was asked for.
+    pub async fn asked(&self) {
+        tokio::select! {
+            () = self.drain.cancelled() => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
     /// Listens for SIGTERM and SIGINT: the first drains, the second stops.
     ///
     /// # Errors

@@ -19,34 +19,23 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// Follows the trunks until the server ends.
 pub(super) async fn keep_routes(db: Db, calls: Calls, resolver: Resolver, shutdown: Shutdown) {
+    let mut wakeups = db.wakeups();
+    let mut pause = REFRESH;
     loop {
-        let pause = match follow(&db, &calls, &resolver, &shutdown).await {
-            Ok(()) => return,
+        tokio::select! {
+            () = wakeups.trunks(pause) => {}
+            () = shutdown.asked() => return,
+        }
+        pause = match routes(&db, &resolver).await {
+            Ok(routes) => {
+                calls.set_inbound(routes);
+                REFRESH
+            }
             Err(error) => {
                 tracing::warn!(%error, "the trunks cannot be read; calls come in on the routes known so far");
                 RETRY
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = shutdown.drain.cancelled() => return,
-            () = shutdown.stop.cancelled() => return,
-        }
-    }
-}
-
-async fn follow(db: &Db, calls: &Calls, resolver: &Resolver, shutdown: &Shutdown) -> Result<(), StoreError> {
-    let mut wakeups = db.wakeups().await?;
-    loop {
-        calls.set_inbound(routes(db, resolver).await?);
-        tokio::select! {
-            woken = wakeups.next() => {
-                woken?;
-            }
-            () = tokio::time::sleep(REFRESH) => {}
-            () = shutdown.drain.cancelled() => return Ok(()),
-            () = shutdown.stop.cancelled() => return Ok(()),
-        }
     }
 }
 

@@ -36,8 +36,6 @@ use crate::trunk::route::Router;
 const REPORTS: usize = 1024;
 /// How long dialing pauses when this node has no room for a call: what is short comes back as calls end.
 const NO_ROOM: Duration = Duration::from_secs(1);
-/// Pause before the database is asked again for wake-ups.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// What a dialer needs.
 #[derive(Clone)]
@@ -121,7 +119,7 @@ struct Driver {
 
 impl Driver {
     async fn run(mut self) {
-        let wakeups = tokio::spawn(listen(Arc::clone(&self.shared), self.reports.clone()));
+        let wakeups = tokio::spawn(listen(self.shared.parts.db.clone(), self.reports.clone()));
         let mut draining = false;
         loop {
             while let Some(action) = self.engine.poll_action() {
@@ -282,25 +280,17 @@ impl Shared {
 }
 
 /// Passes wake-ups on as notices until the dialer ends.
-async fn listen(shared: Arc<Shared>, reports: mpsc::Sender<Input>) {
+async fn listen(db: Db, reports: mpsc::Sender<Input>) {
+    let mut wakeups = db.wakeups();
     loop {
-        match shared.parts.db.wakeups().await {
-            Ok(mut wakeups) => {
-                while let Ok(wake) = wakeups.next().await {
-                    let notice = match wake {
-                        Wake::Campaigns | Wake::Everything => Notice::Campaigns,
-                        Wake::Targets(campaign) => Notice::Targets(campaign),
-                        Wake::Room => Notice::Room,
-                    };
-                    if reports.send(Input::Notice(notice)).await.is_err() {
-                        return;
-                    }
-                }
-                tracing::warn!("wake-ups from the database are interrupted");
-            }
-            Err(error) => tracing::warn!(%error, "no wake-ups from the database"),
+        let notice = match wakeups.next().await {
+            Wake::Campaigns | Wake::Everything => Notice::Campaigns,
+            Wake::Targets(campaign) => Notice::Targets(campaign),
+            Wake::Room => Notice::Room,
+        };
+        if reports.send(Input::Notice(notice)).await.is_err() {
+            return;
         }
-        tokio::time::sleep(RETRY).await;
     }
 }
 

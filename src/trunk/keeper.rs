@@ -17,7 +17,7 @@ use crate::id::TrunkId;
 use crate::net::sip_driver::{OurRegistration, RegisterRequest, SipHandle};
 use crate::shutdown::Shutdown;
 use crate::store::trunk::{self, Trunk};
-use crate::store::{Db, Page, StoreError, Wake};
+use crate::store::{Db, Page, StoreError};
 use crate::time;
 
 /// The trunks are looked at at least this often: a carrier's name may point to another address.
@@ -43,14 +43,20 @@ pub struct Parts {
 /// back, or some seconds later.
 pub async fn keep(parts: Parts, shutdown: Shutdown) {
     let mut running = BTreeMap::new();
-    while !is_over(&shutdown) {
-        if let Err(error) = follow(&parts, &mut running, &shutdown).await {
-            tracing::warn!(%error, "the trunks cannot be read; registrations stay as they are");
-            tokio::select! {
-                () = tokio::time::sleep(RETRY) => {}
-                () = over(&shutdown) => {}
-            }
+    let mut wakeups = parts.db.wakeups();
+    let mut pause = REFRESH;
+    loop {
+        tokio::select! {
+            () = wakeups.trunks(pause) => {}
+            () = shutdown.asked() => break,
         }
+        pause = match follow(&parts, &mut running).await {
+            Ok(()) => REFRESH,
+            Err(error) => {
+                tracing::warn!(%error, "the trunks cannot be read; registrations stay as they are");
+                RETRY
+            }
+        };
     }
     for held in running.values() {
         held.leave.cancel();
@@ -85,51 +91,27 @@ pub async fn answer(mut registers: mpsc::Receiver<RegisterRequest>, sip: SipHand
     }
 }
 
-fn is_over(shutdown: &Shutdown) -> bool {
-    shutdown.drain.is_cancelled() || shutdown.stop.is_cancelled()
-}
-
-async fn over(shutdown: &Shutdown) {
-    tokio::select! {
-        () = shutdown.drain.cancelled() => {}
-        () = shutdown.stop.cancelled() => {}
-    }
-}
-
 /// A registration under way.
 struct Held {
     leave: CancellationToken,
     task: JoinHandle<()>,
 }
 
-async fn follow(parts: &Parts, running: &mut BTreeMap<TrunkId, Held>, shutdown: &Shutdown) -> Result<(), StoreError> {
-    let mut wakeups = parts.db.wakeups().await?;
-    loop {
-        let trunks = enabled(&parts.db).await?;
-        let mut sources = Vec::new();
-        let mut wanted = BTreeMap::new();
-        for trunk in &trunks {
-            sources.push((trunk.id, sources_of(&parts.router, trunk).await));
-            if trunk.data.register {
-                wanted.insert(trunk.id, wants(parts, trunk).await);
-            }
-        }
-        parts.router.status.locations().set_sources(sources);
-        let steps = parts.router.status.registrations().follow(time::now().wall, wanted);
-        carry_out(parts, running, steps);
-        let refresh = tokio::time::sleep(REFRESH);
-        tokio::pin!(refresh);
-        loop {
-            tokio::select! {
-                woken = wakeups.next() => match woken? {
-                    Wake::Campaigns | Wake::Everything => break,
-                    Wake::Targets(_) | Wake::Room => {}
-                },
-                () = &mut refresh => break,
-                () = over(shutdown) => return Ok(()),
-            }
+/// Does what the trunks, as they are now, ask for.
+async fn follow(parts: &Parts, running: &mut BTreeMap<TrunkId, Held>) -> Result<(), StoreError> {
+    let trunks = enabled(&parts.db).await?;
+    let mut sources = Vec::new();
+    let mut wanted = BTreeMap::new();
+    for trunk in &trunks {
+        sources.push((trunk.id, sources_of(&parts.router, trunk).await));
+        if trunk.data.register {
+            wanted.insert(trunk.id, wants(parts, trunk).await);
         }
     }
+    parts.router.status.locations().set_sources(sources);
+    let steps = parts.router.status.registrations().follow(time::now().wall, wanted);
+    carry_out(parts, running, steps);
+    Ok(())
 }
 
 async fn enabled(db: &Db) -> Result<Vec<Trunk>, StoreError> {

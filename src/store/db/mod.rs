@@ -123,14 +123,9 @@ impl Db {
     }
 
     /// A subscription to the wake-ups that committed transactions send ([`Tx::wake`]).
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be reached.
-    pub async fn wakeups(&self) -> Result<Wakeups, StoreError> {
-        match &self.inner.backend {
-            Backend::Sqlite { .. } => Ok(Wakeups::local(self.inner.wake.subscribe())),
-            Backend::Postgres(pool) => Wakeups::listen(pool).await,
-        }
+    #[must_use]
+    pub fn wakeups(&self) -> Wakeups {
+        Wakeups::new(self.clone())
     }
 
     /// Moves the clock that transactions read forward (or back, when negative), for tests and drills that cannot
@@ -161,6 +156,13 @@ impl Db {
         match &self.inner.backend {
             Backend::Sqlite { writer, .. } => Ok(sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await?),
             Backend::Postgres(_) => Err(StoreError::NotFound),
+        }
+    }
+
+    async fn subscribe(&self) -> Result<wake::Source, StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { .. } => Ok(wake::Source::Local(self.inner.wake.subscribe())),
+            Backend::Postgres(pool) => wake::Source::listen(pool).await,
         }
     }
 

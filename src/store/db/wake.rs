@@ -1,15 +1,19 @@
 //! Wake-ups from one dialer to the others, so that nobody polls.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
 
-use super::StoreError;
+use super::{Db, StoreError};
 use crate::id::CampaignId;
 
 pub(super) const CHANNEL: &str = "callwright_dialer";
 /// Wake-ups that a slow listener may be behind before it is told to look at everything.
 pub(super) const BACKLOG: usize = 256;
+/// Pause before a subscription that was lost is made anew.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What a committed transaction has to tell the dialers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,43 +50,87 @@ impl Wake {
     }
 }
 
-/// A subscription to wake-ups.
+/// A subscription to wake-ups, made anew for as long as it takes when the connection to PostgreSQL is lost.
 #[derive(Debug)]
 pub struct Wakeups {
-    source: Source,
+    db: Db,
+    source: Option<Source>,
+    lost: bool,
 }
 
 #[derive(Debug)]
-enum Source {
+pub(super) enum Source {
     Local(broadcast::Receiver<Wake>),
     Postgres(Box<PgListener>),
 }
 
 impl Wakeups {
-    pub(super) fn local(receiver: broadcast::Receiver<Wake>) -> Self {
-        Self { source: Source::Local(receiver) }
+    pub(super) fn new(db: Db) -> Self {
+        Self { db, source: None, lost: false }
     }
 
+    /// Waits for the next wake-up. The first is [`Wake::Everything`], and so is the one after a gap: others may have
+    /// been missed. May be dropped and called again.
+    pub async fn next(&mut self) -> Wake {
+        loop {
+            if let Some(source) = &mut self.source {
+                match source.next().await {
+                    Ok(wake) => return wake,
+                    Err(error) => self.lose(&error),
+                }
+            }
+            if self.lost {
+                tokio::time::sleep(RETRY).await;
+            }
+            match self.db.subscribe().await {
+                Ok(source) => {
+                    self.source = Some(source);
+                    self.lost = false;
+                    return Wake::Everything;
+                }
+                Err(error) => self.lose(&error),
+            }
+        }
+    }
+
+    /// Waits until a trunk or a limit above it may have changed, at most this long; does not wait the first time.
+    pub async fn trunks(&mut self, at_most: Duration) {
+        let changed = async {
+            loop {
+                match self.next().await {
+                    Wake::Campaigns | Wake::Everything => return,
+                    Wake::Targets(_) | Wake::Room => {}
+                }
+            }
+        };
+        // Time passing is a reason too.
+        let _ = tokio::time::timeout(at_most, changed).await;
+    }
+
+    fn lose(&mut self, error: &StoreError) {
+        tracing::warn!(%error, "wake-ups from the database are interrupted");
+        self.source = None;
+        self.lost = true;
+    }
+}
+
+impl Source {
     pub(super) async fn listen(pool: &PgPool) -> Result<Self, StoreError> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
-        Ok(Self { source: Source::Postgres(Box::new(listener)) })
+        Ok(Self::Postgres(Box::new(listener)))
     }
 
-    /// Waits for the next wake-up. After a lost connection to PostgreSQL, and when too many have come to keep, it is
-    /// [`Wake::Everything`]. May be dropped and called again.
-    ///
-    /// # Errors
-    /// When PostgreSQL cannot be reached; the caller waits a little and asks again.
-    pub async fn next(&mut self) -> Result<Wake, StoreError> {
-        match &mut self.source {
-            Source::Local(receiver) => match receiver.recv().await {
+    async fn next(&mut self) -> Result<Wake, StoreError> {
+        match self {
+            Self::Local(receiver) => match receiver.recv().await {
                 Ok(wake) => Ok(wake),
                 Err(broadcast::error::RecvError::Lagged(_)) => Ok(Wake::Everything),
-                // The sender lives in the database handle; when that is gone nothing will ever wake us.
+                // The sender lives in the database handle, of which the subscription has a clone.
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             },
-            Source::Postgres(listener) => {
+            Self::Postgres(listener) => {
+                // Nothing instead of a notification: the connection was lost and is there again.
                 let notified = listener.try_recv().await?;
                 Ok(notified.map_or(Wake::Everything, |notified| Wake::from_payload(notified.payload())))
             }
