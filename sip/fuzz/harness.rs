@@ -4,10 +4,10 @@
 use callwright_sip::ParseFault;
 use callwright_sip::digest::{self, Credential};
 use callwright_sip::message::header::{
-    Allow, Authorization, CSeq, CallId, Challenge, Contact, ContentLength, ContentType, Diversion, Expires, From,
-    MaxForwards, MinExpires, MinSe, PAssertedIdentity, ProxyAuthenticate, ProxyAuthorization, ProxyRequire, RAck, RSeq,
-    Reason, RecordRoute, ReferTo, ReferredBy, Replaces, Require, RetryAfter, Route, SessionExpires, Supported,
-    Timestamp, To, Unsupported, Via, WwwAuthenticate,
+    Allow, Authorization, CSeq, CallId, Challenge, Contact, ContentLength, ContentType, Diversion, EventPackage,
+    Expires, From, MaxForwards, MinExpires, MinSe, PAssertedIdentity, ProxyAuthenticate, ProxyAuthorization,
+    ProxyRequire, RAck, RSeq, Reason, RecordRoute, ReferSub, ReferTo, ReferredBy, Replaces, Require, RetryAfter, Route,
+    SessionExpires, SubscriptionState, Supported, Timestamp, To, Unsupported, Via, WwwAuthenticate,
 };
 use callwright_sip::message::{
     Frame, FrameError, Headers, MAX_HEADERS, MAX_MESSAGE, Message, Method, Response, StreamFramer, TypedHeader, Uri,
@@ -103,9 +103,10 @@ fn headers(headers: &Headers) {
         ($($header:ty)*) => { $(typed::<$header>(headers);)* };
     }
     typed!(
-        Allow Authorization CSeq CallId Contact ContentLength ContentType Diversion Expires From MaxForwards MinExpires
-        MinSe PAssertedIdentity ProxyAuthenticate ProxyAuthorization ProxyRequire RAck RSeq Reason RecordRoute ReferTo
-        ReferredBy Replaces Require RetryAfter Route SessionExpires Supported Timestamp To Unsupported Via
+        Allow Authorization CSeq CallId Contact ContentLength ContentType Diversion EventPackage Expires From
+        MaxForwards MinExpires MinSe PAssertedIdentity ProxyAuthenticate ProxyAuthorization ProxyRequire RAck RSeq Reason RecordRoute ReferSub
+        ReferTo ReferredBy Replaces Require RetryAfter Route SessionExpires SubscriptionState Supported Timestamp To
+        Unsupported Via
         WwwAuthenticate
     );
 }

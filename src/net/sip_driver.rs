@@ -277,6 +277,11 @@ impl Driver {
             Command::Accept(session, body) => endpoint.accept(now, session, body),
             Command::Reject(session, status, more) => endpoint.reject(now, session, status, more),
             Command::AnswerReoffer(session, answer) => endpoint.answer_reoffer(now, session, answer),
+            Command::Refer(session, refer, reply) => {
+                let _ = reply.send(endpoint.refer(now, session, *refer));
+                return;
+            }
+            Command::NotifyRefer(session, status) => endpoint.notify_refer(now, session, status),
         };
         if let Err(error) = done {
             tracing::debug!(%error, "a command came too late for what it was about");
@@ -307,7 +312,9 @@ impl Driver {
                 | Event::Acknowledged { session, .. }
                 | Event::Reoffer { session, .. }
                 | Event::Reanswered { session, .. }
-                | Event::Info { session, .. } => self.tell(now, *session, event),
+                | Event::Info { session, .. }
+                | Event::Refer { session, .. }
+                | Event::Referred { session, .. } => self.tell(now, *session, event),
                 Event::Failed { session, .. } | Event::Cancelled { session, .. } | Event::Ended { session, .. } => {
                     let session = *session;
                     self.tell(now, session, event);

@@ -220,6 +220,8 @@ impl Exchange {
             | SipEvent::Acknowledged { .. }
             | SipEvent::Reanswered { .. }
             | SipEvent::Info { .. }
+            | SipEvent::Refer { .. }
+            | SipEvent::Referred { .. }
             | SipEvent::Recovered { .. }
             | SipEvent::ProbeResult { .. }
             | SipEvent::Register { .. }

@@ -42,6 +42,16 @@ pub struct Rejection {
     pub reason: Option<Reason>,
 }
 
+/// A wish that the far side of a call may call somebody else.
+#[derive(Debug, Clone)]
+pub struct Refer {
+    /// Refer-To: whom to call. With [`Replaces`](crate::message::header::Replaces) in its URI the new call takes the
+    /// place of one we have with that party (an attended transfer).
+    pub to: NameAddr,
+    /// Referred-By: in whose name (RFC 3892), where that is to be told.
+    pub by: Option<NameAddr>,
+}
+
 /// A leg that an earlier life of this process left behind (see [`recover`](super::Endpoint::recover)).
 #[derive(Debug, Clone)]
 pub struct Orphan {

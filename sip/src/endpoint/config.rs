@@ -26,6 +26,9 @@ pub struct Config {
     /// Whether REGISTER requests are told to the shell by [`Event::Register`](super::Event::Register) instead of being
     /// refused with 405. Default no.
     pub registrar: bool,
+    /// Whether a REFER within a call is accepted and told to the shell by [`Event::Referred`](super::Event::Referred)
+    /// instead of being refused with 405. Default no: whoever speaks on a call does not let itself be sent elsewhere.
+    pub referable: bool,
     /// How long the shell may take over a re-INVITE or UPDATE before it is refused with 500, and over a REGISTER before
     /// it is put off with 503. Default 5 s.
     pub reoffer_limit: Duration,
@@ -55,6 +58,7 @@ impl Default for Config {
             early_limit: Duration::from_secs(300),
             linger: Duration::from_secs(32),
             registrar: false,
+            referable: false,
             reoffer_limit: Duration::from_secs(5),
             max_transactions: 65_536,
             max_sessions: 8_192,

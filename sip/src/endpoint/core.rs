@@ -8,6 +8,7 @@ use super::timers::{TimerQueue, WakeReason};
 use crate::identity::Random;
 use crate::message::header::{Branch, TypedHeader, Via, ViaTransport};
 use crate::message::{HeaderName, HostPort, Method, Request, Response, Uri};
+use crate::session::ALLOW;
 use crate::transaction::{Action, Actions, Client, ClientInvite, Fault, Timer, TransactionId, client, client_invite};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -33,6 +34,10 @@ pub(crate) enum Purpose {
     ForkBye,
     /// A refresh of the session timer by UPDATE or re-INVITE.
     Refresh,
+    /// A REFER of ours.
+    Refer,
+    /// How their REFER goes.
+    Notify,
 }
 
 /// What a client transaction has to say to its owner.
@@ -144,6 +149,11 @@ impl Core {
         uri.print(&mut out);
         out.push(b'>');
         out
+    }
+
+    /// What we can be asked for within a call.
+    pub(crate) fn allow(&self) -> String {
+        if self.config.referable { format!("{ALLOW}, REFER") } else { ALLOW.to_owned() }
     }
 
     pub(crate) fn transaction_count(&self) -> usize {

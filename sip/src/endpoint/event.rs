@@ -2,7 +2,7 @@
 
 use super::flow::Flow;
 use crate::dialog::DialogSnapshot;
-use crate::message::header::Reason;
+use crate::message::header::{NameAddr, Reason, Replaces};
 use crate::message::{Request, Response, StatusCode};
 use crate::registrar::{IncomingRegister, RegisterId};
 use std::time::{Duration, Instant};
@@ -14,6 +14,10 @@ pub struct SessionId(pub u64);
 /// One OPTIONS probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub u64);
+
+/// One REFER of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReferId(pub u64);
 
 /// One registration with a registrar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +132,23 @@ pub enum Event {
         /// Its body, for example `application/dtmf-relay`.
         body: Option<Body>,
     },
+    /// A REFER of ours gets on. Each one ends with exactly one [`ReferProgress::Ended`], before its session's end.
+    Refer {
+        /// The session.
+        session: SessionId,
+        /// The name `refer` gave it.
+        refer: ReferId,
+        /// How far it is.
+        progress: ReferProgress,
+    },
+    /// The far side wants us to call somebody else; it was told 202. Only where
+    /// [`Config::referable`](super::Config::referable) is set. Say how it goes with `notify_refer`.
+    Referred {
+        /// The session.
+        session: SessionId,
+        /// What is asked.
+        refer: Box<IncomingRefer>,
+    },
     /// An answered session is over.
     Ended {
         /// The session.
@@ -176,6 +197,59 @@ pub enum Event {
         /// What is wrong, without any content of the message.
         fault: &'static str,
     },
+}
+
+/// How far a REFER of ours is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferProgress {
+    /// The far side means to do it and to tell how it goes.
+    Accepted,
+    /// It tells of a provisional response to its own INVITE.
+    Trying {
+        /// 100 to 199.
+        status: StatusCode,
+    },
+    /// Nothing more is told.
+    Ended(ReferEnd),
+}
+
+/// How a REFER of ours ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferEnd {
+    /// The far side did as asked and tells the final response it got: 200 is a transfer that worked.
+    Result {
+        /// 200 to 699.
+        status: StatusCode,
+    },
+    /// The REFER was refused.
+    Refused {
+        /// 300 to 699.
+        status: StatusCode,
+        /// Its Retry-After.
+        retry_after: Option<Duration>,
+    },
+    /// No response to the REFER came, or it could not be sent.
+    Unanswered,
+    /// Accepted by a far side that does not tell how it goes (RFC 4488).
+    Unwatched,
+    /// Accepted, and then nothing was told in time, or the subscription was ended without a result.
+    Silent,
+    /// The session was over first. Where the REFER had been accepted this is how most transfers end: the far side hangs
+    /// up on us and tells the result afterwards or never.
+    SessionOver,
+}
+
+/// A REFER of the far side.
+#[derive(Debug, Clone)]
+pub struct IncomingRefer {
+    /// Whom to call.
+    pub to: NameAddr,
+    /// Who asks, where that is told (RFC 3892).
+    pub by: Option<NameAddr>,
+    /// The dialog the call is to take the place of (RFC 3891).
+    pub replaces: Option<Replaces>,
+    /// Whether the far side wants to hear how it goes.
+    pub watched: bool,
 }
 
 /// An INVITE that starts a session.

@@ -21,12 +21,12 @@ pub use crate::dialog::DialogSnapshot;
 pub use crate::digest::Credential;
 pub use crate::identity::LegKey;
 pub use command::{
-    CommandError, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Registration, Rejection, StreamError,
+    CommandError, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection, StreamError,
 };
 pub use config::Config;
 pub use event::{
-    Body, Counters, EndedBy, Event, Failure, FailureCause, IncomingInvite, ProbeId, RecoveryOutcome, RegistrationId,
-    RegistrationState, SessionId,
+    Body, Counters, EndedBy, Event, Failure, FailureCause, IncomingInvite, IncomingRefer, ProbeId, RecoveryOutcome,
+    ReferEnd, ReferId, ReferProgress, RegistrationId, RegistrationState, SessionId,
 };
 pub use flow::{Flow, FlowSyntax, Listener, ListenerId, Transmit, TransmitId, Transport};
 pub use timers::{SessionTimer, WakeReason};
@@ -288,6 +288,26 @@ impl Endpoint {
         answer: Result<Body, StatusCode>,
     ) -> Result<(), CommandError> {
         self.with_session(id, |core, session| session.answer_reoffer(core, now, answer))
+    }
+
+    /// Asks the far side of an answered call to call somebody else (RFC 3515). [`Event::Refer`] tells how it goes. The
+    /// call stays up: end it with `bye` once it is of no more use.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if it is not answered or another REFER is open.
+    pub fn refer(&mut self, now: Instant, id: SessionId, refer: Refer) -> Result<ReferId, CommandError> {
+        let name = ReferId(self.core.fresh_id());
+        self.with_session(id, |core, session| session.refer(core, now, name, &refer))?;
+        Ok(name)
+    }
+
+    /// Tells the far side how the call goes that it asked for ([`Event::Referred`]). 100 was told already; a final status
+    /// is the last.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if nobody waits to be told.
+    pub fn notify_refer(&mut self, now: Instant, id: SessionId, status: StatusCode) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.notify_refer(core, now, status))
     }
 
     /// Ends a leg that an earlier life of this process left behind: CANCEL where no answer is known, BYE where there

@@ -7,9 +7,9 @@ use super::servers::ServerNews;
 use super::{Endpoint, StreamError};
 use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
-use crate::message::header::{CSeq, ProxyRequire, Require, Tag, Unsupported};
+use crate::message::header::{CSeq, ProxyRequire, Replaces, Require, Tag, Unsupported};
 use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, StatusCode};
-use crate::session::{ALLOW, SUPPORTED, Session, reason_of};
+use crate::session::{SUPPORTED, Session, reason_of};
 use std::time::Instant;
 
 impl Endpoint {
@@ -183,16 +183,11 @@ impl Endpoint {
         match &request.method {
             Method::Invite => self.receive_invite(now, request, envelope),
             Method::Options => self.answer_options(now, &request, envelope),
-            Method::Bye | Method::Info | Method::Update | Method::Prack => {
+            Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
                 self.answer(now, &request, envelope, StatusCode::CALL_DOES_NOT_EXIST);
             }
             Method::Register if self.core.config.registrar => self.receive_register(now, request, envelope),
-            Method::Register
-            | Method::Refer
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Message
-            | Method::Publish => {
+            Method::Register | Method::Refer | Method::Subscribe | Method::Message | Method::Publish => {
                 self.refuse_outside(now, &request, envelope, StatusCode::METHOD_NOT_ALLOWED);
             }
             Method::Other(_) => self.refuse_outside(now, &request, envelope, StatusCode::NOT_IMPLEMENTED),
@@ -236,11 +231,28 @@ impl Endpoint {
             // RFC 3261 8.1.1.8: without Contact there is nobody to send the BYE to.
             return self.answer(now, &request, envelope, StatusCode::BAD_REQUEST);
         }
+        if let Some(status) = self.judge_replaces(&request) {
+            return self.answer(now, &request, envelope, status);
+        }
         let id = SessionId(self.core.fresh_id());
         match Session::ring_in(&mut self.core, now, id, request.clone(), envelope, grant) {
             Ok(session) => self.insert(session),
             Err(_fault) => self.answer(now, &request, envelope, StatusCode::BAD_REQUEST),
         }
+    }
+
+    /// An INVITE that wants to take the place of another call is refused: no call of ours lets itself be taken over (RFC
+    /// 3891 section 3: 481 where there is no such call, 400 where the header cannot be read).
+    fn judge_replaces(&self, request: &Request) -> Option<StatusCode> {
+        let replaces = match request.headers.try_typed::<Replaces>() {
+            Ok(None) => return None,
+            Ok(Some(replaces)) => replaces,
+            Err(_) => return Some(StatusCode::BAD_REQUEST),
+        };
+        let session = self.by_tag.get(&replaces.to_tag).and_then(|id| self.sessions.get(id));
+        let ours = session
+            .is_some_and(|session| session.call_id == replaces.call_id && session.has_dialog(Some(&replaces.from_tag)));
+        Some(if ours { StatusCode::DECLINE } else { StatusCode::CALL_DOES_NOT_EXIST })
     }
 
     /// Whether a request is one of ours that came back: its From tag is ours and nobody else's.
@@ -274,7 +286,8 @@ impl Endpoint {
 
     /// What may be asked of us outside a dialog.
     fn allow(&self) -> String {
-        if self.core.config.registrar { format!("{ALLOW}, REGISTER") } else { ALLOW.to_owned() }
+        let allow = self.core.allow();
+        if self.core.config.registrar { format!("{allow}, REGISTER") } else { allow }
     }
 
     fn answer_options(&mut self, now: Instant, request: &Request, envelope: &Envelope) {
@@ -299,6 +312,7 @@ fn unsupported(request: &Request) -> Option<Unsupported> {
     let required = request.headers.try_typed::<Require>().ok().flatten().map(|Require(tags)| tags);
     let of_proxies = request.headers.try_typed::<ProxyRequire>().ok().flatten().map(|ProxyRequire(tags)| tags);
     let all = required.into_iter().chain(of_proxies).flatten();
-    let unknown: Vec<_> = all.filter(|tag| !tag.is(SUPPORTED)).collect();
+    // Knowing `norefersub` (RFC 4488) is no more than heeding Refer-Sub.
+    let unknown: Vec<_> = all.filter(|tag| !tag.is(SUPPORTED) && !tag.is("norefersub")).collect();
     (!unknown.is_empty()).then_some(Unsupported(unknown))
 }

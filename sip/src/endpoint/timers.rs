@@ -27,6 +27,8 @@ pub enum SessionTimer {
     Expiry,
     /// The shell did not answer a re-INVITE or UPDATE in time.
     ReofferUnanswered,
+    /// No NOTIFY about our REFER came in time, or none can come any more.
+    Subscription,
 }
 
 /// Why [`poll_timeout`](super::Endpoint::poll_timeout) wants to be woken.
@@ -89,7 +91,7 @@ impl TimerQueue {
 
     /// Removes every deadline of one session.
     pub(crate) fn clear_session(&mut self, id: SessionId) {
-        let (first, last) = (SessionTimer::RepeatAnswer, SessionTimer::ReofferUnanswered);
+        let (first, last) = (SessionTimer::RepeatAnswer, SessionTimer::Subscription);
         self.clear_between(WakeReason::Session(id, first), WakeReason::Session(id, last));
     }
 
@@ -145,7 +147,7 @@ mod tests {
                 queue.set(now, WakeReason::Transaction(TransactionId(id), timer));
             }
             queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::RepeatAnswer));
-            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::ReofferUnanswered));
+            queue.set(now, WakeReason::Session(SessionId(id), SessionTimer::Subscription));
         }
         queue.clear_transaction(TransactionId(2));
         queue.clear_session(SessionId(2));

@@ -98,6 +98,26 @@ impl Uri {
         self.user.as_deref().map(unescape)
     }
 
+    /// The value of the first such header after the question mark, its escapes decoded.
+    pub fn header(&self, name: &str) -> Option<Vec<u8>> {
+        let (_, value) = headers_of(self).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))?;
+        Some(value.into_owned())
+    }
+
+    /// The same URI with one more header after the question mark. `value` is the plain text: what cannot stand there
+    /// is escaped.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &[u8]) -> Self {
+        let headers = self.headers.get_or_insert_default();
+        if !headers.is_empty() {
+            headers.push(b'&');
+        }
+        push_checked(headers, name.as_bytes(), is_header_byte);
+        headers.push(b'=');
+        push_checked(headers, value, is_header_byte);
+        self
+    }
+
     /// Whether both name the same resource by the comparison of RFC 3261 section 19.1.4. A default port or transport
     /// that is written differs from one that is not, as that section has it.
     pub fn equivalent(&self, other: &Uri) -> bool {
@@ -269,18 +289,19 @@ fn normal_params(params: &Params) -> NormalParams {
     map
 }
 
+/// The URI's headers, without escapes.
+fn headers_of(uri: &Uri) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    let headers = uri.headers.as_deref().unwrap_or_default();
+    headers.split(|&byte| byte == b'&').filter(|header| !header.is_empty()).map(|header| {
+        let mut parts = header.splitn(2, |&byte| byte == b'=');
+        (unescape(parts.next().unwrap_or_default()), unescape(parts.next().unwrap_or_default()))
+    })
+}
+
 /// The URI's headers in an order of their own, since theirs does not count.
 fn header_set(uri: &Uri) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let headers = uri.headers.as_deref().unwrap_or_default();
-    let mut set: Vec<_> = headers
-        .split(|&byte| byte == b'&')
-        .filter(|header| !header.is_empty())
-        .map(|header| {
-            let mut parts = header.splitn(2, |&byte| byte == b'=');
-            let name = unescape(parts.next().unwrap_or_default()).to_ascii_lowercase();
-            (name, unescape(parts.next().unwrap_or_default()).into_owned())
-        })
-        .collect();
+    let mut set: Vec<_> =
+        headers_of(uri).map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())).collect();
     set.sort();
     set
 }
@@ -326,6 +347,11 @@ fn is_user_byte(byte: u8) -> bool {
 
 fn is_param_byte(byte: u8) -> bool {
     !is_forbidden(byte) && !matches!(byte, b';' | b'?' | b'@')
+}
+
+/// Bytes a header's name or value holds unescaped (RFC 3261 `hnv-unreserved` and `unreserved`).
+fn is_header_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"[]/?:+$-_.!~*'()".contains(&byte)
 }
 
 fn push_checked(out: &mut Vec<u8>, bytes: &[u8], keep: impl Fn(u8) -> bool) {

@@ -1,6 +1,8 @@
 //! Answered calls: requests of the far side within the dialog, and our BYE.
 
-use super::{ALLOW, PendingAnswer, PendingReoffer, SUPPORTED, Session, Stage, Up, body_of, is_challenge, put_body};
+use super::{
+    PendingAnswer, PendingReoffer, SUPPORTED, Session, Stage, Up, body_of, is_challenge, put_body, refuse_method,
+};
 use crate::dialog::Dialog;
 use crate::dialog::session_timer::Grant;
 use crate::endpoint::core::{Core, Delivered, Purpose};
@@ -25,6 +27,8 @@ impl Up {
             refresh: None,
             refresh_ack: None,
             bye_after_ack: None,
+            refer: None,
+            notifier: None,
         }
     }
 
@@ -68,20 +72,18 @@ impl Session {
             }
             Method::Options => self.answer_options(core, now, transaction),
             Method::Ack | Method::Cancel => {}
-            Method::Register
-            | Method::Prack
-            | Method::Refer
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Message
-            | Method::Publish => refuse_method(core, now, transaction, StatusCode::METHOD_NOT_ALLOWED),
+            Method::Refer => self.on_refer(core, now, transaction, request, envelope.cseq),
+            Method::Notify => self.on_notify(core, now, transaction, request),
+            Method::Register | Method::Prack | Method::Subscribe | Method::Message | Method::Publish => {
+                refuse_method(core, now, transaction, StatusCode::METHOD_NOT_ALLOWED)
+            }
             Method::Other(_) => refuse_method(core, now, transaction, StatusCode::NOT_IMPLEMENTED),
         }
     }
 
     fn answer_options(&self, core: &mut Core, now: Instant, transaction: TransactionId) {
         let Some(mut response) = core.response(transaction, StatusCode::OK) else { return };
-        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Allow, core.allow());
         response.headers.push(HeaderName::Supported, SUPPORTED);
         response.headers.push(HeaderName::Accept, "application/sdp");
         core.respond(now, transaction, &response);
@@ -320,11 +322,4 @@ impl Session {
             self.start_timer(core, now, Some(grant.timer()));
         }
     }
-}
-
-/// 405 and 501 name what we can do (RFC 3261 8.2.1).
-fn refuse_method(core: &mut Core, now: Instant, transaction: TransactionId, status: StatusCode) {
-    let Some(mut response) = core.response(transaction, status) else { return };
-    response.headers.push(HeaderName::Allow, ALLOW);
-    core.respond(now, transaction, &response);
 }

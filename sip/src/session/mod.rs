@@ -7,6 +7,8 @@ mod callee;
 mod caller;
 mod established;
 mod recovery;
+mod refer;
+mod referred;
 mod refresh;
 
 use crate::dialog::auth::{Attempts, Authenticator};
@@ -14,7 +16,7 @@ use crate::dialog::session_timer::{Grant, SessionTimer};
 use crate::dialog::{Dialog, DialogSnapshot};
 use crate::endpoint::core::{Core, Delivered, Owner, Purpose};
 use crate::endpoint::{
-    Body, EndedBy, Event, Failure, FailureCause, Flow, SessionId, SessionTimer as Deadline, WakeReason,
+    Body, EndedBy, Event, Failure, FailureCause, Flow, ReferEnd, SessionId, SessionTimer as Deadline, WakeReason,
 };
 use crate::identity::LegKey;
 use crate::message::header::{CallId, Reason, RetryAfter, Tag};
@@ -24,7 +26,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What we can be asked for within a session and outside.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY";
 
 /// Option tags we know (for Supported, and to judge Require).
 pub(crate) const SUPPORTED: &str = "timer";
@@ -126,6 +128,10 @@ pub(crate) struct Up {
     refresh_ack: Option<(TransactionId, Flow, Vec<u8>)>,
     /// A BYE that has to wait for the ACK (RFC 3261 section 15).
     bye_after_ack: Option<Option<Reason>>,
+    /// Our REFER, until nothing can come of it any more.
+    refer: Option<refer::OpenRefer>,
+    /// Their REFER.
+    notifier: Option<referred::Notifier>,
 }
 
 #[derive(Debug)]
@@ -193,6 +199,8 @@ impl Session {
             (Purpose::Bye, what) => self.on_bye_outcome(core, now, transaction, what),
             (Purpose::ForkBye, what) => self.on_fork_bye_outcome(core, now, transaction, &what),
             (Purpose::Refresh, what) => self.on_refresh_outcome(core, now, transaction, what),
+            (Purpose::Refer, what) => self.on_refer_outcome(core, now, transaction, what),
+            (Purpose::Notify, what) => self.on_notify_outcome(core, now, transaction, &what),
         }
     }
 
@@ -208,12 +216,13 @@ impl Session {
             Deadline::Refresh => self.send_refresh(core, now),
             Deadline::Expiry => self.session_expired(core, now),
             Deadline::ReofferUnanswered => self.reoffer_unanswered(core, now),
+            Deadline::Subscription => self.subscription_over(core, now),
         }
     }
 
     /// Whether nothing is left to do: the session can be forgotten.
     pub(crate) fn is_done(&self, core: &Core) -> bool {
-        let waits = [Deadline::AckMissing, Deadline::CancelUnanswered, Deadline::Linger];
+        let waits = [Deadline::AckMissing, Deadline::CancelUnanswered, Deadline::Linger, Deadline::Subscription];
         self.ended
             && !core.is_busy(self.id)
             && !waits.iter().any(|deadline| core.timers.is_set(WakeReason::Session(self.id, *deadline)))
@@ -297,13 +306,14 @@ impl Session {
             // A re-INVITE that got a provisional response has no timer of its own any more.
             self.set(core, now + core.config.linger, Deadline::Linger);
         }
+        self.finish_refer(core, now, ReferEnd::SessionOver);
         self.conclude(core, Event::Ended { session, by, reason });
     }
 
     /// Contact, Allow and Supported: what every message that makes or changes a dialog carries.
     fn describe_us(&self, core: &Core, flow: &Flow, headers: &mut Headers) {
         headers.set(HeaderName::Contact, core.contact(flow, &self.contact_user));
-        headers.set(HeaderName::Allow, ALLOW);
+        headers.set(HeaderName::Allow, core.allow());
         headers.set(HeaderName::Supported, SUPPORTED);
     }
 
@@ -396,6 +406,13 @@ fn refused(cause: FailureCause, response: Response) -> Failure {
         response: Some(Box::new(response)),
         ..silent(cause)
     }
+}
+
+/// 405 and 501 name what we can do (RFC 3261 8.2.1).
+fn refuse_method(core: &mut Core, now: Instant, transaction: TransactionId, status: StatusCode) {
+    let Some(mut response) = core.response(transaction, status) else { return };
+    response.headers.push(HeaderName::Allow, core.allow());
+    core.respond(now, transaction, &response);
 }
 
 fn is_challenge(status: StatusCode) -> bool {

@@ -9,6 +9,7 @@ mod registrar;
 mod registrations;
 mod requests;
 mod storm;
+mod transfers;
 mod transport_faults;
 
 use std::time::Instant;

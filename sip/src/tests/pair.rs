@@ -373,6 +373,8 @@ pub(crate) fn terminal(event: &Event) -> Option<(SessionId, &'static str)> {
         | Event::Reoffer { .. }
         | Event::Reanswered { .. }
         | Event::Info { .. }
+        | Event::Refer { .. }
+        | Event::Referred { .. }
         | Event::ProbeResult { .. }
         | Event::Register { .. }
         | Event::RegistrationState { .. }

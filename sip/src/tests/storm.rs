@@ -1,9 +1,10 @@
 //! Calls with random intentions through a network that loses, doubles and reorders: whatever happens, each session
 //! ends once on each side, and nothing is left behind.
 
-use crate::endpoint::{Event, Rejection, SessionId};
+use crate::endpoint::{Config, Event, Refer, ReferId, ReferProgress, Rejection, SessionId};
 use crate::message::StatusCode;
-use crate::tests::pair::{Dice, Faults, Pair, Side, sdp, terminal};
+use crate::message::header::NameAddr;
+use crate::tests::pair::{Dice, Faults, Pair, Side, sdp, terminal, uri};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,17 @@ fn sessions_end_once_through_a_bad_network() {
         seen.extend(storm.seen);
     }
     // The storm is worth something only if it gets everywhere.
-    for kind in ["A failed", "A ended", "A crossed", "B failed", "B cancelled", "B ended"] {
+    for kind in [
+        "A failed",
+        "A ended",
+        "A crossed",
+        "B failed",
+        "B cancelled",
+        "B ended",
+        "refer Result",
+        "refer SessionOver",
+        "refer Silent",
+    ] {
         assert!(seen.contains(kind), "{kind} never happened, only {seen:?}");
     }
 }
@@ -58,6 +69,8 @@ enum Intention {
     Reject(SessionId),
     HangUp(Side, SessionId),
     AnswerReoffer(Side, SessionId),
+    Refer(Side, SessionId),
+    NotifyRefer(Side, SessionId, u16),
 }
 
 struct Storm {
@@ -71,11 +84,14 @@ struct Storm {
     /// What happened at all, for the sake of coverage.
     seen: BTreeSet<String>,
     answered: BTreeSet<SessionId>,
+    /// Transfers that were asked for and have not ended, by side.
+    refers: BTreeSet<(Side, ReferId)>,
 }
 
 impl Storm {
     fn new(seed: u64, faults: Faults) -> Self {
-        let mut pair = Pair::new(seed);
+        let config = || Config { referable: true, ..Config::default() };
+        let mut pair = Pair::with(seed, config(), config());
         pair.faults = faults;
         Self {
             seed,
@@ -86,6 +102,7 @@ impl Storm {
             ends: BTreeMap::new(),
             seen: BTreeSet::new(),
             answered: BTreeSet::new(),
+            refers: BTreeSet::new(),
         }
     }
 
@@ -100,6 +117,7 @@ impl Storm {
         for ((side, session), ends) in &self.ends {
             assert_eq!(*ends, 1, "seed {seed}: {session:?} of {side:?} ended {ends} times; {:#?}", self.pair.wire);
         }
+        assert!(self.refers.is_empty(), "seed {seed}: {:?} never ended; {:#?}", self.refers, self.pair.wire);
         self.pair.expect_clean();
     }
 
@@ -159,6 +177,18 @@ impl Storm {
                 let answer = if self.dice.percent(80) { Ok(sdp("new")) } else { Err(StatusCode::NOT_ACCEPTABLE_HERE) };
                 let _ = self.pair.act(side, |endpoint, now| endpoint.answer_reoffer(now, session, answer));
             }
+            Intention::Refer(side, session) => {
+                let to = NameAddr::new(uri("sip:third@10.0.0.3"));
+                if let Ok(refer) =
+                    self.pair.act(side, |endpoint, now| endpoint.refer(now, session, Refer { to, by: None }))
+                {
+                    self.refers.insert((side, refer));
+                }
+            }
+            Intention::NotifyRefer(side, session, status) => {
+                let status = StatusCode::new(status).expect("a status of this test");
+                let _ = self.pair.act(side, |endpoint, now| endpoint.notify_refer(now, session, status));
+            }
         }
     }
 
@@ -188,12 +218,26 @@ impl Storm {
                 }
                 self.answered.insert(*session);
                 self.plan(300_000, Intention::HangUp(side, *session));
+                if self.dice.percent(50) {
+                    self.plan(300_000, Intention::Refer(side, *session));
+                }
             }
             Event::Acknowledged { session, .. } => {
                 if self.dice.percent(50) {
                     self.plan(300_000, Intention::HangUp(side, *session));
                 }
             }
+            Event::Referred { session, .. } => {
+                self.plan(20_000, Intention::NotifyRefer(side, *session, 180));
+                if self.dice.percent(80) {
+                    self.plan(40_000, Intention::NotifyRefer(side, *session, 200));
+                }
+            }
+            Event::Refer { refer, progress: ReferProgress::Ended(end), .. } => {
+                assert!(self.refers.remove(&(side, *refer)), "seed {}: {refer:?} ended twice", self.seed);
+                self.seen.insert(format!("refer {}", format!("{end:?}").split(' ').next().unwrap_or_default()));
+            }
+            Event::Refer { progress: ReferProgress::Accepted | ReferProgress::Trying { .. }, .. } => {}
             Event::Reoffer { session, .. } => self.plan(6_000, Intention::AnswerReoffer(side, *session)),
             Event::Provisional { session, .. } => {
                 assert!(!self.answered.contains(session), "seed {}: progress after the answer", self.seed);

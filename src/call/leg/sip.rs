@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use callwright_media::digit::Digit;
 use callwright_media::negotiated::Negotiated;
 use callwright_media::sdp::{self, LocalMedia, SdpError};
-use callwright_sip::endpoint::{Body, DialogSnapshot, EndedBy, Event, Failure, FailureCause};
+use callwright_sip::endpoint::{Body, DialogSnapshot, EndedBy, Event, Failure, FailureCause, ReferProgress};
 use callwright_sip::message::header::Reason;
 use callwright_sip::message::{HeaderName, StatusCode};
 
@@ -36,6 +36,8 @@ pub struct LegNews {
     pub digit: Option<Digit>,
     /// The answer to a re-INVITE or UPDATE, to be sent.
     pub reoffer: Option<Result<Body, StatusCode>>,
+    /// How a REFER of ours goes.
+    pub refer: Option<ReferProgress>,
 }
 
 impl LegNews {
@@ -111,6 +113,7 @@ impl SipLeg {
             Event::Reoffer { body, .. } => self.reoffer(body),
             Event::Reanswered { body, .. } => self.accept(&body),
             Event::Info { body, .. } => LegNews { digit: body.as_ref().and_then(key_of), ..LegNews::default() },
+            Event::Refer { progress, .. } => LegNews { refer: Some(progress), ..LegNews::default() },
             Event::Ended { by, reason, .. } => {
                 let by = match by {
                     EndedBy::Remote => LegEnd::Remote,
@@ -120,6 +123,7 @@ impl SipLeg {
                 LegNews::of(LegEvent::Ended { by, q850: reason.as_ref().and_then(q850) })
             }
             Event::Incoming { .. }
+            | Event::Referred { .. }
             | Event::Recovered { .. }
             | Event::ProbeResult { .. }
             | Event::Register { .. }
@@ -168,7 +172,7 @@ impl SipLeg {
                 let receives = negotiated.direction.receives();
                 self.negotiated = Some(negotiated);
                 let event = Some(LegEvent::Renegotiated { receives });
-                LegNews { event, reoffer: Some(Ok(Body::sdp(answer))), digit: None }
+                LegNews { event, reoffer: Some(Ok(Body::sdp(answer))), ..LegNews::default() }
             }
             Err(_) => {
                 self.local.version -= 1;

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Event, Invite, Orphan, Probe, RecoveryOutcome, Registration, RegistrationId, Rejection,
-    SessionId,
+    Body, CommandError, Event, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration, RegistrationId,
+    Rejection, SessionId,
 };
 use callwright_sip::message::StatusCode;
 use callwright_sip::message::header::Reason;
@@ -53,6 +53,8 @@ pub(super) enum Command {
     Accept(SessionId, Body),
     Reject(SessionId, StatusCode, Rejection),
     AnswerReoffer(SessionId, Result<Body, StatusCode>),
+    Refer(SessionId, Box<Refer>, oneshot::Sender<Result<ReferId, CommandError>>),
+    NotifyRefer(SessionId, StatusCode),
     Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
     Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
     Register(Box<Registration>, oneshot::Sender<Registered>),
@@ -110,6 +112,24 @@ impl SipHandle {
     /// The server stops.
     pub async fn answer_reoffer(&self, session: SessionId, answer: Result<Body, StatusCode>) -> Result<(), SipStopped> {
         self.send(Command::AnswerReoffer(session, answer)).await
+    }
+
+    /// Asks the far side of an answered session to call somebody else; [`Event::Refer`] tells how it goes.
+    ///
+    /// # Errors
+    /// Nothing was sent: the session is over or was asked already, or the server stops.
+    pub async fn refer(&self, session: SessionId, refer: Refer) -> Result<ReferId, InviteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Refer(session, Box::new(refer), reply)).await?;
+        Ok(answer.await.map_err(|_| SipStopped)??)
+    }
+
+    /// Tells the far side how the call goes that it asked for by [`Event::Referred`].
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn notify_refer(&self, session: SessionId, status: StatusCode) -> Result<(), SipStopped> {
+        self.send(Command::NotifyRefer(session, status)).await
     }
 
     /// Ends a leg that an earlier life of the server left behind, and tells how that turned out.

@@ -6,6 +6,7 @@ mod identity;
 mod lists;
 mod name_addr;
 mod numbers;
+mod refer;
 mod session;
 mod via;
 
@@ -18,7 +19,8 @@ pub use name_addr::{
     Route, ServiceRoute, To,
 };
 pub use numbers::{Expires, MaxForwards, MinExpires, MinSe, RAck, RSeq, RetryAfter, Timestamp};
-pub use session::{Reason, Refresher, Replaces, SessionExpires};
+pub use refer::{EventPackage, ReferSub, Replaces, SubscriptionState};
+pub use session::{Reason, Refresher, SessionExpires};
 pub use via::{Rport, Via, ViaTransport};
 
 use super::name::HeaderName;

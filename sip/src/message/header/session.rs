@@ -1,6 +1,6 @@
-//! Headers about a session's life: its timer, its replacement, the reason of its end.
+//! Headers about a session's life: its timer, and the reason of its end.
 
-use super::{CallId, Shape, Tag, TypedHeader};
+use super::{Shape, TypedHeader};
 use crate::error::{ParseError, ParseFault};
 use crate::message::{HeaderName, Headers, Lexer, Params, Token, push_decimal, push_quoted};
 
@@ -100,49 +100,6 @@ impl TypedHeader for Reason {
         if let Some(text) = &self.text {
             out.extend_from_slice(b";text=");
             push_quoted(out, text);
-        }
-    }
-}
-
-/// Replaces: the dialog an INVITE takes the place of (RFC 3891).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replaces {
-    /// The dialog's Call-ID.
-    pub call_id: CallId,
-    /// The tag on the receiver's side.
-    pub to_tag: Tag,
-    /// The tag on the other side.
-    pub from_tag: Tag,
-    /// Only an early dialog is to be replaced.
-    pub early_only: bool,
-}
-
-impl TypedHeader for Replaces {
-    const NAME: HeaderName = HeaderName::Replaces;
-
-    fn parse(value: &[u8]) -> Result<Self, ParseError> {
-        let mut lexer = Lexer::new(value);
-        let call_id = CallId::parse(lexer.take_while(|byte| byte != b';').trim_ascii())?;
-        let params = Params::read(&mut lexer)?;
-        let fault = lexer.fault(ParseFault::Param);
-        lexer.finish()?;
-        let tag = |name| params.value(name).map(Tag::from_bytes).filter(|tag| !tag.as_bytes().is_empty());
-        match (tag("to-tag"), tag("from-tag")) {
-            (Some(to_tag), Some(from_tag)) => {
-                Ok(Replaces { call_id, to_tag, from_tag, early_only: params.has("early-only") })
-            }
-            (None, _) | (_, None) => Err(fault),
-        }
-    }
-
-    fn print(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.call_id.as_bytes());
-        out.extend_from_slice(b";to-tag=");
-        out.extend_from_slice(self.to_tag.as_bytes());
-        out.extend_from_slice(b";from-tag=");
-        out.extend_from_slice(self.from_tag.as_bytes());
-        if self.early_only {
-            out.extend_from_slice(b";early-only");
         }
     }
 }

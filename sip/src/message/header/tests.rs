@@ -145,12 +145,41 @@ fn session_headers() {
     assert_eq!(timer, SessionExpires { seconds: 1800, refresher: Some(Refresher::Uas) });
     assert_eq!(printed(&timer), "1800;refresher=uas");
     assert_eq!(fault::<SessionExpires>("1800;refresher=proxy").0, ParseFault::Param);
-    let replaces = "a@b;to-tag=1;from-tag=2;early-only";
-    assert_eq!(normal::<Replaces>(replaces), replaces);
-    assert_eq!(fault::<Replaces>("a@b;to-tag=1").0, ParseFault::Param);
     assert_eq!(normal::<ContentType>("multipart / mixed ;boundary=\"a b\""), "multipart/mixed;boundary=\"a b\"");
     assert!(read::<ContentType>("Application/SDP").is("application", "sdp"));
     assert_eq!(fault::<ContentType>("sdp").0, ParseFault::Token);
+}
+
+#[test]
+fn headers_of_transfers() {
+    let replaces = "a@b;to-tag=1;from-tag=2;early-only";
+    assert_eq!(normal::<Replaces>(replaces), replaces);
+    assert_eq!(fault::<Replaces>("a@b;to-tag=1").0, ParseFault::Param);
+    assert_eq!(normal::<EventPackage>("Refer ; ID = 7;x=y"), "Refer;id=7");
+    assert_eq!(normal::<EventPackage>("refer;id=\"a b\""), "refer;id=\"a b\"");
+    assert_eq!(fault::<EventPackage>(";id=1").0, ParseFault::Token);
+    let state: SubscriptionState = read("Active;expires=\"60\";reason=\"?\"");
+    assert_eq!((state.expires, state.is_terminated()), (Some(60), false));
+    assert_eq!(normal::<SubscriptionState>("terminated ;reason=noresource"), "terminated;reason=noresource");
+    assert!(read::<SubscriptionState>("TERMINATED").is_terminated());
+    assert_eq!(fault::<SubscriptionState>("active;expires=soon").0, ParseFault::Number);
+    assert_eq!((normal::<ReferSub>("FALSE;x"), normal::<ReferSub>("true")), ("false".to_owned(), "true".to_owned()));
+    assert_eq!(fault::<ReferSub>("maybe").0, ParseFault::Token);
+}
+
+#[test]
+fn a_dialog_to_replace_travels_inside_a_uri() {
+    let replaces: Replaces = read("7@192.0.2.1;to-tag=a%b;from-tag=c&d=e");
+    let target: crate::message::Uri = "sip:+49301@gw.example;user=phone".parse().expect("a URI of this test");
+    let uri = replaces.in_uri(&target);
+    let text = uri.to_string();
+    assert_eq!(text, "sip:+49301@gw.example;user=phone?Replaces=7%40192.0.2.1%3Bto-tag%3Da%25b%3Bfrom-tag%3Dc%26d%3De");
+    let again: crate::message::Uri = text.parse().expect("what we print reads");
+    assert_eq!(Replaces::of_uri(&again), Ok(Some(replaces)));
+    assert_eq!(Replaces::of_uri(&target), Ok(None));
+    assert!(Replaces::of_uri(&"sip:a@b?replaces=x".parse().expect("a URI of this test")).is_err());
+    let refer = ReferTo(NameAddr::new(uri));
+    assert_eq!(normal::<ReferTo>(&printed(&refer)), printed(&refer));
 }
 
 #[test]
