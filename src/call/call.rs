@@ -12,13 +12,14 @@
 //! call ends in exactly one [`CallAction::Ended`].
 
 mod ending;
+mod verdict;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use self::verdict::Verdict;
 use super::event::{Advice, CallAction, CallInput, CallTimer, LegEvent, MediaNotice, Progress, Withdrawal};
 use super::outcome::TrunkEvidence;
-use super::verdict::Verdict;
 use crate::agent::action::Ending;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};

@@ -2,7 +2,6 @@
 
 #[expect(clippy::module_inception, reason = "the core of a call is called call everywhere")]
 pub mod call;
-mod ears;
 pub mod event;
 pub mod inbound;
 pub mod leg;
@@ -11,5 +10,3 @@ pub mod place;
 pub mod record;
 pub mod registry;
 mod task;
-mod verdict;
-mod voice;

@@ -18,14 +18,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::call::{Call, CallConfig};
-use super::ears::Ears;
 use super::inbound::{Admitted, InboundRoutes};
 use super::leg::sip::SipLeg;
 use super::outcome::{CallOutcome, Failover};
 use super::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
 use super::record::Recorder;
-use super::task::{CallTask, Parts, Remains, refuse};
-use super::voice::Voice;
+use super::task::{CallTask, Ears, Parts, Remains, Voice, refuse};
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::conversation::Conversation;
 use crate::agent::record::Outcome;

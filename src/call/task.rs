@@ -1,46 +1,43 @@
 //! The task of one call: it owns the call's cores, carries out what they ask for, and tells them what happens.
 
+mod converse;
+mod ears;
+mod media;
+mod recording;
+mod voice;
+
 use std::future::pending;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callwright_media::detect::Detection;
-use callwright_media::detect::greeting::GreetingConfig;
-use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
-use callwright_media::vad::SegmenterConfig;
+use callwright_media::session::Stats;
 use callwright_sip::endpoint::{Body, Event, Rejection, SessionId};
 use callwright_sip::message::StatusCode;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::sleep_until;
 
+pub(super) use self::ears::Ears;
+use self::recording::Recording;
+pub(super) use self::voice::Voice;
 use super::call::Call;
-use super::ears::Ears;
-use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, MediaNotice, Progress, Withdrawal};
+use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::leg::sip::SipLeg;
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, PlaceCall, RecordingFile};
-use super::record::{RecordError, RecordingHandle, RecordingSink};
 use super::registry::{Control, Services, Stage};
-use super::voice::Voice;
-use crate::agent::action::{Action, Source};
 use crate::agent::conversation::Conversation;
-use crate::agent::input::{Input, Party};
+use crate::agent::input::Input;
 use crate::agent::record::Outcome;
-use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
-use crate::net::media_ring::{CloseCause, Closed, MediaNews};
+use crate::net::media_ring::{Closed, MediaNews};
 use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
 use crate::time;
 use crate::trunk::plan::leg_key;
 
-/// How the caller's speech is cut into turns.
-const VOICE: SegmenterConfig = SegmenterConfig { start_ms: 200, stop_ms: 200 };
-/// How long the end of a call waits for its recording to be on disk.
-const RECORDING: Duration = Duration::from_secs(10);
-/// How long it waits for the media worker's last word.
+/// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What a call is made of when it begins.
@@ -54,7 +51,7 @@ pub(super) struct Parts {
     pub(super) body: Body,
     pub(super) rtp: RtpSocket,
     /// Where the recording goes, relative to the folder of recordings.
-    pub(super) recording: std::path::PathBuf,
+    pub(super) recording: PathBuf,
 }
 
 /// What a call has left when it is over.
@@ -80,9 +77,7 @@ pub(super) struct CallTask {
     rtp: Option<RtpSocket>,
     media: Option<MediaLeg>,
     closed: Option<Closed>,
-    recording_path: std::path::PathBuf,
-    opening: Option<JoinHandle<Result<(RecordingSink, RecordingHandle), RecordError>>>,
-    recording: Option<RecordingHandle>,
+    recording: Recording,
     control: mpsc::Receiver<Control>,
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
@@ -113,9 +108,7 @@ impl CallTask {
             rtp: Some(rtp),
             media: None,
             closed: None,
-            recording_path: recording,
-            opening: None,
-            recording: None,
+            recording: Recording::new(recording),
             control,
             reports: None,
             stage,
@@ -163,7 +156,7 @@ impl CallTask {
             biased;
             Some(control) = self.control.recv() => self.controlled(control),
             event = next_event(&mut self.events) => self.signalled(event).await,
-            opened = next_opened(&mut self.opening) => self.record(opened).await,
+            sink = self.recording.opened() => self.record(sink).await,
             news = next_news(&mut self.media) => self.heard(news),
             input = self.ears.next() => self.conversation.handle(time::now().mono, input),
             input = self.voice.next() => self.spoken(input),
@@ -196,80 +189,6 @@ impl CallTask {
         if let Some(event) = news.event {
             self.call.handle(now, CallInput::Leg(event));
         }
-    }
-
-    /// Takes everything that waits in the ring: it was filled in one go.
-    fn heard(&mut self, first: Option<MediaNews>) {
-        let mut next = first;
-        if next.is_none() {
-            self.media = None;
-        }
-        while let Some(news) = next {
-            match news {
-                MediaNews::Audio { at, frame } => self.ears.hear(at, &frame),
-                MediaNews::Event(event) => self.media_event(*event),
-                MediaNews::Closed(closed) => {
-                    self.closed = Some(closed);
-                    match closed.cause {
-                        CloseCause::Stopped => {}
-                        CloseCause::Overrun | CloseCause::Panicked | CloseCause::Worker => {
-                            self.tell(CallInput::Media(MediaNotice::Failed));
-                        }
-                    }
-                }
-            }
-            next = self.media.as_mut().and_then(|media| media.news.try_recv());
-        }
-    }
-
-    fn media_event(&mut self, event: MediaEvent) {
-        let now = time::now().mono;
-        let ago = |at: Instant| now.saturating_duration_since(at);
-        let (notice, input) = match event {
-            MediaEvent::FirstPacket { .. } | MediaEvent::Resumed { .. } => (Some(MediaNotice::Flowing), None),
-            MediaEvent::Stalled { since } => (Some(MediaNotice::Stalled { since }), None),
-            MediaEvent::VoiceStarted { at } => {
-                // It takes so much voice to be sure of it.
-                let since = at.checked_sub(Duration::from_millis(VOICE.start_ms.into())).unwrap_or(at);
-                (Some(MediaNotice::CallerSpoke), Some(Input::VoiceStarted { ago: ago(since) }))
-            }
-            MediaEvent::VoiceStopped { last_voice, .. } => (None, Some(Input::VoiceStopped { ago: ago(last_voice) })),
-            MediaEvent::DtmfReceived { digit, at } => {
-                (None, Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }))
-            }
-            MediaEvent::ClipStarted { clip, at } => {
-                let reply = self.voice.reply(clip).map(|(reply, _)| Input::SpeechStarted { reply, ago: ago(at) });
-                (Some(MediaNotice::AgentSpoke), reply)
-            }
-            // An open clip is appended to as soon as there is more.
-            MediaEvent::ClipStarved { .. } => (None, None),
-            MediaEvent::ClipFinished { clip, at, .. } => {
-                (None, self.voice.end(clip).map(|(reply, _)| Input::SpeechFinished { reply, ago: ago(at) }))
-            }
-            MediaEvent::ClipCut { clip, samples, at } => {
-                let cut = |(reply, from)| Input::SpeechCut { reply, heard: samples.saturating_sub(from), ago: ago(at) };
-                (None, self.voice.end(clip).map(cut))
-            }
-            MediaEvent::Detected(detection) => (None, Some(self.detected(detection))),
-            MediaEvent::Uplink(_) | MediaEvent::SourceChanged { .. } => (None, None),
-        };
-        if let Some(notice) = notice {
-            self.tell(CallInput::Media(notice));
-        }
-        if let Some(input) = input {
-            self.conversation.handle(now, input);
-        }
-    }
-
-    fn detected(&mut self, detection: Detection) -> Input {
-        let (answered_by, party) = match detection {
-            Detection::Human { .. } => (AnsweredBy::Human, Party::Human),
-            Detection::Machine { .. } => (AnsweredBy::Voicemail, Party::Machine),
-            Detection::Beep { .. } => (AnsweredBy::Voicemail, Party::Beep),
-            Detection::Ringback { .. } => (AnsweredBy::FalseAnswer, Party::Ringback),
-        };
-        self.tell(CallInput::AnsweredBy(answered_by));
-        Input::Detected(party)
     }
 
     fn spoken(&mut self, input: Input) {
@@ -318,14 +237,14 @@ impl CallTask {
             CallAction::StartMedia => self.start_media(now).await,
             CallAction::StopMedia => {
                 self.ears.close();
-                if let Some(media) = &self.media {
-                    let _ = media.control.send(MediaCommand::Close).await;
-                }
+                self.order(MediaCommand::Close).await;
             }
             CallAction::Advise(advice) => {
                 let input = match advice {
                     Advice::Answered => {
-                        self.open_recording();
+                        if let Some(recorder) = self.services.recorder.clone() {
+                            self.recording.open(recorder, &self.services.recordings);
+                        }
                         self.detect_callee().await;
                         Input::Answered
                     }
@@ -336,57 +255,6 @@ impl CallTask {
             }
             CallAction::Progress(progress) => self.report(now, progress),
             CallAction::Ended(outcome) => self.outcome = Some(outcome),
-        }
-    }
-
-    async fn converse(&mut self, action: Action) {
-        match action {
-            Action::Prepare { prompt, text } => self.voice.prepare(prompt, text),
-            Action::Speak { reply, source, from } => {
-                let clip = match source {
-                    Source::Prompt(prompt) => self.voice.begin(reply, prompt, from),
-                    Source::Utterance(_) | Source::Item(_) => None,
-                };
-                let sent = match (&self.media, clip) {
-                    (Some(media), Some((clip, pcm, from))) => {
-                        media.control.send(MediaCommand::Play { clip, pcm, from }).await.is_ok()
-                    }
-                    (Some(_) | None, Some(_) | None) => false,
-                };
-                if !sent {
-                    let cut = Input::SpeechCut { reply, heard: 0, ago: Duration::ZERO };
-                    self.conversation.handle(time::now().mono, cut);
-                }
-            }
-            Action::StopSpeaking { fade, .. } => {
-                if let Some(media) = &self.media {
-                    let _ = media.control.send(MediaCommand::Stop { fade }).await;
-                }
-            }
-            Action::Listen { turn, grammar, ago } => {
-                let now = time::now().mono;
-                self.ears.begin(turn, grammar, now.checked_sub(ago).unwrap_or(now)).await;
-            }
-            Action::EndTurn { turn } => self.ears.end(turn).await,
-            Action::AbandonTurn { turn } => self.ears.abandon(turn).await,
-            // The conversation keeps them all; its outcome has them at the end.
-            Action::Transcribed(_) | Action::Answered(_) | Action::Replied(_) => {}
-            // Flows without a model, the only ones so far, ask for none of these.
-            Action::Say { .. }
-            | Action::SayNoMore { .. }
-            | Action::Forget { .. }
-            | Action::Patience(_)
-            | Action::Generate { .. }
-            | Action::CancelGeneration { .. }
-            | Action::RunTool { .. }
-            | Action::CancelTool { .. }
-            | Action::SendDtmf { .. }
-            | Action::Transfer(_)
-            | Action::CancelTransfer
-            | Action::Native(_)
-            | Action::Record(_)
-            | Action::OptOut { .. } => {}
-            Action::End(ending) => self.tell(CallInput::AgentEnded(ending)),
         }
     }
 
@@ -402,54 +270,6 @@ impl CallTask {
             Err(InviteError::Refused(error)) => self.not_placed = Some(error.into()),
             Err(InviteError::TooLate) => self.not_placed = Some(NotPlaced::TooLate),
             Err(InviteError::Stopped(_)) => self.not_placed = Some(NotPlaced::Stopping),
-        }
-    }
-
-    /// Starts the session with the description in force, or changes it over.
-    async fn start_media(&mut self, now: Instant) {
-        let Some(negotiated) = self.leg.negotiated().cloned() else { return };
-        let started = if let Some(media) = &self.media {
-            media.control.send(MediaCommand::Renegotiate(negotiated)).await
-        } else if let Some(rtp) = self.rtp.take() {
-            let config = SessionConfig {
-                negotiated,
-                ssrc: rand::random(),
-                sequence: rand::random(),
-                timestamp: rand::random(),
-                vad: Some(VOICE),
-                uplink: true,
-            };
-            self.services.workers.add(rtp, Session::new(now, config)).await.map(|media| self.media = Some(media))
-        } else {
-            return;
-        };
-        if started.is_err() {
-            self.tell(CallInput::Media(MediaNotice::Failed));
-        }
-    }
-
-    /// Listens for who answered, on calls we placed.
-    async fn detect_callee(&self) {
-        if let (Some(_), Some(media)) = (&self.order, &self.media) {
-            let _ = media.control.send(MediaCommand::DetectCallee(GreetingConfig::default())).await;
-        }
-    }
-
-    /// Makes the recording's file, off this thread: a slow disk does not hold up a call.
-    fn open_recording(&mut self) {
-        if let Some(recorder) = self.services.recorder.clone() {
-            let path = self.services.recordings.join(&self.recording_path);
-            self.opening = Some(tokio::task::spawn_blocking(move || recorder.begin(&path)));
-        }
-    }
-
-    async fn record(&mut self, opened: Option<(RecordingSink, RecordingHandle)>) {
-        let (Some((mut sink, handle)), Some(media)) = (opened, &self.media) else { return };
-        // The recording begins with the answer, also when its file came a little later.
-        let late = self.call.answered_at().map_or(Duration::ZERO, |answered| time::now().mono.duration_since(answered));
-        sink.lead_in(late);
-        if media.control.send(MediaCommand::Record(Box::new(sink))).await.is_ok() {
-            self.recording = Some(handle);
         }
     }
 
@@ -472,30 +292,10 @@ impl CallTask {
 
     /// Collects what the call leaves behind. Its recording is on disk when this is done.
     async fn wind_up(mut self, outcome: CallOutcome) -> Remains {
-        if let Some(opened) = timeout(LAST_WORD, next_opened_or_none(&mut self.opening)).await.ok().flatten() {
-            self.record(Some(opened)).await;
-        }
-        if let Some(mut media) = self.media.take() {
-            let _ = media.control.send(MediaCommand::Close).await;
-            let _ = timeout(LAST_WORD, async {
-                while let Some(news) = media.news.recv().await {
-                    if let MediaNews::Closed(closed) = news {
-                        self.closed.get_or_insert(closed);
-                    }
-                }
-            })
-            .await;
-        }
-        let recording = match self.recording.take() {
-            Some(handle) => timeout(RECORDING, handle.finished()).await.ok().flatten(),
-            None => None,
-        };
-        let recording = recording.map(|recorded| RecordingFile {
-            path: self.recording_path,
-            duration: recorded.duration,
-            complete: recorded.complete,
-        });
-        let media = self.closed.map(|closed| closed.stats);
+        let sink = self.recording.opened_within(LAST_WORD).await;
+        self.record(sink).await;
+        let media = self.close_media().await;
+        let recording = self.recording.finished().await;
         Remains { outcome, conversation: self.conversation.outcome().clone(), recording, media }
     }
 }
@@ -516,29 +316,6 @@ async fn next_news(media: &mut Option<MediaLeg>) -> Option<MediaNews> {
     match media {
         Some(media) => media.news.recv().await,
         None => pending().await,
-    }
-}
-
-type Opening = JoinHandle<Result<(RecordingSink, RecordingHandle), RecordError>>;
-
-async fn next_opened(opening: &mut Option<Opening>) -> Option<(RecordingSink, RecordingHandle)> {
-    match opening {
-        Some(_) => next_opened_or_none(opening).await,
-        None => pending().await,
-    }
-}
-
-/// The recording, once its file is made; `None` when none is being made or it cannot be.
-async fn next_opened_or_none(opening: &mut Option<Opening>) -> Option<(RecordingSink, RecordingHandle)> {
-    let opened = opening.as_mut()?.await;
-    *opening = None;
-    match opened {
-        Ok(Ok(opened)) => Some(opened),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a call is not recorded");
-            None
-        }
-        Err(_) => None,
     }
 }
 

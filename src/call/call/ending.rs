@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::verdict::Verdict;
 use super::{Call, State};
 use crate::call::event::{Advice, CallAction, LegEnd, Withdrawal};
 use crate::call::outcome::{CallOutcome, DialFailure, DialFault, Failover, failover, is_misconfiguration};
-use crate::call::verdict::Verdict;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
 

@@ -21,7 +21,7 @@ const BITE: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One call's recogniser and what it is fed from.
-pub(super) struct Ears {
+pub(in crate::call) struct Ears {
     stt: Arc<dyn SpeechToText>,
     session: Option<Session>,
     turn: Option<TurnId>,
@@ -33,7 +33,7 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    pub(super) fn new(stt: Arc<dyn SpeechToText>) -> Self {
+    pub(in crate::call) fn new(stt: Arc<dyn SpeechToText>) -> Self {
         Self {
             stt,
             session: None,
@@ -46,7 +46,7 @@ impl Ears {
     }
 
     /// Takes 20 ms of the caller.
-    pub(super) fn hear(&mut self, at: Instant, frame: &PcmFrame) {
+    pub(in crate::call) fn hear(&mut self, at: Instant, frame: &PcmFrame) {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
@@ -63,7 +63,7 @@ impl Ears {
     }
 
     /// Begins a turn whose voice began at `since`.
-    pub(super) async fn begin(&mut self, turn: TurnId, grammar: Arc<Grammar>, since: Instant) {
+    pub(in crate::call) async fn begin(&mut self, turn: TurnId, grammar: Arc<Grammar>, since: Instant) {
         if self.session.is_none() {
             self.session = self.stt.open(&ListenRequest::default()).inspect_err(log_failure).ok();
         }
@@ -78,7 +78,7 @@ impl Ears {
     }
 
     /// Ends a turn: its answer comes out of [`next`](Self::next).
-    pub(super) async fn end(&mut self, turn: TurnId) {
+    pub(in crate::call) async fn end(&mut self, turn: TurnId) {
         self.send_bite();
         self.turn = None;
         if !self.command(SttInput::End { turn }).await {
@@ -87,19 +87,19 @@ impl Ears {
     }
 
     /// Drops a turn.
-    pub(super) async fn abandon(&mut self, turn: TurnId) {
+    pub(in crate::call) async fn abandon(&mut self, turn: TurnId) {
         self.turn = None;
         self.command(SttInput::Abandon { turn }).await;
     }
 
     /// Gives the recogniser's place back.
-    pub(super) fn close(&mut self) {
+    pub(in crate::call) fn close(&mut self) {
         self.session = None;
         self.turn = None;
     }
 
     /// The next thing understood, or not; waits for ever when there is no recogniser.
-    pub(super) async fn next(&mut self) -> Input {
+    pub(in crate::call) async fn next(&mut self) -> Input {
         loop {
             if let Some(turn) = self.failed.pop_front() {
                 return Input::NotUnderstood { turn };

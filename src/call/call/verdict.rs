@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use super::event::{LegEnd, Withdrawal};
-use super::outcome::{DialFailure, DialFault, TrunkEvidence, dial_reason};
+use crate::call::event::{LegEnd, Withdrawal};
+use crate::call::outcome::{DialFailure, DialFault, TrunkEvidence, dial_reason};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
 

@@ -12,7 +12,7 @@ use crate::provider::error::Error;
 use crate::provider::tts::{Speech, SpeechRequest, TextToSpeech};
 
 /// The agent's voice in one call.
-pub(super) struct Voice {
+pub(in crate::call) struct Voice {
     tts: Arc<dyn TextToSpeech>,
     name: String,
     making: JoinSet<(PromptId, Result<Speech, Error>)>,
@@ -22,19 +22,19 @@ pub(super) struct Voice {
 }
 
 impl Voice {
-    pub(super) fn new(tts: Arc<dyn TextToSpeech>, name: String) -> Self {
+    pub(in crate::call) fn new(tts: Arc<dyn TextToSpeech>, name: String) -> Self {
         Self { tts, name, making: JoinSet::new(), made: BTreeMap::new(), playing: BTreeMap::new() }
     }
 
     /// Has a text spoken; [`next`](Self::next) tells when it is ready. What is being made ends with the call.
-    pub(super) fn prepare(&mut self, prompt: PromptId, text: Pii<String>) {
+    pub(in crate::call) fn prepare(&mut self, prompt: PromptId, text: Pii<String>) {
         let tts = Arc::clone(&self.tts);
         let request = SpeechRequest { text, voice: self.name.clone() };
         self.making.spawn(async move { (prompt, tts.speak(request).await) });
     }
 
     /// The next text that is ready or has failed; waits for ever when none is being made.
-    pub(super) async fn next(&mut self) -> Input {
+    pub(in crate::call) async fn next(&mut self) -> Input {
         loop {
             match self.making.join_next().await {
                 Some(Ok((prompt, Ok(speech)))) if !speech.pcm.is_empty() => {
@@ -56,25 +56,30 @@ impl Voice {
     }
 
     /// Whether any text is ready.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(in crate::call) fn is_ready(&self) -> bool {
         !self.made.is_empty()
     }
 
     /// The audio of a reply that begins now; `None` when its text is not there.
-    pub(super) fn begin(&mut self, reply: ReplyId, prompt: PromptId, from: u64) -> Option<(ClipId, Arc<[i16]>, usize)> {
+    pub(in crate::call) fn begin(
+        &mut self,
+        reply: ReplyId,
+        prompt: PromptId,
+        from: u64,
+    ) -> Option<(ClipId, Arc<[i16]>, usize)> {
         let speech = self.made.get(&prompt)?;
         self.playing.insert(reply, from);
         Some((ClipId(u64::from(reply.0)), Arc::clone(&speech.pcm), usize::try_from(from).unwrap_or(usize::MAX)))
     }
 
     /// The reply that a clip is, and the sample it began with.
-    pub(super) fn reply(&self, clip: ClipId) -> Option<(ReplyId, u64)> {
+    pub(in crate::call) fn reply(&self, clip: ClipId) -> Option<(ReplyId, u64)> {
         let reply = ReplyId(u32::try_from(clip.0).ok()?);
         self.playing.get(&reply).map(|from| (reply, *from))
     }
 
     /// The same, for a clip that has ended.
-    pub(super) fn end(&mut self, clip: ClipId) -> Option<(ReplyId, u64)> {
+    pub(in crate::call) fn end(&mut self, clip: ClipId) -> Option<(ReplyId, u64)> {
         let found = self.reply(clip)?;
         self.playing.remove(&found.0);
         Some(found)
