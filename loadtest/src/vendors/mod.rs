@@ -4,6 +4,7 @@
 //! of [`Injection`]s asks for, and write down all that came and went. The same script, seed and input give the same
 //! answers.
 
+pub mod chat;
 mod connection;
 pub mod faults;
 pub mod hearing;
@@ -123,6 +124,8 @@ impl Default for Config {
 pub struct Script {
     /// What recognisers make of what they hear.
     pub hearing: hearing::Script,
+    /// What models of chat completions answer.
+    pub chat: chat::Script,
 }
 
 /// Vendors at work; they stop when it is dropped.

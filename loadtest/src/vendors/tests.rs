@@ -27,7 +27,9 @@ fn vocabulary() -> Vec<String> {
 
 async fn vendors(faults: Vec<Injection>) -> Running {
     let hearing = hearing::Script { vocabulary: vocabulary(), ..hearing::Script::default() };
-    start(Config { faults, script: Script { hearing }, ..Config::default() }).await.expect("a port is free")
+    start(Config { faults, script: Script { hearing, ..Script::default() }, ..Config::default() })
+        .await
+        .expect("a port is free")
 }
 
 async fn connect(vendors: &Running, target: &str, key: &str) -> Result<Socket, Error> {

@@ -351,3 +351,6 @@ fn headers(vendor: &Vendor) -> Result<HeaderMap, Error> {
     }
     Ok(headers)
 }
+
+#[cfg(test)]
+mod tests;
