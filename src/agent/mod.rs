@@ -11,5 +11,6 @@ pub(crate) mod heard;
 pub mod input;
 pub mod native;
 pub mod record;
+pub(crate) mod texts;
 pub mod transfer;
 pub mod turn;

@@ -223,9 +223,9 @@ impl Conversation {
         let text = match (known, &candidate.value) {
             (Some(text), _) => text,
             (None, AnswerValue::Digits(digits)) => {
-                self.script.add_text(wording::confirmation(&wording::digits(digits.expose())))
+                self.script.texts.add(wording::confirmation(&wording::digits(digits.expose())))
             }
-            (None, AnswerValue::Choice(value)) => self.script.add_text(wording::confirmation(value)),
+            (None, AnswerValue::Choice(value)) => self.script.texts.add(wording::confirmation(value)),
             (None, AnswerValue::Recorded { .. }) => return self.accept(now, candidate),
         };
         asking.candidate = Some(candidate);

@@ -126,7 +126,7 @@ impl Conversation {
     pub(super) fn prepare(&mut self, prompt: PromptId) {
         if let std::collections::btree_map::Entry::Vacant(entry) = self.clips.entry(prompt) {
             entry.insert(Clip::Awaited);
-            self.actions.push_back(Action::Prepare { prompt, text: self.script.text(prompt).clone() });
+            self.actions.push_back(Action::Prepare { prompt, text: self.script.texts.get(prompt).clone() });
         }
     }
 
@@ -332,7 +332,7 @@ impl Conversation {
     /// Writes the words of a reply that were heard when `played` samples of it had left.
     fn write_heard(&mut self, reply: &Reply, played: u64, at: Instant) {
         let Some(Clip::Ready { samples, marks }) = self.clips.get(&reply.utterance.prompt) else { return };
-        let text = self.script.text(reply.utterance.prompt).expose();
+        let text = self.script.texts.get(reply.utterance.prompt).expose();
         let before = heard(text, *samples, marks, reply.utterance.from).len();
         let upto = heard(text, *samples, marks, reply.utterance.from.saturating_add(played));
         let words = upto.get(before..).unwrap_or("").trim_start();

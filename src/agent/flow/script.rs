@@ -9,6 +9,7 @@ use super::meaning::Expectation;
 use super::{template, wording};
 use crate::agent::assistant::Assistant;
 use crate::agent::input::PromptId;
+use crate::agent::texts::Texts;
 use crate::pii::Pii;
 
 /// A compiled flow.
@@ -16,8 +17,8 @@ use crate::pii::Pii;
 pub(crate) struct Script {
     pub(crate) start: usize,
     nodes: Vec<Node>,
-    texts: Vec<Pii<String>>,
-    numbers: BTreeMap<Pii<String>, PromptId>,
+    /// What it says.
+    pub(crate) texts: Texts,
     /// Values of variables, for branches.
     pub(crate) values: BTreeMap<String, String>,
     /// What is said to a caller who said goodbye.
@@ -113,39 +114,21 @@ impl Script {
         let mut script = Self {
             start: 0,
             nodes: Vec::new(),
-            texts: Vec::new(),
-            numbers: BTreeMap::new(),
+            texts: Texts::default(),
             values,
             goodbye: PromptId(0),
             time_up: PromptId(0),
             no_question: Arc::new(Expectation::nothing(&assistant.language)),
         };
         script.add_nodes(flow, &assistant.language)?;
-        script.goodbye = script.add_text(wording::GOODBYE.to_owned());
-        script.time_up = script.add_text(wording::TIME_UP.to_owned());
+        script.goodbye = script.texts.add(wording::GOODBYE.to_owned());
+        script.time_up = script.texts.add(wording::TIME_UP.to_owned());
         Ok(script)
     }
 
     /// A node.
     pub(crate) fn node(&self, index: usize) -> &Node {
         &self.nodes[index]
-    }
-
-    /// The rendered text of a prompt.
-    pub(crate) fn text(&self, prompt: PromptId) -> &Pii<String> {
-        &self.texts[prompt.0 as usize]
-    }
-
-    /// Numbers a text; the same text always has the same number.
-    pub(crate) fn add_text(&mut self, text: String) -> PromptId {
-        let text = Pii::new(text);
-        if let Some(known) = self.numbers.get(&text) {
-            return *known;
-        }
-        let number = PromptId(u32::try_from(self.texts.len()).expect("a flow has a few thousand texts at most"));
-        self.texts.push(text.clone());
-        self.numbers.insert(text, number);
-        number
     }
 
     /// The main texts, those first that may be needed first, then what a call may need at any time.
@@ -212,7 +195,7 @@ impl Script {
     fn render(&mut self, node: &str, source: &str) -> Result<PromptId, ScriptError> {
         let text = template::render(source, &self.values)
             .map_err(|error| ScriptError::Text { node: node.to_owned(), problem: error.to_string() })?;
-        Ok(self.add_text(text))
+        Ok(self.texts.add(text))
     }
 
     fn question(&mut self, node: &str, ask: &Ask, language: &str, next: usize) -> Result<Question, ScriptError> {
@@ -220,9 +203,9 @@ impl Script {
         let hint = wording::hint(ask);
         let not_understood = match &ask.hint {
             Some(hint) => self.render(node, hint.expose())?,
-            None => self.add_text(wording::not_understood(&hint)),
+            None => self.texts.add(wording::not_understood(&hint)),
         };
-        let idle = self.add_text(wording::still_there(&hint));
+        let idle = self.texts.add(wording::still_there(&hint));
         let (kind, expected, sayings) = match &ask.answer {
             AnswerKind::YesNo {} => {
                 let sayings = [wording::YES, wording::NO].map(|word| (word.to_owned(), word.to_owned()));
@@ -247,10 +230,10 @@ impl Script {
             keys: yes_no_keys(),
             texts: sayings
                 .into_iter()
-                .map(|(value, saying)| (value, self.add_text(wording::confirmation(&saying))))
+                .map(|(value, saying)| (value, self.texts.add(wording::confirmation(&saying))))
                 .collect(),
-            not_understood: self.add_text(wording::not_understood(wording::YES_NO_HINT)),
-            idle: self.add_text(wording::still_there(wording::YES_NO_HINT)),
+            not_understood: self.texts.add(wording::not_understood(wording::YES_NO_HINT)),
+            idle: self.texts.add(wording::still_there(wording::YES_NO_HINT)),
         });
         Ok(Question {
             name: ask.name.clone().unwrap_or_else(|| node.to_owned()),
