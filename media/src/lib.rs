@@ -13,6 +13,7 @@ pub mod frame;
 mod jitter;
 pub mod level;
 pub mod negotiated;
+pub mod overlap;
 mod packets;
 pub mod playout;
 mod predict;

@@ -1,8 +1,15 @@
-//! When the caller's turn begins, when it is over, and when the caller's voice is left aside: one file a question.
+//! When the caller's turn begins, when it is over, and when the caller's voice is left aside.
+//!
+//! [`machine::TurnMachine`] is told what is heard and says where turns begin and end; what it goes by are policies, one
+//! a file, under [`start`], [`stop`] and [`mute`], and the words of the language.
 
-pub(crate) mod mute;
-pub(crate) mod start;
-pub(crate) mod stop;
+mod language;
+pub mod machine;
+pub mod mute;
+pub mod settings;
+pub mod start;
+pub mod stop;
+mod words;
 
 use std::time::Duration;
 
