@@ -8,6 +8,7 @@ pub mod offline;
 pub mod openai;
 pub mod probe;
 pub mod s2s;
+pub mod socket;
 pub mod sse;
 pub mod stt;
 pub mod tls;
