@@ -3,6 +3,7 @@
 //! A [`session::Session`] is one RTP leg. Its shell hands it every datagram of the leg's socket, calls it once per
 //! 20 ms, and drains its events; nothing here reads a clock, waits, or allocates per packet.
 
+pub mod bridge;
 pub mod clip;
 pub mod codec;
 pub mod conceal;
@@ -10,8 +11,10 @@ pub mod detect;
 pub mod digit;
 pub mod dtmf;
 pub mod frame;
+pub mod hold;
 mod jitter;
 pub mod level;
+mod mix;
 pub mod negotiated;
 pub mod overlap;
 mod packets;

@@ -7,6 +7,7 @@
 //!  datagram ─▶ parse ─▶ source learnt? ─▶ Stream ─┬─▶ Uplink (in order, at once) ─▶ voice, MediaEvent::Uplink
 //!                                                 └─▶ JitterBuffer (at its time) ─▶ Tick::heard
 //!  datagram ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
+//!                        with the party of a joined leg, or music, mixed in
 //! ```
 
 mod config;
@@ -25,10 +26,12 @@ pub use config::SessionConfig;
 pub use event::{ClipId, DropReason, MediaEvent, Received, SendDtmfError, Tick};
 pub use stats::{Dropped, Stats};
 
+use crate::bridge::{Joint, JointCount};
 use crate::detect::CalleeDetector;
 use crate::detect::greeting::GreetingConfig;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
+use crate::hold::Hold;
 use crate::jitter::JitterBuffer;
 use crate::negotiated::Negotiated;
 use crate::playout::{AppendError, Playout, PlayoutFull};
@@ -63,6 +66,10 @@ pub struct Session {
     playout: Playout,
     send_clock: SendClock,
     echo: bool,
+    joint: Option<Joint>,
+    /// What joints counted that are gone.
+    parted: JointCount,
+    hold: Hold,
     /// Arrival of the last packet accepted, or when waiting for one began.
     heard_at: Instant,
     heard_any: bool,
@@ -91,6 +98,9 @@ impl Session {
             playout: Playout::default(),
             send_clock: SendClock::new(sequence, timestamp),
             echo: false,
+            joint: None,
+            parted: JointCount::default(),
+            hold: Hold::default(),
             heard_at: now,
             heard_any: false,
             stalled: false,
@@ -181,6 +191,38 @@ impl Session {
         self.echo = echo;
     }
 
+    /// Joins the leg with another one: from the next tick on both parties hear each other, and clips played here are
+    /// mixed in. A joint that was there before is dropped. [`MediaEvent::Parted`] tells when the other leg is gone.
+    pub fn join(&mut self, joint: Joint) {
+        self.part();
+        self.joint = Some(joint);
+    }
+
+    /// Undoes [`join`](Self::join). The other leg is told.
+    pub fn part(&mut self) {
+        if let Some(joint) = self.joint.take() {
+            self.parted += joint.counted();
+        }
+    }
+
+    /// Whether the leg is joined with another one.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.joint.is_some()
+    }
+
+    /// Plays music at 8 kHz in a loop while nothing else is played here and the leg is not joined; `None` lets it fade
+    /// out. It is not part of [`Tick::said`].
+    pub fn hold(&mut self, music: Option<Arc<[i16]>>) {
+        self.hold.set(music);
+    }
+
+    /// Whether music is on.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.hold.is_on()
+    }
+
     /// Whether a clip is playing or waits.
     #[must_use]
     pub fn is_playing(&self) -> bool {
@@ -205,6 +247,8 @@ impl Session {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (event_overflow, uplink_overflow) = self.outbox.overflows();
+        let mut bridged = self.parted;
+        bridged += self.joint.as_ref().map(Joint::counted).unwrap_or_default();
         Stats {
             lost: self.stream.lost(),
             restarts: self.stream.restarts(),
@@ -218,6 +262,8 @@ impl Session {
             starved: duration(i64::try_from(self.playout.starved()).unwrap_or(i64::MAX)),
             event_overflow,
             uplink_overflow,
+            bridge_dropped: bridged.dropped,
+            bridge_missing: bridged.missing,
             ..self.counted
         }
     }

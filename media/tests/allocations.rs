@@ -151,6 +151,30 @@ fn a_stream_that_plays_and_runs_dry_allocates_nothing() {
 }
 
 #[test]
+fn joined_legs_allocate_nothing_nor_does_music() {
+    let (mut caller, mut target) = (Leg::new(), Leg::new());
+    caller.run(1_000);
+    target.run(1_000);
+    let (here, there) = callwright_media::bridge::bridge(true);
+    caller.session.join(here);
+    target.session.join(there);
+    let run = |caller: &mut Leg, target: &mut Leg| {
+        for _ in 0..500 {
+            caller.run(1);
+            target.run(1);
+        }
+    };
+    run(&mut caller, &mut target);
+    let counted = allocation_counter::measure(|| run(&mut caller, &mut target));
+    assert!(caller.session.is_joined() && target.session.is_joined());
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    caller.session.part();
+    caller.session.hold(Some(vec![1_000; 1_234].into()));
+    let counted = allocation_counter::measure(|| caller.run(500));
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
 fn refused_datagrams_allocate_nothing() {
     let mut leg = Leg::new();
     leg.run(200);

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use callwright_media::bridge::Joint;
 use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::digit::Digit;
 use callwright_media::frame::PcmFrame;
@@ -65,6 +66,14 @@ pub enum MediaCommand {
     SendDtmf(Vec<Digit>),
     /// Send the caller's own voice back.
     Echo(bool),
+    /// Silence what is played, and stop its clock, or go on with it. A joined leg is still heard.
+    Mute(bool),
+    /// Join the leg with another one, in place of an earlier joint.
+    Join(Box<Joint>),
+    /// Undo [`Join`](Self::Join); the other leg is told.
+    Part,
+    /// Play music at 8 kHz in a loop while nothing else is played and the leg is not joined; `None` ends it.
+    Hold(Option<Arc<[i16]>>),
     /// Find out who has just answered.
     DetectCallee(GreetingConfig),
     /// Record from now on.
@@ -83,6 +92,10 @@ impl std::fmt::Debug for MediaCommand {
             Self::Stop { .. } => "Stop",
             Self::SendDtmf(_) => "SendDtmf",
             Self::Echo(_) => "Echo",
+            Self::Mute(_) => "Mute",
+            Self::Join(_) => "Join",
+            Self::Part => "Part",
+            Self::Hold(_) => "Hold",
             Self::DetectCallee(_) => "DetectCallee",
             Self::Record(_) => "Record",
             Self::Close => "Close",
@@ -161,6 +174,10 @@ impl Leg {
                 MediaCommand::Stop { fade } => leg.session.stop(fade),
                 MediaCommand::SendDtmf(digits) => drop(leg.session.send_dtmf(&digits)),
                 MediaCommand::Echo(on) => leg.session.set_echo(on),
+                MediaCommand::Mute(on) => leg.session.set_muted(on),
+                MediaCommand::Join(joint) => leg.session.join(*joint),
+                MediaCommand::Part => leg.session.part(),
+                MediaCommand::Hold(music) => leg.session.hold(music),
                 MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
                 MediaCommand::Record(sink) => leg.recorder = Some(sink),
                 MediaCommand::Close => return Turn::Close(CloseCause::Stopped),

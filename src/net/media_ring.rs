@@ -122,6 +122,7 @@ impl RingSender {
             | MediaEvent::ClipCut { .. }
             | MediaEvent::Stalled { .. }
             | MediaEvent::Resumed { .. }
+            | MediaEvent::Parted { .. }
             | MediaEvent::SourceChanged { .. }) => {
                 self.shared.lock().push_event(Box::new(other))?;
                 true

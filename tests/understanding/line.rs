@@ -97,6 +97,7 @@ impl Heard {
                 | MediaEvent::ClipCut { .. }
                 | MediaEvent::Stalled { .. }
                 | MediaEvent::Resumed { .. }
+                | MediaEvent::Parted { .. }
                 | MediaEvent::SourceChanged { .. } => {}
             }
         }

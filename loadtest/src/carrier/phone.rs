@@ -231,6 +231,7 @@ impl State {
             | MediaEvent::ClipStarved { .. }
             | MediaEvent::Stalled { .. }
             | MediaEvent::Resumed { .. }
+            | MediaEvent::Parted { .. }
             | MediaEvent::SourceChanged { .. } => None,
         }
     }

@@ -88,6 +88,11 @@ pub enum MediaEvent {
         /// When the packet arrived.
         at: Instant,
     },
+    /// The leg this one was joined with is gone; the bridge is too.
+    Parted {
+        /// The tick at which it was noticed.
+        at: Instant,
+    },
     /// The peer's packets come from another address than before, and ours go there now.
     SourceChanged {
         /// The new address.
@@ -146,7 +151,8 @@ pub enum DropReason {
 pub struct Tick {
     /// The caller as a listener hears it now: out of the jitter buffer, losses concealed.
     pub heard: PcmFrame,
-    /// What leaves for the caller now, silence when nothing is played.
+    /// What we say to the caller now, clips and the party of a joined leg; silence when nothing is played. Music on hold is
+    /// not in it.
     pub said: PcmFrame,
     /// Where to send the packet and how many bytes of the buffer it takes; `None` while nothing may be sent or no
     /// address is known.

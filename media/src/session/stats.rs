@@ -47,6 +47,10 @@ pub struct Stats {
     pub skipped: u64,
     /// Silence sent in the middle of clips because more of their audio had not come.
     pub starved: Duration,
+    /// Frames of a joined leg left out because too many waited.
+    pub bridge_dropped: u64,
+    /// Ticks at which a joined leg's next frame had not come.
+    pub bridge_missing: u64,
     /// Times the peer's stream began anew: another synchronisation source, sequence or timestamp.
     pub restarts: u64,
 }

@@ -1,3 +1,4 @@
+mod bridge;
 mod chaos;
 mod events;
 mod network;

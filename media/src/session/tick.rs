@@ -30,8 +30,14 @@ impl Session {
         if self.echo && destination.is_some() {
             said = heard;
         }
+        if self.joint.as_mut().is_some_and(|joint| !joint.exchange(&heard, &mut said)) {
+            self.part();
+            self.outbox.push(MediaEvent::Parted { at: now });
+        }
+        let mut leaves = said;
+        self.hold.next(self.playout.is_busy() || self.joint.is_some(), &mut leaves);
         let transmit = match destination {
-            Some(to) => Some(self.write(to, &said, packet)),
+            Some(to) => Some(self.write(to, &leaves, packet)),
             None => {
                 self.send_clock.pause();
                 None
@@ -41,7 +47,7 @@ impl Session {
     }
 
     /// Writes this tick's packet: a key that is down, otherwise audio.
-    fn write(&mut self, to: SocketAddr, said: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> (SocketAddr, usize) {
+    fn write(&mut self, to: SocketAddr, audio: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> (SocketAddr, usize) {
         let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
         let (sequence, marker) = self.send_clock.number();
         let timestamp = self.send_clock.timestamp();
@@ -55,7 +61,7 @@ impl Session {
         } else {
             let payload_type = self.negotiated.payload_type;
             RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
-            self.negotiated.codec.encode(said, payload)
+            self.negotiated.codec.encode(audio, payload)
         };
         self.counted.sent += 1;
         (to, HEADER_LENGTH + length)

@@ -121,7 +121,7 @@ impl CallTask {
                 (None, self.voice.end(clip).map(cut))
             }
             MediaEvent::Detected(detection) => (None, Some(self.detected(detection))),
-            MediaEvent::Uplink(_) | MediaEvent::SourceChanged { .. } => (None, None),
+            MediaEvent::Uplink(_) | MediaEvent::Parted { .. } | MediaEvent::SourceChanged { .. } => (None, None),
         };
         if let Some(notice) = notice {
             self.tell(CallInput::Media(notice));

@@ -131,3 +131,38 @@ async fn a_leg_ticks_every_20_ms() {
     let told = Duration::from_millis(20) * frames;
     assert!(passed.abs_diff(told) < Duration::from_millis(40), "{frames} frames in {passed:?}");
 }
+
+/// Two calls on two threads, joined in the middle: each far end hears the other, and the survivor is told of the end.
+#[tokio::test]
+async fn joined_legs_pass_audio_between_threads() {
+    async fn level_of(leg: &mut MediaLeg, level: i16) {
+        let mut heard = 0;
+        while heard < 20 {
+            if let MediaNews::Audio { frame, .. } = next(leg).await {
+                heard += usize::from(frame.samples().iter().all(|sample| sample.abs_diff(level) < 400));
+            }
+        }
+    }
+    let workers = MediaWorkers::start(2).expect("two threads");
+    let (mut caller_phone, mut caller) = pair(&workers, 28_800).await;
+    let (mut target_phone, mut target) = pair(&workers, 29_000).await;
+    for (phone, level) in [(&caller_phone, 8_000), (&target_phone, -4_000)] {
+        let pcm: Arc<[i16]> = vec![level; 80_000].into();
+        phone.control.send(MediaCommand::Play { clip: ClipId(1), pcm, from: 0 }).await.expect("running");
+    }
+    let (here, there) = callwright_media::bridge::bridge(false);
+    caller.control.send(MediaCommand::Join(Box::new(here))).await.expect("running");
+    target.control.send(MediaCommand::Join(Box::new(there))).await.expect("running");
+    level_of(&mut caller_phone, -4_000).await;
+    level_of(&mut target_phone, 8_000).await;
+    target.control.send(MediaCommand::Close).await.expect("running");
+    assert_eq!(close_of(&mut target).await, CloseCause::Stopped);
+    loop {
+        if let MediaNews::Event(event) = next(&mut caller).await
+            && matches!(*event, MediaEvent::Parted { .. })
+        {
+            break;
+        }
+    }
+    level_of(&mut caller_phone, 0).await;
+}
