@@ -2,6 +2,8 @@
 //! [`s2s`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
 pub mod error;
+pub mod health;
+pub mod hedge;
 pub mod http;
 pub mod llm;
 pub mod offline;
