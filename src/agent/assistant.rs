@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub use self::policy::{
     Disclosure, MAX_REASON, MAX_SCREENING_NAME, Recording, Screening, TurnSettings, Voicemail, VoicemailPolicy,
 };
-pub use self::tools::{Builtin, BuiltinTool, HttpMethod, HttpTool, McpServer, Tool, Transfer, TransferKind};
+pub use self::tools::{Builtin, BuiltinTool, HttpMethod, HttpTool, McpServer, Tool, Transfer};
 use super::flow::graph::Flow;
 use crate::id::{AssistantId, AssistantVersionId};
 use crate::pii::Pii;

@@ -1,6 +1,7 @@
 //! Handing the caller over to somebody else, as the conversation sees it: an order goes out, news come back.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::pii::Pii;
 
@@ -16,7 +17,7 @@ pub struct TransferOrder {
 }
 
 /// How a caller is handed over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferManner {
     /// The caller's own side dials on (REFER), bridged by us where it refuses to; nobody is asked first.

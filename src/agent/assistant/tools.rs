@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::agent::transfer::TransferManner;
 use crate::pii::Pii;
 
 /// Something an assistant can do.
@@ -191,7 +192,7 @@ pub struct Transfer {
     pub to: Pii<String>,
     /// Whether somebody is spoken to first.
     #[serde(default)]
-    pub kind: TransferKind,
+    pub kind: TransferManner,
     /// What the one who takes the call is told first, unheard by the caller; a template. Only with `warm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -199,17 +200,6 @@ pub struct Transfer {
     /// How long it may ring; 5 to 120 s.
     #[serde(default = "default_ring")]
     pub ring_timeout_s: u16,
-}
-
-/// How a call is handed over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TransferKind {
-    /// At once: the caller's call is sent there.
-    #[default]
-    Cold,
-    /// The caller hears music while somebody is called, told what it is about and asked to take the call.
-    Warm,
 }
 
 fn no_arguments() -> Value {

@@ -4,5 +4,6 @@ pub mod check;
 pub mod graph;
 pub mod meaning;
 pub(crate) mod script;
+pub mod spoken;
 pub(crate) mod template;
 pub(crate) mod wording;

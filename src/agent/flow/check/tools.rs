@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::head::MAX_PROMPT;
 use super::{Check, Problem, escape, is_name};
-use crate::agent::assistant::{Builtin, HttpTool, McpServer, Tool, Transfer, TransferKind};
+use crate::agent::assistant::{Builtin, HttpTool, McpServer, Tool, Transfer};
+use crate::agent::transfer::TransferManner;
 use crate::pii::Pii;
 
 /// Longest description of a tool, in characters.
@@ -124,7 +125,7 @@ impl Check<'_> {
         }
         if let Some(briefing) = &transfer.briefing {
             self.text(&format!("{at}/briefing"), briefing.expose());
-            if transfer.kind == TransferKind::Cold {
+            if transfer.kind == TransferManner::Cold {
                 self.fault(format!("{at}/briefing"), Problem::UnheardBriefing);
             }
         }
