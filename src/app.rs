@@ -4,6 +4,7 @@ mod first_start;
 mod inbound;
 mod predecessor;
 pub mod records;
+mod toolbox;
 mod voice;
 
 use std::net::SocketAddr;
@@ -17,9 +18,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::agent::turn::Timing;
 use crate::api::{Api, router};
 use crate::call::call::CallConfig;
+use crate::call::providers::Providers;
 use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::config::Config;
@@ -86,11 +87,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         workers: MediaWorkers::start(workers(&config)).context("the media threads do not start")?,
         recorder: Some(Recorder::start().context("the recorder does not start")?),
         recordings: config.recordings_dir(),
-        // Each call may need a recogniser at any moment.
-        max_calls: config.sip.max_calls.min(voice.stt.capacity().total),
-        tts: voice.tts,
-        stt: voice.stt,
-        timing: Timing::default(),
+        max_calls: config.sip.max_calls.min(voice.providers.capacity()),
+        providers: Arc::new(voice.providers),
+        toolbox: Arc::new(toolbox::Toolbox::new(db.clone(), Arc::clone(&secrets))),
         clocks: CallConfig { no_audio: Duration::from_secs(config.media.no_audio_s.into()), ..CallConfig::default() },
         secret: secrets.leg,
     };

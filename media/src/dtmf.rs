@@ -159,6 +159,30 @@ impl DtmfSender {
     }
 }
 
+/// Keys as sound at 8 kHz, 100 ms down and 100 ms up each, for a peer that takes no events (Q.23).
+#[must_use]
+pub fn in_band(digits: &[Digit]) -> Vec<i16> {
+    const LENGTH: usize = 800;
+    let mut samples = Vec::with_capacity(digits.len() * 2 * LENGTH);
+    for digit in digits {
+        let (low, high) = frequencies(*digit);
+        let wave = |hz: f64, n: usize| (std::f64::consts::TAU * hz * n as f64 / 8_000.0).sin();
+        // -12 and -10 dBFS: the higher tone is the louder one, for lines swallow it first.
+        samples.extend((0..LENGTH).map(|n| (wave(low, n) * 8_200.0 + wave(high, n) * 10_300.0) as i16));
+        samples.extend([0; LENGTH]);
+    }
+    samples
+}
+
+/// The two tones of a key in Hz.
+fn frequencies(digit: Digit) -> (f64, f64) {
+    const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+    const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+    const KEYPAD: [char; 16] = ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
+    let place = KEYPAD.iter().position(|key| *key == digit.as_char()).expect("the keypad has all sixteen keys");
+    (ROWS[place / 4], COLUMNS[place % 4])
+}
+
 /// What a packet told about the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyChange {

@@ -143,11 +143,14 @@ impl Playout {
             let Some(clip) = self.clips.front_mut() else { return };
             let room = FRAME_8K - filled;
             let room = self.stopping.map_or(room, |stopping| stopping.left.min(room));
-            let begun = clip.has_begun();
+            let (begun, starved) = (clip.has_begun(), clip.was_starved());
             let step = clip.fill(now, &mut frame[filled..filled + room]);
             let over = clip.is_over();
             if !begun && (step > 0 || over) {
                 say(MediaEvent::ClipStarted { clip: clip.id, at: now });
+            }
+            if starved && step > 0 {
+                say(MediaEvent::ClipFed { clip: clip.id, at: now });
             }
             if let Some(stopping) = &mut self.stopping {
                 stopping.apply(&mut frame[filled..filled + step]);
@@ -164,7 +167,7 @@ impl Playout {
                     continue;
                 }
                 if clip.starve() {
-                    say(MediaEvent::ClipStarved { clip: clip.id, at: now });
+                    say(MediaEvent::ClipStarved { clip: clip.id, at: clip.last_at().unwrap_or(now) });
                 }
                 if clip.has_begun() {
                     self.starved += (FRAME_8K - filled) as u64;

@@ -63,6 +63,8 @@ pub struct Session {
     voice: Option<Voice>,
     keys_in: DtmfReceiver,
     keys_out: DtmfSender,
+    /// Keys were given and the last of them has not left.
+    keys_owed: bool,
     playout: Playout,
     send_clock: SendClock,
     echo: bool,
@@ -95,6 +97,7 @@ impl Session {
             voice: vad.map(|segmenter| Voice::new(now, Some(segmenter))),
             keys_in: DtmfReceiver::default(),
             keys_out: DtmfSender::default(),
+            keys_owed: false,
             playout: Playout::default(),
             send_clock: SendClock::new(sequence, timestamp),
             echo: false,
@@ -170,7 +173,8 @@ impl Session {
         self.playout.stop(fade);
     }
 
-    /// Presses keys, one after another: 100 ms down, 100 ms up (RFC 4733). Clips stand still until all are sent.
+    /// Presses keys, one after another: 100 ms down, 100 ms up (RFC 4733). Clips stand still until all are sent, which
+    /// [`MediaEvent::DtmfSent`] tells, also when a new description takes no keys and the rest of them is forgotten.
     ///
     /// # Errors
     /// [`SendDtmfError`]; no key is sent then.
@@ -178,7 +182,9 @@ impl Session {
         if self.negotiated.dtmf.is_none() {
             return Err(SendDtmfError::NotNegotiated);
         }
-        Ok(self.keys_out.send(digits)?)
+        self.keys_out.send(digits)?;
+        self.keys_owed = true;
+        Ok(())
     }
 
     /// While muted the caller gets silence and clips stand still.

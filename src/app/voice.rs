@@ -5,20 +5,18 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::agent::flow::check::Lexicon;
+use crate::call::providers::Offline;
 use crate::config::Config;
 use crate::provider::offline::espeak::{Espeak, EspeakConfig};
 use crate::provider::offline::pocketsphinx::{Pocketsphinx, PocketsphinxConfig};
 use crate::provider::offline::prompts::Prompts;
-use crate::provider::stt::SpeechToText;
-use crate::provider::tts::TextToSpeech;
 
 /// Space that kept prompts may take on disk.
 const PROMPTS: u64 = 1 << 30;
 
 /// What calls speak and listen with.
 pub(super) struct Voice {
-    pub(super) tts: Arc<dyn TextToSpeech>,
-    pub(super) stt: Arc<dyn SpeechToText>,
+    pub(super) providers: Offline,
     /// The words that can be understood.
     pub(super) lexicon: Arc<dyn Lexicon + Send + Sync>,
 }
@@ -34,7 +32,8 @@ pub(super) fn offline(config: &Config) -> anyhow::Result<Voice> {
         ..PocketsphinxConfig::new(config.data_dir.join("grammars"), config.agent.recognisers)
     };
     let stt = Arc::new(Pocketsphinx::open(listen).context("the offline recogniser cannot be used")?);
-    Ok(Voice { tts: Arc::new(Espeak::new(espeak, prompts)), lexicon: Arc::new(Words(Arc::clone(&stt))), stt })
+    let lexicon = Arc::new(Words(Arc::clone(&stt)));
+    Ok(Voice { providers: Offline { stt, tts: Arc::new(Espeak::new(espeak, prompts)) }, lexicon })
 }
 
 /// The recogniser's dictionary.

@@ -7,6 +7,8 @@ pub mod inbound;
 pub mod leg;
 pub mod outcome;
 pub mod place;
+pub mod providers;
 pub mod record;
 pub mod registry;
 mod task;
+pub mod tools;

@@ -10,6 +10,7 @@ use callwright_sip::endpoint::{CommandError, Credential, DialogSnapshot};
 use tokio::sync::mpsc;
 
 use super::outcome::{CallOutcome, TrunkEvidence};
+use super::providers::NoProvider;
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::record::Outcome;
 use crate::campaign::phone::E164;
@@ -115,6 +116,9 @@ pub enum NotPlaced {
     /// The assistant cannot speak to this contact.
     #[error("the assistant cannot be used for this contact: {0}")]
     Script(String),
+    /// The assistant names a provider that is not there.
+    #[error(transparent)]
+    Provider(#[from] NoProvider),
     /// The flow names a listener that is not there.
     #[error("the trunk's listener is not there")]
     Listener,

@@ -1,5 +1,6 @@
 //! All calls of this node: placing them, taking them, listing them, ending them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -22,12 +23,13 @@ use super::inbound::{Admitted, InboundRoutes};
 use super::leg::sip::SipLeg;
 use super::outcome::{CallOutcome, Failover};
 use super::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
+use super::providers::Providers;
 use super::record::Recorder;
-use super::task::{CallTask, Ears, Parts, Remains, Voice, refuse};
+use super::task::{CallTask, Parts, Remains, refuse};
+use super::tools::{ToolContext, Toolbox};
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::conversation::Conversation;
 use crate::agent::record::Outcome;
-use crate::agent::turn::Timing;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::EndedBy;
@@ -36,12 +38,10 @@ use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, IncomingCall, InviteError, SipHandle};
 use crate::pii::Pii;
-use crate::provider::stt::SpeechToText;
-use crate::provider::tts::TextToSpeech;
 use crate::time::{self, Now};
 
 /// Commands that wait for one call.
-const CONTROLS: usize = 4;
+const CONTROLS: usize = 16;
 /// What a refused caller is told to wait when the node is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -59,12 +59,10 @@ pub struct Services {
     pub recorder: Option<Recorder>,
     /// The folder of recordings.
     pub recordings: PathBuf,
-    /// Speech.
-    pub tts: Arc<dyn TextToSpeech>,
-    /// Recognition.
-    pub stt: Arc<dyn SpeechToText>,
-    /// The conversation's patience.
-    pub timing: Timing,
+    /// Who recognises, thinks and speaks.
+    pub providers: Arc<dyn Providers>,
+    /// What assistants can do beside talking.
+    pub toolbox: Arc<dyn Toolbox>,
     /// The clocks of calls; those that belong to one order are replaced by its own.
     pub clocks: CallConfig,
     /// The secret from which the names of legs derive.
@@ -93,12 +91,25 @@ pub enum Stage {
 }
 
 /// What a call can be told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Control {
     /// A person ends it.
     HangUp,
     /// The server stops.
     Drain,
+    /// A supervisor steps in.
+    Supervise(Supervision),
+}
+
+/// What a supervisor does to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// Tells the agent something; the caller does not hear it.
+    Note(Pii<String>),
+    /// Silences the agent, or gives it the word again.
+    Mute(bool),
+    /// Takes the talk off the record, or puts it on again.
+    OffRecord(bool),
 }
 
 /// A live call.
@@ -220,6 +231,13 @@ impl Calls {
         true
     }
 
+    /// Steps into a live call. `false` when there is no such call, or it has not taken what it was told before.
+    #[must_use]
+    pub fn supervise(&self, call: CallId, what: Supervision) -> bool {
+        let Some(entry) = self.inner.live.get(&call) else { return false };
+        entry.control.try_send(Control::Supervise(what)).is_ok()
+    }
+
     /// Takes no further calls, gives up those that are not answered and lets the others say goodbye; returns when all
     /// are over.
     pub async fn drain(&self) {
@@ -272,7 +290,9 @@ impl Calls {
         let services = &self.inner.services;
         let now = time::now();
         let media = services.media_address(order.invite.flow.listener).ok_or(NotPlaced::Listener)?;
-        let conversation = Conversation::new(&order.assistant.definition, &order.variables, services.timing)
+        let assistant = &order.assistant.definition;
+        let lineup = services.providers.lineup(assistant)?;
+        let conversation = Conversation::new(assistant, &order.variables, assistant.turn.timing())
             .map_err(|error| NotPlaced::Script(error.to_string()))?;
         let rtp = services.ports.bind()?;
         let (leg, body) = SipLeg::outbound(local_media(media, &rtp));
@@ -294,7 +314,9 @@ impl Calls {
             started: now,
         };
         let (control, stage, entry) = Entry::new(identity.clone());
-        let parts = services.parts(&identity, call, conversation, leg, body, rtp);
+        let context = identity.context(order.variables.clone());
+        let recording = identity.recording();
+        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
         let task = CallTask::new(Arc::clone(services), parts, control, stage).placing(order, reports.clone());
         self.spawn(identity, entry, task, Some(reports.clone()));
         Ok(())
@@ -320,7 +342,9 @@ impl Calls {
         let services = &self.inner.services;
         let now = time::now();
         let media = services.media_address(invite.flow.listener).ok_or_else(overload)?;
-        let conversation = Conversation::new(&assistant.definition, &Default::default(), services.timing)
+        let definition = &assistant.definition;
+        let lineup = services.providers.lineup(definition).map_err(|_| overload())?;
+        let conversation = Conversation::new(definition, &Default::default(), definition.turn.timing())
             .map_err(|_| (StatusCode::SERVER_INTERNAL_ERROR, None))?;
         let rtp = services.ports.bind().map_err(|_| overload())?;
         let (leg, body) = SipLeg::inbound(local_media(media, &rtp), invite.dialog.clone(), invite.body.as_ref())
@@ -337,7 +361,9 @@ impl Calls {
             started: now,
         };
         let (control, stage, entry) = Entry::new(identity.clone());
-        let parts = services.parts(&identity, call, conversation, leg, body, rtp);
+        let context = identity.context(BTreeMap::new());
+        let recording = identity.recording();
+        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
         let task = CallTask::new(Arc::clone(services), parts, control, stage).taking(session, events);
         self.spawn(identity, entry, task, None);
         Ok(())
@@ -386,22 +412,6 @@ impl Services {
     fn media_address(&self, listener: ListenerId) -> Option<IpAddr> {
         self.listeners.iter().find(|bound| bound.id == listener).map(|bound| bound.media)
     }
-
-    fn parts(
-        &self,
-        identity: &Identity,
-        call: Call,
-        conversation: Conversation,
-        leg: SipLeg,
-        body: callwright_sip::endpoint::Body,
-        rtp: RtpSocket,
-    ) -> Parts {
-        let voice = Voice::new(Arc::clone(&self.tts), identity.assistant.definition.voice.clone());
-        let ears = Ears::new(Arc::clone(&self.stt));
-        let day = identity.started.wall.strftime("%Y-%m-%d").to_string();
-        let recording = PathBuf::from(day).join(format!("{}.wav", identity.call));
-        Parts { call, conversation, voice, ears, leg, body, rtp, recording }
-    }
 }
 
 impl Entry {
@@ -424,6 +434,27 @@ impl Entry {
 }
 
 impl Identity {
+    /// What tools get to know of the call.
+    fn context(&self, variables: BTreeMap<String, Pii<String>>) -> Arc<ToolContext> {
+        Arc::new(ToolContext {
+            call: self.call,
+            org: self.org,
+            trunk: self.trunk,
+            attempt: self.attempt,
+            assistant: Arc::clone(&self.assistant),
+            variables,
+            contact: self.contact.clone(),
+            ours: self.ours.clone(),
+            started: self.started,
+        })
+    }
+
+    /// Where its recording goes, relative to the folder of recordings.
+    fn recording(&self) -> PathBuf {
+        let day = self.started.wall.strftime("%Y-%m-%d").to_string();
+        PathBuf::from(day).join(format!("{}.wav", self.call))
+    }
+
     fn report(self, remains: Remains) -> CallReport {
         CallReport {
             call: self.call,

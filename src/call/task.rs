@@ -1,9 +1,16 @@
 //! The task of one call: it owns the call's cores, carries out what they ask for, and tells them what happens.
 
+mod bites;
+mod brain;
 mod converse;
 mod ears;
+mod keys;
+mod line;
 mod media;
+mod player;
 mod recording;
+mod tools;
+mod track;
 mod voice;
 
 use std::future::pending;
@@ -17,15 +24,21 @@ use callwright_sip::message::StatusCode;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 
-pub(super) use self::ears::Ears;
+use self::brain::Brain;
+use self::ears::Ears;
+use self::keys::Keys;
+use self::player::Player;
 use self::recording::Recording;
-pub(super) use self::voice::Voice;
+use self::tools::Tools;
+use self::voice::Voice;
 use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::leg::sip::SipLeg;
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, PlaceCall, RecordingFile};
-use super::registry::{Control, Services, Stage};
+use super::providers::Lineup;
+use super::registry::{Control, Services, Stage, Supervision};
+use super::tools::ToolContext;
 use crate::agent::conversation::Conversation;
 use crate::agent::input::Input;
 use crate::agent::record::Outcome;
@@ -34,6 +47,7 @@ use crate::net::media_ring::{Closed, MediaNews};
 use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
+use crate::provider::stt::ListenRequest;
 use crate::time;
 use crate::trunk::plan::leg_key;
 
@@ -44,8 +58,8 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub(super) struct Parts {
     pub(super) call: Call,
     pub(super) conversation: Conversation,
-    pub(super) voice: Voice,
-    pub(super) ears: Ears,
+    pub(super) lineup: Lineup,
+    pub(super) context: Arc<ToolContext>,
     pub(super) leg: SipLeg,
     /// The offer of our INVITE, or the answer of our 200.
     pub(super) body: Body,
@@ -67,8 +81,12 @@ pub(super) struct CallTask {
     services: Arc<Services>,
     call: Call,
     conversation: Conversation,
+    player: Player,
     voice: Voice,
     ears: Ears,
+    brain: Brain,
+    tools: Tools,
+    keys: Keys,
     leg: SipLeg,
     body: Option<Body>,
     order: Option<Box<PlaceCall>>,
@@ -78,6 +96,11 @@ pub(super) struct CallTask {
     media: Option<MediaLeg>,
     closed: Option<Closed>,
     recording: Recording,
+    /// Whether the assistant's calls are recorded at all.
+    records: bool,
+    off_record: bool,
+    /// Until when what the caller says goes up without delay.
+    hurry_until: Option<Instant>,
     control: mpsc::Receiver<Control>,
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
@@ -93,13 +116,22 @@ impl CallTask {
         control: mpsc::Receiver<Control>,
         stage: watch::Sender<Stage>,
     ) -> Self {
-        let Parts { call, conversation, voice, ears, leg, body, rtp, recording } = parts;
+        let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
+        let assistant = &context.assistant.definition;
+        let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
+        let speech = (lineup.voice.name.clone(), assistant.language.clone());
+        let records = assistant.recording.audio;
+        let toolbox = Arc::clone(&services.toolbox);
         Self {
             services,
             call,
             conversation,
-            voice,
-            ears,
+            player: Player::default(),
+            voice: Voice::new(lineup.tts, lineup.voice),
+            ears: Ears::new(lineup.stt, listen),
+            brain: Brain::new(lineup.llm, lineup.s2s, speech),
+            tools: Tools::new(toolbox, context),
+            keys: Keys::default(),
             leg,
             body: Some(body),
             order: None,
@@ -109,6 +141,9 @@ impl CallTask {
             media: None,
             closed: None,
             recording: Recording::new(recording),
+            records,
+            off_record: false,
+            hurry_until: None,
             control,
             reports: None,
             stage,
@@ -128,6 +163,7 @@ impl CallTask {
     pub(super) fn taking(mut self, session: SessionId, events: mpsc::Receiver<Event>) -> Self {
         self.session = Some(session);
         self.events = Some(events);
+        self.get_ready();
         self
     }
 
@@ -152,24 +188,30 @@ impl CallTask {
     async fn wait(&mut self) {
         let wake = [self.call.poll_timeout().map(|(at, _)| at), self.conversation.poll_timeout().map(|(at, _)| at)];
         let wake = wake.into_iter().flatten().min();
+        let ahead = self.player.is_far_ahead(time::now().mono);
         tokio::select! {
             biased;
             Some(control) = self.control.recv() => self.controlled(control),
             event = next_event(&mut self.events) => self.signalled(event).await,
             sink = self.recording.opened() => self.record(sink).await,
-            news = next_news(&mut self.media) => self.heard(news),
-            input = self.ears.next() => self.conversation.handle(time::now().mono, input),
-            input = self.voice.next() => self.spoken(input),
+            news = next_news(&mut self.media) => self.heard(news).await,
+            input = self.ears.next() => self.inform(input),
+            thought = self.brain.next(ahead) => self.thought(thought).await,
+            spoken = self.voice.next(ahead) => self.spoken(spoken).await,
+            input = self.tools.next() => self.inform(input),
+            () = self.keys.pause_over() => self.press().await,
             () = sleep(wake) => {}
         }
     }
 
     fn controlled(&mut self, control: Control) {
-        let why = match control {
-            Control::HangUp => Withdrawal::Person,
-            Control::Drain => Withdrawal::Shutdown,
-        };
-        self.tell(CallInput::Withdraw(why));
+        match control {
+            Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
+            Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
+            Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
+            Control::Supervise(Supervision::Mute(muted)) => self.inform(Input::Muted(muted)),
+            Control::Supervise(Supervision::OffRecord(off)) => self.inform(Input::OffRecord(off)),
+        }
     }
 
     async fn signalled(&mut self, event: Option<Event>) {
@@ -182,20 +224,21 @@ impl CallTask {
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
             let _ = self.services.sip.answer_reoffer(session, answer).await;
         }
-        let now = time::now().mono;
         if let Some(digit) = news.digit {
-            self.conversation.handle(now, Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
+            self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
         if let Some(event) = news.event {
-            self.call.handle(now, CallInput::Leg(event));
+            self.tell(CallInput::Leg(event));
         }
     }
 
-    fn spoken(&mut self, input: Input) {
-        self.conversation.handle(time::now().mono, input);
-        if self.voice.is_ready() {
-            self.tell(CallInput::AgentReady);
-        }
+    /// Tells the conversation. Every input of it passes here.
+    fn inform(&mut self, input: Input) {
+        self.inform_at(time::now().mono, input);
+    }
+
+    fn inform_at(&mut self, now: Instant, input: Input) {
+        self.conversation.handle(now, input);
     }
 
     fn tell(&mut self, input: CallInput) {
@@ -237,25 +280,44 @@ impl CallTask {
             CallAction::StartMedia => self.start_media(now).await,
             CallAction::StopMedia => {
                 self.ears.close();
+                self.brain.close();
+                self.voice.close();
                 self.order(MediaCommand::Close).await;
             }
             CallAction::Advise(advice) => {
                 let input = match advice {
                     Advice::Answered => {
-                        if let Some(recorder) = self.services.recorder.clone() {
-                            self.recording.open(recorder, &self.services.recordings);
-                        }
-                        self.detect_callee().await;
+                        self.answered().await;
                         Input::Answered
                     }
                     Advice::TimeNearlyUp => Input::TimeNearlyUp,
                     Advice::HungUp { by_callee } => Input::HungUp { by_callee },
                 };
-                self.conversation.handle(now, input);
+                self.inform_at(now, input);
             }
             CallAction::Progress(progress) => self.report(now, progress),
             CallAction::Ended(outcome) => self.outcome = Some(outcome),
         }
+    }
+
+    /// The phone rings: everything that the talk will need makes its connections.
+    fn get_ready(&mut self) {
+        self.ears.open();
+        self.brain.ring();
+        if self.brain.has_model() {
+            self.voice.open();
+        }
+        self.tools.ask();
+    }
+
+    async fn answered(&mut self) {
+        if let Some(recorder) = self.services.recorder.clone().filter(|_| self.records) {
+            self.recording.open(recorder, &self.services.recordings);
+        }
+        self.get_ready();
+        self.ears.answer();
+        self.brain.answer();
+        self.detect_callee().await;
     }
 
     async fn invite(&mut self) {
@@ -274,6 +336,9 @@ impl CallTask {
     }
 
     fn report(&mut self, at: Instant, progress: Progress) {
+        if progress == Progress::Ringing {
+            self.get_ready();
+        }
         let dialog = || self.leg.dialog().cloned().map(Box::new);
         let (stage, event) = match progress {
             Progress::Ringing => (Stage::Ringing, AttemptEvent::Ringing { at, dialog: dialog() }),
@@ -295,6 +360,11 @@ impl CallTask {
         let sink = self.recording.opened_within(LAST_WORD).await;
         self.record(sink).await;
         let media = self.close_media().await;
+        let dropped = self.ears.dropped() + self.brain.dropped();
+        if dropped > 0 {
+            tracing::warn!(dropped, "a provider did not keep up with the caller's audio");
+        }
+        self.tools.finish().await;
         let recording = self.recording.finished().await;
         Remains { outcome, conversation: self.conversation.outcome().clone(), recording, media }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use callwright_media::bridge::Joint;
 use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::digit::Digit;
-use callwright_media::frame::PcmFrame;
+use callwright_media::frame::{PcmFrame, Rate};
 use callwright_media::negotiated::Negotiated;
 use callwright_media::session::{ClipId, MAX_PACKET, Session};
 use mio::net::UdpSocket;
@@ -78,6 +78,8 @@ pub enum MediaCommand {
     DetectCallee(GreetingConfig),
     /// Record from now on.
     Record(Box<dyn FrameSink>),
+    /// Record silence of both sides in the place of what is said, or again what is said.
+    OffRecord(bool),
     /// Close the leg.
     Close,
 }
@@ -98,6 +100,7 @@ impl std::fmt::Debug for MediaCommand {
             Self::Hold(_) => "Hold",
             Self::DetectCallee(_) => "DetectCallee",
             Self::Record(_) => "Record",
+            Self::OffRecord(_) => "OffRecord",
             Self::Close => "Close",
         })
     }
@@ -120,12 +123,13 @@ pub(super) struct Leg {
     session: Session,
     ring: RingSender,
     recorder: Option<Box<dyn FrameSink>>,
+    off_record: bool,
     _lease: PortLease,
 }
 
 impl Leg {
     pub(super) fn new(socket: UdpSocket, lease: PortLease, session: Session, ring: RingSender) -> Self {
-        Self { socket, session, ring, recorder: None, _lease: lease }
+        Self { socket, session, ring, recorder: None, off_record: false, _lease: lease }
     }
 
     /// Reads what has arrived.
@@ -158,7 +162,9 @@ impl Leg {
                 let _ = leg.socket.send_to(&packet[..length], to);
             }
             if let Some(recorder) = &mut leg.recorder {
-                recorder.frame(tick.skipped, &tick.heard, &tick.said);
+                let silence = PcmFrame::silence(Rate::Hz8000);
+                let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };
+                recorder.frame(tick.skipped, caller, agent);
             }
             leg.report(now)
         })
@@ -180,6 +186,7 @@ impl Leg {
                 MediaCommand::Hold(music) => leg.session.hold(music),
                 MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
                 MediaCommand::Record(sink) => leg.recorder = Some(sink),
+                MediaCommand::OffRecord(off) => leg.off_record = off,
                 MediaCommand::Close => return Turn::Close(CloseCause::Stopped),
             }
             leg.report(now)

@@ -118,6 +118,8 @@ impl RingSender {
             | MediaEvent::Detected(_)
             | MediaEvent::ClipStarted { .. }
             | MediaEvent::ClipStarved { .. }
+            | MediaEvent::ClipFed { .. }
+            | MediaEvent::DtmfSent { .. }
             | MediaEvent::ClipFinished { .. }
             | MediaEvent::ClipCut { .. }
             | MediaEvent::Stalled { .. }

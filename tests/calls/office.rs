@@ -11,8 +11,10 @@ use callwright::call::call::CallConfig;
 use callwright::call::inbound::{InboundRoute, InboundRoutes};
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::place::{AttemptEvent, CallPlacer, CallReport, PlaceCall};
+use callwright::call::providers::Offline;
 use callwright::call::record::Recorder;
 use callwright::call::registry::{Calls, Services};
+use callwright::call::tools::NoTools;
 use callwright::config::{ListenerConfig, SipTransport};
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
@@ -76,9 +78,8 @@ impl Office {
             workers: MediaWorkers::start(1).expect("a thread"),
             recorder: Some(Recorder::start().expect("a thread")),
             recordings: recordings.clone(),
-            tts: Arc::new(Whistle),
-            stt: Arc::new(Deaf),
-            timing: Default::default(),
+            providers: Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) }),
+            toolbox: Arc::new(NoTools),
             clocks,
             secret: SECRET,
             max_calls,

@@ -93,6 +93,8 @@ impl Heard {
                 | MediaEvent::Detected(_)
                 | MediaEvent::ClipStarted { .. }
                 | MediaEvent::ClipStarved { .. }
+                | MediaEvent::ClipFed { .. }
+                | MediaEvent::DtmfSent { .. }
                 | MediaEvent::ClipFinished { .. }
                 | MediaEvent::ClipCut { .. }
                 | MediaEvent::Stalled { .. }

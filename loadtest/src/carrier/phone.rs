@@ -229,6 +229,8 @@ impl State {
             | MediaEvent::DtmfReceived { .. }
             | MediaEvent::Detected(_)
             | MediaEvent::ClipStarved { .. }
+            | MediaEvent::ClipFed { .. }
+            | MediaEvent::DtmfSent { .. }
             | MediaEvent::Stalled { .. }
             | MediaEvent::Resumed { .. }
             | MediaEvent::Parted { .. }

@@ -242,3 +242,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn keys_in_band_are_two_tones_and_a_pause() {
+    let digits: Vec<Digit> = "7D".chars().filter_map(Digit::from_char).collect();
+    let sound = in_band(&digits);
+    assert_eq!(sound.len(), 2 * 1_600);
+    let power = |samples: &[i16], hz: f64| {
+        let (mut re, mut im) = (0.0, 0.0);
+        for (n, &sample) in samples.iter().enumerate() {
+            let phase = std::f64::consts::TAU * hz * n as f64 / 8_000.0;
+            re += f64::from(sample) * phase.cos();
+            im += f64::from(sample) * phase.sin();
+        }
+        (re * re + im * im).sqrt() / samples.len() as f64
+    };
+    for (key, tones) in [(0, [852.0, 1_209.0]), (1, [941.0, 1_633.0])] {
+        let down = &sound[key * 1_600..key * 1_600 + 800];
+        assert!(tones.iter().all(|&hz| power(down, hz) > 3_000.0));
+        assert!([697.0, 770.0, 1_336.0, 1_477.0].iter().all(|&hz| power(down, hz) < 300.0));
+        assert!(sound[key * 1_600 + 800..(key + 1) * 1_600].iter().all(|&sample| sample == 0));
+    }
+}

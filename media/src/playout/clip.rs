@@ -50,6 +50,11 @@ impl Clip {
         fits
     }
 
+    /// Whether what is played next comes after a gap.
+    pub(super) fn was_starved(&self) -> bool {
+        self.needed > 0
+    }
+
     /// Plays into `room` and returns how many samples it was: fewer than there is room for at the end, and when nothing
     /// more is there.
     pub(super) fn fill(&mut self, now: Instant, room: &mut [i16]) -> usize {

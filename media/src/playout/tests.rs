@@ -130,7 +130,7 @@ fn note(fates: &mut [Fate], event: MediaEvent) -> Result<(), TestCaseError> {
     let (clip, end) = if let MediaEvent::ClipStarted { clip, .. } = event {
         prop_assert!(!std::mem::replace(&mut fates[clip.0 as usize].started, true));
         return Ok(());
-    } else if let MediaEvent::ClipStarved { clip, .. } = event {
+    } else if let MediaEvent::ClipStarved { clip, .. } | MediaEvent::ClipFed { clip, .. } = event {
         let fate = &fates[clip.0 as usize];
         prop_assert!(fate.started && fate.ended.is_none());
         return Ok(());

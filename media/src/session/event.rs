@@ -43,6 +43,11 @@ pub enum MediaEvent {
         /// Arrival of the first packet that told of it.
         at: Instant,
     },
+    /// All keys given to [`Session::send_dtmf`](super::Session::send_dtmf) have been sent.
+    DtmfSent {
+        /// The tick whose packet carried the last of them.
+        at: Instant,
+    },
     /// Something was found out about who answered, after [`Session::detect_callee`](super::Session::detect_callee).
     Detected(Detection),
     /// The first sample of a clip left.
@@ -56,7 +61,14 @@ pub enum MediaEvent {
     ClipStarved {
         /// The clip.
         clip: ClipId,
-        /// The tick in whose packet the silence begins.
+        /// The tick whose packet carried the last of its audio.
+        at: Instant,
+    },
+    /// A starved clip plays on.
+    ClipFed {
+        /// The clip.
+        clip: ClipId,
+        /// The tick whose packet carried the first audio after the gap.
         at: Instant,
     },
     /// The last sample of a clip left.

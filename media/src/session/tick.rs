@@ -43,6 +43,10 @@ impl Session {
                 None
             }
         };
+        if self.keys_owed && !self.keys_out.is_busy() {
+            self.keys_owed = false;
+            self.outbox.push(MediaEvent::DtmfSent { at: now });
+        }
         Tick { heard: frame(&heard), said: frame(&said), transmit, skipped }
     }
 

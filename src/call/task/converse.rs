@@ -1,10 +1,15 @@
-//! What the conversation asks for, carried out.
+//! What the conversation asks for, carried out, and what its helpers come up with.
 
 use std::time::Duration;
 
 use super::CallTask;
+use super::brain::Thought;
+use super::keys::Next;
+use super::voice::Spoken;
 use crate::agent::action::{Action, Source};
 use crate::agent::input::{Input, ReplyId};
+use crate::agent::native::{NativeNews, NativeOrder};
+use crate::agent::transfer::{TransferFailure, TransferNews};
 use crate::call::event::CallInput;
 use crate::net::media_leg::MediaCommand;
 use crate::time;
@@ -13,49 +18,130 @@ impl CallTask {
     pub(super) async fn converse(&mut self, action: Action) {
         match action {
             Action::Prepare { prompt, text } => self.voice.prepare(prompt, text),
-            Action::Speak { reply, source, from } => self.speak(reply, source, from).await,
-            Action::StopSpeaking { fade, .. } => {
-                self.order(MediaCommand::Stop { fade }).await;
+            Action::Say { utterance, text } => {
+                self.player.expect(Source::Utterance(utterance));
+                self.voice.say(utterance, text);
             }
+            Action::SayNoMore { utterance } => self.voice.say_no_more(utterance),
+            Action::Forget { utterance, heard } => {
+                self.player.forget(&Source::Utterance(utterance));
+                self.voice.forget(utterance, heard);
+            }
+            Action::Speak { reply, source, from } => self.speak(reply, source, from).await,
+            Action::StopSpeaking { fade, .. } => self.player.stop(fade).await,
             Action::Listen { turn, grammar, ago } => {
                 let now = time::now().mono;
-                self.ears.begin(turn, grammar, now.checked_sub(ago).unwrap_or(now)).await;
+                self.ears.begin(turn, grammar, now.checked_sub(ago).unwrap_or(now));
             }
-            Action::EndTurn { turn } => self.ears.end(turn).await,
-            Action::AbandonTurn { turn } => self.ears.abandon(turn).await,
+            Action::EndTurn { turn } => self.ears.end(turn),
+            Action::AbandonTurn { turn } => self.ears.abandon(turn),
+            Action::Patience(patience) => self.ears.patience(patience),
+            Action::Generate { generation, request } => self.brain.generate(generation, request),
+            Action::CancelGeneration { generation } => self.brain.cancel(generation),
+            Action::RunTool { run, name, arguments } => self.tools.run(run, name, arguments),
+            Action::CancelTool { run } => self.tools.cancel(run),
+            Action::SendDtmf { digits } => {
+                self.keys.press(digits.expose());
+                self.press().await;
+            }
+            // Nobody here can be handed a caller: the agent is told so and goes on.
+            Action::Transfer(_) => {
+                self.inform(Input::Transfer(TransferNews::Failed(TransferFailure::Refused)));
+            }
+            Action::CancelTransfer => {}
+            Action::Native(order) => {
+                if let NativeOrder::Truncate { item, .. } = &order {
+                    self.player.forget(&Source::Item(item.clone()));
+                }
+                self.brain.order(order);
+            }
+            Action::Record(on) => self.set_off_record(!on).await,
+            Action::OptOut { words } => self.tools.opt_out(words),
             // The conversation keeps them all; its outcome has them at the end.
             Action::Transcribed(_) | Action::Answered(_) | Action::Replied(_) => {}
-            // Flows without a model, the only ones so far, ask for none of these.
-            Action::Say { .. }
-            | Action::SayNoMore { .. }
-            | Action::Forget { .. }
-            | Action::Patience(_)
-            | Action::Generate { .. }
-            | Action::CancelGeneration { .. }
-            | Action::RunTool { .. }
-            | Action::CancelTool { .. }
-            | Action::SendDtmf { .. }
-            | Action::Transfer(_)
-            | Action::CancelTransfer
-            | Action::Native(_)
-            | Action::Record(_)
-            | Action::OptOut { .. } => {}
             Action::End(ending) => self.tell(CallInput::AgentEnded(ending)),
         }
     }
 
     async fn speak(&mut self, reply: ReplyId, source: Source, from: u64) {
-        let clip = match source {
-            Source::Prompt(prompt) => self.voice.begin(reply, prompt, from),
-            Source::Utterance(_) | Source::Item(_) => None,
-        };
-        let sent = match clip {
-            Some((clip, pcm, from)) => self.order(MediaCommand::Play { clip, pcm, from }).await,
-            None => false,
-        };
-        if !sent {
-            let cut = Input::SpeechCut { reply, heard: 0, ago: Duration::ZERO };
-            self.conversation.handle(time::now().mono, cut);
+        if !self.player.play(reply, source, from).await {
+            self.inform(Input::SpeechCut { reply, heard: 0, ago: Duration::ZERO });
         }
+    }
+
+    /// A text has become speech, or more of it has.
+    pub(super) async fn spoken(&mut self, first: Spoken) {
+        match first {
+            Spoken::Prompt(prompt, speech) => {
+                let (samples, marks) = (speech.pcm.len() as u64, speech.marks.to_vec());
+                self.player.keep(prompt, speech.pcm);
+                self.inform(Input::Prepared { prompt, samples, marks });
+                self.tell(CallInput::AgentReady);
+            }
+            Spoken::PromptFailed(prompt) => self.inform(Input::PrepareFailed { prompt }),
+            Spoken::Audio(utterance, pcm) => {
+                if let Some(samples) = self.player.append(&Source::Utterance(utterance), pcm).await {
+                    self.inform(Input::Synthesised { utterance, samples, complete: false });
+                }
+            }
+            Spoken::Marks(utterance, marks) => self.inform(Input::Marks { utterance, marks }),
+            Spoken::Finished(utterance) => {
+                if let Some(samples) = self.player.complete(&Source::Utterance(utterance)).await {
+                    self.inform(Input::Synthesised { utterance, samples, complete: true });
+                }
+            }
+            Spoken::Failed(utterance) => {
+                self.inform(Input::SpeechFailed { utterance });
+                self.player.complete(&Source::Utterance(utterance)).await;
+            }
+            Spoken::Nothing => {}
+        }
+    }
+
+    /// A model has come up with something.
+    pub(super) async fn thought(&mut self, thought: Thought) {
+        match thought {
+            Thought::Told(input) => {
+                let ready = input == Input::Native(NativeNews::Ready);
+                self.inform(input);
+                if ready {
+                    self.tell(CallInput::AgentReady);
+                }
+            }
+            Thought::Audio(item, pcm) => {
+                let source = Source::Item(item.clone());
+                self.player.expect(source.clone());
+                if let Some(samples) = self.player.append(&source, pcm).await {
+                    self.inform(Input::Native(NativeNews::Audio { item, samples, complete: false }));
+                }
+            }
+            Thought::ItemFinished(item) => {
+                if let Some(samples) = self.player.complete(&Source::Item(item.clone())).await {
+                    self.inform(Input::Native(NativeNews::Audio { item, samples, complete: true }));
+                }
+            }
+        }
+    }
+
+    /// Takes the next step in pressing keys.
+    pub(super) async fn press(&mut self) {
+        let events = self.leg.negotiated().is_some_and(|negotiated| negotiated.dtmf.is_some());
+        loop {
+            match self.keys.step(time::now().mono, events) {
+                // Where there is no leg that could, the rest is passed over.
+                Next::Order(command) => {
+                    if self.order(command).await {
+                        return;
+                    }
+                }
+                Next::Wait => return,
+                Next::Done => return self.inform(Input::DtmfSent),
+            }
+        }
+    }
+
+    async fn set_off_record(&mut self, off: bool) {
+        self.off_record = off;
+        self.order(MediaCommand::OffRecord(off)).await;
     }
 }

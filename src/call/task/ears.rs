@@ -1,75 +1,118 @@
-//! The caller's voice on its way to a recogniser.
+//! The caller's voice on its way to a recogniser, and what the recogniser makes of it.
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callwright_media::frame::{FRAME_8K, PcmFrame};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::timeout;
+use callwright_media::frame::FRAME_8K;
 
-use crate::agent::input::Input;
-use crate::provider::stt::{Grammar, ListenRequest, Session, SpeechToText, SttEvent, SttInput, TurnId};
+use super::bites::Bites;
+use super::line::Line;
+use crate::agent::input::{Heard, Input};
+use crate::call::providers::guarded;
+use crate::provider::error::Error;
+use crate::provider::stt::{Grammar, ListenRequest, Manner, Patience, SpeechToText, SttEvent, SttInput, TurnId};
 
-/// How much of the past is kept: a turn is announced after its voice began, at the latest when an interruption is sure.
+/// How much of the past is kept for a recogniser that works turn by turn: a turn is announced after its voice began, at
+/// the latest when an interruption is sure.
 const HISTORY: usize = 100;
 /// A turn's audio begins this long before its voice.
 const PRE_ROLL: Duration = Duration::from_millis(300);
-/// Frames that make one bite for the recogniser.
-const BITE: usize = 3;
-/// How long a recogniser may refuse a command before it counts as broken.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Pieces of audio that wait behind a recogniser that takes none; then the oldest goes.
+const WAITING: usize = 32;
+/// How often a recogniser that went without a word is opened again.
+const REOPENED: u8 = 2;
 
 /// One call's recogniser and what it is fed from.
-pub(in crate::call) struct Ears {
+pub(super) struct Ears {
     stt: Arc<dyn SpeechToText>,
-    session: Option<Session>,
+    request: ListenRequest,
+    manner: Manner,
+    line: Option<Line<SttInput, SttEvent>>,
+    /// The call is answered: what the caller says is meant for us.
+    answered: bool,
     turn: Option<TurnId>,
+    /// A turn whose answer is owed.
+    owed: Option<TurnId>,
     history: VecDeque<(Instant, [i16; FRAME_8K])>,
-    bite: Vec<i16>,
-    /// Turns that failed before a recogniser had them, to be told at the next [`next`](Self::next).
-    failed: VecDeque<TurnId>,
+    bites: Bites,
+    /// What is to be told before anything else.
+    news: VecDeque<Input>,
+    reopened: u8,
     dropped: u64,
 }
 
 impl Ears {
-    pub(in crate::call) fn new(stt: Arc<dyn SpeechToText>) -> Self {
+    pub(super) fn new(stt: Arc<dyn SpeechToText>, request: ListenRequest) -> Self {
         Self {
+            manner: stt.manner(),
             stt,
-            session: None,
+            request,
+            line: None,
+            answered: false,
             turn: None,
-            history: VecDeque::with_capacity(HISTORY),
-            bite: Vec::with_capacity(BITE * FRAME_8K),
-            failed: VecDeque::new(),
+            owed: None,
+            history: VecDeque::new(),
+            bites: Bites::default(),
+            news: VecDeque::new(),
+            reopened: 0,
             dropped: 0,
         }
     }
 
-    /// Takes 20 ms of the caller.
-    pub(in crate::call) fn hear(&mut self, at: Instant, frame: &PcmFrame) {
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
-        let mut samples = [0; FRAME_8K];
-        let step = frame.samples().len() / FRAME_8K;
-        samples.iter_mut().zip(frame.samples().iter().step_by(step)).for_each(|(to, from)| *to = *from);
-        self.history.push_back((at, samples));
-        if self.turn.is_some() {
-            self.bite.extend_from_slice(&samples);
-            if self.bite.len() >= BITE * FRAME_8K {
-                self.send_bite();
-            }
+    /// Whether the recogniser hears all the time.
+    pub(super) fn is_continuous(&self) -> bool {
+        self.manner.continuous
+    }
+
+    /// The phone rings: a recogniser that hears all the time makes its connection.
+    pub(super) fn open(&mut self) {
+        if self.manner.continuous && self.line.is_none() && self.connect() {
+            self.news.push_back(Input::Recogniser(self.manner));
         }
     }
 
-    /// Begins a turn whose voice began at `since`.
-    pub(in crate::call) async fn begin(&mut self, turn: TurnId, grammar: Arc<Grammar>, since: Instant) {
-        if self.session.is_none() {
-            self.session = self.stt.open(&ListenRequest::default()).inspect_err(log_failure).ok();
+    /// The call is answered: from here on the caller is heard.
+    pub(super) fn answer(&mut self) {
+        self.answered = true;
+        self.open();
+        if self.manner.continuous && self.line.is_none() {
+            self.news.push_back(Input::RecogniserDead);
         }
+    }
+
+    /// While in a hurry, what the caller says goes up without delay.
+    pub(super) fn hurry(&mut self, hurry: bool) {
+        self.bites.hurry(hurry);
+        if hurry {
+            self.send_rest();
+        }
+    }
+
+    /// Takes 20 ms of the caller.
+    pub(super) fn hear(&mut self, at: Instant, samples: &[i16; FRAME_8K]) {
+        if !self.manner.continuous {
+            if self.history.len() == HISTORY {
+                self.history.pop_front();
+            }
+            self.history.push_back((at, *samples));
+        }
+        let wanted = if self.manner.continuous { self.answered } else { self.turn.is_some() };
+        if let Some(bite) = wanted.then(|| self.bites.push(samples)).flatten() {
+            self.audio(bite);
+        }
+    }
+
+    /// A turn begins whose voice began at `since`.
+    pub(super) fn begin(&mut self, turn: TurnId, grammar: Arc<Grammar>, since: Instant) {
         self.turn = Some(turn);
-        self.bite.clear();
-        if self.command(SttInput::Begin { turn, grammar }).await {
+        if self.line.is_none() && !self.connect() {
+            return;
+        }
+        self.tell(SttInput::Begin { turn, grammar });
+        if !self.manner.continuous {
+            self.bites.clear();
             let from = since.checked_sub(PRE_ROLL).unwrap_or(since);
             let first = self.history.partition_point(|(at, _)| *at < from);
             let past: Arc<[i16]> = self.history.range(first..).flat_map(|(_, samples)| *samples).collect();
@@ -77,84 +120,303 @@ impl Ears {
         }
     }
 
-    /// Ends a turn: its answer comes out of [`next`](Self::next).
-    pub(in crate::call) async fn end(&mut self, turn: TurnId) {
-        self.send_bite();
+    /// The turn is over: its answer comes out of [`next`](Self::next).
+    pub(super) fn end(&mut self, turn: TurnId) {
+        self.send_rest();
         self.turn = None;
-        if !self.command(SttInput::End { turn }).await {
-            self.failed.push_back(turn);
+        if self.line.is_some() {
+            self.owed = Some(turn);
+            self.tell(SttInput::End { turn });
+        } else {
+            self.news.push_back(Input::NotUnderstood { turn });
         }
     }
 
     /// Drops a turn.
-    pub(in crate::call) async fn abandon(&mut self, turn: TurnId) {
+    pub(super) fn abandon(&mut self, turn: TurnId) {
         self.turn = None;
-        self.command(SttInput::Abandon { turn }).await;
+        self.owed.take_if(|owed| *owed == turn);
+        self.tell(SttInput::Abandon { turn });
+    }
+
+    /// How long the caller may pause inside a turn.
+    pub(super) fn patience(&mut self, patience: Patience) {
+        self.tell(SttInput::Patience(patience));
     }
 
     /// Gives the recogniser's place back.
-    pub(in crate::call) fn close(&mut self) {
-        self.session = None;
+    pub(super) fn close(&mut self) {
+        self.line = None;
         self.turn = None;
+        self.owed = None;
+        self.answered = false;
+    }
+
+    /// Pieces of audio the recogniser did not take in time.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// The next thing understood, or not; waits for ever when there is no recogniser.
-    pub(in crate::call) async fn next(&mut self) -> Input {
+    pub(super) async fn next(&mut self) -> Input {
         loop {
-            if let Some(turn) = self.failed.pop_front() {
-                return Input::NotUnderstood { turn };
+            if let Some(news) = self.news.pop_front() {
+                return news;
             }
-            let Some(session) = &mut self.session else { return std::future::pending().await };
-            match session.events.recv().await {
-                Some(SttEvent::Final { turn, transcript }) => return Input::Understood { turn, transcript },
-                Some(SttEvent::Failed { turn, error }) => {
-                    log_failure(&error);
-                    return Input::NotUnderstood { turn };
+            let Some(line) = &mut self.line else { return pending().await };
+            match line.next().await {
+                Some(event) => {
+                    if let Some(input) = self.heard(event) {
+                        return input;
+                    }
                 }
-                Some(SttEvent::Interrupted { error } | SttEvent::Dead { error }) => log_failure(&error),
-                // A recogniser that works turn by turn says nothing between turns.
-                Some(
-                    SttEvent::TurnStarted
-                    | SttEvent::Partial { .. }
-                    | SttEvent::EagerEnd { .. }
-                    | SttEvent::Resumed
-                    | SttEvent::TurnEnded { .. },
-                ) => {}
-                // The recogniser is gone; a turn it owed is given up by the conversation's clock.
-                None => self.session = None,
+                None => self.lose(),
             }
         }
     }
 
-    fn send_bite(&mut self) {
-        if !self.bite.is_empty() {
-            let bite: Arc<[i16]> = self.bite.as_slice().into();
-            self.bite.clear();
-            self.audio(bite);
+    fn heard(&mut self, event: SttEvent) -> Option<Input> {
+        Some(Input::Heard(match event {
+            SttEvent::TurnStarted => Heard::TurnStarted,
+            SttEvent::Partial { words } => Heard::Partial { words },
+            SttEvent::EagerEnd { words } => Heard::EagerEnd { words },
+            SttEvent::Resumed => Heard::Resumed,
+            SttEvent::TurnEnded { words } => Heard::TurnEnded { words },
+            SttEvent::Final { turn, transcript } => {
+                self.owed.take_if(|owed| *owed == turn);
+                return Some(Input::Understood { turn, transcript });
+            }
+            SttEvent::Failed { turn, error } => {
+                log(&error);
+                self.owed.take_if(|owed| *owed == turn);
+                return Some(Input::NotUnderstood { turn });
+            }
+            SttEvent::Interrupted { error } => {
+                log(&error);
+                return None;
+            }
+            SttEvent::Dead { error } => {
+                log(&error);
+                self.reopened = REOPENED;
+                self.lose();
+                return None;
+            }
+        }))
+    }
+
+    /// The session is over. One that was given up on stays so; one that vanished, by a bug of its adapter, is opened
+    /// again.
+    fn lose(&mut self) {
+        self.line = None;
+        if let Some(turn) = self.owed.take() {
+            self.news.push_back(Input::NotUnderstood { turn });
+        }
+        if !self.manner.continuous {
+            return;
+        }
+        let again = self.reopened < REOPENED;
+        self.reopened += u8::from(again);
+        if !(again && self.connect()) {
+            self.news.push_back(Input::RecogniserDead);
+        }
+    }
+
+    fn connect(&mut self) -> bool {
+        let (stt, request) = (Arc::clone(&self.stt), self.request.clone());
+        let session = guarded(move || stt.open(&request)).inspect_err(log).ok();
+        self.line = session.map(|session| Line::new(session.input, session.events));
+        self.line.is_some()
+    }
+
+    fn send_rest(&mut self) {
+        if let Some(rest) = self.bites.take() {
+            self.audio(rest);
         }
     }
 
     fn audio(&mut self, samples: Arc<[i16]>) {
-        let Some(session) = &self.session else { return };
-        match session.input.try_send(SttInput::Audio(samples)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.dropped += 1,
-            Err(TrySendError::Closed(_)) => self.session = None,
-        }
+        let Some(line) = &mut self.line else { return };
+        let is_audio = |input: &SttInput| matches!(input, SttInput::Audio(_));
+        self.dropped += u64::from(line.send_audio(SttInput::Audio(samples), is_audio, WAITING));
     }
 
-    /// Whether the recogniser took the command. One that does not take it in time is let go.
-    async fn command(&mut self, command: SttInput) -> bool {
-        let Some(session) = &self.session else { return false };
-        let taken = matches!(timeout(PATIENCE, session.input.send(command)).await, Ok(Ok(())));
-        if !taken {
-            tracing::warn!("a recogniser does not take commands and is let go");
-            self.session = None;
+    fn tell(&mut self, input: SttInput) {
+        if let Some(line) = &mut self.line {
+            line.send(input);
         }
-        taken
     }
 }
 
-fn log_failure(error: &crate::provider::error::Error) {
+fn log(error: &Error) {
     tracing::warn!(provider = %error.provider, kind = ?error.kind, "a recogniser failed");
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::pii::Pii;
+    use crate::provider::error::ErrorKind;
+    use crate::provider::stt::{Capacity, Session, Transcript};
+    use crate::time;
+
+    /// Hands its other end to the test.
+    struct Puppet {
+        manner: Manner,
+        sessions: mpsc::UnboundedSender<(mpsc::Receiver<SttInput>, mpsc::Sender<SttEvent>)>,
+        refuses: bool,
+    }
+
+    impl SpeechToText for Puppet {
+        fn manner(&self) -> Manner {
+            self.manner
+        }
+
+        fn capacity(&self) -> Capacity {
+            Capacity { total: 1, free: 1 }
+        }
+
+        fn open(&self, _: &ListenRequest) -> Result<Session, Error> {
+            if self.refuses {
+                return Err(Error::new("puppet", ErrorKind::Busy, "no place"));
+            }
+            let (input, inputs) = mpsc::channel(4);
+            let (events_in, events) = mpsc::channel(4);
+            self.sessions.send((inputs, events_in)).expect("the test listens");
+            Ok(Session { input, events })
+        }
+    }
+
+    type Sessions = mpsc::UnboundedReceiver<(mpsc::Receiver<SttInput>, mpsc::Sender<SttEvent>)>;
+
+    const ALWAYS: Manner = Manner { continuous: true, detects_turns: true, lag: Duration::from_millis(300) };
+
+    fn ears(manner: Manner, refuses: bool) -> (Ears, Sessions) {
+        let (sessions, opened) = mpsc::unbounded_channel();
+        (Ears::new(Arc::new(Puppet { manner, sessions, refuses }), ListenRequest::default()), opened)
+    }
+
+    fn hear(ears: &mut Ears, frames: usize) {
+        (0..frames).for_each(|_| ears.hear(time::now().mono, &[7; FRAME_8K]));
+    }
+
+    /// Lengths of the audio that has come, and other inputs by name.
+    fn came(inputs: &mut mpsc::Receiver<SttInput>) -> Vec<String> {
+        std::iter::from_fn(|| inputs.try_recv().ok())
+            .map(|input| match input {
+                SttInput::Audio(samples) => samples.len().to_string(),
+                SttInput::Begin { turn, .. } => format!("begin {}", turn.0),
+                SttInput::End { turn } => format!("end {}", turn.0),
+                SttInput::Abandon { turn } => format!("abandon {}", turn.0),
+                SttInput::Patience(patience) => format!("{patience:?}"),
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn one_that_always_hears_is_connected_while_it_rings_and_hears_from_the_answer_on() {
+        let (mut ears, mut sessions) = ears(ALWAYS, false);
+        ears.open();
+        let (mut inputs, _events) = sessions.try_recv().expect("connected");
+        assert_eq!(ears.next().await, Input::Recogniser(ALWAYS));
+        hear(&mut ears, 6);
+        assert_eq!(came(&mut inputs), Vec::<String>::new(), "early media is not the caller");
+        ears.answer();
+        hear(&mut ears, 4);
+        assert_eq!(came(&mut inputs), ["480"]);
+        ears.hurry(true);
+        hear(&mut ears, 2);
+        assert_eq!(came(&mut inputs), ["160", "160", "160"]);
+        ears.hurry(false);
+        hear(&mut ears, 3);
+        ears.begin(TurnId(1), Arc::default(), time::now().mono);
+        hear(&mut ears, 3);
+        assert_eq!(came(&mut inputs), ["480", "begin 1", "480"], "it has heard the beginning already");
+        assert!(sessions.try_recv().is_err(), "one connection");
+    }
+
+    #[tokio::test]
+    async fn one_asked_turn_by_turn_gets_the_voice_from_before_it_was_sure() {
+        let (mut ears, mut sessions) = ears(Manner::TURN_BY_TURN, false);
+        ears.open();
+        ears.answer();
+        let before = time::now().mono;
+        hear(&mut ears, 120);
+        assert!(sessions.try_recv().is_err(), "no place is taken before it is needed");
+        ears.begin(TurnId(3), Arc::default(), before + PRE_ROLL);
+        let (mut inputs, events) = sessions.try_recv().expect("connected");
+        assert_eq!(came(&mut inputs), ["begin 3", &(HISTORY * FRAME_8K).to_string()]);
+        hear(&mut ears, 2);
+        ears.end(TurnId(3));
+        assert_eq!(came(&mut inputs), ["320", "end 3"]);
+        let transcript = Transcript::Words { text: Pii::new("yes".to_owned()), confidence: None };
+        let answer = SttEvent::Final { turn: TurnId(3), transcript: transcript.clone() };
+        events.send(answer).await.expect("the call is there");
+        assert_eq!(ears.next().await, Input::Understood { turn: TurnId(3), transcript });
+        hear(&mut ears, 9);
+        assert_eq!(came(&mut inputs), Vec::<String>::new(), "nothing between turns");
+    }
+
+    #[tokio::test]
+    async fn a_turn_owed_by_one_that_goes_is_not_understood() {
+        let (mut ears, mut sessions) = ears(Manner::TURN_BY_TURN, false);
+        ears.begin(TurnId(1), Arc::default(), time::now().mono);
+        ears.end(TurnId(1));
+        drop(sessions.try_recv().expect("connected"));
+        assert_eq!(ears.next().await, Input::NotUnderstood { turn: TurnId(1) });
+        ears.begin(TurnId(2), Arc::default(), time::now().mono);
+        assert!(sessions.try_recv().is_ok(), "the next turn has another one");
+    }
+
+    #[tokio::test]
+    async fn one_that_vanishes_is_opened_again_and_one_that_gives_up_is_not() {
+        let (mut ears, mut sessions) = ears(ALWAYS, false);
+        ears.answer();
+        assert_eq!(ears.next().await, Input::Recogniser(ALWAYS));
+        for _ in 0..REOPENED {
+            drop(sessions.try_recv().expect("connected"));
+            let waited = tokio::time::timeout(Duration::from_millis(20), ears.next()).await;
+            assert!(waited.is_err(), "{waited:?}");
+        }
+        let (_inputs, events) = sessions.try_recv().expect("connected");
+        let error = Error::new("puppet", ErrorKind::Unreachable, "gone");
+        events.send(SttEvent::Dead { error }).await.expect("the call is there");
+        assert_eq!(ears.next().await, Input::RecogniserDead);
+        assert!(sessions.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn the_conversation_is_told_when_there_is_no_place() {
+        let (mut ears, _sessions) = ears(ALWAYS, true);
+        ears.open();
+        ears.answer();
+        assert_eq!(ears.next().await, Input::RecogniserDead);
+    }
+
+    #[tokio::test]
+    async fn a_slow_recogniser_loses_the_oldest_audio_and_no_command() {
+        let (mut ears, mut sessions) = ears(ALWAYS, false);
+        ears.answer();
+        assert_eq!(ears.next().await, Input::Recogniser(ALWAYS));
+        let (mut inputs, events) = sessions.try_recv().expect("connected");
+        // Four go at once, the rest waits.
+        hear(&mut ears, 3 * (4 + WAITING + 10));
+        ears.patience(Patience::Dictation);
+        assert_eq!(ears.dropped(), 10);
+        let take = async {
+            let mut audio = 0;
+            while let Some(input) = inputs.recv().await {
+                if let SttInput::Patience(_) = input {
+                    break;
+                }
+                assert!(matches!(input, SttInput::Audio(_)), "{input:?}");
+                audio += 1;
+            }
+            events.send(SttEvent::TurnStarted).await.expect("the call is there");
+            audio
+        };
+        let (input, audio) = tokio::join!(ears.next(), take);
+        assert_eq!((input, audio), (Input::Heard(Heard::TurnStarted), 4 + WAITING));
+    }
 }

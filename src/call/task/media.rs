@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use callwright_media::detect::Detection;
 use callwright_media::detect::greeting::GreetingConfig;
+use callwright_media::frame::{FRAME_8K, PcmFrame};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use callwright_media::vad::SegmenterConfig;
 use tokio::time::timeout;
 
+use super::player::Ended;
 use super::{CallTask, LAST_WORD};
 use crate::agent::input::{Input, Party};
 use crate::call::event::{CallInput, MediaNotice};
@@ -19,6 +21,8 @@ use crate::time;
 
 /// How the caller's speech is cut into turns.
 const VOICE: SegmenterConfig = SegmenterConfig { start_ms: 200, stop_ms: 200 };
+/// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
+const HURRY: Duration = Duration::from_secs(3);
 
 impl CallTask {
     /// Starts the session with the description in force, or changes it over.
@@ -35,12 +39,19 @@ impl CallTask {
                 vad: Some(VOICE),
                 uplink: true,
             };
-            self.services.workers.add(rtp, Session::new(now, config)).await.map(|media| self.media = Some(media))
+            let added = self.services.workers.add(rtp, Session::new(now, config)).await;
+            added.map(|media| {
+                self.player.attach(media.control.clone());
+                self.media = Some(media);
+            })
         } else {
             return;
         };
         if started.is_err() {
             self.tell(CallInput::Media(MediaNotice::Failed));
+        }
+        if self.off_record {
+            self.order(MediaCommand::OffRecord(true)).await;
         }
     }
 
@@ -69,15 +80,15 @@ impl CallTask {
     }
 
     /// Takes everything that waits in the ring: it was filled in one go.
-    pub(super) fn heard(&mut self, first: Option<MediaNews>) {
+    pub(super) async fn heard(&mut self, first: Option<MediaNews>) {
         let mut next = first;
         if next.is_none() {
             self.media = None;
         }
         while let Some(news) = next {
             match news {
-                MediaNews::Audio { at, frame } => self.ears.hear(at, &frame),
-                MediaNews::Event(event) => self.media_event(*event),
+                MediaNews::Audio { at, frame } => self.hear(at, &frame),
+                MediaNews::Event(event) => self.media_event(*event).await,
                 MediaNews::Closed(closed) => {
                     self.closed = Some(closed);
                     match closed.cause {
@@ -92,43 +103,95 @@ impl CallTask {
         }
     }
 
-    fn media_event(&mut self, event: MediaEvent) {
+    /// Takes 20 ms of the caller.
+    fn hear(&mut self, at: Instant, frame: &PcmFrame) {
+        if self.hurry_until.is_some_and(|until| at > until) {
+            self.hurry(None);
+        }
+        let mut samples = [0; FRAME_8K];
+        let step = frame.samples().len() / FRAME_8K;
+        samples.iter_mut().zip(frame.samples().iter().step_by(step)).for_each(|(to, from)| *to = *from);
+        self.ears.hear(at, &samples);
+        self.brain.hear(&samples);
+    }
+
+    async fn media_event(&mut self, event: MediaEvent) {
         let now = time::now().mono;
         let ago = |at: Instant| now.saturating_duration_since(at);
-        let (notice, input) = match event {
-            MediaEvent::FirstPacket { .. } | MediaEvent::Resumed { .. } => (Some(MediaNotice::Flowing), None),
-            MediaEvent::Stalled { since } => (Some(MediaNotice::Stalled { since }), None),
+        let input = match event {
+            MediaEvent::FirstPacket { .. } | MediaEvent::Resumed { .. } => {
+                self.tell(CallInput::Media(MediaNotice::Flowing));
+                None
+            }
+            MediaEvent::Stalled { since } => {
+                self.tell(CallInput::Media(MediaNotice::Stalled { since }));
+                None
+            }
             MediaEvent::VoiceStarted { at } => {
+                self.hurry(None);
+                self.tell(CallInput::Media(MediaNotice::CallerSpoke));
                 // It takes so much voice to be sure of it.
-                let since = at.checked_sub(Duration::from_millis(VOICE.start_ms.into())).unwrap_or(at);
-                (Some(MediaNotice::CallerSpoke), Some(Input::VoiceStarted { ago: ago(since) }))
+                Some(Input::VoiceStarted { ago: ago(at) + Duration::from_millis(VOICE.start_ms.into()) })
             }
-            MediaEvent::VoiceStopped { last_voice, .. } => (None, Some(Input::VoiceStopped { ago: ago(last_voice) })),
-            MediaEvent::DtmfReceived { digit, at } => {
-                (None, Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }))
+            MediaEvent::VoiceStopped { last_voice, .. } => {
+                self.hurry(Some(now + HURRY));
+                Some(Input::VoiceStopped { ago: ago(last_voice) })
             }
-            MediaEvent::ClipStarted { clip, at } => {
-                let reply = self.voice.reply(clip).map(|(reply, _)| Input::SpeechStarted { reply, ago: ago(at) });
-                (Some(MediaNotice::AgentSpoke), reply)
+            MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
+            MediaEvent::DtmfSent { .. } => {
+                self.pressed().await;
+                None
             }
-            // An open clip is appended to as soon as there is more.
-            MediaEvent::ClipStarved { .. } => (None, None),
-            MediaEvent::ClipFinished { clip, at, .. } => {
-                (None, self.voice.end(clip).map(|(reply, _)| Input::SpeechFinished { reply, ago: ago(at) }))
+            MediaEvent::ClipStarted { clip, at } => self.player.started(clip, at).map(|reply| {
+                self.hurry(None);
+                self.tell(CallInput::Media(MediaNotice::AgentSpoke));
+                Input::SpeechStarted { reply, ago: ago(at) }
+            }),
+            MediaEvent::ClipStarved { clip, at } => {
+                self.player.reply(clip).map(|reply| Input::SpeechStarved { reply, ago: ago(at) })
+            }
+            MediaEvent::ClipFed { clip, at } => {
+                self.player.reply(clip).map(|reply| Input::SpeechFed { reply, ago: ago(at) })
+            }
+            MediaEvent::ClipFinished { clip, .. } | MediaEvent::ClipCut { clip, .. } if self.keys.is_clip(clip) => {
+                self.pressed().await;
+                None
+            }
+            MediaEvent::ClipFinished { clip, samples, at } => {
+                let ended = self.player.ended(clip, samples, false);
+                ended.map(|Ended { reply, .. }| Input::SpeechFinished { reply, ago: ago(at) })
             }
             MediaEvent::ClipCut { clip, samples, at } => {
-                let cut = |(reply, from)| Input::SpeechCut { reply, heard: samples.saturating_sub(from), ago: ago(at) };
-                (None, self.voice.end(clip).map(cut))
+                let ended = self.player.ended(clip, samples, true);
+                ended.map(|Ended { reply, heard }| Input::SpeechCut { reply, heard, ago: ago(at) })
             }
-            MediaEvent::Detected(detection) => (None, Some(self.detected(detection))),
-            MediaEvent::Uplink(_) | MediaEvent::Parted { .. } | MediaEvent::SourceChanged { .. } => (None, None),
+            MediaEvent::Detected(detection) => Some(self.detected(detection)),
+            MediaEvent::Uplink(_) | MediaEvent::Parted { .. } | MediaEvent::SourceChanged { .. } => None,
         };
-        if let Some(notice) = notice {
-            self.tell(CallInput::Media(notice));
-        }
         if let Some(input) = input {
-            self.conversation.handle(now, input);
+            self.inform_at(now, input);
         }
+    }
+
+    /// The leg has pressed the keys it was given.
+    async fn pressed(&mut self) {
+        if self.keys.is_pressing() {
+            self.press().await;
+        }
+    }
+
+    /// Hands up what the caller says without delay until then, or in bites again. Only while somebody judges by it when
+    /// the caller has finished is it worth the work.
+    fn hurry(&mut self, until: Option<Instant>) {
+        let until = until.filter(|_| self.ears.is_continuous() || self.brain.hears());
+        if until.is_some() || self.hurry_until.is_some() {
+            self.ears.hurry(until.is_some());
+            self.brain.hurry(until.is_some());
+            if let Some(media) = &self.media {
+                media.news.hurry(until.is_some());
+            }
+        }
+        self.hurry_until = until;
     }
 
     fn detected(&mut self, detection: Detection) -> Input {

@@ -218,7 +218,11 @@ impl Shared {
                 self.give_back(attempt, node).await;
                 Input::Ended { attempt, next_at: None, back_off: Some(NO_ROOM) }
             }
-            NotPlaced::Script(_) | NotPlaced::Listener | NotPlaced::Sip(_) | NotPlaced::Duplicate => {
+            NotPlaced::Script(_)
+            | NotPlaced::Provider(_)
+            | NotPlaced::Listener
+            | NotPlaced::Sip(_)
+            | NotPlaced::Duplicate => {
                 let end = AttemptEnd {
                     attempt,
                     node: *node,

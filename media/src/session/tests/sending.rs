@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::world::{Network, World, address, config, ms, negotiated};
 use crate::codec::Codec;
+use crate::digit::Digit;
 use crate::negotiated::Direction;
 use crate::rtp::RtpPacket;
 use crate::session::{ClipId, MediaEvent};
@@ -229,10 +230,29 @@ pub(super) fn playing(world: &World) -> Vec<MediaEvent> {
                 event,
                 MediaEvent::ClipStarted { .. }
                     | MediaEvent::ClipStarved { .. }
+                    | MediaEvent::ClipFed { .. }
                     | MediaEvent::ClipFinished { .. }
                     | MediaEvent::ClipCut { .. }
             )
         })
         .cloned()
         .collect()
+}
+
+#[test]
+fn the_last_key_is_told_of_when_it_has_left() {
+    let mut world = world();
+    world.run(ms(95));
+    let keys: Vec<Digit> = "12".chars().filter_map(Digit::from_char).collect();
+    world.session.send_dtmf(&keys).expect("room");
+    let first = world.sent.len();
+    world.run(ms(600));
+    let last = world
+        .sent
+        .iter()
+        .rposition(|(_, _, bytes)| RtpPacket::parse(bytes).expect("RTP").header.payload_type == super::world::DTMF);
+    let last = last.expect("keys were sent");
+    assert!(last > first + 10);
+    let told: Vec<_> = world.events.iter().filter(|event| matches!(event, MediaEvent::DtmfSent { .. })).collect();
+    assert_eq!(told, [&MediaEvent::DtmfSent { at: world.sent[last].0 }]);
 }

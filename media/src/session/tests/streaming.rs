@@ -106,6 +106,7 @@ fn a_gap_is_silence_that_is_counted_and_no_sample_of_the_clip() {
         [
             MediaEvent::ClipStarted { clip: CLIP, at: at(first) },
             MediaEvent::ClipStarved { clip: CLIP, at: at(first + 6) },
+            MediaEvent::ClipFed { clip: CLIP, at: at(again) },
             MediaEvent::ClipFinished { clip: CLIP, samples: 2_000, at: at(again + 6) },
         ]
     );
