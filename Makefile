@@ -26,7 +26,7 @@ demo: build      ## dial 40 simulated contacts over real SIP and RTP and show wh
 test: setup      ## everything CI runs; the last line counts
 	@scripts/test
 
-bench: setup-run ## measure; figures as JSON in target/bench
+bench: setup ## measure; figures as JSON in target/bench
 	cargo bench --locked --workspace --bench '*'
 
 fmt:             ## format the code

@@ -29,6 +29,7 @@ use crate::id::NodeId;
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
+use crate::net::web::Web;
 use crate::shutdown::Shutdown;
 use crate::store::Db;
 use crate::store::db::Settings;
@@ -107,6 +108,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         lexicon: Some(voice.lexicon),
         recordings: config.recordings_dir().into(),
         trunks: router.status.clone(),
+        web: Web::new(config.outbound.clone()).context("HTTP requests cannot be set up")?,
         config: Arc::new(config.http.clone()),
     };
 

@@ -103,6 +103,8 @@ ids! {
     SuppressionId;
     /// An entry of the audit log.
     AuditId;
+    /// A document or web page that assistants look things up in.
+    KnowledgeId;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod flow;
 pub(crate) mod heard;
 pub mod input;
+pub mod knowledge;
 pub mod language;
 pub mod manners;
 pub mod native;

@@ -11,6 +11,7 @@ pub mod campaigns;
 pub mod contacts;
 pub mod error;
 pub mod import;
+pub mod knowledge;
 pub mod paging;
 mod router;
 pub mod suppressions;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use crate::agent::flow::check::Lexicon;
 use crate::config::HttpConfig;
+use crate::net::web::Web;
 use crate::store::Db;
 use crate::store::org::Secrets;
 use crate::trunk::status::TrunkStatus;
@@ -42,6 +44,8 @@ pub struct Api {
     pub recordings: Arc<Path>,
     /// What is known of trunks beyond their settings.
     pub trunks: TrunkStatus,
+    /// Pages and webhooks at addresses that people typed in.
+    pub web: Web,
     /// Limits of requests.
     pub config: Arc<HttpConfig>,
 }

@@ -18,7 +18,8 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, suppressions, targets, trunks,
+    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, suppressions, targets,
+    trunks,
 };
 
 /// The whole HTTP service.
@@ -75,12 +76,21 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaign_control::resume))
         .routes(routes!(campaign_control::cancel))
         .routes(routes!(campaign_control::progress))
+        .routes(routes!(knowledge::list))
+        .routes(routes!(knowledge::fetch))
+        .routes(routes!(knowledge::search))
+        .routes(routes!(knowledge::refresh))
+        .routes(routes!(knowledge::read, knowledge::delete))
         .routes(routes!(calls::list))
         .routes(routes!(calls::read))
         .routes(routes!(calls::recording))
         .layer(DefaultBodyLimit::max(max_body));
-    let import = OpenApiRouter::new().routes(routes!(import::import)).layer(DefaultBodyLimit::max(max_import));
-    plain.merge(import)
+    let files = OpenApiRouter::new()
+        .routes(routes!(import::import))
+        .routes(routes!(knowledge::upload))
+        .routes(routes!(knowledge::replace))
+        .layer(DefaultBodyLimit::max(max_import));
+    plain.merge(files)
 }
 
 #[derive(OpenApi)]

@@ -6,6 +6,7 @@
 mod agent;
 mod http;
 mod media;
+mod outbound;
 mod sip;
 mod store;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::agent::AgentConfig;
 pub use self::http::HttpConfig;
 pub use self::media::MediaConfig;
+pub use self::outbound::OutboundConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport};
 pub use self::store::StoreConfig;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub media: MediaConfig,
     /// Offline voice and recogniser.
     pub agent: AgentConfig,
+    /// Addresses that people typed in: pages to read, webhooks to call.
+    pub outbound: OutboundConfig,
 }
 
 impl Default for Config {
@@ -52,6 +56,7 @@ impl Default for Config {
             sip: SipConfig::default(),
             media: MediaConfig::default(),
             agent: AgentConfig::default(),
+            outbound: OutboundConfig::default(),
         }
     }
 }

@@ -8,3 +8,4 @@ pub mod ports;
 pub mod sip_driver;
 mod sip_stream;
 mod sip_udp;
+pub mod web;

@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use callwright::api::{Api, router};
-use callwright::config::HttpConfig;
+use callwright::config::{HttpConfig, OutboundConfig};
+use callwright::net::web::Web;
 use callwright::store::{api_key, org};
 use callwright::trunk::status::TrunkStatus;
 use serde_json::{Value, json};
@@ -58,6 +59,7 @@ impl Client {
             lexicon: None,
             recordings: recordings.clone().into(),
             trunks: trunks.clone(),
+            web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()] }).expect("a client"),
             config: Arc::new(HttpConfig { max_body_bytes: 64 << 10, ..HttpConfig::default() }),
         };
         Self { router: router(api), key, db, recordings, trunks }

@@ -4,6 +4,7 @@
 mod db;
 
 mod client;
+mod knowledge;
 mod registrations;
 mod resources;
 

@@ -6,30 +6,57 @@ use std::ops::Deref;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Acquire, SqlStr};
 
-use super::StoreError;
+use super::{Kind, StoreError};
 
 /// Version, description and text of every migration, oldest first.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "organisations", include_str!("../../../migrations/0001_organisations.sql")),
-    (2, "contacts", include_str!("../../../migrations/0002_contacts.sql")),
-    (3, "trunks and assistants", include_str!("../../../migrations/0003_trunks_assistants.sql")),
-    (4, "campaigns", include_str!("../../../migrations/0004_campaigns.sql")),
-    (5, "dialing", include_str!("../../../migrations/0005_dialing.sql")),
-    (6, "calls", include_str!("../../../migrations/0006_calls.sql")),
-    (7, "waterfall", include_str!("../../../migrations/0007_waterfall.sql")),
+const MIGRATIONS: &[(i64, &str, Text)] = &[
+    (1, "organisations", Text::Both(include_str!("../../../migrations/0001_organisations.sql"))),
+    (2, "contacts", Text::Both(include_str!("../../../migrations/0002_contacts.sql"))),
+    (3, "trunks and assistants", Text::Both(include_str!("../../../migrations/0003_trunks_assistants.sql"))),
+    (4, "campaigns", Text::Both(include_str!("../../../migrations/0004_campaigns.sql"))),
+    (5, "dialing", Text::Both(include_str!("../../../migrations/0005_dialing.sql"))),
+    (6, "calls", Text::Both(include_str!("../../../migrations/0006_calls.sql"))),
+    (7, "waterfall", Text::Both(include_str!("../../../migrations/0007_waterfall.sql"))),
+    (8, "knowledge", Text::Both(include_str!("../../../migrations/0008_knowledge.sql"))),
+    (
+        9,
+        "knowledge search",
+        Text::Each {
+            sqlite: include_str!("../../../migrations/0009_knowledge_search_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0009_knowledge_search_postgres.sql"),
+        },
+    ),
 ];
 
+/// The statements of a migration.
+enum Text {
+    /// The same on both databases.
+    Both(&'static str),
+    /// What the two do in ways of their own.
+    Each { sqlite: &'static str, postgres: &'static str },
+}
+
+impl Text {
+    const fn of(&self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Both(text), Kind::Sqlite | Kind::Postgres)
+            | (Self::Each { sqlite: text, .. }, Kind::Sqlite)
+            | (Self::Each { postgres: text, .. }, Kind::Postgres) => text,
+        }
+    }
+}
+
 /// Brings the schema up to date; nodes that start together wait for each other.
-pub(super) async fn run<'a, A>(connection: A) -> Result<(), StoreError>
+pub(super) async fn run<'a, A>(connection: A, kind: Kind) -> Result<(), StoreError>
 where
     A: Acquire<'a>,
     <A::Connection as Deref>::Target: Migrate,
 {
     let migrations = MIGRATIONS
         .iter()
-        .map(|&(version, description, sql)| {
-            let sql = SqlStr::from_static(sql);
-            Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql, false)
+        .map(|(version, description, text)| {
+            let sql = SqlStr::from_static(text.of(kind));
+            Migration::new(*version, Cow::Borrowed(*description), MigrationType::Simple, sql, false)
         })
         .collect();
     Migrator::with_migrations(migrations).run(connection).await?;

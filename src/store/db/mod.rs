@@ -76,8 +76,8 @@ impl Db {
             }),
         };
         match &db.inner.backend {
-            Backend::Sqlite { writer, .. } => migrate::run(writer).await?,
-            Backend::Postgres(pool) => migrate::run(pool).await?,
+            Backend::Sqlite { writer, .. } => migrate::run(writer, Kind::Sqlite).await?,
+            Backend::Postgres(pool) => migrate::run(pool, Kind::Postgres).await?,
         }
         Ok(db)
     }

@@ -8,8 +8,8 @@ use sqlx::{Arguments, Row as _};
 
 use super::StoreError;
 use crate::id::{
-    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, CallId, CampaignId, ContactId, LegId, NodeId, OrgId,
-    RecordingId, RunId, SuppressionId, TargetId, TrunkId,
+    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, CallId, CampaignId, ContactId, KnowledgeId, LegId,
+    NodeId, OrgId, RecordingId, RunId, SuppressionId, TargetId, TrunkId,
 };
 use crate::pii::Pii;
 
@@ -223,6 +223,7 @@ text_columns!(
     AssistantVersionId,
     AttemptId,
     AuditId,
+    KnowledgeId,
     CallId,
     CampaignId,
     ContactId,

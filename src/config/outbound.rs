@@ -1,0 +1,21 @@
+//! Settings of requests to addresses that people typed in: pages to read, webhooks to call.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of outgoing HTTP requests to addresses that people typed in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutboundConfig {
+    /// Hosts that may be asked although they are in a private network or on this machine, such as `crm.internal`;
+    /// `*` allows all of them. Default: none, because whoever may set an address could otherwise reach what only this
+    /// machine is meant to reach.
+    pub private_hosts: Vec<String>,
+}
+
+impl OutboundConfig {
+    /// Whether a host may be in a private network.
+    #[must_use]
+    pub fn may_be_private(&self, host: &str) -> bool {
+        self.private_hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host))
+    }
+}
