@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use self::verdict::Verdict;
 use super::event::{Advice, CallAction, CallInput, CallTimer, LegEvent, MediaNotice, Progress, Withdrawal};
 use super::outcome::TrunkEvidence;
+use super::transfer::Handover;
 use crate::agent::action::Ending;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -46,6 +47,8 @@ pub struct CallConfig {
     pub accept_after: Duration,
     /// From our CANCEL or BYE to giving up on the far side's answer to it: longer than the 32 s of timers B and F.
     pub teardown: Duration,
+    /// From the moment a caller is joined with somebody else to the end, in place of `max_duration`.
+    pub transferred: Duration,
 }
 
 impl Default for CallConfig {
@@ -60,6 +63,7 @@ impl Default for CallConfig {
             audio_lost: Duration::from_secs(20),
             accept_after: Duration::from_secs(3),
             teardown: Duration::from_secs(40),
+            transferred: Duration::from_secs(4 * 3600),
         }
     }
 }
@@ -128,11 +132,18 @@ struct Talking {
     /// When the call ends, and as what.
     hard_end: Instant,
     hard_reason: HardEnd,
+    /// When the longest duration ends it, were there no transfer.
+    agents_end: Instant,
+    handover: Option<Handover>,
     /// The far side has put us on hold, or both agreed to silence: no RTP is no fault.
     held: bool,
     /// Since when audio is owed to us: the answer, or the end of a hold.
     audio_from: Instant,
 }
+
+/// The longest that a transfer is tried: all clocks of [`TransferConfig`](super::transfer::TransferConfig) one after
+/// another, with a ring timeout of two minutes.
+const TRANSFERRING: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HardEnd {
@@ -173,6 +184,7 @@ impl Call {
                 CallInput::AgentReady => self.handle_agent_ready(now),
                 CallInput::AgentEnded(ending) => self.handle_ending(now, &ending),
                 CallInput::AnsweredBy(party) => self.seen.answered_by = Some(party),
+                CallInput::Handover(handover) => self.handle_handover(now, handover),
                 CallInput::Withdraw(why) => self.handle_withdraw(now, why),
             }
         }
@@ -285,6 +297,8 @@ impl Call {
             closing_at: Some(now + self.config.max_duration.saturating_sub(self.config.closing)),
             hard_end,
             hard_reason: HardEnd::MaxDuration,
+            agents_end: hard_end,
+            handover: None,
             held: false,
             audio_from: now,
         });
@@ -340,7 +354,36 @@ impl Call {
         self.begin_talking(now);
     }
 
+    /// While a transfer is tried the longest duration waits, within bounds: whoever hears music is not cut off in the
+    /// middle of it. Once the caller talks to somebody else the agent's clocks and wishes mean nothing any more.
+    fn handle_handover(&mut self, now: Instant, handover: Handover) {
+        let (closing, transferred) = (self.config.closing, self.config.transferred);
+        let State::Talking(talking) = &mut self.state else { return };
+        talking.handover = Some(handover);
+        let drained = talking.hard_reason == HardEnd::Drained;
+        match handover {
+            Handover::Begun | Handover::Accepted if !drained => {
+                talking.hard_end = talking.agents_end.max(now + TRANSFERRING);
+                talking.closing_at = None;
+            }
+            Handover::Failed if !drained => {
+                // Time enough for the agent to say so and to say goodbye.
+                talking.hard_end = talking.agents_end.max(now + 2 * closing);
+                talking.closing_at = Some(talking.hard_end.checked_sub(closing).unwrap_or(now));
+                talking.handover = None;
+            }
+            Handover::Joined if !drained => talking.hard_end = now + transferred,
+            Handover::Begun | Handover::Accepted | Handover::Failed | Handover::Joined => {}
+            Handover::Done => {
+                self.hang_up(now, Verdict::new(DisconnectionReason::CallTransfer, EndedBy::Agent, now));
+            }
+        }
+    }
+
     fn handle_ending(&mut self, now: Instant, ending: &Ending) {
+        if let State::Talking(Talking { handover: Some(Handover::Joined), .. }) = self.state {
+            return;
+        }
         let verdict = match ending {
             Ending::Completed { .. } | Ending::CallerGoodbye => {
                 Verdict::new(DisconnectionReason::AgentHangup, EndedBy::Agent, now)

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::outcome::{CallOutcome, DialFailure};
+use super::transfer::Handover;
 use crate::agent::action::Ending;
 use crate::campaign::states::AnsweredBy;
 
@@ -19,6 +20,8 @@ pub enum CallInput {
     AgentEnded(Ending),
     /// It became known who took the call.
     AnsweredBy(AnsweredBy),
+    /// How far a transfer of the caller is.
+    Handover(Handover),
     /// Somebody or something outside ends the call.
     Withdraw(Withdrawal),
 }

@@ -12,3 +12,4 @@ pub mod record;
 pub mod registry;
 mod task;
 pub mod tools;
+pub mod transfer;

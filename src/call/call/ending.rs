@@ -6,6 +6,7 @@ use super::verdict::Verdict;
 use super::{Call, State};
 use crate::call::event::{Advice, CallAction, LegEnd, Withdrawal};
 use crate::call::outcome::{CallOutcome, DialFailure, DialFault, Failover, failover, is_misconfiguration};
+use crate::call::transfer::Handover;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
 
@@ -61,6 +62,7 @@ impl Call {
         let early =
             answered_at.is_some_and(|answered| now.saturating_duration_since(answered) < self.config.early_hangup);
         verdict.immediate = early && verdict.reason == DisconnectionReason::UserHangup;
+        let verdict = self.as_transfer(verdict);
         self.advise_over(verdict.ended_by == EndedBy::Contact);
         self.conclude(verdict);
     }
@@ -81,6 +83,7 @@ impl Call {
     }
 
     pub(super) fn hang_up(&mut self, now: Instant, verdict: Verdict) {
+        let verdict = self.as_transfer(verdict);
         self.advise_over(false);
         self.actions.push_back(CallAction::HangUp);
         self.state = State::HangingUp { verdict, until: now + self.config.teardown };
@@ -92,6 +95,22 @@ impl Call {
             verdict.q850 = verdict.q850.or(q850);
             self.conclude(verdict);
         }
+    }
+
+    /// However a call ends whose caller talked to somebody else: it was transferred. A far side that accepted our REFER
+    /// and then hangs up has done as asked.
+    fn as_transfer(&self, verdict: Verdict) -> Verdict {
+        let State::Talking(talking) = &self.state else { return verdict };
+        let transferred = match talking.handover {
+            Some(Handover::Joined) => true,
+            Some(Handover::Accepted) => verdict.reason == DisconnectionReason::UserHangup,
+            Some(Handover::Begun | Handover::Failed | Handover::Done) | None => false,
+        };
+        if !transferred {
+            return verdict;
+        }
+        let reason = DisconnectionReason::CallTransfer;
+        Verdict { reason, technical: false, immediate: false, ..verdict }
     }
 
     /// Silences the leg and tells the conversation that it is over.

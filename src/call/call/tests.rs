@@ -484,3 +484,81 @@ impl Random {
         }
     }
 }
+
+/// A call in the middle of a transfer.
+fn transferring(handovers: &[Handover]) -> Bench {
+    let mut bench = Bench::talking();
+    bench.media(MediaNotice::Flowing);
+    bench.wait(270);
+    for handover in handovers {
+        bench.give(CallInput::Handover(*handover));
+    }
+    bench
+}
+
+#[test]
+fn the_longest_duration_waits_for_a_transfer_and_gives_way_to_one() {
+    // It would have ended after 300 s.
+    let mut bench = transferring(&[Handover::Begun]);
+    bench.wait(200);
+    assert!(!bench.call.is_ended());
+    bench.give(CallInput::Handover(Handover::Joined));
+    bench.wait(4 * 3_600 - 1);
+    assert!(!bench.call.is_ended());
+    bench.wait(1);
+    bench.leg(LegEvent::Ended { by: LegEnd::Local, q850: None });
+    let outcome = bench.outcome();
+    assert_eq!((outcome.reason, outcome.ended_by), (DisconnectionReason::CallTransfer, EndedBy::System));
+
+    // A failed one leaves time for the agent to say so, and no more.
+    let mut bench = transferring(&[Handover::Begun, Handover::Failed]);
+    bench.wait(39);
+    assert!(!bench.call.is_ended());
+    assert!(bench.actions.contains(&CallAction::Advise(Advice::TimeNearlyUp)));
+    bench.wait(1);
+    bench.leg(LegEvent::Ended { by: LegEnd::Local, q850: None });
+    assert_eq!(bench.outcome().reason, DisconnectionReason::MaxDurationReached);
+
+    // Nor can one that never comes to an end keep a call for ever.
+    let mut bench = transferring(&[Handover::Begun]);
+    bench.wait(300);
+    bench.leg(LegEvent::Ended { by: LegEnd::Local, q850: None });
+    assert_eq!(bench.outcome().reason, DisconnectionReason::MaxDurationReached);
+}
+
+#[test]
+fn a_call_that_was_handed_over_ends_as_a_transfer_however_it_ends() {
+    use DisconnectionReason as R;
+    let remote = || CallInput::Leg(LegEvent::Ended { by: LegEnd::Remote, q850: None });
+    for (handovers, input, reason, ended_by) in [
+        // The far side hangs up on us once it has sent the caller on.
+        (&[Handover::Begun, Handover::Accepted][..], remote(), R::CallTransfer, EndedBy::Contact),
+        (&[Handover::Begun], remote(), R::UserHangup, EndedBy::Contact),
+        (&[Handover::Begun, Handover::Accepted, Handover::Begun], remote(), R::UserHangup, EndedBy::Contact),
+        (&[Handover::Begun, Handover::Joined], remote(), R::CallTransfer, EndedBy::Contact),
+        (&[Handover::Joined], CallInput::Withdraw(Withdrawal::Person), R::CallTransfer, EndedBy::System),
+        (&[Handover::Joined], CallInput::Media(MediaNotice::Failed), R::CallTransfer, EndedBy::System),
+        (&[Handover::Joined], CallInput::Handover(Handover::Done), R::CallTransfer, EndedBy::Agent),
+        (&[Handover::Accepted], CallInput::Handover(Handover::Done), R::CallTransfer, EndedBy::Agent),
+        (&[Handover::Begun, Handover::Failed], remote(), R::UserHangup, EndedBy::Contact),
+    ] {
+        let mut bench = transferring(handovers);
+        bench.give(input.clone());
+        bench.leg(LegEvent::Ended { by: LegEnd::Local, q850: None });
+        let outcome = bench.outcome();
+        assert_eq!((outcome.reason, outcome.ended_by), (reason, ended_by), "{handovers:?}, {input:?}");
+        assert!(!outcome.technical && !outcome.immediate);
+    }
+}
+
+#[test]
+fn what_the_agent_says_after_the_caller_is_gone_to_somebody_else_ends_nothing() {
+    let mut bench = transferring(&[Handover::Joined]);
+    for ending in [Ending::Transferred, Ending::Inactivity, Ending::SpeechFailed] {
+        bench.give(CallInput::AgentEnded(ending));
+    }
+    assert!(!bench.actions.contains(&CallAction::HangUp));
+    bench.give(CallInput::Withdraw(Withdrawal::Shutdown));
+    bench.wait(20);
+    assert!(bench.actions.contains(&CallAction::HangUp), "a server that stops ends it all the same");
+}
