@@ -280,3 +280,115 @@ async fn next_native(native: &mut Option<Line<S2sInput, S2sEvent>>) -> Option<S2
 fn log(error: &Error) {
     tracing::warn!(provider = %error.provider, kind = ?error.kind, "a model failed");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::pii::Pii;
+    use crate::provider::llm::FinishReason;
+    use crate::provider::s2s::Session;
+
+    type Heard = mpsc::UnboundedReceiver<mpsc::Sender<LlmEvent>>;
+    type Ends = (S2sRequest, mpsc::Receiver<S2sInput>, mpsc::Sender<S2sEvent>);
+
+    /// Hands the other end of every generation to the test; panics when it may write no token.
+    struct Writer(mpsc::UnboundedSender<mpsc::Sender<LlmEvent>>);
+
+    impl LanguageModel for Writer {
+        fn generate(&self, request: LlmRequest) -> Generation {
+            assert!(request.max_tokens > 0, "a bug, as a test wants it");
+            let (sender, events) = mpsc::channel(8);
+            self.0.send(sender).expect("the test listens");
+            Generation { events }
+        }
+    }
+
+    struct Speaker(mpsc::UnboundedSender<Ends>);
+
+    impl SpeechToSpeech for Speaker {
+        fn open(&self, request: S2sRequest) -> Result<Session, Error> {
+            let (input, inputs) = mpsc::channel(64);
+            let (sender, events) = mpsc::channel(8);
+            self.0.send((request, inputs, sender)).expect("the test listens");
+            Ok(Session { input, events })
+        }
+    }
+
+    fn writer() -> (Brain, Heard) {
+        let (sender, heard) = mpsc::unbounded_channel();
+        (Brain::new(Some(Arc::new(Writer(sender))), None, Default::default()), heard)
+    }
+
+    fn request(max_tokens: u32) -> LlmRequest {
+        LlmRequest { messages: [].into(), tools: [].into(), max_tokens, temperature: None, schema: None }
+    }
+
+    async fn told(brain: &mut Brain) -> Input {
+        match brain.next(false).await {
+            Thought::Told(input) => input,
+            other @ (Thought::Audio(..) | Thought::ItemFinished(_)) => panic!("{other:?}"),
+        }
+    }
+
+    fn text(text: &str) -> Pii<String> {
+        Pii::new(text.to_owned())
+    }
+
+    const ONE: GenerationId = GenerationId(1);
+    const TWO: GenerationId = GenerationId(2);
+
+    #[tokio::test]
+    async fn generations_are_told_apart_and_a_cancelled_one_is_gone() {
+        let (mut brain, mut heard) = writer();
+        brain.generate(ONE, request(10));
+        brain.generate(TWO, request(10));
+        let (one, two) = (heard.try_recv().expect("asked"), heard.try_recv().expect("asked twice"));
+        one.send(LlmEvent::Text(text("No"))).await.expect("wanted");
+        brain.cancel(ONE);
+        assert!(one.is_closed(), "the vendor is told");
+        two.send(LlmEvent::Text(text("Yes"))).await.expect("wanted");
+        assert_eq!(told(&mut brain).await, Input::Token { generation: TWO, text: text("Yes") });
+        two.send(LlmEvent::Finished { reason: FinishReason::Stop, usage: None }).await.expect("wanted");
+        assert_eq!(told(&mut brain).await, Input::Generated { generation: TWO, reason: FinishReason::Stop });
+    }
+
+    #[tokio::test]
+    async fn a_generation_that_cannot_begin_or_goes_without_a_word_has_failed() {
+        let (mut brain, mut heard) = writer();
+        brain.generate(ONE, request(0));
+        let failed = |generation, kind| Input::GenerationFailed { generation, kind };
+        assert_eq!(told(&mut brain).await, failed(ONE, ErrorKind::Broken));
+        brain.generate(TWO, request(10));
+        drop(heard.try_recv().expect("asked"));
+        assert_eq!(told(&mut brain).await, failed(TWO, ErrorKind::Broken));
+        let mut nobody = Brain::new(None, None, Default::default());
+        nobody.generate(ONE, request(10));
+        assert_eq!(told(&mut nobody).await, failed(ONE, ErrorKind::NotInstalled));
+    }
+
+    #[tokio::test]
+    async fn a_model_that_speaks_is_connected_while_it_rings_and_hears_from_the_answer_on() {
+        let (sender, mut opened) = mpsc::unbounded_channel();
+        let mut brain = Brain::new(None, Some(Arc::new(Speaker(sender))), ("marin".to_owned(), "en".to_owned()));
+        brain.order(NativeOrder::Open { instructions: text("Be kind."), tools: [].into() });
+        assert!(opened.try_recv().is_err(), "nobody rings yet");
+        brain.ring();
+        let (request, mut inputs, events) = opened.try_recv().expect("opened");
+        assert_eq!((request.voice.as_str(), request.instructions), ("marin", text("Be kind.")));
+        (0..6).for_each(|_| brain.hear(&[7; FRAME_8K]));
+        assert!(inputs.try_recv().is_err(), "early media is not the caller");
+        brain.answer();
+        (0..3).for_each(|_| brain.hear(&[7; FRAME_8K]));
+        assert!(matches!(inputs.try_recv(), Ok(S2sInput::Audio(samples)) if samples.len() == 480));
+        brain.order(NativeOrder::Truncate { item: "a".to_owned(), heard: Duration::from_millis(20) });
+        assert!(matches!(inputs.try_recv(), Ok(S2sInput::Truncate { .. })));
+        events.send(S2sEvent::Audio { item: "a".to_owned(), pcm: [1; 160].into() }).await.expect("wanted");
+        assert!(matches!(brain.next(false).await, Thought::Audio(item, pcm) if item == "a" && pcm.len() == 160));
+        drop(events);
+        assert_eq!(told(&mut brain).await, Input::Native(NativeNews::Dead));
+    }
+}
