@@ -1,12 +1,14 @@
 //! All calls of this node: placing them, taking them, listing them, ending them.
 
+mod live;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
@@ -15,33 +17,27 @@ use callwright_sip::endpoint::{ListenerId, Orphan, RecoveryOutcome};
 use callwright_sip::message::StatusCode;
 use dashmap::DashMap;
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub(super) use self::live::Control;
+use self::live::{Entry, Identity, remains_of_a_panic};
+pub use self::live::{LiveCall, Stage, Supervision};
 use super::call::{Call, CallConfig};
 use super::inbound::{Admitted, InboundRoutes};
 use super::leg::sip::SipLeg;
-use super::outcome::{CallOutcome, Failover};
 use super::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
 use super::providers::Providers;
 use super::record::Recorder;
-use super::task::{CallTask, Parts, Remains, refuse};
-use super::tools::{ToolContext, Toolbox};
-use crate::agent::assistant::AssistantVersion;
+use super::task::{CallTask, Parts, refuse};
+use super::tools::Toolbox;
 use crate::agent::conversation::Conversation;
-use crate::agent::record::Outcome;
-use crate::campaign::disconnection::DisconnectionReason;
-use crate::campaign::phone::E164;
-use crate::campaign::states::EndedBy;
-use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
+use crate::id::CallId;
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, IncomingCall, InviteError, SipHandle};
-use crate::pii::Pii;
-use crate::time::{self, Now};
+use crate::time;
 
-/// Commands that wait for one call.
-const CONTROLS: usize = 16;
 /// What a refused caller is told to wait when the node is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -71,64 +67,6 @@ pub struct Services {
     pub max_calls: usize,
 }
 
-/// How far a call has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Being set up.
-    Dialing,
-    /// Rings.
-    Ringing,
-    /// Answered.
-    Answered {
-        /// When.
-        at: Instant,
-    },
-    /// Both sides have spoken.
-    InConversation {
-        /// When it was answered.
-        answered: Instant,
-    },
-}
-
-/// What a call can be told from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Control {
-    /// A person ends it.
-    HangUp,
-    /// The server stops.
-    Drain,
-    /// A supervisor steps in.
-    Supervise(Supervision),
-}
-
-/// What a supervisor does to a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Supervision {
-    /// Tells the agent something; the caller does not hear it.
-    Note(Pii<String>),
-    /// Silences the agent, or gives it the word again.
-    Mute(bool),
-    /// Takes the talk off the record, or puts it on again.
-    OffRecord(bool),
-}
-
-/// A live call.
-#[derive(Clone, Debug)]
-pub struct LiveCall {
-    /// The call.
-    pub call: CallId,
-    /// Whose it is.
-    pub org: OrgId,
-    /// The trunk.
-    pub trunk: TrunkId,
-    /// The attempt and the target, for calls we made.
-    pub attempt: Option<(AttemptId, TargetId)>,
-    /// When it began.
-    pub started: Now,
-    /// How far it has come.
-    pub stage: Stage,
-}
-
 /// All calls of this node. Cloning shares them.
 #[derive(Clone)]
 pub struct Calls {
@@ -144,25 +82,6 @@ struct Inner {
     draining: AtomicBool,
     panics: AtomicU64,
     tasks: TaskTracker,
-}
-
-struct Entry {
-    identity: Identity,
-    control: mpsc::Sender<Control>,
-    stage: watch::Receiver<Stage>,
-}
-
-/// Who takes part in a call.
-#[derive(Clone)]
-struct Identity {
-    call: CallId,
-    org: OrgId,
-    trunk: TrunkId,
-    attempt: Option<(AttemptId, TargetId)>,
-    assistant: Arc<AssistantVersion>,
-    contact: Option<Pii<E164>>,
-    ours: Option<Pii<E164>>,
-    started: Now,
 }
 
 impl Calls {
@@ -414,65 +333,6 @@ impl Services {
     }
 }
 
-impl Entry {
-    fn new(identity: Identity) -> (mpsc::Receiver<Control>, watch::Sender<Stage>, Self) {
-        let (control, controls) = mpsc::channel(CONTROLS);
-        let (stage, stages) = watch::channel(Stage::Dialing);
-        (controls, stage, Self { identity, control, stage: stages })
-    }
-
-    fn live(&self) -> LiveCall {
-        LiveCall {
-            call: self.identity.call,
-            org: self.identity.org,
-            trunk: self.identity.trunk,
-            attempt: self.identity.attempt,
-            started: self.identity.started,
-            stage: *self.stage.borrow(),
-        }
-    }
-}
-
-impl Identity {
-    /// What tools get to know of the call.
-    fn context(&self, variables: BTreeMap<String, Pii<String>>) -> Arc<ToolContext> {
-        Arc::new(ToolContext {
-            call: self.call,
-            org: self.org,
-            trunk: self.trunk,
-            attempt: self.attempt,
-            assistant: Arc::clone(&self.assistant),
-            variables,
-            contact: self.contact.clone(),
-            ours: self.ours.clone(),
-            started: self.started,
-        })
-    }
-
-    /// Where its recording goes, relative to the folder of recordings.
-    fn recording(&self) -> PathBuf {
-        let day = self.started.wall.strftime("%Y-%m-%d").to_string();
-        PathBuf::from(day).join(format!("{}.wav", self.call))
-    }
-
-    fn report(self, remains: Remains) -> CallReport {
-        CallReport {
-            call: self.call,
-            org: self.org,
-            attempt: self.attempt.map(|(attempt, _)| attempt),
-            trunk: self.trunk,
-            assistant: self.assistant,
-            contact: self.contact,
-            ours: self.ours,
-            started: self.started,
-            outcome: remains.outcome,
-            conversation: remains.conversation,
-            recording: remains.recording,
-            media: remains.media,
-        }
-    }
-}
-
 fn local_media(address: IpAddr, rtp: &RtpSocket) -> LocalMedia {
     LocalMedia {
         address,
@@ -485,41 +345,4 @@ fn local_media(address: IpAddr, rtp: &RtpSocket) -> LocalMedia {
         ptime_ms: 20,
         direction: Direction::SendRecv,
     }
-}
-
-/// A call whose task panicked: its leg is hung up by the endpoint's sweep, its media closes with its task.
-fn remains_of_a_panic(stage: Stage) -> Remains {
-    let answered_at = match stage {
-        Stage::Dialing | Stage::Ringing => None,
-        Stage::Answered { at } | Stage::InConversation { answered: at } => Some(at),
-    };
-    let reason = match answered_at {
-        Some(_) => DisconnectionReason::AgentHangup,
-        None => DisconnectionReason::DialFailed,
-    };
-    let outcome = CallOutcome {
-        reason,
-        sip_code: answered_at.map(|_| 200),
-        q850: None,
-        retry_after: None,
-        ended_by: EndedBy::System,
-        answered_by: None,
-        immediate: false,
-        technical: true,
-        rang: stage != Stage::Dialing,
-        misconfigured: false,
-        failover: Failover::Never,
-        answered_at,
-        ended_at: time::now().mono,
-    };
-    let conversation = Outcome {
-        ending: None,
-        flow_completed: false,
-        caller_reacted: false,
-        first_speech: None,
-        answers: Vec::new(),
-        transcript: Vec::new(),
-        turns: Vec::new(),
-    };
-    Remains { outcome, conversation, recording: None, media: None }
 }

@@ -1,0 +1,197 @@
+//! A live call as others see it: who takes part, how far it has come, how it is told something.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::agent::assistant::AssistantVersion;
+use crate::agent::record::Outcome;
+use crate::call::outcome::{CallOutcome, Failover};
+use crate::call::place::CallReport;
+use crate::call::task::Remains;
+use crate::call::tools::ToolContext;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
+use crate::campaign::states::EndedBy;
+use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
+use crate::pii::Pii;
+use crate::time::{self, Now};
+
+/// Commands that wait for one call.
+const CONTROLS: usize = 16;
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Being set up.
+    Dialing,
+    /// Rings.
+    Ringing,
+    /// Answered.
+    Answered {
+        /// When.
+        at: Instant,
+    },
+    /// Both sides have spoken.
+    InConversation {
+        /// When it was answered.
+        answered: Instant,
+    },
+}
+
+/// What a call can be told from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::call) enum Control {
+    /// A person ends it.
+    HangUp,
+    /// The server stops.
+    Drain,
+    /// A supervisor steps in.
+    Supervise(Supervision),
+}
+
+/// What a supervisor does to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// Tells the agent something; the caller does not hear it.
+    Note(Pii<String>),
+    /// Silences the agent, or gives it the word again.
+    Mute(bool),
+    /// Takes the talk off the record, or puts it on again.
+    OffRecord(bool),
+}
+
+/// A live call.
+#[derive(Clone, Debug)]
+pub struct LiveCall {
+    /// The call.
+    pub call: CallId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The attempt and the target, for calls we made.
+    pub attempt: Option<(AttemptId, TargetId)>,
+    /// When it began.
+    pub started: Now,
+    /// How far it has come.
+    pub stage: Stage,
+}
+
+pub(super) struct Entry {
+    pub(super) identity: Identity,
+    pub(super) control: mpsc::Sender<Control>,
+    pub(super) stage: watch::Receiver<Stage>,
+}
+
+/// Who takes part in a call.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) call: CallId,
+    pub(super) org: OrgId,
+    pub(super) trunk: TrunkId,
+    pub(super) attempt: Option<(AttemptId, TargetId)>,
+    pub(super) assistant: Arc<AssistantVersion>,
+    pub(super) contact: Option<Pii<E164>>,
+    pub(super) ours: Option<Pii<E164>>,
+    pub(super) started: Now,
+}
+
+impl Entry {
+    pub(super) fn new(identity: Identity) -> (mpsc::Receiver<Control>, watch::Sender<Stage>, Self) {
+        let (control, controls) = mpsc::channel(CONTROLS);
+        let (stage, stages) = watch::channel(Stage::Dialing);
+        (controls, stage, Self { identity, control, stage: stages })
+    }
+
+    pub(super) fn live(&self) -> LiveCall {
+        LiveCall {
+            call: self.identity.call,
+            org: self.identity.org,
+            trunk: self.identity.trunk,
+            attempt: self.identity.attempt,
+            started: self.identity.started,
+            stage: *self.stage.borrow(),
+        }
+    }
+}
+
+impl Identity {
+    /// What tools get to know of the call.
+    pub(super) fn context(&self, variables: BTreeMap<String, Pii<String>>) -> Arc<ToolContext> {
+        Arc::new(ToolContext {
+            call: self.call,
+            org: self.org,
+            trunk: self.trunk,
+            attempt: self.attempt,
+            assistant: Arc::clone(&self.assistant),
+            variables,
+            contact: self.contact.clone(),
+            ours: self.ours.clone(),
+            started: self.started,
+        })
+    }
+
+    /// Where its recording goes, relative to the folder of recordings.
+    pub(super) fn recording(&self) -> PathBuf {
+        let day = self.started.wall.strftime("%Y-%m-%d").to_string();
+        PathBuf::from(day).join(format!("{}.wav", self.call))
+    }
+
+    pub(super) fn report(self, remains: Remains) -> CallReport {
+        CallReport {
+            call: self.call,
+            org: self.org,
+            attempt: self.attempt.map(|(attempt, _)| attempt),
+            trunk: self.trunk,
+            assistant: self.assistant,
+            contact: self.contact,
+            ours: self.ours,
+            started: self.started,
+            outcome: remains.outcome,
+            conversation: remains.conversation,
+            recording: remains.recording,
+            media: remains.media,
+        }
+    }
+}
+
+/// A call whose task panicked: its leg is hung up by the endpoint's sweep, its media closes with its task.
+pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
+    let answered_at = match stage {
+        Stage::Dialing | Stage::Ringing => None,
+        Stage::Answered { at } | Stage::InConversation { answered: at } => Some(at),
+    };
+    let reason = match answered_at {
+        Some(_) => DisconnectionReason::AgentHangup,
+        None => DisconnectionReason::DialFailed,
+    };
+    let outcome = CallOutcome {
+        reason,
+        sip_code: answered_at.map(|_| 200),
+        q850: None,
+        retry_after: None,
+        ended_by: EndedBy::System,
+        answered_by: None,
+        immediate: false,
+        technical: true,
+        rang: stage != Stage::Dialing,
+        misconfigured: false,
+        failover: Failover::Never,
+        answered_at,
+        ended_at: time::now().mono,
+    };
+    let conversation = Outcome {
+        ending: None,
+        flow_completed: false,
+        caller_reacted: false,
+        first_speech: None,
+        answers: Vec::new(),
+        transcript: Vec::new(),
+        turns: Vec::new(),
+    };
+    Remains { outcome, conversation, recording: None, media: None }
+}
