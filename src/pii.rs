@@ -23,6 +23,11 @@ impl<T> Pii<T> {
         &self.0
     }
 
+    /// The value, to be changed in its place.
+    pub const fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+
     /// The value, unwrapped.
     pub fn into_inner(self) -> T {
         self.0

@@ -10,6 +10,7 @@ pub mod faults;
 pub mod hearing;
 pub mod log;
 mod peer;
+mod realtime;
 #[allow(dead_code, reason = "the voices and models write their answers with it")]
 mod reply;
 mod server;
@@ -126,6 +127,8 @@ pub struct Script {
     pub hearing: hearing::Script,
     /// What models of chat completions answer.
     pub chat: chat::Script,
+    /// What models that hear and speak answer; they hear by the script of hearing.
+    pub realtime: chat::Script,
 }
 
 /// Vendors at work; they stop when it is dropped.

@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::faults::{Fault, Injection, Plan, Vendor};
 use super::log::{Event, Log, Side};
 use super::peer::Peer;
-use super::{Script, chat, stt};
+use super::{Script, chat, realtime, stt};
 
 /// What all vendors share.
 #[derive(Debug)]
@@ -40,7 +40,12 @@ impl Shared {
 
 /// Every route of every vendor.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().route("/_faults", post(set_faults)).merge(stt::routes()).merge(chat::routes()).with_state(shared)
+    Router::new()
+        .route("/_faults", post(set_faults))
+        .merge(stt::routes())
+        .merge(chat::routes())
+        .merge(realtime::routes())
+        .with_state(shared)
 }
 
 /// Replaces the faults by those of the body.

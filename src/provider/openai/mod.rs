@@ -1,3 +1,4 @@
 //! OpenAI, and everybody who speaks like it.
 
 pub mod chat;
+pub mod realtime;

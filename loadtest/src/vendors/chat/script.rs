@@ -120,7 +120,7 @@ pub enum Fragments {
 
 impl Script {
     /// The answer to a context. Without any, an agreeable one, or the smallest document of the schema.
-    pub(super) fn answer(&self, messages: &[Value], schema: Option<&Value>) -> Answer {
+    pub(in crate::vendors) fn answer(&self, messages: &[Value], schema: Option<&Value>) -> Answer {
         let is_user = |message: &&Value| message["role"] == "user";
         let turns = messages.iter().filter(is_user).count();
         let said = messages.iter().rev().find(is_user).map(text_of).unwrap_or_default().to_lowercase();
