@@ -23,8 +23,8 @@ const GAP: u32 = 3;
 const SHORTEST_MS: u64 = 60;
 
 /// The tone of the first word, and from a word to the next, in Hz.
-const FIRST_TONE: f64 = 400.0;
-const TONE_STEP: f64 = 60.0;
+pub(crate) const FIRST_TONE: f64 = 400.0;
+pub(crate) const TONE_STEP: f64 = 60.0;
 
 /// Words that tones below 3.4 kHz can stand for.
 pub const MOST_WORDS: usize = 48;

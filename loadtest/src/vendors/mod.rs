@@ -18,6 +18,7 @@ pub mod sound;
 mod stt;
 #[cfg(test)]
 mod tests;
+pub mod tts;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -129,6 +130,8 @@ pub struct Script {
     pub chat: chat::Script,
     /// What models that hear and speak answer; they hear by the script of hearing.
     pub realtime: chat::Script,
+    /// How voices speak.
+    pub speaking: tts::speaking::Script,
 }
 
 /// Vendors at work; they stop when it is dropped.

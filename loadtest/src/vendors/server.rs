@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::faults::{Fault, Injection, Plan, Vendor};
 use super::log::{Event, Log, Side};
 use super::peer::Peer;
-use super::{Script, chat, realtime, stt};
+use super::{Script, chat, realtime, stt, tts};
 
 /// What all vendors share.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(stt::routes())
         .merge(chat::routes())
         .merge(realtime::routes())
+        .merge(tts::routes())
         .with_state(shared)
 }
 

@@ -15,14 +15,14 @@ use crate::vendors::sound::Encoding;
 
 /// The parameters of a query, each of them to be looked at.
 #[derive(Debug)]
-pub(super) struct Parameters(BTreeMap<String, Vec<String>>);
+pub(in crate::vendors) struct Parameters(BTreeMap<String, Vec<String>>);
 
 impl Parameters {
     /// Reads a query whose names are all known.
     ///
     /// # Errors
     /// What is wrong with it, for a 400.
-    pub(super) fn read(target: &Uri, known: &[&str]) -> Result<Self, String> {
+    pub(in crate::vendors) fn read(target: &Uri, known: &[&str]) -> Result<Self, String> {
         let pairs: Query<Vec<(String, String)>> =
             Query::try_from_uri(target).map_err(|error| format!("the query is broken: {error}"))?;
         let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -36,7 +36,7 @@ impl Parameters {
     }
 
     /// A parameter as text.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::vendors) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.first().map(String::as_str)
     }
 
@@ -44,7 +44,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When it is neither `true` nor `false`.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, String> {
+    pub(in crate::vendors) fn flag(&self, name: &str) -> Result<bool, String> {
         match self.text(name) {
             Some("true") => Ok(true),
             Some("false") | None => Ok(false),
@@ -56,7 +56,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When it is no number or outside.
-    pub(super) fn number(&self, name: &str, least: f64, most: f64) -> Result<Option<f64>, String> {
+    pub(in crate::vendors) fn number(&self, name: &str, least: f64, most: f64) -> Result<Option<f64>, String> {
         let Some(text) = self.text(name) else { return Ok(None) };
         match text.parse::<f64>() {
             Ok(number) if (least..=most).contains(&number) => Ok(Some(number)),
@@ -69,7 +69,7 @@ impl Parameters {
 ///
 /// # Errors
 /// When there is no such encoding, or no rate.
-pub(super) fn encoding(
+pub(in crate::vendors) fn encoding(
     parameters: &Parameters,
     names: &[(&str, Encoding)],
     default: Option<Encoding>,

@@ -1,7 +1,7 @@
 //! Simulated recognisers.
 
 mod deepgram_listen;
-mod listener;
+pub(super) mod listener;
 
 use std::sync::Arc;
 

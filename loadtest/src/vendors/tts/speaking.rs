@@ -1,0 +1,172 @@
+//! What simulated voices say: a tone for each word, so that a test can tell from the audio which words it has, in which
+//! order, whether one is missing, cut short or comes twice.
+//!
+//! Every character lasts equally long. Letters, digits and apostrophes sound in the tone of their word; all other
+//! characters are silence.
+
+use std::f64::consts::TAU;
+
+use serde::{Deserialize, Serialize};
+
+use crate::vendors::hearing::{self, FIRST_TONE, TONE_STEP};
+
+/// Tones that words which are in no vocabulary can have.
+const TONES: u64 = 40;
+
+/// Amplitude of a tone.
+const LOUDNESS: f64 = 8_000.0;
+
+/// Samples from this amplitude on are sound.
+const LOUD: u16 = 600;
+
+/// How simulated voices speak.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Script {
+    /// Milliseconds that a character lasts.
+    pub char_ms: u32,
+    /// Milliseconds from a text to its first audio.
+    pub first_byte_ms: u64,
+    /// The multiple of real time at which audio goes out.
+    pub pace: f32,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { char_ms: 60, first_byte_ms: 40, pace: 10.0 }
+    }
+}
+
+impl Script {
+    /// Samples of one character.
+    #[must_use]
+    pub const fn char_samples(&self, rate: u32) -> usize {
+        (self.char_ms * rate / 1_000) as usize
+    }
+
+    /// How a text sounds, at `rate` Hz. Words that simulated recognisers have in their vocabulary sound as they hear
+    /// them.
+    #[must_use]
+    pub fn say(&self, hearing: &hearing::Script, text: &str, rate: u32) -> Vec<i16> {
+        let length = self.char_samples(rate);
+        let mut samples = Vec::new();
+        for (word, is_word) in parts(text) {
+            let count = word.chars().count() * length;
+            if is_word {
+                let step = TAU * tone(hearing, word) / f64::from(rate);
+                samples.extend((0..count).map(|n| ((step * n as f64).sin() * LOUDNESS) as i16));
+            } else {
+                samples.resize(samples.len() + count, 0);
+            }
+        }
+        samples
+    }
+
+    /// Tells the words of 8 kHz audio that was said as above. `candidates` are those that may have been said; of two
+    /// with the same tone the one that lasts as long is meant. A word that is cut short ends with `~`, one that is
+    /// nobody's is `?`.
+    #[must_use]
+    pub fn recognise(&self, hearing: &hearing::Script, candidates: &str, samples: &[i16]) -> Vec<String> {
+        let words: Vec<&str> = parts(candidates).filter(|(_, is_word)| *is_word).map(|(word, _)| word).collect();
+        bursts(samples).map(|burst| self.name(hearing, &words, burst)).collect()
+    }
+
+    fn name(&self, hearing: &hearing::Script, words: &[&str], burst: &[i16]) -> String {
+        let length = |word: &str| word.chars().count() * self.char_samples(8_000);
+        let off = |word: &str| length(word).abs_diff(burst.len());
+        let loudest = words
+            .iter()
+            .map(|word| (strength(burst, tone(hearing, word)), *word))
+            .max_by(|(a, one), (b, two)| a.total_cmp(b).then_with(|| off(two).cmp(&off(one))));
+        match loudest {
+            Some((strength, _)) if strength < 0.5 => "?".to_owned(),
+            Some((_, word)) if off(word) > self.char_samples(8_000) / 2 => format!("{word}~"),
+            Some((_, word)) => word.to_owned(),
+            None => "?".to_owned(),
+        }
+    }
+}
+
+/// The tone of a word in Hz.
+#[must_use]
+pub fn tone(hearing: &hearing::Script, word: &str) -> f64 {
+    let word = word.to_lowercase();
+    let known = hearing.vocabulary.iter().take(hearing::MOST_WORDS).position(|known| *known == word);
+    let index = known.map_or_else(
+        || word.bytes().fold(7_u64, |hash, byte| hash * 31 % 1_000_003 + u64::from(byte)) % TONES,
+        |at| at as u64,
+    );
+    FIRST_TONE + TONE_STEP * index as f64
+}
+
+/// A text as words and what is between them.
+pub(super) fn parts(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’');
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let kind = is_word(rest.chars().next()?);
+        let end = rest.find(|c| is_word(c) != kind).unwrap_or(rest.len());
+        let (part, left) = rest.split_at(end);
+        rest = left;
+        Some((part, kind))
+    })
+}
+
+/// The stretches of sound; 20 ms of silence part them.
+fn bursts(samples: &[i16]) -> impl Iterator<Item = &[i16]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let loud = |sample: &i16| sample.unsigned_abs() >= LOUD;
+        let start = at + samples[at..].iter().position(loud)?;
+        let (mut last, mut next) = (start, start);
+        while next < samples.len() && next - last < 160 {
+            if loud(&samples[next]) {
+                last = next;
+            }
+            next += 1;
+        }
+        at = next;
+        Some(&samples[start..=last])
+    })
+}
+
+/// How much of the energy of a sound lies at a tone, 0 to 1 (Goertzel).
+fn strength(samples: &[i16], tone: f64) -> f64 {
+    let turn = 2.0 * (TAU * tone / 8_000.0).cos();
+    let (mut one, mut two) = (0.0, 0.0);
+    for sample in samples {
+        (one, two) = (f64::from(*sample) + turn * one - two, one);
+    }
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    let power = one * one + two * two - turn * one * two;
+    2.0 * power / (energy * samples.len() as f64).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "Well, I can't cancel it — shall I book two o'clock tomorrow?";
+
+    fn hear(samples: &[i16]) -> String {
+        Script::default().recognise(&hearing::Script::default(), TEXT, samples).join(" ")
+    }
+
+    #[test]
+    fn words_are_recognised_with_their_length() {
+        let script = Script::default();
+        let samples = script.say(&hearing::Script::default(), TEXT, 8_000);
+        assert_eq!(samples.len(), TEXT.chars().count() * 480);
+        assert_eq!(hear(&samples), "Well I can't cancel it shall I book two o'clock tomorrow");
+        let cut = 480 * "Well, I can't can".len();
+        assert_eq!(hear(&samples[..cut]), "Well I can't cancel~");
+        let twice = [&samples[..480 * 6], &samples[..480 * 6]].concat();
+        assert_eq!(hear(&twice), "Well Well");
+    }
+
+    #[test]
+    fn a_word_of_the_vocabulary_sounds_as_recognisers_hear_it() {
+        let hearing = hearing::Script { vocabulary: vec!["no".to_owned(), "yes".to_owned()], ..Default::default() };
+        assert_eq!(tone(&hearing, "Yes"), FIRST_TONE + TONE_STEP);
+    }
+}
