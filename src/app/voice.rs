@@ -9,7 +9,7 @@ use crate::call::providers::Offline;
 use crate::config::Config;
 use crate::provider::offline::espeak::{Espeak, EspeakConfig};
 use crate::provider::offline::pocketsphinx::{Pocketsphinx, PocketsphinxConfig};
-use crate::provider::offline::prompts::Prompts;
+use crate::provider::prompts::Prompts;
 
 /// Space that kept prompts may take on disk.
 const PROMPTS: u64 = 1 << 30;
@@ -33,7 +33,7 @@ pub(super) fn offline(config: &Config) -> anyhow::Result<Voice> {
     };
     let stt = Arc::new(Pocketsphinx::open(listen).context("the offline recogniser cannot be used")?);
     let lexicon = Arc::new(Words(Arc::clone(&stt)));
-    Ok(Voice { providers: Offline { stt, tts: Arc::new(Espeak::new(espeak, prompts)) }, lexicon })
+    Ok(Voice { providers: Offline { stt, tts: Arc::new(Espeak::new(espeak, Arc::new(prompts))) }, lexicon })
 }
 
 /// The recogniser's dictionary.

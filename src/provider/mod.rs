@@ -1,6 +1,9 @@
 //! Vendors behind seams: each adapter translates a vendor's wire into the events of [`stt`], [`tts`], [`llm`] and
 //! [`s2s`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
+pub mod cartesia;
+pub mod deepgram;
+pub mod elevenlabs;
 pub mod error;
 pub mod health;
 pub mod hedge;
@@ -9,10 +12,12 @@ pub mod llm;
 pub mod offline;
 pub mod openai;
 pub mod probe;
+pub mod prompts;
 pub mod s2s;
 pub mod socket;
 pub mod sse;
 pub mod stt;
+pub mod synthesis;
 pub mod tls;
 pub mod tts;
 pub mod vendor;

@@ -2,10 +2,9 @@
 //!
 //! Text never appears among the arguments, where every user of the machine could read it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_media::clip::decode_wav;
@@ -13,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use super::prompts::{Key, Prompts};
 use crate::provider::error::{Error, ErrorKind};
+use crate::provider::prompts::{Key, Prompts};
 use crate::provider::tts::{Session, Speaking, Speech, SpeechRequest, TextToSpeech, Voice};
 use crate::provider::whole;
 
@@ -55,8 +54,6 @@ pub struct Espeak {
     config: EspeakConfig,
     prompts: Arc<Prompts>,
     places: Semaphore,
-    /// One lock a prompt that is being made, so that it is made once.
-    being_made: Mutex<BTreeMap<Key, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 impl TextToSpeech for Espeak {
@@ -72,9 +69,9 @@ impl TextToSpeech for Espeak {
 impl Espeak {
     /// A voice that keeps what it says in `prompts`.
     #[must_use]
-    pub fn new(config: EspeakConfig, prompts: Prompts) -> Self {
+    pub fn new(config: EspeakConfig, prompts: Arc<Prompts>) -> Self {
         let places = Semaphore::new(config.processes.max(1));
-        Self { config, prompts: Arc::new(prompts), places, being_made: Mutex::new(BTreeMap::new()) }
+        Self { config, prompts, places }
     }
 
     /// Whether the program is there and says something.
@@ -87,40 +84,8 @@ impl Espeak {
 
     async fn find_or_make(&self, request: SpeechRequest) -> Result<Speech, Error> {
         let key = Key::new(NAME, &request);
-        let turn = self.turn(&key);
-        let _guard = turn.lock().await;
-        if let Some(pcm) = self.on_disk(|prompts, key| prompts.find(key), &key).await? {
-            return Ok(Speech { pcm, marks: [].into() });
-        }
-        let pcm: Arc<[i16]> = self.make(&request).await?.into();
-        let (pcm, written) = self.on_disk(move |prompts, key| prompts.keep(key, pcm), &key).await?;
-        if let Err(error) = written {
-            tracing::warn!(%error, "prompt not kept on disk");
-        }
-        Ok(Speech { pcm, marks: [].into() })
-    }
-
-    /// The lock of a prompt.
-    fn turn(&self, key: &Key) -> Arc<tokio::sync::Mutex<()>> {
-        let mut being_made = self.being_made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = being_made.get(key).and_then(Weak::upgrade) {
-            return turn;
-        }
-        being_made.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
-        being_made.insert(key.clone(), Arc::downgrade(&turn));
-        turn
-    }
-
-    /// Works with the folder off the threads that must not wait.
-    async fn on_disk<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Prompts, &Key) -> T + Send + 'static,
-        key: &Key,
-    ) -> Result<T, Error> {
-        let (prompts, key) = (Arc::clone(&self.prompts), key.clone());
-        let done = tokio::task::spawn_blocking(move || work(&prompts, &key)).await;
-        done.map_err(|_| Error::new(NAME, ErrorKind::Local, "the prompt folder could not be used"))
+        let make = async { Ok(Speech { pcm: self.make(&request).await?.into(), marks: [].into() }) };
+        self.prompts.find_or_make(NAME, &key, make).await
     }
 
     async fn make(&self, request: &SpeechRequest) -> Result<Vec<i16>, Error> {

@@ -6,4 +6,3 @@
 pub mod dictionary;
 pub mod espeak;
 pub mod pocketsphinx;
-pub mod prompts;

@@ -16,7 +16,7 @@ fn folder(name: &str) -> PathBuf {
 
 fn voice(name: &str, config: EspeakConfig) -> Espeak {
     let prompts = Prompts::open(folder(name).join("prompts"), 1 << 24).expect("a folder");
-    Espeak::new(config, prompts)
+    Espeak::new(config, Arc::new(prompts))
 }
 
 /// A program that stands in for espeak-ng.
