@@ -6,52 +6,95 @@
 //! ```text
 //!            Answered             hello heard, or 1 s            last words played
 //!  Ringing ───────────► Greeting ────────────────────► Talking ────────────────────► Ended
-//!                                       say → ask → … → end      hang-up, machine, silence
+//!                                    whoever leads says      hang-up, machine, silence
 //! ```
 //!
-//! While talking, the agent has at most one reply open (`mouth`) and the caller at most one turn (`caller`); a question
-//! is open from its first word until it has its one status (`asking`).
+//! A flow, a model, or a speech-to-speech model leads: it decides what is said. Whoever leads, the agent has at most one
+//! reply open (`mouth`) and the caller at most one turn (`caller`, by the turn machine); what was played is known to the
+//! sample and the word (`sources`); everything that is waited for has a clock (`waiting`).
 
 mod asking;
 mod caller;
+mod closing;
+mod flowing;
+mod model;
 mod mouth;
+mod native;
+mod sources;
+mod tools;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use self::asking::Asking;
-use self::caller::Caller;
-use self::mouth::{Clip, Cut, Mouth, Purpose};
-pub use super::action::{Action, Ending, Source};
-use super::assistant::Assistant;
+use self::caller::{Caller, Keys};
+use self::flowing::FlowLead;
+use self::model::{ModelLead, Phrases};
+use self::mouth::Mouth;
+use self::native::NativeLead;
+use self::sources::Sources;
+use self::tools::Tools;
+pub use super::action::{Action, Ending, NativeOrder, Source, TransferOrder};
+use super::assistant::{Assistant, Mode};
 pub use super::flow::script::ScriptError;
-use super::flow::script::{Node, Script};
-pub use super::input::{Heard, Input, Party, PromptId, ReplyId};
+use super::flow::script::{self, Script};
+use super::flow::{template, wording};
+pub use super::input::{GenerationId, Heard, Input, NativeNews, Party, PromptId, ReplyId, ToolRunId, TransferNews};
 pub use super::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, Outcome, Speaker, TurnTiming};
+use super::texts::Texts;
 pub use super::turn::Timing;
-use super::turn::mute::{self, Hearing};
+use super::turn::machine::{TurnInput, TurnMachine, TurnTimer};
+use super::turn::mute::Hearing;
+use super::turn::settings::Rules;
+use super::turn::stop::Asked;
 use crate::pii::Pii;
+use crate::provider::stt::Manner;
 
 /// One conversation, from the first ring to its end.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 pub struct Conversation {
-    script: Script,
+    lead: Lead,
+    texts: Texts,
     timing: Timing,
     stage: Stage,
     mouth: Mouth,
+    sources: Sources,
+    turns: TurnMachine,
+    told_hearing: Hearing,
+    told_asked: Asked,
     caller: Caller,
-    asking: Option<Asking>,
-    /// A text that was interrupted and may be taken up again.
-    cut: Option<Cut>,
+    /// Keys that nothing has asked for.
+    keys: Option<Keys>,
+    tools: Tools,
+    phrases: Phrases,
+    /// What is said to a caller who says goodbye.
+    farewell: PromptId,
+    /// What is said when the time is up.
+    time_up: PromptId,
     /// The time is up: the next words are the last.
     closing: bool,
-    clips: BTreeMap<PromptId, Clip>,
+    /// A supervisor has silenced the agent.
+    muted: bool,
+    /// What is said must not be kept.
+    off_record: bool,
+    /// The caller is not to be called again.
+    opted_out: bool,
+    /// Nobody understands the caller any more.
+    deaf: bool,
     timers: BTreeMap<Timer, Instant>,
     actions: VecDeque<Action>,
     answered: Option<Instant>,
     outcome: Outcome,
-    replies: u32,
-    turns: u32,
+    generations: u32,
+}
+
+/// Who decides what is said.
+#[derive(Debug)]
+enum Lead {
+    Flow(Box<FlowLead>),
+    Model(Box<ModelLead>),
+    Native(Box<NativeLead>),
 }
 
 /// What a conversation waits for.
@@ -59,20 +102,24 @@ pub struct Conversation {
 pub enum Timer {
     /// The callee's first word; then the agent speaks first.
     Greeting,
-    /// A voice over the agent's that has not lasted long enough to interrupt.
-    BargeIn,
-    /// More words of the same turn.
-    EndOfTurn,
-    /// The end of a turn without end.
-    LongestTurn,
-    /// The recogniser's answer.
-    Recogniser,
+    /// The caller's turn.
+    Turn(TurnTimer),
     /// The next digit.
     Digit,
-    /// Any reaction to a question.
+    /// Any reaction of the caller's.
     Idle,
     /// A text being synthesised.
     Speech,
+    /// Audio of a streamed reply.
+    Voice,
+    /// The model's next word.
+    Model,
+    /// The result of a tool.
+    Tool,
+    /// An answer that the caller should not wait for in silence.
+    Filler,
+    /// The end of what is being said when the time is up.
+    LastWords,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +128,7 @@ enum Stage {
     Ringing,
     /// Answered; waiting for a hello.
     Greeting,
-    /// The flow runs.
+    /// Both talk.
     Talking,
     /// Over.
     Ended,
@@ -90,7 +137,7 @@ enum Stage {
 impl Conversation {
     /// A conversation with a contact, about to ring. `values` are the contact's values for the assistant's variables.
     ///
-    /// Asks at once for every text of the flow, so that they are spoken and ready when the callee answers.
+    /// Asks at once for every text that may be needed, so that they are spoken and ready when the callee answers.
     ///
     /// # Errors
     /// The assistant is faulty or a text cannot be made for this contact: no call should be placed.
@@ -99,33 +146,76 @@ impl Conversation {
         values: &BTreeMap<String, Pii<String>>,
         timing: Timing,
     ) -> Result<Self, ScriptError> {
-        let script = Script::compile(assistant, values)?;
+        let mut first = Vec::new();
+        let (lead, mut texts, values, farewell, time_up) = match assistant.mode {
+            Mode::Flow => {
+                let mut script = Script::compile(assistant, values)?;
+                first.extend(script.texts_in_order());
+                let texts = std::mem::take(&mut script.texts);
+                let (farewell, time_up, values) = (script.goodbye, script.time_up, script.values.clone());
+                (Lead::Flow(Box::new(FlowLead { script, asking: None })), texts, values, farewell, time_up)
+            }
+            Mode::Llm | Mode::SpeechToSpeech => {
+                let values = script::values(assistant, values)?;
+                let mut texts = Texts::default();
+                let lead = if assistant.mode == Mode::Llm {
+                    let model = ModelLead::new(assistant, &values, &mut texts)?;
+                    first.extend(model.greeting);
+                    Lead::Model(Box::new(model))
+                } else {
+                    let greeting = match &assistant.greeting {
+                        Some(greeting) => Some(model::render("greeting", greeting, &values, template::render)?),
+                        None => None,
+                    };
+                    Lead::Native(Box::new(NativeLead::new(greeting)))
+                };
+                let farewell = match &assistant.closing {
+                    Some(closing) => model::render("closing", closing, &values, template::render)?,
+                    None => wording::GOODBYE.to_owned(),
+                };
+                let (farewell, time_up) = (texts.add(farewell), texts.add(wording::TIME_UP.to_owned()));
+                (lead, texts, values, farewell, time_up)
+            }
+        };
+        let tools = Tools::new(assistant, &values, &mut texts)?;
+        let phrases = Phrases::new(&assistant.language, &mut texts);
+        if !matches!(lead, Lead::Flow(_)) {
+            first.extend(phrases.all().chain([farewell, time_up]).chain(tools.fillers()));
+        }
+        let rules = Rules::new(&assistant.language, &assistant.turn.turns());
         let mut conversation = Self {
+            lead,
+            texts,
+            timing,
             stage: Stage::Ringing,
-            mouth: Mouth::Quiet,
+            mouth: Mouth::default(),
+            sources: Sources::default(),
+            turns: TurnMachine::new(rules, Manner::TURN_BY_TURN),
+            told_hearing: Hearing::Everything,
+            told_asked: Asked::default(),
             caller: Caller::default(),
-            asking: None,
-            cut: None,
+            keys: None,
+            tools,
+            phrases,
+            farewell,
+            time_up,
             closing: false,
-            clips: BTreeMap::new(),
+            muted: false,
+            off_record: false,
+            opted_out: false,
+            deaf: false,
             timers: BTreeMap::new(),
             actions: VecDeque::new(),
             answered: None,
-            outcome: Outcome {
-                ending: None,
-                flow_completed: false,
-                caller_reacted: false,
-                first_speech: None,
-                answers: Vec::new(),
-                transcript: Vec::new(),
-                turns: Vec::new(),
-            },
-            replies: 0,
-            turns: 0,
-            script,
-            timing,
+            outcome: Outcome::default(),
+            generations: 0,
         };
-        for prompt in conversation.script.texts_in_order() {
+        if let Lead::Native(_) = conversation.lead {
+            let instructions = Pii::new(model::instructions(assistant, &values)?);
+            let tools = conversation.tools.offered();
+            conversation.actions.push_back(Action::Native(NativeOrder::Open { instructions, tools }));
+        }
+        for prompt in first {
             conversation.prepare(prompt);
         }
         Ok(conversation)
@@ -136,60 +226,67 @@ impl Conversation {
         if self.stage == Stage::Ended {
             return;
         }
+        let before = |ago: Duration| now.checked_sub(ago).unwrap_or(now);
         match input {
-            Input::Prepared { prompt, samples, marks } => self.prepared(now, prompt, Clip::Ready { samples, marks }),
-            Input::PrepareFailed { prompt } => self.prepared(now, prompt, Clip::Failed),
+            Input::Prepared { prompt, samples, marks } => self.prepared(prompt, samples, &marks),
+            Input::PrepareFailed { prompt } => self.prepare_failed(prompt),
             Input::Answered => self.callee_answered(now),
-            Input::VoiceStarted { ago } => self.voice_started(now, before(now, ago)),
-            Input::VoiceStopped { ago } => self.voice_stopped(now, before(now, ago)),
-            Input::Dtmf { digit, ago } => self.key_pressed(now, digit, before(now, ago)),
-            Input::SpeechStarted { reply, ago } => self.speech_started(reply, before(now, ago)),
-            Input::SpeechFinished { reply, ago } => self.speech_finished(now, reply, before(now, ago)),
-            Input::SpeechCut { reply, heard, ago } => self.speech_cut(now, reply, heard, before(now, ago)),
+            Input::VoiceStarted { ago } => self.voice_started(now, before(ago)),
+            Input::VoiceStopped { ago } => self.voice_stopped(now, before(ago)),
+            Input::Dtmf { digit, ago } => self.key_pressed(now, digit, before(ago)),
+            Input::DtmfSent => self.dtmf_sent(now),
+            Input::SpeechStarted { reply, ago } => self.speech_started(now, reply, before(ago)),
+            Input::SpeechFinished { reply, ago } => self.speech_finished(now, reply, before(ago)),
+            Input::SpeechCut { reply, heard, ago } => self.speech_cut(now, reply, heard, before(ago)),
+            Input::SpeechStarved { reply, ago } => self.speech_starved(reply, Some(before(ago))),
+            Input::SpeechFed { reply, .. } => self.speech_starved(reply, None),
+            Input::Synthesised { utterance, samples, complete } => {
+                self.sources.lengthen(now, &Source::Utterance(utterance), samples, complete);
+            }
+            Input::Marks { utterance, marks } => self.sources.mark(utterance, &marks),
+            Input::SpeechFailed { utterance } => self.speech_failed(now, &Source::Utterance(utterance)),
+            Input::Recogniser(manner) => self.turns.handle(now, TurnInput::Manner(manner)),
+            Input::Heard(heard) => self.heard(now, heard),
             Input::Understood { turn, transcript } => self.understood(now, turn, transcript),
             Input::NotUnderstood { turn } => self.not_understood(now, turn),
+            Input::RecogniserDead => self.recogniser_dead(now),
+            Input::Token { generation, text } => self.token(now, generation, text.expose()),
+            Input::ToolCalled { generation, call } => self.tool_called(now, generation, call),
+            Input::Generated { generation, reason } => self.generated(now, generation, reason),
+            Input::GenerationFailed { generation, .. } => self.generation_failed(now, generation),
+            Input::ToolResult { run, result } => self.tool_result(now, run, result),
+            Input::Tools(specs) => self.set_outside_tools(specs),
+            Input::Transfer(news) => self.transfer_news(now, &news),
+            Input::Native(news) => self.native_news(now, news),
             Input::Detected(Party::Machine | Party::Beep) => self.machine_detected(now),
+            Input::Detected(Party::Human | Party::Ringback | Party::Fax) => {}
+            Input::Note(text) => self.note(text),
+            Input::Muted(muted) => self.mute(now, muted),
+            Input::OffRecord(off) => self.set_off_record(off),
             Input::TimeNearlyUp => self.time_nearly_up(now),
             Input::HungUp { by_callee } => self.hung_up(now, by_callee),
-            // A flow without a model asks for nothing that these could answer.
-            Input::Detected(Party::Human | Party::Ringback | Party::Fax)
-            | Input::DtmfSent
-            | Input::SpeechStarved { .. }
-            | Input::SpeechFed { .. }
-            | Input::Synthesised { .. }
-            | Input::Marks { .. }
-            | Input::SpeechFailed { .. }
-            | Input::Recogniser(_)
-            | Input::Heard(_)
-            | Input::RecogniserDead
-            | Input::Token { .. }
-            | Input::ToolCalled { .. }
-            | Input::Generated { .. }
-            | Input::GenerationFailed { .. }
-            | Input::ToolResult { .. }
-            | Input::Tools(_)
-            | Input::Transfer(_)
-            | Input::Native(_)
-            | Input::Note(_)
-            | Input::Muted(_)
-            | Input::OffRecord(_) => {}
         }
         self.settle_down(now);
     }
 
     /// Lets every timer fire that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(timer) = self.timers.iter().filter(|(_, at)| **at <= now).min_by_key(|(_, at)| **at) {
-            let timer = *timer.0;
+        while let Some((at, timer)) = self.poll_timeout()
+            && at <= now
+        {
             self.timers.remove(&timer);
             match timer {
+                Timer::Turn(_) => self.turns.handle_timeout(now),
                 Timer::Greeting => self.open(now),
-                Timer::BargeIn => self.interrupt(),
-                Timer::EndOfTurn | Timer::LongestTurn => self.turn_over(now),
-                Timer::Recogniser => self.recogniser_late(now),
-                Timer::Digit => self.digits_complete(now),
+                Timer::Digit => self.digits_over(now),
                 Timer::Idle => self.idle(now),
                 Timer::Speech => self.fail(now),
+                Timer::Voice => self.voice_late(now),
+                Timer::Model if matches!(self.lead, Lead::Native(_)) => self.native_late(now),
+                Timer::Model => self.model_late(now),
+                Timer::Tool => self.tools_late(now),
+                Timer::Filler => self.fill(now),
+                Timer::LastWords => self.last_words_over(now),
             }
             self.settle_down(now);
         }
@@ -198,7 +295,9 @@ impl Conversation {
     /// When to call [`Self::handle_timeout`], and what for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        self.timers.iter().map(|(timer, at)| (*at, *timer)).min()
+        let own = self.timers.iter().map(|(timer, at)| (*at, *timer)).min();
+        let turn = self.turns.poll_timeout().map(|(at, timer)| (at, Timer::Turn(timer)));
+        own.into_iter().chain(turn.filter(|_| self.stage != Stage::Ended)).min()
     }
 
     /// The next thing to do.
@@ -222,104 +321,97 @@ impl Conversation {
 
     /// The agent takes the word for the first time.
     fn open(&mut self, now: Instant) {
-        if self.stage == Stage::Greeting {
-            self.timers.remove(&Timer::Greeting);
-            self.stage = Stage::Talking;
-            self.enter(now, self.script.start);
+        if self.stage != Stage::Greeting {
+            return;
+        }
+        self.timers.remove(&Timer::Greeting);
+        self.stage = Stage::Talking;
+        match &self.lead {
+            Lead::Flow(flow) => {
+                let start = flow.script.start;
+                self.enter(now, start);
+            }
+            Lead::Model(_) => self.model_open(now),
+            Lead::Native(_) => self.native_open(now),
         }
     }
 
-    /// Goes to a node and on through branches until something is said.
-    fn enter(&mut self, now: Instant, mut index: usize) {
-        loop {
-            match self.script.node(index).clone() {
-                Node::Say { prompt, next } => return self.say(now, prompt, Purpose::Statement { next }),
-                Node::Ask(question) => return self.ask(now, question),
-                Node::Branch { on, cases, otherwise } => {
-                    let value = self.script.values.get(&on);
-                    let case = cases.iter().find(|(is, _)| Some(is) == value);
-                    index = case.map_or(otherwise, |(_, next)| *next);
-                }
-                Node::End { prompt, reason } => {
-                    self.outcome.flow_completed = true;
-                    let ending = Ending::Completed { reason };
-                    return match prompt {
-                        Some(prompt) => self.say(now, prompt, Purpose::Goodbye(ending)),
-                        None => self.end(now, ending),
-                    };
+    fn key_pressed(&mut self, now: Instant, digit: char, at: Instant) {
+        if self.stage != Stage::Talking || self.closing || self.is_saying_goodbye() {
+            return;
+        }
+        self.outcome.caller_reacted = true;
+        match &self.lead {
+            Lead::Flow(_) => self.flow_key(now, digit, at),
+            Lead::Model(_) | Lead::Native(_) => self.free_key(now, digit, at),
+        }
+    }
+
+    fn digits_over(&mut self, now: Instant) {
+        match &self.lead {
+            Lead::Flow(_) => self.digits_complete(now),
+            Lead::Model(_) | Lead::Native(_) => {
+                if !self.collecting_complete(now) {
+                    self.keys_complete(now);
                 }
             }
         }
     }
 
-    fn machine_detected(&mut self, now: Instant) {
-        if self.stage != Stage::Ringing {
-            self.end(now, Ending::VoicemailReached);
+    /// A supervisor's word.
+    fn note(&mut self, text: Pii<String>) {
+        match &mut self.lead {
+            Lead::Flow(_) => {}
+            Lead::Model(model) => {
+                model.context.note(text);
+                self.context_changed();
+            }
+            Lead::Native(_) => self.actions.push_back(Action::Native(NativeOrder::Note(text))),
         }
     }
 
-    fn time_nearly_up(&mut self, now: Instant) {
-        if self.stage == Stage::Ringing || self.is_saying_goodbye() {
-            return;
-        }
-        self.timers.remove(&Timer::Greeting);
-        self.stage = Stage::Talking;
-        self.closing = true;
-        self.close_question(now, AnswerStatus::NoInput);
-        self.abandon_turn();
-        self.cut = None;
-        if !matches!(self.mouth, Mouth::Open(_)) {
-            self.say(now, self.script.time_up, Purpose::Goodbye(Ending::TimeUp));
+    fn mute(&mut self, now: Instant, muted: bool) {
+        self.muted = muted;
+        if muted {
+            self.stop_speaking(mouth::AfterCut::Hear);
+        } else if !self.caller_has_word() {
+            self.resume(now);
         }
     }
 
-    fn hung_up(&mut self, now: Instant, by_callee: bool) {
-        let status = if by_callee { AnswerStatus::Declined } else { AnswerStatus::NoInput };
-        self.close_question(now, status);
-        self.end(now, Ending::HungUp);
-    }
-
-    /// A text could not be spoken.
-    fn fail(&mut self, now: Instant) {
-        self.end(now, Ending::SpeechFailed);
-    }
-
-    /// Nothing follows.
-    fn end(&mut self, now: Instant, ending: Ending) {
-        self.close_question(now, AnswerStatus::NoInput);
-        self.abandon_turn();
-        self.break_off(now);
-        self.stage = Stage::Ended;
-        self.timers.clear();
-        self.outcome.ending = Some(ending.clone());
-        self.actions.push_back(Action::End(ending));
+    fn set_off_record(&mut self, off: bool) {
+        if std::mem::replace(&mut self.off_record, off) != off && !self.tools.collects_secret() {
+            self.actions.push_back(Action::Record(!off));
+        }
     }
 
     /// What follows from the state alone, after every change of it.
     fn settle_down(&mut self, now: Instant) {
-        if self.is_listening() {
-            let at = self.asking.as_ref().map_or(now, |asking| asking.idle_at(now, &self.timing));
-            self.timers.insert(Timer::Idle, at);
-        } else {
-            self.timers.remove(&Timer::Idle);
+        let mut moved = true;
+        while moved && self.stage != Stage::Ended {
+            self.follow_turns(now);
+            self.tell_turns(now);
+            match &self.lead {
+                Lead::Flow(_) => {}
+                Lead::Model(_) => {
+                    self.model_move_on(now);
+                    self.do_next(now);
+                }
+                Lead::Native(_) => self.do_next(now),
+            }
+            self.speak_next(now);
+            moved = self.follow_turns(now);
+        }
+        if self.stage != Stage::Ended {
+            self.set_clocks(now);
         }
         self.check_invariants();
     }
 
-    /// A question was put, and nothing happens.
-    fn is_listening(&self) -> bool {
-        self.stage == Stage::Talking
-            && matches!(self.mouth, Mouth::Quiet)
-            && self.caller.is_quiet()
-            && !self.timers.contains_key(&Timer::Digit)
-            && self.asking.is_some()
-    }
-
-    fn hearing(&self) -> Hearing {
-        mute::hearing(self.stage == Stage::Talking, self.closing || self.is_saying_goodbye())
-    }
-
-    fn write(&mut self, line: Line) {
+    fn write(&mut self, mut line: Line) {
+        if self.off_record || self.tools.collects_secret() {
+            line.text = Pii::new(caller::OFF_RECORD.to_owned());
+        }
         self.outcome.transcript.push(line.clone());
         self.actions.push_back(Action::Transcribed(line));
     }
@@ -336,22 +428,20 @@ impl Conversation {
     /// What must hold between inputs.
     fn check_invariants(&self) {
         debug_assert!(
-            self.stage != Stage::Ended || (self.timers.is_empty() && self.asking.is_none()),
+            self.stage != Stage::Ended || (self.poll_timeout().is_none() && self.asking().is_none()),
             "nothing goes on after the end: {self:?}"
         );
+        let clocked = self.poll_timeout().is_some();
         debug_assert!(
             self.stage != Stage::Talking
-                || matches!(self.mouth, Mouth::Open(_))
-                || !self.timers.is_empty()
-                || self.caller.is_speaking(),
+                || self.mouth.open.is_some()
+                || clocked
+                || self.muted
+                || !self.caller_is_quiet()
+                || matches!(self.lead, Lead::Native(_)),
             "something ends every wait: {self:?}"
         );
     }
-}
-
-/// The instant of an event that is reported later.
-fn before(now: Instant, ago: Duration) -> Instant {
-    now.checked_sub(ago).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod language;
 pub mod manners;
 pub mod native;
 pub mod record;
+pub(crate) mod sentence;
 pub(crate) mod texts;
 pub mod transfer;
 pub mod turn;

@@ -9,7 +9,7 @@ use super::action::Ending;
 use crate::pii::Pii;
 
 /// Everything a conversation leaves behind; complete once it has ended, and at any moment what there is so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Why it ended; `None` while it goes on or when the call never was answered.
     pub ending: Option<Ending>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::agent::turn::Timing;
+use crate::agent::turn::{Timing, settings};
 use crate::pii::Pii;
 
 /// Longest name told to a screening service, in characters.
@@ -20,12 +20,20 @@ pub struct TurnSettings {
     /// How long after the answer the assistant speaks at the latest; 0 to 5000 ms. Usually 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub greeting_wait_ms: Option<u32>,
-    /// Silence after which a turn may be over; 100 to 3000 ms.
+    /// Silence after which a turn is over, from where the voice is known to have stopped (200 ms after its last sound);
+    /// 100 to 2000 ms. Usually 300; never less than the recogniser needs for its last words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_of_turn_ms: Option<u32>,
-    /// Silence after which a free answer is over; 300 to 10000 ms. Usually 1500.
+    /// Silence after which a turn is over in any case, from its last sound; 500 to 10000 ms. Usually 2500.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_of_open_turn_ms: Option<u32>,
+    pub longest_pause_ms: Option<u32>,
+    /// Silence that a caller may leave inside a number, an address, a name being spelt; 500 to 10000 ms. Usually 1500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dictation_pause_ms: Option<u32>,
+    /// Whether replies are prepared when a turn may be over and thrown away when it goes on: faster, and dearer.
+    /// Usually yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eager: Option<bool>,
     /// So much voice interrupts; 100 to 2000 ms. Usually 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub barge_in_ms: Option<u32>,
@@ -58,13 +66,26 @@ impl TurnSettings {
         let or = |millis: Option<u32>, usual| millis.map_or(usual, |millis| Duration::from_millis(millis.into()));
         Timing {
             greeting_wait: or(self.greeting_wait_ms, usual.greeting_wait),
-            end_of_turn: or(self.end_of_turn_ms, usual.end_of_turn),
-            end_of_open_turn: or(self.end_of_open_turn_ms, usual.end_of_open_turn),
-            barge_in: or(self.barge_in_ms, usual.barge_in),
             idle: or(self.idle_ms, usual.idle),
             idle_prompts: self.idle_prompts.unwrap_or(usual.idle_prompts),
             digit_pause: or(self.digit_pause_ms, usual.digit_pause),
             ..usual
+        }
+    }
+
+    /// By what the caller's turns are told.
+    #[must_use]
+    pub fn turns(&self) -> settings::TurnSettings {
+        let usual = settings::TurnSettings::default();
+        settings::TurnSettings {
+            interruptible: self.interruptible.unwrap_or(usual.interruptible),
+            interrupt_after_ms: self.barge_in_ms.unwrap_or(usual.interrupt_after_ms),
+            interrupt_words: self.barge_in_words.unwrap_or(usual.interrupt_words),
+            end_of_turn_ms: self.end_of_turn_ms.unwrap_or(usual.end_of_turn_ms),
+            longest_pause_ms: self.longest_pause_ms.unwrap_or(usual.longest_pause_ms),
+            dictation_pause_ms: self.dictation_pause_ms.unwrap_or(usual.dictation_pause_ms),
+            eager: self.eager.unwrap_or(usual.eager),
+            back_channels: self.backchannels.clone(),
         }
     }
 }

@@ -183,8 +183,10 @@ fn an_offline_voice_speaks_the_language() {
 #[test]
 fn settings_stand_in_for_the_usual_patience() {
     let clinic: Assistant = serde_json::from_str(CLINIC).expect("the fixture is valid");
-    let timing = clinic.turn.timing();
-    assert_eq!(timing.end_of_turn.as_millis(), 400);
+    let (timing, turns) = (clinic.turn.timing(), clinic.turn.turns());
+    assert_eq!(turns.end_of_turn_ms, 400);
+    assert_eq!(turns.back_channels, ["right-o"]);
+    assert_eq!(turns.faults(), []);
     assert_eq!(timing.idle, crate::agent::turn::Timing::default().idle);
 }
 

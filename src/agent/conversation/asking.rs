@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::mouth::{Purpose, ReplyTo};
-use super::{Action, Answer, AnswerStatus, AnswerValue, Channel, Conversation, Ending, Line, Speaker, Timer, Timing};
+use super::{Action, Answer, AnswerStatus, AnswerValue, Channel, Conversation, Ending, Lead, Timer, Timing};
 use crate::agent::flow::meaning::Expectation;
 use crate::agent::flow::script::{Confirm, Kind, Question};
 use crate::agent::flow::wording;
-use crate::agent::turn::mute::Hearing;
+use crate::agent::turn::stop::Asked;
 use crate::pii::Pii;
+use crate::provider::stt::Manner;
 
 /// Who types a number ends it with `#` as told, also when the last possible digit has ended it already.
 const LATE_HASH: Duration = Duration::from_secs(2);
@@ -61,13 +62,25 @@ impl Asking {
         (self.quiet_since.unwrap_or(now) + timing.idle).max(now)
     }
 
+    /// What kind of answer is waited for.
+    pub(super) fn asked(&self, manner: Manner) -> Asked {
+        match &self.question.kind {
+            _ if self.confirming().is_some() => Asked::YesNo,
+            Kind::Choice { .. } => Asked::Choice,
+            // Digits come by key; a recogniser that is asked afterwards hears commands only.
+            Kind::Number { max, .. } if manner.continuous => Asked::Number { digits: u8::try_from(*max).ok() },
+            Kind::Number { .. } => Asked::Choice,
+            Kind::Open { max } => Asked::Recording { max: *max },
+        }
+    }
+
     fn confirming(&self) -> Option<&Confirm> {
         self.candidate.as_ref().and(self.question.confirm.as_ref())
     }
 }
 
 impl Conversation {
-    pub(super) fn ask(&mut self, now: Instant, question: Arc<Question>) {
+    pub(super) fn ask(&mut self, question: Arc<Question>) {
         let text = question.text;
         for prompt in [question.not_understood, question.idle] {
             self.prepare(prompt);
@@ -77,7 +90,7 @@ impl Conversation {
                 self.prepare(*prompt);
             }
         }
-        self.asking = Some(Asking {
+        let asking = Asking {
             question,
             attempts: 1,
             repeats: 0,
@@ -87,13 +100,16 @@ impl Conversation {
             first_digit: None,
             last_digit: None,
             candidate: None,
-        });
-        self.say(now, text, Purpose::Question);
+        };
+        if let Lead::Flow(flow) = &mut self.lead {
+            flow.asking = Some(asking);
+        }
+        self.say(text, Purpose::Question);
     }
 
     /// The question was put; the caller has the word.
     pub(super) fn wait_for_answer(&mut self, at: Instant) {
-        if let Some(asking) = &mut self.asking {
+        if let Some(asking) = self.asking_mut() {
             asking.quiet_since = Some(at);
         }
     }
@@ -109,16 +125,13 @@ impl Conversation {
         self.accept(now, Candidate { value, channel: Channel::Voice, confidence: None });
     }
 
-    pub(super) fn key_pressed(&mut self, now: Instant, digit: char, at: Instant) {
-        if self.hearing() == Hearing::Nothing {
-            return;
-        }
-        self.outcome.caller_reacted = true;
+    /// A key while a flow leads.
+    pub(super) fn flow_key(&mut self, now: Instant, digit: char, at: Instant) {
         let late_hash = self.caller.hash_until.take().is_some_and(|until| digit == '#' && now <= until);
         if late_hash {
             return;
         }
-        let Some(asking) = &mut self.asking else { return };
+        let Some(asking) = self.asking_mut() else { return };
         asking.idle_prompts = 0;
         let keys = match (&asking.candidate, &asking.question.confirm, &asking.question.kind) {
             (Some(_), Some(confirm), _) => Some(&confirm.keys),
@@ -128,8 +141,8 @@ impl Conversation {
         if let Some(keys) = keys {
             let value = keys.get(&digit).cloned();
             self.write_keys(digit.to_string(), at, at);
-            self.abandon_turn();
-            self.caller.reply_to = Some(ReplyTo { last_voice: at, decided: now, understood: now });
+            self.abandon_turn(now);
+            self.caller.reply_to = Some(ReplyTo::new(at, now, now));
             match value {
                 Some(value) => self.chosen(now, value, Channel::Dtmf, None),
                 None => self.no_match(now),
@@ -143,7 +156,7 @@ impl Conversation {
     }
 
     fn free_speech_asked(&self) -> bool {
-        self.asking.as_ref().is_some_and(|asking| asking.free_speech().is_some())
+        self.asking().is_some_and(|asking| asking.free_speech().is_some())
     }
 
     /// `#` ends a free answer, or goes on without one.
@@ -152,15 +165,14 @@ impl Conversation {
             return;
         }
         self.write_keys(digit.to_string(), at, at);
-        if self.is_answering_freely() {
-            self.free_answer_over(now);
-        } else {
-            self.refused(now);
+        match self.take_free_answer(now) {
+            Some(answer) => self.free_answer_over(now, &answer),
+            None => self.refused(now),
         }
     }
 
     fn digit_typed(&mut self, now: Instant, digit: char, at: Instant) {
-        let Some(Asking { question, digits, first_digit, last_digit, .. }) = &mut self.asking else { return };
+        let Some(Asking { question, digits, first_digit, last_digit, .. }) = self.asking_mut() else { return };
         let Kind::Number { max, .. } = question.kind else { return };
         match digit {
             '0'..='9' => {
@@ -172,7 +184,7 @@ impl Conversation {
             _ => {}
         }
         let complete = digit == '#' || digits.len() >= max;
-        self.abandon_turn();
+        self.abandon_turn(now);
         if complete {
             self.caller.hash_until = (digit != '#').then(|| now + LATE_HASH);
             self.digits_complete(now);
@@ -185,14 +197,14 @@ impl Conversation {
     /// No more digits come.
     pub(super) fn digits_complete(&mut self, now: Instant) {
         self.timers.remove(&Timer::Digit);
-        let Some(Asking { question, digits, first_digit, last_digit, .. }) = &mut self.asking else { return };
+        let Some(Asking { question, digits, first_digit, last_digit, .. }) = self.asking_mut() else { return };
         let Kind::Number { min, .. } = question.kind else { return };
         let typed = std::mem::take(digits);
         let (first, last) = (first_digit.take().unwrap_or(now), last_digit.take().unwrap_or(now));
         if !typed.is_empty() {
             self.write_keys(typed.clone(), first, last);
         }
-        self.caller.reply_to = Some(ReplyTo { last_voice: last, decided: now, understood: now });
+        self.caller.reply_to = Some(ReplyTo::new(last, now, now));
         if typed.len() >= min {
             let value = AnswerValue::Digits(Pii::new(typed));
             self.propose(now, Candidate { value, channel: Channel::Dtmf, confidence: None });
@@ -203,7 +215,7 @@ impl Conversation {
     }
 
     fn chosen(&mut self, now: Instant, value: String, channel: Channel, confidence: Option<f32>) {
-        let Some(asking) = &mut self.asking else { return };
+        let Some(asking) = self.asking_mut() else { return };
         asking.idle_prompts = 0;
         match asking.candidate.take() {
             None => self.propose(now, Candidate { value: AnswerValue::Choice(value), channel, confidence }),
@@ -214,26 +226,24 @@ impl Conversation {
 
     /// Takes an answer, after having it confirmed where the question wants that.
     fn propose(&mut self, now: Instant, candidate: Candidate) {
-        let Some(asking) = &mut self.asking else { return };
+        let Some(asking) = self.asking_mut() else { return };
         let Some(confirm) = &asking.question.confirm else { return self.accept(now, candidate) };
         let known = match &candidate.value {
             AnswerValue::Choice(value) => confirm.texts.get(value).copied(),
             AnswerValue::Digits(_) | AnswerValue::Recorded { .. } => None,
         };
-        let text = match (known, &candidate.value) {
-            (Some(text), _) => text,
-            (None, AnswerValue::Digits(digits)) => {
-                self.script.texts.add(wording::confirmation(&wording::digits(digits.expose())))
-            }
-            (None, AnswerValue::Choice(value)) => self.script.texts.add(wording::confirmation(value)),
-            (None, AnswerValue::Recorded { .. }) => return self.accept(now, candidate),
+        let saying = match &candidate.value {
+            AnswerValue::Digits(digits) => wording::digits(digits.expose()),
+            AnswerValue::Choice(value) => value.clone(),
+            AnswerValue::Recorded { .. } => return self.accept(now, candidate),
         };
         asking.candidate = Some(candidate);
-        self.say(now, text, Purpose::Question);
+        let text = known.unwrap_or_else(|| self.texts.add(wording::confirmation(&saying)));
+        self.say(text, Purpose::Question);
     }
 
     fn accept(&mut self, now: Instant, candidate: Candidate) {
-        let Some(asking) = &self.asking else { return };
+        let Some(asking) = self.asking() else { return };
         let next = asking.question.next;
         self.close(now, AnswerStatus::Answered, Some(candidate));
         self.enter(now, next);
@@ -241,7 +251,7 @@ impl Conversation {
 
     /// The caller will not answer.
     pub(super) fn refused(&mut self, now: Instant) {
-        match &self.asking {
+        match self.asking() {
             Some(asking) => {
                 let next = asking.question.next;
                 self.close(now, AnswerStatus::Declined, None);
@@ -255,12 +265,13 @@ impl Conversation {
 
     /// The caller wants to hear it again.
     pub(super) fn repeat(&mut self, now: Instant) {
-        match &mut self.asking {
-            Some(asking) if asking.repeats < self.timing.repeats => {
+        let repeats = self.timing.repeats;
+        match self.asking_mut() {
+            Some(asking) if asking.repeats < repeats => {
                 asking.repeats += 1;
                 asking.idle_prompts = 0;
                 let text = asking_text(asking);
-                self.say(now, text, Purpose::Question);
+                self.say(text, Purpose::Question);
             }
             Some(_) | None => self.unclear(now),
         }
@@ -275,12 +286,12 @@ impl Conversation {
 
     /// Puts the question once more, in these words; or goes on without an answer when it was put often enough.
     fn put_again(&mut self, now: Instant, words: impl FnOnce(&Asking) -> super::PromptId) {
-        let Some(asking) = &mut self.asking else { return };
+        let Some(asking) = self.asking_mut() else { return };
         asking.idle_prompts = 0;
         if asking.attempts < asking.question.attempts {
             asking.attempts += 1;
             let text = words(asking);
-            self.say(now, text, Purpose::Question);
+            self.say(text, Purpose::Question);
         } else {
             let next = asking.question.next;
             self.close(now, AnswerStatus::NoMatch, None);
@@ -289,12 +300,13 @@ impl Conversation {
     }
 
     /// Nothing came back.
-    pub(super) fn idle(&mut self, now: Instant) {
-        let Some(asking) = &mut self.asking else { return };
-        if asking.idle_prompts < self.timing.idle_prompts {
+    pub(super) fn flow_idle(&mut self, now: Instant) {
+        let most = self.timing.idle_prompts;
+        let Some(asking) = self.asking_mut() else { return };
+        if asking.idle_prompts < most {
             asking.idle_prompts += 1;
             let text = asking.confirming().map_or(asking.question.idle, |confirm| confirm.idle);
-            self.say(now, text, Purpose::Question);
+            self.say(text, Purpose::Question);
         } else {
             self.close_question(now, AnswerStatus::NoInput);
             self.end(now, Ending::Inactivity);
@@ -303,20 +315,21 @@ impl Conversation {
 
     /// Gives the open question, if there is one, its status without an answer.
     pub(super) fn close_question(&mut self, now: Instant, status: AnswerStatus) {
-        if self.asking.is_some() {
+        if self.asking().is_some() {
             self.close(now, status, None);
         }
     }
 
     fn close(&mut self, now: Instant, status: AnswerStatus, candidate: Option<Candidate>) {
-        let Some(asking) = self.asking.take() else { return };
+        let Lead::Flow(flow) = &mut self.lead else { return };
+        let Some(asking) = flow.asking.take() else { return };
         self.timers.remove(&Timer::Digit);
         let name = asking.question.name.clone();
         match candidate.as_ref().map(|candidate| &candidate.value) {
-            Some(AnswerValue::Choice(value)) => self.script.values.insert(name.clone(), value.clone()),
-            Some(AnswerValue::Digits(digits)) => self.script.values.insert(name.clone(), digits.expose().clone()),
+            Some(AnswerValue::Choice(value)) => flow.script.values.insert(name.clone(), value.clone()),
+            Some(AnswerValue::Digits(digits)) => flow.script.values.insert(name.clone(), digits.expose().clone()),
             // An earlier answer to a question of this name does not stand for this one.
-            Some(AnswerValue::Recorded { .. }) | None => self.script.values.remove(&name),
+            Some(AnswerValue::Recorded { .. }) | None => flow.script.values.remove(&name),
         };
         let answer = Answer {
             name,
@@ -329,11 +342,6 @@ impl Conversation {
         };
         self.outcome.answers.push(answer.clone());
         self.actions.push_back(Action::Answered(answer));
-    }
-
-    fn write_keys(&mut self, keys: String, from: Instant, to: Instant) {
-        let (from_ms, to_ms) = (self.millis(from), self.millis(to));
-        self.write(Line { speaker: Speaker::Caller, text: Pii::new(keys), from_ms, to_ms, cut: false, keys: true });
     }
 }
 

@@ -1,71 +1,70 @@
-//! The caller's side: voice, turns, and what the recogniser makes of them.
+//! The caller's side: what is heard goes to the turn machine, what the machine says goes to whoever leads.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::mouth::{Purpose, ReplyTo};
-use super::{Action, Conversation, Ending, Line, Speaker, Stage, Timer};
-use crate::agent::conversation::AnswerStatus;
-use crate::agent::flow::meaning::{Expectation, Meaning};
-use crate::agent::turn::mute::Hearing;
-use crate::agent::turn::stop;
+use super::mouth::{AfterCut, ReplyTo};
+use super::{Action, Conversation, Heard, Lead, Line, NativeOrder, Speaker, Stage, Timer};
+use crate::agent::flow::meaning::Expectation;
+use crate::agent::turn::machine::{Turn, TurnInput, TurnSignal};
+use crate::agent::turn::mute::{self, Circumstances, Hearing};
+use crate::agent::turn::stop::Asked;
 use crate::pii::Pii;
-use crate::provider::stt::{Transcript, TurnId};
+use crate::provider::stt::{Manner, Transcript, TurnId};
+
+/// What stands in the transcript for what must not be kept.
+pub(super) const OFF_RECORD: &str = "[off the record]";
+
+/// Most keys that are taken together.
+const MOST_KEYS: usize = 32;
 
 /// What is known of the caller.
 #[derive(Debug, Default)]
 pub(super) struct Caller {
     /// Since when the caller's voice is heard, while it is.
     voice: Option<Instant>,
-    turn: Option<Turn>,
+    /// Its last packet, once it has stopped.
+    pub(super) last_voice: Option<Instant>,
+    /// The turn that is open.
+    turn: Option<Listening>,
     /// The turn that the next reply answers.
     pub(super) reply_to: Option<ReplyTo>,
+    /// Since when both speak, from the interruption until the agent is silent.
+    pub(super) talk_over: Option<Instant>,
+    /// For how long both spoke when the open turn began.
+    pub(super) talked_over: Option<Duration>,
     /// The last possible digit was typed: a `#` until then belongs to that number and not to what is asked next.
     pub(super) hash_until: Option<Instant>,
 }
 
-/// A turn of the caller's.
+/// A turn that is being listened to.
 #[derive(Debug)]
-struct Turn {
-    id: TurnId,
+struct Listening {
     since: Instant,
     last_voice: Option<Instant>,
-    kind: TurnKind,
+    /// What it may mean; `None` for an answer that is recorded.
+    expected: Option<Arc<Expectation>>,
+}
+
+/// Keys being typed.
+#[derive(Debug)]
+pub(super) struct Keys {
+    typed: String,
+    first: Instant,
+    last: Instant,
+}
+
+/// A free answer on the record.
+pub(super) struct FreeAnswer {
+    pub(super) since: Instant,
+    pub(super) until: Instant,
     /// It began as the callee's half of the mutual hello.
-    overlap: bool,
-    /// When it was declared over; the recogniser owes its answer from then on.
-    decided: Option<Instant>,
-}
-
-/// What is done with a turn.
-#[derive(Clone, Debug)]
-enum TurnKind {
-    /// A recogniser listens.
-    Words(Arc<Expectation>),
-    /// It is the answer itself.
-    Free(stop::Expected),
-}
-
-impl Turn {
-    fn expected(&self) -> stop::Expected {
-        match &self.kind {
-            TurnKind::Words(_) => stop::Expected::Words,
-            TurnKind::Free(expected) => *expected,
-        }
-    }
+    pub(super) overlap: bool,
 }
 
 impl Caller {
-    pub(super) fn is_speaking(&self) -> bool {
-        self.voice.is_some()
-    }
-
-    pub(super) fn has_turn(&self) -> bool {
-        self.turn.is_some()
-    }
-
-    pub(super) fn is_quiet(&self) -> bool {
-        self.voice.is_none() && self.turn.is_none()
+    pub(super) const fn voice_since(&self) -> Option<Instant> {
+        self.voice
     }
 }
 
@@ -76,195 +75,258 @@ impl Conversation {
         }
         self.outcome.caller_reacted = true;
         self.caller.voice = Some(since);
-        if self.hearing() == Hearing::Nothing {
-            return;
-        }
-        match &self.caller.turn {
-            Some(turn) if turn.decided.is_none() => {
-                self.timers.remove(&Timer::EndOfTurn);
-            }
-            // The recogniser still works on the turn before; what follows is looked at when it has answered.
-            Some(_) => {}
-            None => self.begin_turn(now, since),
-        }
-        self.watch_for_barge_in(now, since);
+        self.turns.handle(now, TurnInput::VoiceStarted { since });
     }
 
     pub(super) fn voice_stopped(&mut self, now: Instant, last_voice: Instant) {
         let Some(since) = self.caller.voice.take() else { return };
-        self.timers.remove(&Timer::BargeIn);
-        match &mut self.caller.turn {
-            Some(turn) if turn.decided.is_none() => {
-                turn.last_voice = Some(last_voice);
-                let over = stop::over_at(&self.timing, turn.expected(), last_voice);
-                self.timers.insert(Timer::EndOfTurn, over.max(now));
-            }
-            Some(_) | None => self.write_caller(String::new(), since, last_voice),
+        self.caller.last_voice = Some(last_voice);
+        if let Some(turn) = &mut self.caller.turn {
+            turn.last_voice = Some(last_voice);
+        } else if matches!(self.lead, Lead::Flow(_)) {
+            self.write_caller(String::new(), since, last_voice);
         }
+        self.turns.handle(now, TurnInput::VoiceStopped { last_voice });
         if self.stage == Stage::Greeting {
             self.open(now);
         }
     }
 
-    fn begin_turn(&mut self, now: Instant, since: Instant) {
-        let kind = match &self.asking {
-            None => TurnKind::Words(Arc::clone(&self.script.no_question)),
-            Some(asking) => match asking.free_speech() {
-                Some(max) => TurnKind::Free(stop::Expected::Free { max }),
-                None => TurnKind::Words(asking.expected()),
+    pub(super) fn heard(&mut self, now: Instant, heard: Heard) {
+        self.turns.handle(
+            now,
+            match heard {
+                Heard::TurnStarted => TurnInput::TurnStarted,
+                Heard::Partial { words } => TurnInput::Partial { words },
+                Heard::EagerEnd { words } => TurnInput::EagerEnd { words },
+                Heard::Resumed => TurnInput::Resumed,
+                Heard::TurnEnded { words } => TurnInput::TurnEnded { words },
             },
+        );
+    }
+
+    pub(super) fn understood(&mut self, now: Instant, turn: TurnId, transcript: Transcript) {
+        self.turns.handle(now, TurnInput::Final { turn, transcript });
+    }
+
+    pub(super) fn not_understood(&mut self, now: Instant, turn: TurnId) {
+        self.turns.handle(now, TurnInput::Failed { turn });
+    }
+
+    /// Nobody understands the caller any more.
+    pub(super) fn recogniser_dead(&mut self, now: Instant) {
+        // Turns are still noticed by their sound; each comes to nothing understood.
+        self.turns.handle(now, TurnInput::Manner(Manner::TURN_BY_TURN));
+        self.deaf = true;
+        match &self.lead {
+            // Keys answer as well, and every hint says so.
+            Lead::Flow(_) => {}
+            Lead::Model(_) => self.say_cannot_hear(now),
+            Lead::Native(_) => {}
+        }
+    }
+
+    /// The voice is there, a turn is open, or keys are being typed: nobody speaks over that without need.
+    pub(super) fn caller_has_word(&self) -> bool {
+        self.turns.has_turn() || self.timers.contains_key(&Timer::Digit)
+    }
+
+    pub(super) fn caller_is_quiet(&self) -> bool {
+        self.caller.voice.is_none() && !self.caller_has_word()
+    }
+
+    /// Does what the turn machine says; true when it has said something.
+    pub(super) fn follow_turns(&mut self, now: Instant) -> bool {
+        let mut followed = false;
+        while let Some(signal) = self.turns.poll_signal() {
+            followed = true;
+            match signal {
+                TurnSignal::Started { turn, since } => self.turn_started(now, turn, since),
+                TurnSignal::Reopened { turn, since, .. } => self.listen(now, turn, since),
+                TurnSignal::Updated { .. } => self.outcome.caller_reacted = true,
+                TurnSignal::EagerEnd { words } => self.prepare_reply(now, &words),
+                TurnSignal::Resumed => self.unprepare_reply(),
+                TurnSignal::Close { turn } => self.actions.push_back(Action::EndTurn { turn }),
+                TurnSignal::Ended(turn) => self.turn_ended(now, turn),
+                TurnSignal::Dismissed(turn) => self.turn_dismissed(now, &turn),
+                TurnSignal::Abandoned { turn } => {
+                    let listened = self.caller.turn.take().is_some_and(|open| open.expected.is_some());
+                    if listened {
+                        self.actions.push_back(Action::AbandonTurn { turn });
+                    }
+                }
+                TurnSignal::Late { words, .. } => self.came_late(now, words),
+                TurnSignal::Interrupt { since } => self.interrupt(since),
+                TurnSignal::Patience(patience) => self.actions.push_back(Action::Patience(patience)),
+            }
+        }
+        followed
+    }
+
+    /// Tells the turn machine what counts and what is asked, when that has changed.
+    pub(super) fn tell_turns(&mut self, now: Instant) {
+        let hearing = self.hearing();
+        if std::mem::replace(&mut self.told_hearing, hearing) != hearing {
+            self.turns.handle(now, TurnInput::Hearing(hearing));
+        }
+        let asked = self.asked();
+        if std::mem::replace(&mut self.told_asked, asked) != asked {
+            self.turns.handle(now, TurnInput::Asked(asked));
+        }
+    }
+
+    /// What counts at present.
+    pub(super) fn hearing(&self) -> Hearing {
+        let closing = self.closing || self.is_saying_goodbye();
+        match &self.lead {
+            Lead::Flow(_) => mute::rule(Circumstances {
+                unopened: self.stage != Stage::Talking,
+                closing,
+                ..Circumstances::default()
+            }),
+            // The callee's hello is listened to as well: it may say who it is.
+            Lead::Model(_) if self.stage == Stage::Greeting => Hearing::Uninterrupted,
+            Lead::Model(_) => mute::rule(Circumstances {
+                unopened: self.stage != Stage::Talking,
+                closing: closing || self.tools.is_transferring(),
+                secret: self.tools.collects_secret(),
+                ..Circumstances::default()
+            }),
+            // The model hears by itself.
+            Lead::Native(_) => Hearing::Nothing,
+        }
+    }
+
+    fn asked(&self) -> Asked {
+        match &self.lead {
+            Lead::Flow(flow) => flow.asked(self.turns.manner()),
+            Lead::Model(_) => self.tools.asked(),
+            Lead::Native(_) => Asked::Open,
+        }
+    }
+
+    fn turn_started(&mut self, now: Instant, turn: TurnId, since: Instant) {
+        self.outcome.caller_reacted = true;
+        self.caller.talked_over = None;
+        self.caller.turn = Some(Listening { since, last_voice: None, expected: None });
+        self.listen(now, turn, since);
+    }
+
+    /// Has the recogniser listen, unless the answer is only recorded.
+    fn listen(&mut self, now: Instant, turn: TurnId, since: Instant) {
+        let expected = match &self.lead {
+            Lead::Flow(flow) => flow.expected(),
+            Lead::Model(model) => Some(Arc::clone(&model.anything)),
+            Lead::Native(_) => None,
         };
-        let id = TurnId(self.turns);
-        self.turns += 1;
-        if let TurnKind::Words(expected) = &kind {
+        if let Some(open) = &mut self.caller.turn {
+            open.expected.clone_from(&expected);
+        }
+        if let Some(expected) = expected {
             let grammar = Arc::clone(&expected.grammar);
-            self.actions.push_back(Action::Listen { turn: id, grammar, ago: now.saturating_duration_since(since) });
+            let ago = now.saturating_duration_since(since);
+            self.actions.push_back(Action::Listen { turn, grammar, ago });
         }
-        let overlap = self.overlaps_greeting(since);
-        let turn = Turn { id, since, last_voice: None, kind, overlap, decided: None };
-        self.timers.insert(Timer::LongestTurn, stop::longest_until(&self.timing, turn.expected(), since));
-        self.caller.turn = Some(turn);
     }
 
-    /// The caller has finished, or has gone on for too long.
-    pub(super) fn turn_over(&mut self, now: Instant) {
-        self.timers.remove(&Timer::EndOfTurn);
-        self.timers.remove(&Timer::LongestTurn);
-        let Some(turn) = &mut self.caller.turn else { return };
-        turn.decided = Some(now);
-        match turn.kind {
-            TurnKind::Words(_) => {
-                self.actions.push_back(Action::EndTurn { turn: turn.id });
-                self.timers.insert(Timer::Recogniser, now + self.timing.recogniser_limit);
+    fn turn_ended(&mut self, now: Instant, turn: Turn) {
+        let expected = self.caller.turn.take().and_then(|open| open.expected);
+        let overlap = self.belongs_to_hello(&turn);
+        match (&self.lead, expected) {
+            (Lead::Flow(_), Some(expected)) => self.flow_turn_ended(now, turn, &expected, overlap),
+            (Lead::Flow(_), None) => {
+                let answer = FreeAnswer { since: turn.since, until: turn.last_voice, overlap };
+                self.free_answer_over(now, &answer);
             }
-            TurnKind::Free(_) => self.free_answer_over(now),
+            (Lead::Model(_), _) => self.model_turn_ended(now, turn, overlap),
+            (Lead::Native(_), _) => {}
         }
     }
 
-    /// A free answer has ended.
-    pub(super) fn free_answer_over(&mut self, now: Instant) {
-        let Some(turn) = self.take_turn() else { return };
-        let until = turn.last_voice.unwrap_or(now);
-        self.write_caller(String::new(), turn.since, until);
-        let noise = until.saturating_duration_since(turn.since) < self.timing.shortest_open_answer;
-        if noise || turn.overlap {
-            self.resume(now);
-        } else {
-            self.caller.reply_to = Some(ReplyTo { last_voice: until, decided: now, understood: now });
-            self.answer_freely(now, turn.since, until);
-            self.caller.reply_to = None;
+    /// It was a noise, or a remark beside what the agent says.
+    fn turn_dismissed(&mut self, now: Instant, turn: &Turn) {
+        self.caller.turn = None;
+        if let Transcript::Words { text, .. } = &turn.transcript {
+            self.write_caller(text.expose().clone(), turn.since, turn.last_voice);
         }
+        self.resume(now);
     }
 
-    /// Whether a free answer is being given.
-    pub(super) fn is_answering_freely(&self) -> bool {
-        self.caller.turn.as_ref().is_some_and(|turn| matches!(turn.kind, TurnKind::Free(_)))
+    fn came_late(&mut self, now: Instant, words: Pii<String>) {
+        if let Lead::Model(model) = &mut self.lead {
+            model.context.caller_late(words.expose());
+        }
+        self.write_caller(words.into_inner(), now, now);
     }
 
-    pub(super) fn understood(&mut self, now: Instant, id: TurnId, transcript: Transcript) {
-        let Some(turn) = self.take_decided(id) else { return };
-        let TurnKind::Words(expected) = &turn.kind else { return };
-        let until = turn.last_voice.unwrap_or(now);
-        let (text, meaning, confidence) = match transcript {
-            Transcript::Words { text, confidence } => {
-                let meaning = expected.meaning(text.expose());
-                (text.into_inner(), Some(meaning), confidence)
-            }
-            Transcript::OutOfGrammar => (String::new(), Some(Meaning::Unclear), None),
-            Transcript::Nothing => (String::new(), None, None),
+    /// Whether a turn is the callee's half of the mutual hello.
+    fn belongs_to_hello(&self, turn: &Turn) -> bool {
+        let before_us = match (self.answered, self.outcome.first_speech) {
+            (Some(answered), Some(first)) => turn.since < answered + first,
+            (Some(_), None) => self.mouth.open.is_some(),
+            (None, _) => false,
         };
-        if meaning.is_some() {
-            self.write_caller(text, turn.since, until);
-        }
-        self.caller.reply_to =
-            Some(ReplyTo { last_voice: until, decided: turn.decided.unwrap_or(now), understood: now });
-        self.react(now, meaning, confidence, turn.overlap);
-        self.caller.reply_to = None;
-        self.listen_again(now, turn.decided);
+        turn.greeting || before_us
     }
 
-    pub(super) fn not_understood(&mut self, now: Instant, id: TurnId) {
-        self.understood(now, id, Transcript::OutOfGrammar);
-    }
-
-    pub(super) fn recogniser_late(&mut self, now: Instant) {
-        if let Some(turn) = &self.caller.turn {
-            let id = turn.id;
-            self.actions.push_back(Action::AbandonTurn { turn: id });
-            self.understood(now, id, Transcript::OutOfGrammar);
-        }
-    }
-
-    /// Does what a turn asks for.
-    fn react(&mut self, now: Instant, meaning: Option<Meaning>, confidence: Option<f32>, overlap: bool) {
-        match meaning {
-            Some(Meaning::Answer(value)) => self.answered_aloud(now, value, confidence),
-            _ if overlap => {
-                self.resume(now);
-            }
-            None => {
-                self.resume(now);
-            }
-            Some(Meaning::Goodbye) => {
-                self.close_question(now, AnswerStatus::Declined);
-                self.say(now, self.script.goodbye, Purpose::Goodbye(Ending::CallerGoodbye));
-            }
-            Some(Meaning::Refusal) => self.refused(now),
-            Some(Meaning::Repeat) => self.repeat(now),
-            Some(Meaning::Unclear) => self.unclear(now),
-        }
-    }
-
-    /// Words that mean nothing here: a short remark over the agent's words is let pass, an interruption of a statement
-    /// is let pass and the statement goes on, anything else was a try to answer.
-    pub(super) fn unclear(&mut self, now: Instant) {
-        if self.is_speaking() {
-            return;
-        }
-        if self.asking.is_none() || self.statement_was_cut() {
-            self.resume(now);
-        } else {
-            self.cut = None;
-            self.no_match(now);
-        }
-    }
-
-    /// Begins the next turn when the caller speaks: from where a new voice began, or from now when it is still the same
-    /// one, which was cut off at the longest turn.
-    fn listen_again(&mut self, now: Instant, decided: Option<Instant>) {
-        if let Some(since) = self.caller.voice
-            && self.hearing() == Hearing::Everything
-            && self.caller.turn.is_none()
-        {
-            self.begin_turn(now, if Some(since) > decided { since } else { now });
-        }
+    /// Ends an answer that is being recorded, if one is.
+    pub(super) fn take_free_answer(&mut self, now: Instant) -> Option<FreeAnswer> {
+        let open = self.caller.turn.take_if(|open| open.expected.is_none())?;
+        self.turns.handle(now, TurnInput::Abandon);
+        let until = if self.caller.voice.is_some() { now } else { open.last_voice.unwrap_or(now) };
+        Some(FreeAnswer { since: open.since, until, overlap: false })
     }
 
     /// The turn is of no interest any more.
-    pub(super) fn abandon_turn(&mut self) {
-        if let Some(turn) = self.take_turn()
-            && matches!(turn.kind, TurnKind::Words(_))
-        {
-            self.actions.push_back(Action::AbandonTurn { turn: turn.id });
+    pub(super) fn abandon_turn(&mut self, now: Instant) {
+        if self.turns.has_turn() {
+            self.turns.handle(now, TurnInput::Abandon);
         }
     }
 
-    fn take_decided(&mut self, id: TurnId) -> Option<Turn> {
-        match &self.caller.turn {
-            Some(turn) if turn.id == id && turn.decided.is_some() => self.take_turn(),
-            Some(_) | None => None,
+    /// A key that no question has asked for: what is typed is told to the model as a turn.
+    pub(super) fn free_key(&mut self, now: Instant, digit: char, at: Instant) {
+        if self.tools.is_transferring() || self.collect_key(now, digit, at) {
+            return;
+        }
+        let keys = self.keys.get_or_insert(Keys { typed: String::new(), first: at, last: at });
+        keys.typed.push(digit);
+        keys.last = at;
+        let over = digit == '#' || keys.typed.len() >= MOST_KEYS;
+        self.unprepare_reply();
+        self.stop_speaking(AfterCut::Hear);
+        self.timers.insert(Timer::Digit, if over { now } else { now + self.timing.key_pause });
+    }
+
+    /// No more keys come.
+    pub(super) fn keys_complete(&mut self, now: Instant) {
+        let Some(keys) = self.keys.take() else { return };
+        self.write_keys(keys.typed.clone(), keys.first, keys.last);
+        let words = format!("(pressed the keys {})", keys.typed);
+        match &self.lead {
+            Lead::Flow(_) => {}
+            Lead::Model(_) => self.caller_said(now, words, ReplyTo::new(keys.last, now, now)),
+            Lead::Native(_) => {
+                self.hush();
+                self.actions.push_back(Action::Native(NativeOrder::Note(Pii::new(words))));
+                self.ask_native(now, None);
+            }
         }
     }
 
-    fn take_turn(&mut self) -> Option<Turn> {
-        for timer in [Timer::EndOfTurn, Timer::LongestTurn, Timer::Recogniser] {
-            self.timers.remove(&timer);
-        }
-        self.caller.turn.take()
+    /// What the caller said last, by the transcript.
+    pub(super) fn last_caller_words(&self) -> String {
+        let last = self.outcome.transcript.iter().rev().find(|line| line.speaker == Speaker::Caller && !line.keys);
+        last.map(|line| line.text.expose().clone()).unwrap_or_default()
     }
 
     pub(super) fn write_caller(&mut self, text: String, from: Instant, to: Instant) {
         let (from_ms, to_ms) = (self.millis(from), self.millis(to));
         self.write(Line { speaker: Speaker::Caller, text: Pii::new(text), from_ms, to_ms, cut: false, keys: false });
+    }
+
+    pub(super) fn write_keys(&mut self, keys: String, from: Instant, to: Instant) {
+        let (from_ms, to_ms) = (self.millis(from), self.millis(to));
+        self.write(Line { speaker: Speaker::Caller, text: Pii::new(keys), from_ms, to_ms, cut: false, keys: true });
     }
 }

@@ -1,46 +1,50 @@
 //! What the agent says: one reply at a time, each accounted for to the sample.
+//!
+//! Sayings wait in a queue. The first is spoken as soon as its source is ready and the mouth is free. One that the caller
+//! has interrupted is held until it is known whether the caller wanted the word: then it is dropped, else taken up at
+//! the sample where it was cut.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Action, Conversation, Ending, Line, PromptId, ReplyId, Source, Speaker, Timer, TurnTiming};
-use crate::agent::heard::heard;
-use crate::agent::turn::start;
+use super::sources::Readiness;
+use super::{Action, Conversation, Ending, Lead, Line, PromptId, ReplyId, Source, Speaker, Timer, TurnTiming};
+use crate::agent::turn::machine::TurnInput;
+use crate::agent::turn::start::Guard;
 use crate::pii::Pii;
-use crate::provider::tts::{RATE, WordMark};
-
-/// A text as audio.
-#[derive(Clone, Debug)]
-pub(super) enum Clip {
-    /// Asked for.
-    Awaited,
-    /// To be played.
-    Ready { samples: u64, marks: Vec<WordMark> },
-    /// Never to be played.
-    Failed,
-}
+use crate::provider::tts::RATE;
 
 /// What the agent's mouth does.
-#[derive(Debug)]
-pub(super) enum Mouth {
-    /// Nothing.
-    Quiet,
-    /// Waits for this text to be synthesised.
-    Waiting(Utterance),
-    /// Speaks.
-    Open(Reply),
+#[derive(Debug, Default)]
+pub(super) struct Mouth {
+    /// Being spoken.
+    pub(super) open: Option<Reply>,
+    /// To be said, one after the other.
+    pub(super) queue: VecDeque<Saying>,
+    /// What was interrupted and may be taken up again.
+    pub(super) cut: Option<Cut>,
+    /// When the last sound of a reply left.
+    pub(super) silent_since: Option<Instant>,
+    replies: u32,
+    sayings: u32,
 }
+
+/// Numbers the sayings of one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SayingId(u32);
 
 /// Something to say.
 #[derive(Clone, Debug)]
-pub(super) struct Utterance {
-    prompt: PromptId,
+pub(super) struct Saying {
+    pub(super) id: SayingId,
+    pub(super) source: Source,
     /// The sample to begin with.
-    from: u64,
-    purpose: Purpose,
+    pub(super) from: u64,
+    pub(super) purpose: Purpose,
     /// How often it was taken up again.
     resumes: u8,
     /// The turn it replies to.
-    reply_to: Option<ReplyTo>,
+    pub(super) reply_to: Option<ReplyTo>,
 }
 
 /// What follows when it has been said.
@@ -52,43 +56,62 @@ pub(super) enum Purpose {
     Question,
     /// The end.
     Goodbye(Ending),
+    /// Whatever the lead wants; usually the caller has the word.
+    Talk,
+    /// What it stands in for.
+    Filler,
+    /// A sign of life.
+    Idle,
 }
 
-/// A turn that is being replied to.
+/// A turn that is being replied to, and what is known of the way to its reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReplyTo {
     pub(super) last_voice: Instant,
     pub(super) decided: Instant,
     pub(super) understood: Instant,
+    pub(super) first_token: Option<Instant>,
+    pub(super) first_sentence: Option<Instant>,
+    pub(super) talk_over: Option<Duration>,
+}
+
+impl ReplyTo {
+    /// A turn that was understood just now.
+    pub(super) const fn new(last_voice: Instant, decided: Instant, understood: Instant) -> Self {
+        Self { last_voice, decided, understood, first_token: None, first_sentence: None, talk_over: None }
+    }
 }
 
 /// A reply the call was told to play.
 #[derive(Debug)]
 pub(super) struct Reply {
-    id: ReplyId,
-    utterance: Utterance,
-    /// The first of the call.
-    greeting: bool,
-    started: Option<Instant>,
+    pub(super) id: ReplyId,
+    pub(super) saying: Saying,
+    guard: Guard,
+    /// When it was asked for.
+    pub(super) asked: Instant,
+    pub(super) started: Option<Instant>,
+    /// Since when nothing of it leaves although it is not over.
+    pub(super) starved: Option<Instant>,
     /// What follows the cut; set when the reply was told to stop.
-    stopping: Option<AfterCut>,
+    pub(super) stopping: Option<AfterCut>,
 }
 
 /// What follows when a reply has been cut.
-#[derive(Debug)]
-enum AfterCut {
-    /// The caller is listened to; the rest of the text may be taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AfterCut {
+    /// The caller is listened to; the rest may be taken up again.
     Hear,
-    /// The caller is listened to; the rest of the text is not wanted.
+    /// The rest is not wanted.
     Drop,
-    /// Something else is said.
-    Say(Utterance),
+    /// It is taken up again at once, behind what has been put before it.
+    Again,
 }
 
-/// A text that was interrupted.
+/// A saying that was interrupted.
 #[derive(Debug)]
 pub(super) struct Cut {
-    utterance: Utterance,
+    pub(super) saying: Saying,
     /// The sample at which it was.
     at: u64,
     finished: bool,
@@ -96,130 +119,138 @@ pub(super) struct Cut {
 
 impl Conversation {
     pub(super) fn is_saying_goodbye(&self) -> bool {
-        let purpose = match &self.mouth {
-            Mouth::Quiet => return false,
-            Mouth::Waiting(utterance) => &utterance.purpose,
-            Mouth::Open(Reply { stopping: Some(AfterCut::Say(utterance)), .. }) => &utterance.purpose,
-            Mouth::Open(reply) => &reply.utterance.purpose,
-        };
-        matches!(purpose, Purpose::Goodbye(_))
+        let says_goodbye = |saying: &Saying| matches!(saying.purpose, Purpose::Goodbye(_));
+        self.mouth.open.as_ref().is_some_and(|reply| says_goodbye(&reply.saying))
+            || self.mouth.queue.iter().any(says_goodbye)
     }
 
     /// Whether the agent speaks, or is about to, and was not told to stop.
     pub(super) fn is_speaking(&self) -> bool {
-        match &self.mouth {
-            Mouth::Quiet => false,
-            Mouth::Waiting(_) => true,
-            Mouth::Open(reply) => reply.stopping.is_none(),
+        match &self.mouth.open {
+            Some(reply) => reply.stopping.is_none() || !self.mouth.queue.is_empty(),
+            None => !self.mouth.queue.is_empty(),
         }
     }
 
-    /// Whether a voice that began at `since` is the callee's half of the mutual hello.
-    pub(super) fn overlaps_greeting(&self, since: Instant) -> bool {
-        match &self.mouth {
-            Mouth::Quiet => false,
-            Mouth::Waiting(_) => self.replies == 0,
-            Mouth::Open(reply) => start::overlaps_greeting(&self.timing, since, reply.greeting, reply.started),
-        }
+    /// Whether nothing is said, waits to be said or may be taken up again.
+    pub(super) fn is_mouth_free(&self) -> bool {
+        self.mouth.open.is_none() && self.mouth.queue.is_empty() && self.mouth.cut.is_none()
     }
 
-    pub(super) fn prepare(&mut self, prompt: PromptId) {
-        if let std::collections::btree_map::Entry::Vacant(entry) = self.clips.entry(prompt) {
-            entry.insert(Clip::Awaited);
-            self.actions.push_back(Action::Prepare { prompt, text: self.script.texts.get(prompt).clone() });
-        }
-    }
-
-    pub(super) fn prepared(&mut self, now: Instant, prompt: PromptId, clip: Clip) {
-        let Some(known) = self.clips.get_mut(&prompt) else { return };
-        if !matches!(known, Clip::Awaited) {
-            return;
-        }
-        *known = clip;
-        if let Mouth::Waiting(utterance) = &self.mouth
-            && utterance.prompt == prompt
-        {
-            let utterance = utterance.clone();
-            self.mouth = Mouth::Quiet;
-            self.utter(now, utterance);
-        }
-    }
-
-    /// Says a text from its beginning.
-    pub(super) fn say(&mut self, now: Instant, prompt: PromptId, purpose: Purpose) {
-        self.cut = None;
+    /// Says a prepared text in place of everything else.
+    pub(super) fn say(&mut self, prompt: PromptId, purpose: Purpose) {
+        self.hush();
         let reply_to = self.caller.reply_to.take();
-        self.utter(now, Utterance { prompt, from: 0, purpose, resumes: 0, reply_to });
+        self.say_after(Source::Prompt(prompt), purpose, reply_to);
     }
 
-    /// Says something as soon as its text is ready and the reply before it has fallen silent.
-    fn utter(&mut self, now: Instant, utterance: Utterance) {
-        self.prepare(utterance.prompt);
+    /// Says something behind what is being said.
+    pub(super) fn say_after(&mut self, source: Source, purpose: Purpose, reply_to: Option<ReplyTo>) -> SayingId {
+        let saying = self.new_saying(source, purpose, reply_to);
+        let id = saying.id;
+        self.mouth.queue.push_back(saying);
+        id
+    }
+
+    /// Says something before everything else that waits.
+    pub(super) fn say_first(&mut self, source: Source, purpose: Purpose) -> SayingId {
+        let saying = self.new_saying(source, purpose, None);
+        let id = saying.id;
+        self.mouth.queue.push_front(saying);
+        id
+    }
+
+    fn new_saying(&mut self, source: Source, purpose: Purpose, reply_to: Option<ReplyTo>) -> Saying {
+        if let Source::Prompt(prompt) = &source {
+            self.prepare(*prompt);
+        }
+        let id = SayingId(self.mouth.sayings);
+        self.mouth.sayings += 1;
+        Saying { id, source, from: 0, purpose, resumes: 0, reply_to }
+    }
+
+    /// Nothing of what is being said, waits or was cut is wanted any more.
+    pub(super) fn hush(&mut self) {
         self.timers.remove(&Timer::Speech);
-        if let Mouth::Open(_) = &self.mouth {
-            return self.stop_speaking(AfterCut::Say(utterance));
+        if let Some(cut) = self.mouth.cut.take() {
+            self.forget(&cut.saying, cut.at);
         }
-        match self.clips.get(&utterance.prompt) {
-            Some(Clip::Ready { .. }) => {
-                let id = ReplyId(self.replies);
-                let greeting = self.replies == 0;
-                self.replies += 1;
-                let source = Source::Prompt(utterance.prompt);
-                self.actions.push_back(Action::Speak { reply: id, source, from: utterance.from });
-                self.mouth = Mouth::Open(Reply { id, utterance, greeting, started: None, stopping: None });
-            }
-            Some(Clip::Failed) => self.fail(now),
-            Some(Clip::Awaited) | None => {
-                self.timers.insert(Timer::Speech, now + self.timing.speech_limit);
-                self.mouth = Mouth::Waiting(utterance);
+        for saying in std::mem::take(&mut self.mouth.queue) {
+            self.forget(&saying, saying.from);
+        }
+        self.stop_speaking(AfterCut::Drop);
+    }
+
+    /// Begins the next saying if the mouth is free.
+    pub(super) fn speak_next(&mut self, now: Instant) {
+        while self.mouth.open.is_none() && self.mouth.cut.is_none() && !self.muted {
+            let Some(saying) = self.mouth.queue.front() else {
+                self.timers.remove(&Timer::Speech);
+                return;
+            };
+            let filler = saying.purpose == Purpose::Filler;
+            match self.sources.readiness(&saying.source) {
+                Readiness::Ready => {
+                    if let Some(saying) = self.mouth.queue.pop_front() {
+                        self.speak(now, saying);
+                    }
+                }
+                Readiness::Awaited | Readiness::Failed if filler => {
+                    self.mouth.queue.pop_front();
+                }
+                Readiness::Awaited => {
+                    self.timers.entry(Timer::Speech).or_insert(now + self.timing.speech_limit);
+                    return;
+                }
+                Readiness::Failed => return self.fail(now),
             }
         }
     }
 
-    fn stop_speaking(&mut self, then: AfterCut) {
-        self.timers.remove(&Timer::BargeIn);
+    fn speak(&mut self, now: Instant, saying: Saying) {
+        self.timers.remove(&Timer::Speech);
+        let id = ReplyId(self.mouth.replies);
+        self.mouth.replies += 1;
+        let guard = match &saying.purpose {
+            Purpose::Goodbye(_) => Guard::Whole,
+            _ if id == ReplyId(0) => Guard::Greeting,
+            Purpose::Statement { .. } | Purpose::Question | Purpose::Talk | Purpose::Filler | Purpose::Idle => {
+                Guard::None
+            }
+        };
+        self.actions.push_back(Action::Speak { reply: id, source: saying.source.clone(), from: saying.from });
+        self.mouth.open = Some(Reply { id, saying, guard, asked: now, started: None, starved: None, stopping: None });
+    }
+
+    pub(super) fn stop_speaking(&mut self, then: AfterCut) {
         let fade = self.timing.fade;
-        if let Mouth::Open(reply) = &mut self.mouth
+        if let Some(reply) = &mut self.mouth.open
             && reply.stopping.replace(then).is_none()
         {
             self.actions.push_back(Action::StopSpeaking { reply: reply.id, fade });
         }
     }
 
-    /// The caller has spoken over the reply for long enough.
-    pub(super) fn interrupt(&mut self) {
-        if self.is_speaking() {
+    /// The caller takes the word, having begun to speak at `since`.
+    pub(super) fn interrupt(&mut self, since: Instant) {
+        if let Some(reply) = &self.mouth.open
+            && reply.stopping.is_none()
+        {
+            self.caller.talk_over = Some(since);
             self.stop_speaking(AfterCut::Hear);
         }
     }
 
-    /// The reply has done its duty: the caller is answering by keys.
-    pub(super) fn hush(&mut self) {
-        self.cut = None;
-        if matches!(self.mouth, Mouth::Waiting(_)) {
-            self.timers.remove(&Timer::Speech);
-            self.mouth = Mouth::Quiet;
-        }
-        self.stop_speaking(AfterCut::Drop);
-    }
-
-    /// Sets the barge-in clock for a voice that began at `since`.
-    pub(super) fn watch_for_barge_in(&mut self, now: Instant, since: Instant) {
-        let Mouth::Open(reply @ Reply { stopping: None, .. }) = &self.mouth else { return };
-        if let Some(at) = start::interrupts_at(&self.timing, since, reply.greeting, reply.started) {
-            self.timers.insert(Timer::BargeIn, at.max(now));
-        }
-    }
-
-    pub(super) fn speech_started(&mut self, id: ReplyId, at: Instant) {
-        let Mouth::Open(reply) = &mut self.mouth else { return };
-        if reply.id != id || reply.started.is_some() {
+    pub(super) fn speech_started(&mut self, now: Instant, id: ReplyId, at: Instant) {
+        let Some(reply) = self.mouth.open.as_mut().filter(|reply| reply.id == id && reply.started.is_none()) else {
             return;
-        }
+        };
         reply.started = Some(at);
-        let reply_to = reply.utterance.reply_to.take();
+        let (guard, reply_to) = (reply.guard, reply.saying.reply_to.take());
+        let first_audio = self.sources.stream(&reply.saying.source).and_then(|stream| stream.first_audio);
         let since_answer = self.since_answer(at);
         self.outcome.first_speech.get_or_insert(since_answer);
+        self.turns.handle(now, TurnInput::AgentStarted { at, guard });
         if let Some(turn) = reply_to {
             let since = |instant: Instant| instant.saturating_duration_since(turn.last_voice);
             let timing = TurnTiming {
@@ -227,129 +258,173 @@ impl Conversation {
                 decided: since(turn.decided),
                 understood: since(turn.understood),
                 replied: since(at),
-                first_token: None,
-                first_sentence: None,
-                first_audio: None,
-                talk_over: None,
+                first_token: turn.first_token.map(since),
+                first_sentence: turn.first_sentence.map(since),
+                first_audio: first_audio.map(since),
+                talk_over: turn.talk_over,
             };
             self.outcome.turns.push(timing);
             self.actions.push_back(Action::Replied(timing));
         }
     }
 
+    pub(super) fn speech_starved(&mut self, id: ReplyId, since: Option<Instant>) {
+        if let Some(reply) = self.mouth.open.as_mut().filter(|reply| reply.id == id) {
+            reply.starved = since;
+            if since.is_some() {
+                self.mouth.silent_since = since;
+            }
+        }
+    }
+
     pub(super) fn speech_finished(&mut self, now: Instant, id: ReplyId, at: Instant) {
-        let Some(reply) = self.take_reply(id) else { return };
-        self.write_heard(&reply, u64::MAX, at);
+        let Some(reply) = self.take_reply(now, id, at) else { return };
+        let end = self.sources.ledger(&reply.saying.source).map_or(0, |ledger| ledger.samples());
+        self.write_heard(&reply, end.max(reply.saying.from), at);
         match reply.stopping {
-            Some(AfterCut::Say(utterance)) => self.utter(now, utterance),
-            Some(AfterCut::Hear | AfterCut::Drop) | None => self.said(now, reply.utterance, at),
+            Some(AfterCut::Drop) if !self.mouth.queue.is_empty() => self.forget(&reply.saying, end),
+            Some(AfterCut::Hear | AfterCut::Drop | AfterCut::Again) | None => self.said(now, reply.saying, at),
         }
     }
 
     pub(super) fn speech_cut(&mut self, now: Instant, id: ReplyId, heard: u64, at: Instant) {
-        let Some(reply) = self.take_reply(id) else { return };
-        self.write_heard(&reply, heard, at);
+        let Some(reply) = self.take_reply(now, id, at) else { return };
+        let position = reply.saying.from + heard;
+        self.write_heard(&reply, position, at);
+        if let Some(since) = self.caller.talk_over.take() {
+            self.caller.talked_over = Some(at.saturating_duration_since(since));
+        }
         if self.closing {
-            return self.say(now, self.script.time_up, Purpose::Goodbye(Ending::TimeUp));
+            self.forget(&reply.saying, position);
+            return self.say_time_up(now);
         }
         match reply.stopping {
-            Some(AfterCut::Say(utterance)) => self.utter(now, utterance),
-            Some(AfterCut::Drop) => self.wait_for_answer(at),
+            Some(AfterCut::Drop) => {
+                self.wait_for_answer(at);
+                self.forget(&reply.saying, position);
+            }
+            Some(AfterCut::Again) => {
+                let source = reply.saying.source.clone();
+                self.mouth.queue.push_front(Saying { from: position, ..reply.saying });
+                if self.sources.stream(&source).is_some_and(|stream| stream.failed) {
+                    self.say_otherwise(now, &source);
+                } else {
+                    self.fill_in();
+                }
+            }
             Some(AfterCut::Hear) | None => {
                 self.wait_for_answer(at);
-                let at = reply.utterance.from + heard;
-                self.cut = Some(Cut { utterance: reply.utterance, at, finished: false });
-                if !self.caller.has_turn() {
+                self.mouth.cut = Some(Cut { saying: reply.saying, at: position, finished: false });
+                if !self.caller_has_word() {
                     self.resume(now);
                 }
             }
         }
     }
 
-    /// A reply was played to its end.
-    fn said(&mut self, now: Instant, utterance: Utterance, at: Instant) {
-        if let Purpose::Goodbye(ending) = utterance.purpose {
+    /// Something was said to its end.
+    fn said(&mut self, now: Instant, saying: Saying, at: Instant) {
+        if let Purpose::Goodbye(ending) = saying.purpose {
             return self.end(now, ending);
         }
         if self.closing {
-            return self.say(now, self.script.time_up, Purpose::Goodbye(Ending::TimeUp));
+            return self.say_time_up(now);
         }
-        match utterance.purpose {
-            Purpose::Statement { .. } if self.caller.has_turn() => {
+        match saying.purpose {
+            Purpose::Statement { .. } if self.turns.has_turn() => {
                 // The caller has begun to speak over the last words: heard out before the flow goes on.
-                self.cut = Some(Cut { at: 0, utterance, finished: true });
+                self.mouth.cut = Some(Cut { at: 0, saying, finished: true });
             }
             Purpose::Statement { next } => self.enter(now, next),
             Purpose::Question | Purpose::Goodbye(_) => self.wait_for_answer(at),
+            Purpose::Talk | Purpose::Filler | Purpose::Idle => self.spoken(now, &saying),
         }
     }
 
-    /// Takes an interrupted text up again at the sample where it was cut. False when there is none.
+    /// Takes an interrupted saying up again at the sample where it was cut. False when there is none.
     pub(super) fn resume(&mut self, now: Instant) -> bool {
-        let Some(Cut { utterance, at, finished }) = self.cut.take() else { return false };
-        let samples = match self.clips.get(&utterance.prompt) {
-            Some(Clip::Ready { samples, .. }) => *samples,
-            Some(Clip::Awaited | Clip::Failed) | None => 0,
-        };
-        if finished || at >= samples || utterance.resumes >= self.timing.resumes {
-            self.said(now, utterance, now);
+        let Some(Cut { saying, at, finished }) = self.mouth.cut.take() else { return false };
+        self.caller.talked_over = None;
+        if finished || self.sources.is_over(&saying.source, at) || saying.resumes >= self.timing.resumes {
+            if !finished && saying.resumes >= self.timing.resumes {
+                self.forget(&saying, at);
+            }
+            self.said(now, saying, now);
         } else {
-            let resumes = utterance.resumes + 1;
-            self.utter(now, Utterance { from: at, resumes, reply_to: None, ..utterance });
+            let resumes = saying.resumes + 1;
+            self.mouth.queue.push_front(Saying { from: at, resumes, ..saying });
         }
         true
     }
 
     /// Whether the interrupted text asked for nothing.
     pub(super) fn statement_was_cut(&self) -> bool {
-        self.cut.as_ref().is_some_and(|cut| matches!(cut.utterance.purpose, Purpose::Statement { .. }))
+        self.mouth.cut.as_ref().is_some_and(|cut| matches!(cut.saying.purpose, Purpose::Statement { .. }))
     }
 
     /// The call ends in the middle of a reply: what was heard of it by now is reckoned from the time.
     pub(super) fn break_off(&mut self, now: Instant) {
-        if let Mouth::Open(reply) = std::mem::replace(&mut self.mouth, Mouth::Quiet)
-            && let Some(started) = reply.started
+        if let Some(reply) = self.mouth.open.take() {
+            let until = reply.starved.unwrap_or(now);
+            let played = reply.started.map_or(0, |started| samples_between(started, until));
+            self.write_heard(&reply, reply.saying.from + played, until);
+            self.forget(&reply.saying, reply.saying.from + played);
+        }
+        self.hush();
+    }
+
+    fn take_reply(&mut self, now: Instant, id: ReplyId, at: Instant) -> Option<Reply> {
+        let reply = self.mouth.open.take_if(|reply| reply.id == id)?;
+        if reply.started.is_some() {
+            self.mouth.silent_since = Some(reply.starved.unwrap_or(at));
+        }
+        self.turns.handle(now, TurnInput::AgentStopped);
+        Some(reply)
+    }
+
+    /// A saying is not said any more, having been heard up to a sample of its source.
+    pub(super) fn forget(&mut self, saying: &Saying, heard: u64) {
+        self.close_saying(saying, true);
+        if let Source::Item(item) = &saying.source {
+            self.truncate(item, heard);
+        }
+        if let Source::Utterance(utterance) = saying.source
+            && self.sources.stream(&saying.source).is_some()
         {
-            let played = now.saturating_duration_since(started).as_micros() * u128::from(RATE) / 1_000_000;
-            self.write_heard(&reply, u64::try_from(played).unwrap_or(u64::MAX), now);
-        }
-        self.cut = None;
-    }
-
-    fn take_reply(&mut self, id: ReplyId) -> Option<Reply> {
-        match std::mem::replace(&mut self.mouth, Mouth::Quiet) {
-            Mouth::Open(reply) if reply.id == id => {
-                self.timers.remove(&Timer::BargeIn);
-                Some(reply)
-            }
-            other @ (Mouth::Quiet | Mouth::Waiting(_) | Mouth::Open(_)) => {
-                self.mouth = other;
-                None
-            }
+            self.actions.push_back(Action::Forget { utterance, heard });
+            self.sources.drop_stream(&saying.source);
         }
     }
 
-    /// Writes the words of a reply that were heard when `played` samples of it had left.
-    fn write_heard(&mut self, reply: &Reply, played: u64, at: Instant) {
-        let Some(Clip::Ready { samples, marks }) = self.clips.get(&reply.utterance.prompt) else { return };
-        let text = self.script.texts.get(reply.utterance.prompt).expose();
-        let before = heard(text, *samples, marks, reply.utterance.from).len();
-        let upto = heard(text, *samples, marks, reply.utterance.from.saturating_add(played));
-        let words = upto.get(before..).unwrap_or("").trim_start();
+    /// Writes the words of a reply that were heard when it was played up to a sample of its source.
+    fn write_heard(&mut self, reply: &Reply, until: u64, at: Instant) {
+        let saying = &reply.saying;
+        let before = self.sources.heard(&saying.source, saying.from).len();
+        let heard = self.sources.heard(&saying.source, until);
+        let all = self.sources.ledger(&saying.source).map_or(0, |ledger| ledger.text().len());
+        let (upto, words) = (heard.len(), heard.get(before..).unwrap_or("").trim().to_owned());
+        if let Lead::Model(model) = &mut self.lead {
+            model.context.heard(saying.id, heard);
+        }
         if words.is_empty() {
             return;
         }
-        let length =
-            Duration::from_micros((samples - reply.utterance.from.min(*samples)) * 1_000_000 / u64::from(RATE));
+        let samples = until.saturating_sub(saying.from);
+        let length = Duration::from_micros(samples * 1_000_000 / u64::from(RATE));
         let started = reply.started.unwrap_or_else(|| at.checked_sub(length).unwrap_or(at));
         let line = Line {
             speaker: Speaker::Agent,
-            text: Pii::new(words.to_owned()),
+            text: Pii::new(words),
             from_ms: self.millis(started),
             to_ms: self.millis(at),
-            cut: upto.len() < text.len(),
+            cut: upto < all,
             keys: false,
         };
         self.write(line);
     }
+}
+
+fn samples_between(from: Instant, to: Instant) -> u64 {
+    let samples = to.saturating_duration_since(from).as_micros() * u128::from(RATE) / 1_000_000;
+    u64::try_from(samples).unwrap_or(u64::MAX)
 }

@@ -100,17 +100,8 @@ pub enum ScriptError {
 impl Script {
     /// Compiles an assistant's flow for a contact with these values.
     pub(crate) fn compile(assistant: &Assistant, given: &BTreeMap<String, Pii<String>>) -> Result<Self, ScriptError> {
-        let faults = assistant.faults(None);
-        if !faults.is_empty() {
-            return Err(ScriptError::Faulty(faults.len()));
-        }
+        let values = values(assistant, given)?;
         let flow = assistant.flow.as_ref().ok_or(ScriptError::NoFlow)?;
-        let mut values = BTreeMap::new();
-        for (name, variable) in &assistant.variables {
-            let value = given.get(name).filter(|value| !value.expose().trim().is_empty()).or(variable.default.as_ref());
-            let value = value.ok_or_else(|| ScriptError::MissingVariable(name.clone()))?;
-            values.insert(name.clone(), value.expose().clone());
-        }
         let mut script = Self {
             start: 0,
             nodes: Vec::new(),
@@ -247,6 +238,24 @@ impl Script {
             next,
         })
     }
+}
+
+/// The values that an assistant's texts use for a contact; the assistant is checked on the way.
+pub(crate) fn values(
+    assistant: &Assistant,
+    given: &BTreeMap<String, Pii<String>>,
+) -> Result<BTreeMap<String, String>, ScriptError> {
+    let faults = assistant.faults(None);
+    if !faults.is_empty() {
+        return Err(ScriptError::Faulty(faults.len()));
+    }
+    let mut values = BTreeMap::new();
+    for (name, variable) in &assistant.variables {
+        let value = given.get(name).filter(|value| !value.expose().trim().is_empty()).or(variable.default.as_ref());
+        let value = value.ok_or_else(|| ScriptError::MissingVariable(name.clone()))?;
+        values.insert(name.clone(), value.expose().clone());
+    }
+    Ok(values)
 }
 
 fn yes_no_keys() -> BTreeMap<char, String> {

@@ -10,6 +10,9 @@ const FUEL: u64 = 20_000;
 /// Longest text that is spoken at once, in characters.
 pub(crate) const MAX_SPOKEN: usize = 2_000;
 
+/// Longest prompt of a model, in bytes: its own length and what the contact's values add.
+const MAX_PROMPT: usize = 100_000;
+
 /// Why a text could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TemplateError {
@@ -33,18 +36,7 @@ pub(crate) fn variables(source: &str) -> Result<BTreeSet<String>, TemplateError>
 
 /// The text that a template makes of these values, white space collapsed.
 pub(crate) fn render(source: &str, values: &BTreeMap<String, String>) -> Result<String, TemplateError> {
-    let environment = environment();
-    let template = environment.template_from_str(source).map_err(fault)?;
-    let mut text = Bounded(Vec::new());
-    match template.render_captured_to(
-        minijinja::Value::from_pairs(values.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        &mut text,
-    ) {
-        Ok(_) => {}
-        Err(_) if text.0.len() > MAX_BYTES => return Err(TemplateError::TooLong),
-        Err(error) => return Err(fault(error)),
-    }
-    let text = String::from_utf8_lossy(&text.0);
+    let text = fill(source, values, 4 * MAX_SPOKEN)?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.chars().count() {
         0 => Err(TemplateError::Empty),
@@ -53,7 +45,27 @@ pub(crate) fn render(source: &str, values: &BTreeMap<String, String>) -> Result<
     }
 }
 
-const MAX_BYTES: usize = 4 * MAX_SPOKEN;
+/// What a template makes for a model and not for an ear: lines stay lines.
+pub(crate) fn render_prompt(source: &str, values: &BTreeMap<String, String>) -> Result<String, TemplateError> {
+    let text = fill(source, values, MAX_PROMPT)?.trim().to_owned();
+    if text.is_empty() { Err(TemplateError::Empty) } else { Ok(text) }
+}
+
+/// The text of a template, at most so many bytes of it.
+fn fill(source: &str, values: &BTreeMap<String, String>, most: usize) -> Result<String, TemplateError> {
+    let environment = environment();
+    let template = environment.template_from_str(source).map_err(fault)?;
+    let mut text = Bounded { text: Vec::new(), most };
+    match template.render_captured_to(
+        minijinja::Value::from_pairs(values.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        &mut text,
+    ) {
+        Ok(_) => {}
+        Err(_) if text.text.len() > most => return Err(TemplateError::TooLong),
+        Err(error) => return Err(fault(error)),
+    }
+    Ok(String::from_utf8_lossy(&text.text).into_owned())
+}
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
@@ -72,12 +84,16 @@ fn fault(error: minijinja::Error) -> TemplateError {
 }
 
 /// Takes what is written up to a bound, then refuses.
-struct Bounded(Vec<u8>);
+struct Bounded {
+    text: Vec<u8>,
+    /// In bytes.
+    most: usize,
+}
 
 impl std::io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let room = (MAX_BYTES + 1).saturating_sub(self.0.len());
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let room = (self.most + 1).saturating_sub(self.text.len());
+        self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
         if bytes.len() > room { Err(std::io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes.len()) }
     }
 
@@ -120,6 +136,15 @@ mod tests {
         assert!(render(long, &values(&[])).is_err());
         let huge = "{{ 'a' * 4000000000 }}";
         assert!(render(huge, &values(&[])).is_err());
+    }
+
+    #[test]
+    fn a_prompt_keeps_its_lines() {
+        let text = render_prompt(" You are {{ name }}.\n\n- Be brief. \n", &values(&[("name", "Ada")]));
+        assert_eq!(text.expect("it renders"), "You are Ada.\n\n- Be brief.");
+        assert!(matches!(render_prompt(" ", &values(&[])), Err(TemplateError::Empty)));
+        let long = format!("{}{{{{ 'a' * 90000 }}}}", "x".repeat(20_000));
+        assert!(render_prompt(&long, &values(&[])).is_err());
     }
 
     #[test]

@@ -18,28 +18,22 @@ use std::time::Duration;
 pub struct Timing {
     /// The agent speaks at the latest this long after the answer.
     pub greeting_wait: Duration,
-    /// A voice that begins within this time of the first words is two people saying hello, and no interruption.
-    pub greeting_overlap: Duration,
-    /// So much voice interrupts the agent. Shorter and a cough does it, longer and the agent seems deaf.
-    pub barge_in: Duration,
     /// How long the agent's voice takes to die away when it is interrupted.
     pub fade: Duration,
-    /// Silence after which a short answer is over, from the last packet with voice.
-    pub end_of_turn: Duration,
-    /// Silence after which a free answer is over.
-    pub end_of_open_turn: Duration,
-    /// The longest turn before the recogniser is asked anyway.
-    pub longest_turn: Duration,
     /// Free answers shorter than this are noise.
     pub shortest_open_answer: Duration,
     /// Pause after which typed digits are complete.
     pub digit_pause: Duration,
+    /// Pause after which keys that nobody asked for are complete.
+    pub key_pause: Duration,
+    /// A model that says nothing for so long has failed.
+    pub model_limit: Duration,
+    /// A tool that takes longer than this is bridged with a few words.
+    pub tool_filler: Duration,
     /// Silence after a question, from the end of its playout, until the caller is asked whether anybody is there.
     pub idle: Duration,
     /// So many idle prompts, then the agent hangs up.
     pub idle_prompts: u8,
-    /// A recogniser that takes longer than this has failed.
-    pub recogniser_limit: Duration,
     /// A text that is not ready this long after it is needed has failed.
     pub speech_limit: Duration,
     /// So often an interrupted text is taken up again when the interruption was no speech.
@@ -52,17 +46,14 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             greeting_wait: Duration::from_millis(1_000),
-            greeting_overlap: Duration::from_millis(1_500),
-            barge_in: Duration::from_millis(300),
             fade: Duration::from_millis(15),
-            end_of_turn: Duration::from_millis(500),
-            end_of_open_turn: Duration::from_millis(1_500),
-            longest_turn: Duration::from_secs(15),
             shortest_open_answer: Duration::from_millis(300),
             digit_pause: Duration::from_secs(4),
+            key_pause: Duration::from_millis(1_500),
+            model_limit: Duration::from_secs(8),
+            tool_filler: Duration::from_millis(700),
             idle: Duration::from_secs(8),
             idle_prompts: 2,
-            recogniser_limit: Duration::from_secs(3),
             speech_limit: Duration::from_secs(5),
             resumes: 2,
             repeats: 3,

@@ -53,11 +53,6 @@ pub const fn rule(circumstances: Circumstances) -> Hearing {
     }
 }
 
-/// What counts while the conversation has been `opened` by the agent's first words and may be `closing` with its last.
-pub(crate) const fn hearing(opened: bool, closing: bool) -> Hearing {
-    rule(Circumstances { unopened: !opened, closing, disclosing: false, secret: false })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

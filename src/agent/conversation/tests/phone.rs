@@ -37,8 +37,15 @@ pub(super) struct Phone {
     voices: Vec<(Instant, String)>,
     events: BTreeMap<(Instant, u32), Input>,
     sequence: u32,
-    open_turn: Option<(TurnId, Instant)>,
+    open_turn: Option<OpenTurn>,
     pub(super) ended: Option<Ending>,
+}
+
+#[derive(Clone, Copy)]
+struct OpenTurn {
+    turn: TurnId,
+    since: Instant,
+    ended: bool,
 }
 
 struct Playing {
@@ -223,7 +230,7 @@ impl Phone {
             {
                 self.playing = None;
             }
-            Input::Understood { turn, .. } if self.open_turn.is_some_and(|(open, _)| open == *turn) => {
+            Input::Understood { turn, .. } if self.open_turn.is_some_and(|open| open.turn == *turn) => {
                 self.open_turn = None
             }
             _ => {}
@@ -248,13 +255,14 @@ impl Phone {
                 Action::Speak { reply, source: Source::Prompt(prompt), from } => self.play(reply, prompt, from),
                 Action::StopSpeaking { reply, fade } => self.cut(reply, fade),
                 Action::Listen { turn, ago, .. } => {
-                    assert!(self.open_turn.is_none(), "one turn at a time");
-                    self.open_turn = Some((turn, self.now - ago));
+                    // A turn whose answer is overdue is given up by the next one's beginning.
+                    assert!(self.open_turn.is_none_or(|open| open.ended), "one turn at a time");
+                    self.open_turn = Some(OpenTurn { turn, since: self.now - ago, ended: false });
                 }
                 Action::EndTurn { turn } => self.recognise(turn),
                 Action::AbandonTurn { turn } => {
                     assert_eq!(
-                        self.open_turn.take().map(|(open, _)| open),
+                        self.open_turn.take().map(|open| open.turn),
                         Some(turn),
                         "only an open turn is abandoned"
                     );
@@ -302,8 +310,10 @@ impl Phone {
     }
 
     fn recognise(&mut self, turn: TurnId) {
-        let (open, since) = self.open_turn.expect("only an open turn is ended");
-        assert_eq!(open, turn);
+        let open = self.open_turn.as_mut().expect("only an open turn is ended");
+        assert!(open.turn == turn && !open.ended, "a turn is ended once");
+        open.ended = true;
+        let since = open.since;
         let Some(delay) = self.recognition else { return };
         let words: Vec<&str> = self
             .voices

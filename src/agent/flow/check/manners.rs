@@ -33,8 +33,9 @@ impl Check<'_> {
         let turn = &self.assistant.turn;
         let ranges = [
             ("greeting_wait_ms", turn.greeting_wait_ms, 0, 5_000),
-            ("end_of_turn_ms", turn.end_of_turn_ms, 100, 3_000),
-            ("end_of_open_turn_ms", turn.end_of_open_turn_ms, 300, 10_000),
+            ("end_of_turn_ms", turn.end_of_turn_ms, 100, 2_000),
+            ("longest_pause_ms", turn.longest_pause_ms, 500, 10_000),
+            ("dictation_pause_ms", turn.dictation_pause_ms, 500, 10_000),
             ("barge_in_ms", turn.barge_in_ms, 100, 2_000),
             ("barge_in_words", turn.barge_in_words.map(u32::from), 1, 5),
             ("idle_ms", turn.idle_ms, 3_000, 60_000),
