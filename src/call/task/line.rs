@@ -45,6 +45,11 @@ impl<I, E> Line<I, E> {
             () = self.outbox.broken() => None,
         }
     }
+
+    /// The next event if there is one now.
+    pub(super) fn ready(&mut self) -> Option<E> {
+        self.events.try_recv().ok()
+    }
 }
 
 /// What is on its way out.

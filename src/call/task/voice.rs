@@ -30,6 +30,8 @@ pub(super) struct Voice {
     open: BTreeSet<UtteranceId>,
     /// What is to be told before anything else.
     news: VecDeque<Spoken>,
+    /// An event that came along with audio and is looked at next.
+    held: Option<TtsEvent>,
 }
 
 /// What became of a text.
@@ -61,6 +63,7 @@ impl Voice {
             line: None,
             open: BTreeSet::new(),
             news: VecDeque::new(),
+            held: None,
         }
     }
 
@@ -108,6 +111,7 @@ impl Voice {
     /// Ends the session.
     pub(super) fn close(&mut self) {
         self.line = None;
+        self.held = None;
         self.open.clear();
     }
 
@@ -117,6 +121,12 @@ impl Voice {
         loop {
             if let Some(news) = self.news.pop_front() {
                 return news;
+            }
+            if let Some(event) = self.held.take() {
+                match self.spoken(event) {
+                    Some(spoken) => return spoken,
+                    None => continue,
+                }
             }
             tokio::select! {
                 biased;
@@ -148,7 +158,9 @@ impl Voice {
 
     fn spoken(&mut self, event: TtsEvent) -> Option<Spoken> {
         match event {
-            TtsEvent::Audio { utterance, pcm } => self.is_open(utterance).then_some(Spoken::Audio(utterance, pcm)),
+            TtsEvent::Audio { utterance, pcm } => {
+                self.is_open(utterance).then(|| Spoken::Audio(utterance, self.more(utterance, pcm)))
+            }
             TtsEvent::Marks { utterance, marks } => self.is_open(utterance).then_some(Spoken::Marks(utterance, marks)),
             TtsEvent::Finished { utterance } => self.open.remove(&utterance).then_some(Spoken::Finished(utterance)),
             TtsEvent::Failed { utterance, error } => {
@@ -163,9 +175,35 @@ impl Voice {
         }
     }
 
+    /// A piece of audio with those that wait behind it: a vendor faster than its listener sends many small ones, and
+    /// handing one over costs the same whatever its length.
+    fn more(&mut self, utterance: UtteranceId, first: Arc<[i16]>) -> Arc<[i16]> {
+        let mut all = Vec::new();
+        while let Some(event) = self.line.as_mut().and_then(Line::ready) {
+            match event {
+                TtsEvent::Audio { utterance: other, pcm } if other == utterance => {
+                    if all.is_empty() {
+                        all.extend_from_slice(&first);
+                    }
+                    all.extend_from_slice(&pcm);
+                }
+                other @ (TtsEvent::Audio { .. }
+                | TtsEvent::Marks { .. }
+                | TtsEvent::Finished { .. }
+                | TtsEvent::Failed { .. }
+                | TtsEvent::Dead { .. }) => {
+                    self.held = Some(other);
+                    break;
+                }
+            }
+        }
+        if all.is_empty() { first } else { all.into() }
+    }
+
     /// The session is over: what was being said is not said to its end. The next text opens another.
     fn lose(&mut self) {
         self.line = None;
+        self.held = None;
         self.news.extend(std::mem::take(&mut self.open).into_iter().map(Spoken::Failed));
     }
 
@@ -293,6 +331,22 @@ mod tests {
         let (_, events) = opened.try_recv().expect("another session");
         events.send(audio(TWO)).await.expect("the call is there");
         assert!(matches!(voice.next(false).await, Spoken::Audio(TWO, _)));
+    }
+
+    #[tokio::test]
+    async fn pieces_that_came_together_are_handed_on_together_and_in_order() {
+        let (mut voice, mut opened) = voice();
+        voice.say(ONE, text("One."));
+        let (_inputs, events) = opened.try_recv().expect("a session");
+        let marks = vec![WordMark { text_end: 4, sample_end: 320 }];
+        let marked = TtsEvent::Marks { utterance: ONE, marks: marks.clone() };
+        for event in [audio(ONE), audio(ONE), marked, audio(ONE), TtsEvent::Finished { utterance: ONE }] {
+            events.send(event).await.expect("the call is there");
+        }
+        assert!(matches!(voice.next(false).await, Spoken::Audio(ONE, pcm) if pcm.len() == 320));
+        assert!(matches!(voice.next(false).await, Spoken::Marks(ONE, found) if found == marks));
+        assert!(matches!(voice.next(false).await, Spoken::Audio(ONE, pcm) if pcm.len() == 160));
+        assert!(matches!(voice.next(false).await, Spoken::Finished(ONE)));
     }
 
     #[tokio::test]
