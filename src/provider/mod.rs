@@ -1,6 +1,7 @@
 //! Vendors behind seams: each adapter translates a vendor's wire into the events of [`stt`], [`tts`], [`llm`] and
 //! [`s2s`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
+pub mod assemblyai;
 pub mod cartesia;
 pub mod deepgram;
 pub mod elevenlabs;

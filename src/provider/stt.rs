@@ -17,6 +17,14 @@
 //! appends. Words that come late, after the answer, are the first words of the next turn: nothing is lost, nothing
 //! comes twice.
 
+pub mod dialect;
+pub mod feed;
+pub mod ledger;
+pub mod listener;
+#[cfg(test)]
+pub(crate) mod oddity;
+pub mod remote;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,3 +3,4 @@
 pub mod chat;
 pub mod realtime;
 pub mod speech;
+pub mod transcription;

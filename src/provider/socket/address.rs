@@ -1,5 +1,7 @@
 //! Where a websocket connects.
 
+use std::fmt;
+
 use reqwest::Url;
 use secrecy::SecretString;
 
@@ -7,9 +9,9 @@ use crate::provider::error::{Error, ErrorKind};
 use crate::provider::vendor::Vendor;
 
 /// Where to connect and what to show there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Endpoint {
-    /// `ws://` or `wss://`, with its query. It may stand in a log, so no key is in it.
+    /// `ws://` or `wss://`, with its query, in which likely words may be.
     pub url: Url,
     /// Headers of the upgrade request.
     pub headers: Vec<(&'static str, SecretString)>,
@@ -22,6 +24,13 @@ impl Endpoint {
     #[must_use]
     pub fn with_header(url: Url, name: &'static str, value: String) -> Self {
         Self { url, headers: vec![(name, value.into())], protocols: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    /// Without query and headers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.url.scheme(), self.url.host_str().unwrap_or_default(), self.url.path())
     }
 }
 
