@@ -4,7 +4,6 @@ mod first_start;
 mod inbound;
 mod predecessor;
 pub mod records;
-mod toolbox;
 mod voice;
 
 use std::net::SocketAddr;
@@ -33,6 +32,7 @@ use crate::net::web::Web;
 use crate::shutdown::Shutdown;
 use crate::store::Db;
 use crate::store::db::Settings;
+use crate::toolbox::Toolbox;
 use crate::trunk::keeper;
 use crate::trunk::route::Router;
 
@@ -81,6 +81,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     )
     .await
     .context("SIP cannot listen")?;
+    let web = Web::new(config.outbound.clone()).context("HTTP requests cannot be set up")?;
+    let toolbox = Toolbox::new(db.clone(), Arc::clone(&secrets), web.clone(), config.outbound.secrets.clone());
     let services = Services {
         sip: sip.handle.clone(),
         listeners: sip.bound.clone(),
@@ -90,7 +92,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         recordings: config.recordings_dir(),
         max_calls: config.sip.max_calls.min(voice.providers.capacity()),
         providers: Arc::new(voice.providers),
-        toolbox: Arc::new(toolbox::Toolbox::new(db.clone(), Arc::clone(&secrets))),
+        toolbox: Arc::new(toolbox),
         clocks: CallConfig { no_audio: Duration::from_secs(config.media.no_audio_s.into()), ..CallConfig::default() },
         secret: secrets.leg,
     };
@@ -108,7 +110,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         lexicon: Some(voice.lexicon),
         recordings: config.recordings_dir().into(),
         trunks: router.status.clone(),
-        web: Web::new(config.outbound.clone()).context("HTTP requests cannot be set up")?,
+        web,
         config: Arc::new(config.http.clone()),
     };
 

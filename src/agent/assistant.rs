@@ -13,7 +13,7 @@ pub use self::policy::{
 };
 pub use self::tools::{Builtin, BuiltinTool, HttpMethod, HttpTool, McpServer, Tool, Transfer};
 use super::flow::graph::Flow;
-use crate::id::{AssistantId, AssistantVersionId};
+use crate::id::{AssistantId, AssistantVersionId, KnowledgeId};
 use crate::pii::Pii;
 
 /// One frozen version of an assistant; a call keeps the one it began with.
@@ -80,7 +80,7 @@ pub struct Assistant {
     pub transfers: Vec<Transfer>,
     /// Ids of the knowledge it searches during the call; at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub knowledge: Vec<String>,
+    pub knowledge: Vec<KnowledgeId>,
     /// Who recognises, thinks and speaks.
     #[serde(default, skip_serializing_if = "is_default")]
     pub providers: Providers,

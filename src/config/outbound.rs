@@ -1,5 +1,8 @@
 //! Settings of requests to addresses that people typed in: pages to read, webhooks to call.
 
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 /// Settings of outgoing HTTP requests to addresses that people typed in.
@@ -10,6 +13,10 @@ pub struct OutboundConfig {
     /// `*` allows all of them. Default: none, because whoever may set an address could otherwise reach what only this
     /// machine is meant to reach.
     pub private_hosts: Vec<String>,
+    /// Secrets that requests of tools may carry, by the name that a tool calls them by: `{{ secrets.crm }}`. Such as
+    /// `CALLWRIGHT_OUTBOUND__SECRETS__CRM=…`. Default: none.
+    #[serde(skip_serializing)]
+    pub secrets: BTreeMap<String, SecretString>,
 }
 
 impl OutboundConfig {

@@ -280,7 +280,10 @@ mod tests {
 
     #[test]
     fn addresses_are_checked_before_they_are_asked() {
-        let web = Web::new(OutboundConfig { private_hosts: vec!["crm.internal".into(), "10.0.0.7".into()] });
+        let web = Web::new(OutboundConfig {
+            private_hosts: vec!["crm.internal".into(), "10.0.0.7".into()],
+            ..OutboundConfig::default()
+        });
         let web = web.expect("TLS can be set up");
         for address in ["http://10.0.0.7/x", "https://crm.internal/x", "https://example.com/"] {
             assert!(web.check(address).is_ok(), "{address}");

@@ -59,7 +59,8 @@ impl Client {
             lexicon: None,
             recordings: recordings.clone().into(),
             trunks: trunks.clone(),
-            web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()] }).expect("a client"),
+            web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() })
+                .expect("a client"),
             config: Arc::new(HttpConfig { max_body_bytes: 64 << 10, ..HttpConfig::default() }),
         };
         Self { router: router(api), key, db, recordings, trunks }

@@ -11,6 +11,7 @@ use callwright::dialer::retry::Hold;
 use callwright::id::{CallId, CampaignId, LegId, NodeId};
 use callwright::store::attempt::{self, Attempt, AttemptKind};
 use callwright::store::call::{self, Call, Conversation, Direction};
+use callwright::store::dialing::callback::{Arranged, arrange};
 use callwright::store::dialing::{AttemptEnd, Claimed, Node, Progress, Reaped, Refused, Report, Step};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::{Constraint, Db, Page, StoreError, campaign, target};
@@ -32,6 +33,7 @@ crate::on_both!(
     a_cancelled_dial_is_not_a_call,
     what_a_person_decided_during_the_call_holds_after_it,
     callbacks_come_first_and_count_as_missed_when_late,
+    what_was_arranged_in_a_call_holds_after_it,
     a_kill_between_the_commits_loses_no_contact,
     a_kill_after_the_dial_rings_nobody_twice,
     a_lone_server_recovers_at_its_start,
@@ -363,6 +365,29 @@ async fn callbacks_come_first_and_count_as_missed_when_late(test: TestDb) {
     let dialer = Dialer { dialing: scene.dialer.dialing.clone(), node: scene.successor().await };
     let late = dialer.claim(scene.campaign).await.expect("a claim");
     assert_eq!((late.target, late.kind), (claimed.target, AttemptKind::Retry), "at the head of the queue");
+}
+
+async fn what_was_arranged_in_a_call_holds_after_it(test: TestDb) {
+    let scene = Scene::new(&test.db, 2).await;
+    let (called, _) = scene.dialer.dial_next(scene.campaign).await;
+    let now = test.db.read().await.expect("a transaction").now().await.expect("the time");
+    // The contacts are in London; tomorrow at three is within the hours.
+    let tomorrow = now.to_zoned(jiff::tz::db().get("Europe/London").expect("a zone")).date().tomorrow().expect("a day");
+    let night = arrange(&test.db, called.attempt, tomorrow.at(3, 0, 0, 0)).await.expect("an answer");
+    assert!(matches!(night, Arranged::NotThen { next: Some(_), .. }), "{night:?}");
+    let agreed = arrange(&test.db, called.attempt, tomorrow.at(15, 0, 0, 0)).await.expect("an answer");
+    let Arranged::Agreed { at, .. } = agreed else { panic!("{agreed:?}") };
+    let end = scene.dialer.end(&called, DisconnectionReason::AgentHangup);
+    assert_eq!(scene.end(&end).await, TargetState::Callback);
+    assert_eq!(scene.target(&called).await.callback_at, Some(at));
+    let over = arrange(&test.db, called.attempt, tomorrow.at(16, 0, 0, 0)).await;
+    assert!(matches!(over, Err(StoreError::NotFound)), "{over:?}");
+
+    let (killed, _) = scene.dialer.dial_next(scene.campaign).await;
+    arrange(&test.db, killed.attempt, tomorrow.at(15, 0, 0, 0)).await.expect("an answer");
+    test.db.shift_clock(31_000_000);
+    assert_eq!(scene.dialer.dialing.reap().await.expect("a round").unknown, 1);
+    assert_eq!(scene.target(&killed).await.callback_at, Some(at), "a promise outlives the process");
 }
 
 async fn a_kill_between_the_commits_loses_no_contact(test: TestDb) {

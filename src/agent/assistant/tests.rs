@@ -144,7 +144,8 @@ fn all_faults_of_the_tools_come_at_once_with_their_places() {
         tools[3]["url"] = json!("ftp://crm.example");
         clinic["transfers"][0]["to"] = json!("0800 1234");
         clinic["transfers"][0]["kind"] = json!("cold");
-        clinic["knowledge"] = json!(["opening hours"]);
+        let twice = clinic["knowledge"][0].clone();
+        clinic["knowledge"] = json!([twice, twice]);
         clinic["providers"]["llm"] = json!(["gpt", "gpt"]);
     });
     assert_eq!(
@@ -162,7 +163,7 @@ fn all_faults_of_the_tools_come_at_once_with_their_places() {
             "/tools/3/url: must be a web address with `https://` or `http://` and the host written out",
             "/transfers/0/to: must be a phone number such as +4930123456 or a SIP address",
             "/transfers/0/briefing: a briefing is heard only with kind `warm`",
-            "/knowledge/0: must be 1 to 64 letters, digits, `.`, `-` and `_`",
+            "/knowledge/1: `0190f3c4-7b1a-7000-8000-000000000001` is used twice",
             "/providers/llm/1: `gpt` is used twice",
         ]
     );

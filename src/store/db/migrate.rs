@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../../../migrations/0009_knowledge_search_postgres.sql"),
         },
     ),
+    (10, "arranged callbacks", Text::Both(include_str!("../../../migrations/0010_arranged_callbacks.sql"))),
 ];
 
 /// The statements of a migration.

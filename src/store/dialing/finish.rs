@@ -67,6 +67,8 @@ struct Ending {
     kind: AttemptKind,
     state: AttemptState,
     phone_hash: String,
+    /// What was agreed with the contact during the call.
+    callback_at: Option<Timestamp>,
     now: Timestamp,
 }
 
@@ -153,10 +155,8 @@ impl Dialing {
         }
         let ready = self.book.ready(tx, ending.campaign).await?;
         let what = End { reason: end.reason, technical: end.technical, retry_after: end.retry_after, at: ending.now };
-        let mut settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
-        if let (Some(callback_at), None) = (end.callback_at, target.hold) {
-            settled = Settled { state: TargetState::Callback, next_at: Some(callback_at), blocked: None };
-        }
+        let settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
+        let settled = called_back(settled, end.callback_at.or(ending.callback_at), &target);
         let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
         write_target(tx, ending.target, &settled, end.reason, talked, ending.now).await?;
         Ok(Some(settled))
@@ -179,9 +179,18 @@ impl Dialing {
             let ready = self.book.ready(tx, ending.campaign).await?;
             let what = End { reason, technical: true, retry_after: None, at: ending.now };
             let settled = settle_target(tx, &ready, &ending, attempt, &target, &what).await?;
+            let settled = called_back(settled, ending.callback_at, &target);
             write_target(tx, ending.target, &settled, reason, None, ending.now).await?;
         }
         Ok(())
+    }
+}
+
+/// Whoever was promised a call gets it, unless a person decided otherwise meanwhile.
+fn called_back(settled: Settled, callback_at: Option<Timestamp>, target: &TargetRow) -> Settled {
+    match (callback_at, target.hold) {
+        (Some(_), None) => Settled { state: TargetState::Callback, next_at: callback_at, blocked: None },
+        (Some(_) | None, _) => settled,
     }
 }
 
@@ -234,9 +243,9 @@ pub(super) async fn not_placed(
 
 async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, StoreError> {
     let sql = tx.pick(
-        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, node_id, epoch FROM attempt \
+        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, callback_at, node_id, epoch FROM attempt \
          WHERE id = $1",
-        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, node_id, epoch FROM attempt \
+        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, callback_at, node_id, epoch FROM attempt \
          WHERE id = $1 FOR UPDATE",
     );
     let row = tx.one(sql, args![attempt]).await?;
@@ -252,6 +261,7 @@ async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, St
         kind: row.get("kind")?,
         state: row.get("state")?,
         phone_hash: row.get("phone_hash")?,
+        callback_at: row.get("callback_at")?,
         now: tx.now().await?,
     })
 }

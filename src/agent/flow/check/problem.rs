@@ -24,7 +24,7 @@ pub enum Problem {
     /// Not a name.
     #[error("must be 1 to 64 lower-case letters, digits and underscores, beginning with a letter")]
     NotAName,
-    /// Not the name of a provider or of knowledge.
+    /// Not the name of a provider or of a secret.
     #[error("must be 1 to 64 letters, digits, `.`, `-` and `_`")]
     NotAReference,
     /// Not a voice name.
