@@ -3,11 +3,12 @@
 //!
 //! The callers are another process, so that what is counted is the server's threads and nothing else.
 
+#[path = "../support/cpu.rs"]
+mod cpu;
 #[path = "../support/figures.rs"]
 mod figures;
 
 mod callers;
-mod cpu;
 mod server;
 
 use std::time::Duration;

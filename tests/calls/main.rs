@@ -1,6 +1,9 @@
 //! Whole calls over loopback: SIP and RTP on real sockets, a telephone on the other side.
 
+mod agent;
 mod inbound;
 mod office;
 mod outbound;
 mod phone;
+mod talker;
+mod vendors;

@@ -11,10 +11,10 @@ use callwright::call::call::CallConfig;
 use callwright::call::inbound::{InboundRoute, InboundRoutes};
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::place::{AttemptEvent, CallPlacer, CallReport, PlaceCall};
-use callwright::call::providers::Offline;
+use callwright::call::providers::{Offline, Providers};
 use callwright::call::record::Recorder;
 use callwright::call::registry::{Calls, Services};
-use callwright::call::tools::NoTools;
+use callwright::call::tools::{NoTools, Toolbox};
 use callwright::config::{ListenerConfig, SipTransport};
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
@@ -60,6 +60,19 @@ pub(crate) struct Office {
 impl Office {
     /// `first_port` begins a range of RTP ports of its own for each test.
     pub(crate) async fn new(transport: SipTransport, first_port: u16, clocks: CallConfig, max_calls: usize) -> Self {
+        let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
+        Self::staffed(transport, first_port, clocks, max_calls, providers, Arc::new(NoTools)).await
+    }
+
+    /// An office with others who recognise, think and speak, and with tools.
+    pub(crate) async fn staffed(
+        transport: SipTransport,
+        first_port: u16,
+        clocks: CallConfig,
+        max_calls: usize,
+        providers: Arc<dyn Providers>,
+        toolbox: Arc<dyn Toolbox>,
+    ) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
@@ -78,8 +91,8 @@ impl Office {
             workers: MediaWorkers::start(1).expect("a thread"),
             recorder: Some(Recorder::start().expect("a thread")),
             recordings: recordings.clone(),
-            providers: Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) }),
-            toolbox: Arc::new(NoTools),
+            providers,
+            toolbox,
             clocks,
             secret: SECRET,
             max_calls,
@@ -208,6 +221,11 @@ pub(crate) fn survey() -> Arc<AssistantVersion> {
         ] },
     }))
     .expect("an assistant");
+    version(definition)
+}
+
+/// A version of an assistant.
+pub(crate) fn version(definition: Assistant) -> Arc<AssistantVersion> {
     Arc::new(AssistantVersion {
         id: AssistantVersionId::from_u128(5),
         assistant: AssistantId::from_u128(6),

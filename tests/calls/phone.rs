@@ -143,8 +143,8 @@ impl Ringing<'_> {
 pub(crate) struct Line {
     handle: SipHandle,
     session: SessionId,
-    events: mpsc::Receiver<Event>,
-    media: MediaLeg,
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) media: MediaLeg,
 }
 
 impl Line {

@@ -1,0 +1,74 @@
+//! Simulated vendors, and calls that are served by them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use callwright::agent::assistant::Assistant;
+use callwright::call::providers::{Lineup, NoProvider, Providers};
+use callwright::provider::cartesia;
+use callwright::provider::deepgram::listen_v1::Nova;
+use callwright::provider::llm::LanguageModel;
+use callwright::provider::openai::chat::Chat;
+use callwright::provider::prompts::Prompts;
+use callwright::provider::stt::SpeechToText;
+use callwright::provider::tts::{TextToSpeech, Voice};
+use callwright::provider::vendor::Vendor;
+use callwright_loadtest::vendors::{self, Config, Running, Script};
+
+/// Vendors at work, and the adapters to them.
+pub(crate) struct Vendors {
+    pub(crate) running: Running,
+    prompts: PathBuf,
+}
+
+impl Vendors {
+    pub(crate) async fn start(script: Script) -> Self {
+        let running = vendors::start(Config { script, ..Config::default() }).await.expect("loopback binds");
+        let prompts = std::env::temp_dir().join(format!("callwright-vendors-{}", running.address.port()));
+        Self { running, prompts }
+    }
+
+    fn vendor(&self, name: &str, path: &str) -> Vendor {
+        let base_url = format!("http://{}{path}", self.running.address);
+        Vendor { base_url, key: Some(vendors::KEY.into()), ..Vendor::named(name) }
+    }
+
+    /// A recogniser that hears all the time, a model and a voice, of three vendors.
+    pub(crate) fn staff(&self) -> Arc<dyn Providers> {
+        let prompts = Arc::new(Prompts::open(self.prompts.clone(), 1 << 20).expect("a folder"));
+        let tts = cartesia::speech::synthesiser(self.vendor("voice", ""), prompts).expect("settings");
+        Arc::new(Staff {
+            stt: Arc::new(Nova::new(self.vendor("ears", "")).expect("settings")),
+            tts: Arc::new(tts),
+            llm: Arc::new(Chat::new(self.vendor("model", "/v1")).expect("settings")),
+        })
+    }
+}
+
+impl Drop for Vendors {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.prompts);
+    }
+}
+
+struct Staff {
+    stt: Arc<dyn SpeechToText>,
+    tts: Arc<dyn TextToSpeech>,
+    llm: Arc<dyn LanguageModel>,
+}
+
+impl Providers for Staff {
+    fn lineup(&self, _: &Assistant) -> Result<Lineup, NoProvider> {
+        Ok(Lineup {
+            stt: Arc::clone(&self.stt),
+            tts: Arc::clone(&self.tts),
+            voice: Voice::default(),
+            llm: Some(Arc::clone(&self.llm)),
+            s2s: None,
+        })
+    }
+
+    fn capacity(&self) -> usize {
+        100
+    }
+}
