@@ -9,4 +9,5 @@ mod knowledge;
 mod opening;
 mod recovery;
 mod resources;
+mod transfers;
 mod world;

@@ -103,7 +103,8 @@ impl Dialing {
         }
         let settled = self.settle(&mut tx, &ending, end).await?;
         write_end(&mut tx, &ending, end).await?;
-        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 WHERE attempt_id = $1 AND ended_at IS NULL";
+        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 \
+                    WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
         tx.execute(legs, args![end.attempt, ending.now]).await?;
         if opted_out {
             suppress(&mut tx, &ending).await?;
@@ -130,7 +131,8 @@ impl Dialing {
             return Err(StoreError::Stale);
         }
         withdraw(&mut tx, attempt, ending.target, DialRefusal::TooLate, ending.now).await?;
-        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 WHERE attempt_id = $1 AND ended_at IS NULL";
+        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 \
+                    WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
         tx.execute(legs, args![attempt, ending.now]).await?;
         tx.commit().await
     }

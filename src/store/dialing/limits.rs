@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::terms::Terms;
 use crate::args;
 use crate::dialer::pacing::{Limiter, Reservation, Scope, interval};
+use crate::id::{OrgId, TrunkId};
 use crate::store::db::value::text_columns;
 use crate::store::{StoreError, Tx};
 
@@ -44,18 +45,14 @@ impl Locked {
         terms: &Terms,
         trunk_closed_until: Option<Timestamp>,
     ) -> Result<[Limiter; 4], StoreError> {
+        let (org_live, trunk_live) = live(tx, terms.org, terms.trunk).await?;
         // Without statistics SQLite would take an index over all attempts there ever were.
         let sql = tx.pick(
-            "SELECT (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_org WHERE live AND org_id = $1) AS org_live, \
-             (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_trunk WHERE live AND trunk_id = $2) AS trunk_live, \
-             (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_campaign WHERE live AND campaign_id = $3) \
-             AS campaign_live",
-            "SELECT (SELECT COUNT(*) FROM attempt WHERE live AND org_id = $1) AS org_live, \
-             (SELECT COUNT(*) FROM attempt WHERE live AND trunk_id = $2) AS trunk_live, \
-             (SELECT COUNT(*) FROM attempt WHERE live AND campaign_id = $3) AS campaign_live",
+            "SELECT COUNT(*) AS value FROM attempt INDEXED BY attempt_live_campaign WHERE live AND campaign_id = $1",
+            "SELECT COUNT(*) AS value FROM attempt WHERE live AND campaign_id = $1",
         );
         let campaign = &terms.ready.campaign;
-        let row = tx.one(sql, args![terms.org, terms.trunk, campaign.id]).await?;
+        let campaign_live: u32 = tx.value(sql, args![campaign.id]).await?;
         let settings = &campaign.data.settings;
         let limiter = |scope, rate: Option<u32>, live, most_live| Limiter {
             scope,
@@ -67,15 +64,15 @@ impl Locked {
         };
         let (org, trunk) = (terms.org_limits, terms.trunk_limits);
         Ok([
-            limiter(Scope::Organisation, Some(org.calls_per_minute), row.get("org_live")?, Some(org.most_live)),
+            limiter(Scope::Organisation, Some(org.calls_per_minute), org_live, Some(org.most_live)),
             Limiter {
                 closed_until: trunk_closed_until,
-                ..limiter(Scope::Trunk, Some(trunk.calls_per_minute), row.get("trunk_live")?, Some(trunk.most_live))
+                ..limiter(Scope::Trunk, Some(trunk.calls_per_minute), trunk_live, Some(trunk.most_live))
             },
             limiter(
                 Scope::Campaign,
                 Some(settings.calls_per_minute),
-                row.get("campaign_live")?,
+                campaign_live,
                 Some(settings.max_concurrent_calls),
             ),
             limiter(Scope::CallerId, terms.caller_id_rate, 0, None),
@@ -91,6 +88,37 @@ impl Locked {
         }
         Ok(())
     }
+}
+
+/// Locks one limiter row, making it where it is missing, and reads its time. Several are to be locked in the order of
+/// [`Scope`].
+pub(super) async fn lock_one(tx: &mut Tx, scope: Scope, id: &str) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "INSERT INTO limiter (scope, scope_id) VALUES ($1, $2) ON CONFLICT (scope, scope_id) DO NOTHING";
+    tx.execute(sql, args![scope, id]).await?;
+    let sql = tx.pick(
+        "SELECT tat FROM limiter WHERE scope = $1 AND scope_id = $2",
+        "SELECT tat FROM limiter WHERE scope = $1 AND scope_id = $2 FOR UPDATE",
+    );
+    tx.one(sql, args![scope, id]).await?.get("tat")
+}
+
+/// Live calls of an organisation and of a trunk: attempts, and the second legs of transfers. To be asked after the locks.
+pub(super) async fn live(tx: &mut Tx, org: OrgId, trunk: TrunkId) -> Result<(u32, u32), StoreError> {
+    // Without statistics SQLite would take an index over all attempts there ever were.
+    let sql = tx.pick(
+        "SELECT (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_org WHERE live AND org_id = $1) \
+         + (SELECT COUNT(*) FROM leg INDEXED BY leg_transfer_org WHERE transfer AND ended_at IS NULL AND org_id = $1) \
+         AS org_live, \
+         (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_trunk WHERE live AND trunk_id = $2) \
+         + (SELECT COUNT(*) FROM leg INDEXED BY leg_transfer_trunk WHERE transfer AND ended_at IS NULL AND trunk_id = $2) \
+         AS trunk_live",
+        "SELECT (SELECT COUNT(*) FROM attempt WHERE live AND org_id = $1) \
+         + (SELECT COUNT(*) FROM leg WHERE transfer AND ended_at IS NULL AND org_id = $1) AS org_live, \
+         (SELECT COUNT(*) FROM attempt WHERE live AND trunk_id = $2) \
+         + (SELECT COUNT(*) FROM leg WHERE transfer AND ended_at IS NULL AND trunk_id = $2) AS trunk_live",
+    );
+    let row = tx.one(sql, args![org, trunk]).await?;
+    Ok((row.get("org_live")?, row.get("trunk_live")?))
 }
 
 async fn read(tx: &mut Tx, scopes: &[(Scope, String); 4]) -> Result<Vec<(Scope, Option<Timestamp>)>, StoreError> {

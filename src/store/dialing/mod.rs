@@ -19,6 +19,7 @@ mod progress;
 mod promote;
 mod reap;
 mod terms;
+mod transfer;
 
 pub use claim::{ClaimRequest, Claimed, Picked, Refused, TurnedAway};
 pub use commit::DialRequest;
@@ -27,6 +28,7 @@ pub use node::Node;
 pub use progress::{Progress, Step};
 pub use promote::Promoted;
 pub use reap::{Orphan, Reaped};
+pub use transfer::{TransferAdmitted, TransferDenied, TransferRequest, TransferStep};
 
 use std::sync::Arc;
 use std::time::Duration;

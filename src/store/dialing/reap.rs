@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::finish::not_placed;
 use super::node::{Node, forgotten_after};
-use super::{Dialing, seconds};
+use super::{Dialing, seconds, transfer};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::AttemptState;
@@ -24,13 +24,15 @@ pub struct Reaped {
     pub unknown: u32,
     /// Channels freed because an orphan leg must have ended by itself.
     pub freed: u32,
+    /// Second legs of transfers that nobody sees to any more: orphans now.
+    pub transfers: u32,
 }
 
 impl Reaped {
     /// Whether nothing was found.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.released == 0 && self.unknown == 0 && self.freed == 0
+        self.released == 0 && self.unknown == 0 && self.freed == 0 && self.transfers == 0
     }
 }
 
@@ -39,8 +41,8 @@ impl Reaped {
 pub struct Orphan {
     /// The leg: its Call-ID and tags derive from this id.
     pub leg: LegId,
-    /// Its attempt.
-    pub attempt: AttemptId,
+    /// Its attempt; the second leg of a transfer may have none.
+    pub attempt: Option<AttemptId>,
     /// Its trunk.
     pub trunk: TrunkId,
     /// Whether it was answered.
@@ -80,6 +82,7 @@ impl Dialing {
                 reaped.unknown += 1;
             }
         }
+        reaped.transfers = transfer::orphan_transfers(&mut tx, now, TIMER_B, FORGOTTEN, BATCH).await?;
         reaped.freed = free_overdue(&mut tx, now).await?;
         let old = "DELETE FROM node WHERE lease_until < $1";
         tx.execute(old, args![now.as_microsecond() - forgotten_after()]).await?;
@@ -136,6 +139,7 @@ impl Dialing {
             all.released += reaped.released;
             all.unknown += reaped.unknown;
             all.freed += reaped.freed;
+            all.transfers += reaped.transfers;
         }
     }
 
@@ -230,7 +234,7 @@ async fn lost_attempts(tx: &mut Tx, now: Timestamp) -> Result<Vec<Lost>, StoreEr
 }
 
 async fn orphan_legs(tx: &mut Tx, lost: &Lost, now: Timestamp) -> Result<(), StoreError> {
-    let legs = "SELECT id, sent_at, answered_at FROM leg WHERE attempt_id = $1 AND ended_at IS NULL";
+    let legs = "SELECT id, sent_at, answered_at FROM leg WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
     for row in tx.all(legs, args![lost.id]).await? {
         let (leg, sent): (LegId, Timestamp) = (row.get("id")?, row.get("sent_at")?);
         let answered: Option<Timestamp> = row.get("answered_at")?;
@@ -245,15 +249,19 @@ async fn orphan_legs(tx: &mut Tx, lost: &Lost, now: Timestamp) -> Result<(), Sto
 }
 
 async fn free_overdue(tx: &mut Tx, now: Timestamp) -> Result<u32, StoreError> {
+    // The second leg of a transfer holds a channel of its own, those of attempts hold their attempts'.
+    let sql = "UPDATE leg SET state = 'ended', ended_at = $1 WHERE state = 'orphan' AND free_at <= $1 AND transfer";
+    let transfers = tx.execute(sql, args![now]).await?;
     let sql = "UPDATE leg SET state = 'ended', ended_at = $1 WHERE state = 'orphan' AND free_at <= $1";
     tx.execute(sql, args![now]).await?;
-    free_attempts(tx).await
+    Ok(free_attempts(tx).await?.saturating_add(u32::try_from(transfers).unwrap_or(u32::MAX)))
 }
 
 /// Frees the channels of unknown attempts that have no orphan leg any more.
 async fn free_attempts(tx: &mut Tx) -> Result<u32, StoreError> {
     let sql = "UPDATE attempt SET live = $1 WHERE live AND state = 'unknown' \
-               AND NOT EXISTS (SELECT 1 FROM leg WHERE leg.attempt_id = attempt.id AND leg.state = 'orphan')";
+               AND NOT EXISTS (SELECT 1 FROM leg WHERE leg.attempt_id = attempt.id AND leg.state = 'orphan' \
+               AND NOT leg.transfer)";
     let freed = tx.execute(sql, args![false]).await?;
     Ok(u32::try_from(freed).unwrap_or(u32::MAX))
 }

@@ -1,0 +1,274 @@
+//! Second legs: dials to whoever takes a caller over. They pass what every dial passes, in one transaction that puts the
+//! leg on disk, and are found by others when their node is lost.
+//!
+//! Two rules of campaigns do not hold for them: calling hours and the spacing of calls to one number protect people who
+//! are called, not a company's own staff; and a campaign's limits count the people it calls.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::limits;
+use super::node::{self, Node};
+use super::{Dialing, one_row, seconds};
+use crate::args;
+use crate::campaign::phone::E164;
+use crate::campaign::states::BlockedReason;
+use crate::dialer::pacing::{Limited, Limiter, Scope, interval, reserve};
+use crate::id::{AttemptId, LegId, OrgId, TrunkId};
+use crate::store::org::PhoneHash;
+use crate::store::suppression::SuppressionSource;
+use crate::store::{StoreError, Tx, Wake};
+
+/// A second leg about to be dialed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferRequest {
+    /// The leg's new id.
+    pub leg: LegId,
+    /// The node that dials.
+    pub node: Node,
+    /// Whose call it is.
+    pub org: OrgId,
+    /// The trunk it goes over.
+    pub trunk: TrunkId,
+    /// The attempt whose caller is handed over, where the call is one.
+    pub attempt: Option<AttemptId>,
+    /// The number shown.
+    pub caller_id: Option<E164>,
+    /// The number called; `None` for a SIP address.
+    pub number: Option<PhoneHash>,
+    /// The INVITE as far as it is needed to CANCEL it after a crash; opaque here. Kept as JSON.
+    pub invite: Value,
+    /// How long it may ring.
+    pub ring_timeout: Duration,
+    /// How long the two may talk.
+    pub longest: Duration,
+    /// How long the commit takes here: the dial's moment is at least this far ahead.
+    pub headroom: Duration,
+    /// When the trunk takes calls again, as far as this node knows.
+    pub trunk_closed_until: Option<Timestamp>,
+}
+
+/// A second leg that is on disk and may be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferAdmitted {
+    /// The database's time.
+    pub now: Timestamp,
+    /// When the INVITE is to leave.
+    pub send_at: Timestamp,
+    /// It must not leave later than this.
+    pub send_by: Timestamp,
+}
+
+/// Why a second leg is not dialed; nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferDenied {
+    /// A limit leaves no room.
+    Limited(Limited),
+    /// The number must not be called.
+    Blocked(BlockedReason),
+    /// The trunk is switched off or gone.
+    TrunkOff,
+}
+
+/// How far a second leg has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferStep {
+    /// It rings.
+    Ringing,
+    /// It was answered.
+    Answered,
+    /// The caller talks to it: the attempt's own longest duration does not end it any more.
+    Joined,
+}
+
+impl Dialing {
+    /// Puts a second leg on disk, if its limits, the suppression list and the trunk let it: all in one transaction, which
+    /// is durable when this returns. The INVITE may leave from `send_at` on and until `send_by`.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the node's lease has run out, or when the database fails. A commit whose connection was
+    /// lost may have taken place: do not dial.
+    pub async fn admit_transfer(
+        &self,
+        request: &TransferRequest,
+    ) -> Result<Result<TransferAdmitted, TransferDenied>, StoreError> {
+        let mut tx = self.db.begin_durable().await?;
+        let scopes = [
+            Some((Scope::Organisation, request.org.to_string())),
+            Some((Scope::Trunk, request.trunk.to_string())),
+            request.caller_id.as_ref().map(|number| (Scope::CallerId, format!("{}:{number}", request.org))),
+        ];
+        let mut tats = Vec::new();
+        for (scope, id) in scopes.into_iter().flatten() {
+            let tat = limits::lock_one(&mut tx, scope, &id).await?;
+            tats.push((scope, id, tat));
+        }
+        let now = tx.now().await?;
+        if node::lease_until(&mut tx, &request.node).await?.is_none_or(|until| until <= now) {
+            return Err(StoreError::Stale);
+        }
+        let Some(limiters) = limiters(&mut tx, request, &tats).await? else {
+            return Ok(Err(TransferDenied::TrunkOff));
+        };
+        if let Some(blocked) = blocked(&mut tx, request).await? {
+            return Ok(Err(TransferDenied::Blocked(blocked)));
+        }
+        let reservation = match reserve(now, request.headroom, &limiters) {
+            Ok(reservation) => reservation,
+            Err(limited) => return Ok(Err(TransferDenied::Limited(limited))),
+        };
+        for (scope, tat) in &reservation.tats {
+            let Some((_, id, _)) = tats.iter().find(|(of, ..)| of == scope) else { continue };
+            let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
+            tx.execute(sql, args![scope, id, tat]).await?;
+        }
+        tx.execute(
+            "INSERT INTO leg (id, org_id, attempt_id, trunk_id, state, invite, sent_at, transfer, node_id, epoch, \
+             ring_timeout_s, longest_s) VALUES ($1, $2, $3, $4, 'sent', $5, $6, $7, $8, $9, $10, $11)",
+            args![
+                request.leg,
+                request.org,
+                request.attempt,
+                request.trunk,
+                request.invite,
+                now,
+                true,
+                request.node.id,
+                request.node.epoch,
+                whole_seconds(request.ring_timeout),
+                whole_seconds(request.longest)
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(Ok(TransferAdmitted { now, send_at: reservation.send_at, send_by: reservation.send_by }))
+    }
+
+    /// Writes how far a second leg has come. `dialog` is what is needed to end it after a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the leg is not this node's or has ended; or when the database fails.
+    pub async fn transfer_progress(
+        &self,
+        leg: LegId,
+        node: &Node,
+        step: TransferStep,
+        dialog: Option<&Value>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let now = tx.now().await?;
+        let sql = match step {
+            TransferStep::Ringing => {
+                "UPDATE leg SET state = 'ringing', ringing_at = COALESCE(ringing_at, $4), dialog = COALESCE($5, dialog) \
+                 WHERE id = $1 AND transfer AND node_id = $2 AND epoch = $3 AND state IN ('sent', 'ringing')"
+            }
+            TransferStep::Answered | TransferStep::Joined => {
+                "UPDATE leg SET state = 'answered', answered_at = COALESCE(answered_at, $4), \
+                 dialog = COALESCE($5, dialog) WHERE id = $1 AND transfer AND node_id = $2 AND epoch = $3 \
+                 AND state IN ('sent', 'ringing', 'answered')"
+            }
+        };
+        let dialog = dialog.cloned();
+        one_row(tx.execute(sql, args![leg, node.id, node.epoch, now, dialog]).await?)?;
+        if step == TransferStep::Joined {
+            // From its dial to the longest end from here: what is older than that is taken for forgotten.
+            let sql = "UPDATE attempt SET max_call_duration_s = ($2 - dialing_at) / 1000000 + \
+                       (SELECT longest_s FROM leg WHERE id = $1) \
+                       WHERE id = (SELECT attempt_id FROM leg WHERE id = $1) AND dialing_at IS NOT NULL";
+            tx.execute(sql, args![leg, now]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// A second leg is over, or was never sent: its channel is free.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the leg is not this node's or has ended; or when the database fails.
+    pub async fn end_transfer(&self, leg: LegId, node: &Node) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        let now = tx.now().await?;
+        // Also one that was taken for lost meanwhile: its owner knows best.
+        let sql = "UPDATE leg SET state = 'ended', ended_at = $4 \
+                   WHERE id = $1 AND transfer AND node_id = $2 AND epoch = $3 AND ended_at IS NULL";
+        one_row(tx.execute(sql, args![leg, node.id, node.epoch, now]).await?)?;
+        tx.wake(Wake::Room);
+        tx.commit().await
+    }
+}
+
+/// Makes orphans of the second legs of lost nodes, and of those that a living one has forgotten.
+pub(super) async fn orphan_transfers(
+    tx: &mut Tx,
+    now: Timestamp,
+    timer_b: Duration,
+    forgotten: Duration,
+    batch: i64,
+) -> Result<u32, StoreError> {
+    let sql = tx.pick(
+        "SELECT l.id, l.sent_at, l.answered_at, l.ring_timeout_s, l.longest_s FROM leg l \
+         LEFT JOIN node n ON n.id = l.node_id AND n.epoch = l.epoch \
+         WHERE l.transfer AND l.ended_at IS NULL AND l.state <> 'orphan' AND (n.id IS NULL OR n.lease_until <= $1 \
+         OR l.sent_at < $1 - (l.ring_timeout_s + l.longest_s) * 1000000 - $2) LIMIT $3",
+        "SELECT l.id, l.sent_at, l.answered_at, l.ring_timeout_s, l.longest_s FROM leg l \
+         LEFT JOIN node n ON n.id = l.node_id AND n.epoch = l.epoch \
+         WHERE l.transfer AND l.ended_at IS NULL AND l.state <> 'orphan' AND (n.id IS NULL OR n.lease_until <= $1 \
+         OR l.sent_at < $1 - (l.ring_timeout_s + l.longest_s) * 1000000 - $2) LIMIT $3 FOR UPDATE OF l SKIP LOCKED",
+    );
+    let mut found = 0;
+    for row in tx.all(sql, args![now, super::micros(forgotten), batch]).await? {
+        let (leg, sent): (LegId, Timestamp) = (row.get("id")?, row.get("sent_at")?);
+        let answered: Option<Timestamp> = row.get("answered_at")?;
+        let free_at = match answered {
+            Some(answered) => answered + seconds(row.get("longest_s")?),
+            None => sent + seconds(row.get("ring_timeout_s")?) + timer_b,
+        };
+        let sql = "UPDATE leg SET state = 'orphan', free_at = $2 WHERE id = $1";
+        tx.execute(sql, args![leg, free_at.max(now)]).await?;
+        found += 1;
+    }
+    Ok(found)
+}
+
+/// Whether the number called stands on the organisation's list.
+async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<BlockedReason>, StoreError> {
+    let Some(number) = &request.number else { return Ok(None) };
+    let sql = "SELECT source FROM suppression WHERE org_id = $1 AND phone_hash = $2";
+    let Some(row) = tx.optional(sql, args![request.org, number]).await? else { return Ok(None) };
+    let source: SuppressionSource = row.get("source")?;
+    Ok(Some(source.blocks()))
+}
+
+/// The limits above this leg, counted under their locks; `None` where the trunk takes no calls.
+async fn limiters(
+    tx: &mut Tx,
+    request: &TransferRequest,
+    tats: &[(Scope, String, Option<Timestamp>)],
+) -> Result<Option<Vec<Limiter>>, StoreError> {
+    const TERMS: &str = "SELECT o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_most, t.enabled, \
+                         t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_most, \
+                         t.caller_id_calls_per_minute AS caller_id_rate FROM org o, trunk t \
+                         WHERE o.id = $1 AND t.id = $2 AND t.org_id = $1";
+    let Some(terms) = tx.optional(TERMS, args![request.org, request.trunk]).await? else { return Ok(None) };
+    let enabled: bool = terms.get("enabled")?;
+    if !enabled {
+        return Ok(None);
+    }
+    let (org_live, trunk_live) = limits::live(tx, request.org, request.trunk).await?;
+    let limiter = |(scope, _, tat): &(Scope, String, Option<Timestamp>)| -> Result<Limiter, StoreError> {
+        let (rate, live, most_live): (Option<u32>, u32, Option<u32>) = match scope {
+            Scope::Organisation => (terms.get("org_rate")?, org_live, terms.get("org_most")?),
+            Scope::Trunk => (terms.get("trunk_rate")?, trunk_live, terms.get("trunk_most")?),
+            Scope::CallerId => (terms.get("caller_id_rate")?, 0, None),
+            Scope::Campaign | Scope::Node => (None, 0, None),
+        };
+        let closed_until = request.trunk_closed_until.filter(|_| *scope == Scope::Trunk);
+        Ok(Limiter { scope: *scope, tat: *tat, interval: rate.map(interval), live, most_live, closed_until })
+    };
+    tats.iter().map(limiter).collect::<Result<_, _>>().map(Some)
+}
+
+fn whole_seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
