@@ -22,6 +22,7 @@ use crate::call::call::CallConfig;
 use crate::call::providers::Providers;
 use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
+use crate::call::transfer::TransferConfig;
 use crate::config::Config;
 use crate::dialer::task as dialer;
 use crate::id::NodeId;
@@ -93,7 +94,12 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         max_calls: config.sip.max_calls.min(voice.providers.capacity()),
         providers: Arc::new(voice.providers),
         toolbox: Arc::new(toolbox),
-        clocks: CallConfig { no_audio: Duration::from_secs(config.media.no_audio_s.into()), ..CallConfig::default() },
+        clocks: CallConfig {
+            no_audio: Duration::from_secs(config.media.no_audio_s.into()),
+            transferred: Duration::from_secs(config.sip.transferred_max_s.into()),
+            transfer: TransferConfig { refer_allowed: config.sip.refer, ..TransferConfig::default() },
+            ..CallConfig::default()
+        },
         secret: secrets.leg,
     };
     let (calls, inbound_reports) = Calls::new(services);
@@ -121,6 +127,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         calls: calls.clone(),
         router: router.clone(),
         secret: secrets.leg,
+        phones: secrets.phone.clone(),
         lease: Duration::from_secs(config.store.lease_s.into()),
         node,
         predecessors: mark.predecessors().to_vec(),

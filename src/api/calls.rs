@@ -16,9 +16,10 @@ use super::paging::{Id, Items, Params, default_limit, page};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
+use crate::campaign::transfer::TransferWay;
 use crate::id::{AttemptId, CallId, CampaignId, ContactId};
 use crate::pii::Pii;
-use crate::store::call::{self, Call, Direction};
+use crate::store::call::{self, Call, Direction, Transfer};
 
 /// A call.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -59,6 +60,20 @@ pub struct CallView {
     answered_by: Option<AnsweredBy>,
     /// Length of the recording in milliseconds; absent when there is none.
     recording_ms: Option<i64>,
+    /// To whom the caller was handed over; absent when they were not.
+    transfer: Option<TransferView>,
+}
+
+/// A caller who was handed over.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TransferView {
+    /// To which number or SIP address.
+    #[schema(value_type = String)]
+    to: Pii<String>,
+    /// How.
+    way: TransferWay,
+    /// When.
+    at: Timestamp,
 }
 
 /// A call with everything that was said.
@@ -171,5 +186,6 @@ fn view(call: Call) -> CallView {
         ended_by: call.ended_by,
         answered_by: call.answered_by,
         recording_ms: call.recording.map(|recording| recording.ms),
+        transfer: call.transfer.map(|Transfer { to, way, at }| TransferView { to, way, at }),
     }
 }

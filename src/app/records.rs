@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::place::CallReport;
 use crate::campaign::phone::E164;
 use crate::pii::Pii;
-use crate::store::call::{self, Call, Conversation, Direction, Recording};
+use crate::store::call::{self, Call, Conversation, Direction, Recording, Transfer};
 use crate::store::{Db, StoreError};
 
 /// Tries to keep the record of a call that came in before it is given up.
@@ -72,6 +72,11 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
         recording: report.recording.as_ref().map(|file| Recording {
             path: file.path.to_string_lossy().into_owned(),
             ms: i64::try_from(file.duration.as_millis()).unwrap_or(i64::MAX),
+        }),
+        transfer: report.transfer.as_ref().map(|transfer| Transfer {
+            to: transfer.to.clone(),
+            way: transfer.way,
+            at: report.wall(transfer.at),
         }),
     };
     let conversation = Conversation {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use self::verdict::Verdict;
 use super::event::{Advice, CallAction, CallInput, CallTimer, LegEvent, MediaNotice, Progress, Withdrawal};
 use super::outcome::TrunkEvidence;
-use super::transfer::Handover;
+use super::transfer::{Handover, TransferConfig};
 use crate::agent::action::Ending;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -49,6 +49,8 @@ pub struct CallConfig {
     pub teardown: Duration,
     /// From the moment a caller is joined with somebody else to the end, in place of `max_duration`.
     pub transferred: Duration,
+    /// How long a transfer is tried.
+    pub transfer: TransferConfig,
 }
 
 impl Default for CallConfig {
@@ -64,6 +66,7 @@ impl Default for CallConfig {
             accept_after: Duration::from_secs(3),
             teardown: Duration::from_secs(40),
             transferred: Duration::from_secs(4 * 3600),
+            transfer: TransferConfig::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::outcome::{CallOutcome, TrunkEvidence};
 use super::providers::NoProvider;
+use super::transfer::desk::Transferred;
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::record::Outcome;
 use crate::campaign::phone::E164;
@@ -155,6 +156,8 @@ pub struct CallReport {
     pub conversation: Outcome,
     /// The recording of an answered call.
     pub recording: Option<RecordingFile>,
+    /// To whom the caller was handed over, if they were.
+    pub transfer: Option<Transferred>,
     /// What the media session counted.
     pub media: Option<Stats>,
 }

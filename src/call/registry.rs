@@ -26,18 +26,26 @@ pub use self::live::{LiveCall, Stage, Supervision};
 use super::call::{Call, CallConfig};
 use super::inbound::{Admitted, InboundRoutes};
 use super::leg::sip::SipLeg;
+use super::outcome::TrunkEvidence;
 use super::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
 use super::providers::Providers;
 use super::record::Recorder;
-use super::task::{CallTask, Parts, refuse};
+use super::task::{CallTask, Dial, Parts, refuse};
 use super::tools::Toolbox;
+use super::transfer::desk::{LegNote, SecondLeg, TransferDesk};
+use super::transfer::second::{self, SecondHandle, SecondOrder, SecondSide};
 use crate::agent::conversation::Conversation;
-use crate::id::CallId;
+use crate::id::{CallId, LegId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, IncomingCall, InviteError, SipHandle};
+use crate::pii::Pii;
 use crate::time;
 
+/// The longest that a second leg is up before it is joined or given up: all clocks of a transfer together.
+const SECOND_UNJOINED: Duration = Duration::from_secs(300);
+/// How much later than the transfer's own clock that of its second leg is.
+const SLACK: Duration = Duration::from_secs(5);
 /// What a refused caller is told to wait when the node is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -77,6 +85,8 @@ struct Inner {
     services: Arc<Services>,
     live: DashMap<CallId, Entry>,
     inbound: RwLock<InboundRoutes>,
+    /// Lets second legs be dialed; without it no call is bridged.
+    desk: RwLock<Option<Arc<dyn TransferDesk>>>,
     /// Reports of calls that nobody ordered.
     inbound_reports: mpsc::Sender<CallReport>,
     draining: AtomicBool,
@@ -93,6 +103,7 @@ impl Calls {
             services: Arc::new(services),
             live: DashMap::new(),
             inbound: RwLock::new(InboundRoutes::default()),
+            desk: RwLock::new(None),
             inbound_reports,
             draining: AtomicBool::new(false),
             panics: AtomicU64::new(0),
@@ -104,6 +115,11 @@ impl Calls {
     /// Says who may call and who answers, from the next call on.
     pub fn set_inbound(&self, routes: InboundRoutes) {
         *self.inner.inbound.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    /// Says who lets second legs be dialed, from the next transfer on.
+    pub fn set_desk(&self, desk: Arc<dyn TransferDesk>) {
+        *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = Some(desk);
     }
 
     /// Takes calls until SIP ends.
@@ -206,39 +222,105 @@ impl Calls {
         if self.inner.live.contains_key(&order.call) {
             return Err(NotPlaced::Duplicate);
         }
-        let services = &self.inner.services;
-        let now = time::now();
-        let media = services.media_address(order.invite.flow.listener).ok_or(NotPlaced::Listener)?;
-        let assistant = &order.assistant.definition;
-        let lineup = services.providers.lineup(assistant)?;
-        let conversation = Conversation::new(assistant, &order.variables, assistant.turn.timing())
-            .map_err(|error| NotPlaced::Script(error.to_string()))?;
-        let rtp = services.ports.bind()?;
-        let (leg, body) = SipLeg::outbound(local_media(media, &rtp));
         let config = CallConfig {
             ring_timeout: order.ring_timeout,
             max_duration: order.max_duration,
             early_hangup: order.early_hangup,
-            ..services.clocks.clone()
+            ..self.inner.services.clocks.clone()
         };
-        let call = Call::outbound(now.mono, config, order.evidence);
         let identity = Identity {
             call: order.call,
             org: order.org,
             trunk: order.trunk,
             attempt: Some((order.attempt, order.target)),
-            assistant: Arc::clone(&order.assistant),
-            contact: Some(order.to.clone()),
-            ours: order.from.clone(),
-            started: now,
+            second_of: None,
+            assistant: order.assistant,
+            contact: Some(order.to),
+            ours: order.from,
+            started: time::now(),
         };
+        let PlaceCall { leg, invite, credentials, send_before, .. } = order;
+        let dial = Dial { leg, invite, credentials, send_before };
+        let outgoing = Outgoing { identity, variables: order.variables, config, evidence: order.evidence, dial };
+        self.launch(outgoing, reports, |task| task).map(drop)
+    }
+
+    /// Dials the second leg of a transfer. What becomes of it is kept by the desk.
+    pub(super) fn second(&self, order: SecondOrder) -> Result<SecondHandle, NotPlaced> {
+        let SecondOrder { of, org, trunk, leg, to, from, assistant, variables, ring } = order;
+        let SecondLeg { leg, invite, credentials, evidence, send_before, .. } = *leg;
+        let (reports, kept) = mpsc::channel(ATTEMPT_EVENTS);
+        if let Some(desk) = self.desk() {
+            self.inner.tasks.spawn(keep_leg(desk, leg, kept));
+        }
+        let clocks = &self.inner.services.clocks;
+        // The transfer has clocks of its own; these end a leg that it has lost sight of.
+        let config = CallConfig { ring_timeout: ring + SLACK, max_duration: SECOND_UNJOINED, ..clocks.clone() };
+        let identity = Identity {
+            call: CallId::generate(),
+            org,
+            trunk,
+            attempt: None,
+            second_of: Some(of),
+            assistant,
+            contact: to,
+            ours: from,
+            started: time::now(),
+        };
+        let outgoing =
+            Outgoing { identity, variables, config, evidence, dial: Dial { leg, invite, credentials, send_before } };
+        let (sender, news) = mpsc::channel(second::NEWS);
+        let launched = match self.is_full() {
+            true => Err(NotPlaced::Full),
+            false => {
+                let side = SecondSide { news: sender, joined: false };
+                self.launch(outgoing, &reports, |task| task.for_transfer(side))
+            }
+        };
+        match launched {
+            Ok(control) => Ok(SecondHandle { control, news }),
+            Err(why) => {
+                let _ = reports.try_send(AttemptEvent::NotPlaced(NotPlaced::Stopping));
+                Err(why)
+            }
+        }
+    }
+
+    /// Who lets second legs be dialed.
+    pub(super) fn desk(&self) -> Option<Arc<dyn TransferDesk>> {
+        self.inner.desk.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What calls need.
+    pub(super) fn services(&self) -> &Arc<Services> {
+        &self.inner.services
+    }
+
+    /// Starts the task of a call that we make, or says why not.
+    fn launch(
+        &self,
+        outgoing: Outgoing,
+        reports: &mpsc::Sender<AttemptEvent>,
+        make: impl FnOnce(CallTask) -> CallTask,
+    ) -> Result<mpsc::Sender<Control>, NotPlaced> {
+        let Outgoing { identity, variables, config, evidence, dial } = outgoing;
+        let services = &self.inner.services;
+        let media = services.media_address(dial.invite.flow.listener).ok_or(NotPlaced::Listener)?;
+        let assistant = &identity.assistant.definition;
+        let lineup = services.providers.lineup(assistant)?;
+        let conversation = Conversation::new(assistant, &variables, assistant.turn.timing())
+            .map_err(|error| NotPlaced::Script(error.to_string()))?;
+        let rtp = services.ports.bind()?;
+        let (leg, body) = SipLeg::outbound(local_media(media, &rtp));
+        let call = Call::outbound(identity.started.mono, config, evidence);
         let (control, stage, entry) = Entry::new(identity.clone());
-        let context = identity.context(order.variables.clone());
+        let context = identity.context(variables);
         let recording = identity.recording();
         let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
-        let task = CallTask::new(Arc::clone(services), parts, control, stage).placing(order, reports.clone());
+        let task = make(CallTask::new(self.clone(), parts, control, stage).placing(dial, reports.clone()));
+        let control = entry.control.clone();
         self.spawn(identity, entry, task, Some(reports.clone()));
-        Ok(())
+        Ok(control)
     }
 
     /// Starts the task of a call that came in, or says with which status it is refused.
@@ -274,6 +356,7 @@ impl Calls {
             org,
             trunk,
             attempt: None,
+            second_of: None,
             assistant,
             contact: caller,
             ours: called,
@@ -283,7 +366,7 @@ impl Calls {
         let context = identity.context(BTreeMap::new());
         let recording = identity.recording();
         let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
-        let task = CallTask::new(Arc::clone(services), parts, control, stage).taking(session, events);
+        let task = CallTask::new(self.clone(), parts, control, stage).taking(session, events);
         self.spawn(identity, entry, task, None);
         Ok(())
     }
@@ -312,6 +395,29 @@ impl Calls {
                 (Err(_), None) => {}
             }
         });
+    }
+}
+
+/// A call that we make, before it has a task.
+struct Outgoing {
+    identity: Identity,
+    variables: BTreeMap<String, Pii<String>>,
+    config: CallConfig,
+    evidence: TrunkEvidence,
+    dial: Dial,
+}
+
+/// Keeps on disk how far a second leg has come, to its end.
+async fn keep_leg(desk: Arc<dyn TransferDesk>, leg: LegId, mut events: mpsc::Receiver<AttemptEvent>) {
+    while let Some(event) = events.recv().await {
+        let note = match event {
+            AttemptEvent::Ringing { dialog, .. } => LegNote::Ringing(dialog),
+            AttemptEvent::Answered { dialog, .. } => LegNote::Answered(dialog),
+            AttemptEvent::InConversation { .. } => continue,
+            AttemptEvent::NotPlaced(_) => LegNote::Over(None),
+            AttemptEvent::Ended(report) => LegNote::Over(Some(Box::new(report.outcome))),
+        };
+        desk.note(leg, note).await;
     }
 }
 

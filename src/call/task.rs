@@ -11,6 +11,7 @@ mod player;
 mod recording;
 mod tools;
 mod track;
+mod transfer;
 mod voice;
 
 use std::future::pending;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callwright_media::session::Stats;
-use callwright_sip::endpoint::{Body, Event, Rejection, SessionId};
+use callwright_sip::endpoint::{Body, Credential, Event, Rejection, SessionId};
 use callwright_sip::message::StatusCode;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
@@ -30,18 +31,24 @@ use self::keys::Keys;
 use self::player::Player;
 use self::recording::Recording;
 use self::tools::Tools;
+use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
 use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::leg::sip::SipLeg;
 use super::outcome::CallOutcome;
-use super::place::{AttemptEvent, NotPlaced, PlaceCall, RecordingFile};
+use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
-use super::registry::{Control, Services, Stage, Supervision};
+use super::registry::{Calls, Control, Services, Stage, Supervision};
 use super::tools::ToolContext;
+use super::transfer::TransferInput;
+use super::transfer::desk::Transferred;
+use super::transfer::second::{SecondNews, SecondSide};
 use crate::agent::conversation::Conversation;
 use crate::agent::input::Input;
 use crate::agent::record::Outcome;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::id::LegId;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{Closed, MediaNews};
 use crate::net::media_worker::MediaLeg;
@@ -49,7 +56,7 @@ use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
 use crate::provider::stt::ListenRequest;
 use crate::time;
-use crate::trunk::plan::leg_key;
+use crate::trunk::plan::{InvitePlan, leg_key};
 
 /// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -73,12 +80,23 @@ pub(super) struct Remains {
     pub(super) outcome: CallOutcome,
     pub(super) conversation: Outcome,
     pub(super) recording: Option<RecordingFile>,
+    pub(super) transfer: Option<Transferred>,
     pub(super) media: Option<Stats>,
+}
+
+/// An INVITE that may leave.
+pub(super) struct Dial {
+    pub(super) leg: LegId,
+    pub(super) invite: InvitePlan,
+    pub(super) credentials: Option<Credential>,
+    pub(super) send_before: Instant,
 }
 
 /// The task of one call.
 pub(super) struct CallTask {
+    calls: Calls,
     services: Arc<Services>,
+    context: Arc<ToolContext>,
     call: Call,
     conversation: Conversation,
     player: Player,
@@ -89,7 +107,7 @@ pub(super) struct CallTask {
     keys: Keys,
     leg: SipLeg,
     body: Option<Body>,
-    order: Option<Box<PlaceCall>>,
+    dial: Option<Box<Dial>>,
     session: Option<SessionId>,
     events: Option<mpsc::Receiver<Event>>,
     rtp: Option<RtpSocket>,
@@ -105,13 +123,18 @@ pub(super) struct CallTask {
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
     stage: watch::Sender<Stage>,
+    /// The caller is being handed over.
+    handing: Option<Handing>,
+    transferred: Option<Transferred>,
+    /// This is the leg to whom somebody else's caller is handed over.
+    second: Option<SecondSide>,
     outcome: Option<CallOutcome>,
     not_placed: Option<NotPlaced>,
 }
 
 impl CallTask {
     pub(super) fn new(
-        services: Arc<Services>,
+        calls: Calls,
         parts: Parts,
         control: mpsc::Receiver<Control>,
         stage: watch::Sender<Stage>,
@@ -121,9 +144,12 @@ impl CallTask {
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
         let records = assistant.recording.audio;
+        let services = Arc::clone(calls.services());
         let toolbox = Arc::clone(&services.toolbox);
         Self {
+            calls,
             services,
+            context: Arc::clone(&context),
             call,
             conversation,
             player: Player::default(),
@@ -134,7 +160,7 @@ impl CallTask {
             keys: Keys::default(),
             leg,
             body: Some(body),
-            order: None,
+            dial: None,
             session: None,
             events: None,
             rtp: Some(rtp),
@@ -147,14 +173,17 @@ impl CallTask {
             control,
             reports: None,
             stage,
+            handing: None,
+            transferred: None,
+            second: None,
             outcome: None,
             not_placed: None,
         }
     }
 
     /// Makes it the task of a call we place.
-    pub(super) fn placing(mut self, order: PlaceCall, reports: mpsc::Sender<AttemptEvent>) -> Self {
-        self.order = Some(Box::new(order));
+    pub(super) fn placing(mut self, dial: Dial, reports: mpsc::Sender<AttemptEvent>) -> Self {
+        self.dial = Some(Box::new(dial));
         self.reports = Some(reports);
         self
     }
@@ -200,6 +229,8 @@ impl CallTask {
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
+            news = next_handing(&mut self.handing) => self.handed(news).await,
+            () = first_gone(&self.second) => self.first_is_gone(),
             () = sleep(wake) => {}
         }
     }
@@ -208,6 +239,7 @@ impl CallTask {
         match control {
             Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
+            Control::Handover(handover) => self.handed_over(handover),
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::Supervise(Supervision::Mute(muted)) => self.inform(Input::Muted(muted)),
             Control::Supervise(Supervision::OffRecord(off)) => self.inform(Input::OffRecord(off)),
@@ -224,7 +256,12 @@ impl CallTask {
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
             let _ = self.services.sip.answer_reoffer(session, answer).await;
         }
-        if let Some(digit) = news.digit {
+        if let Some(progress) = &news.refer {
+            self.referred(progress);
+        }
+        if let Some(digit) = news.digit
+            && !self.relay(digit).await
+        {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
         if let Some(event) = news.event {
@@ -252,6 +289,8 @@ impl CallTask {
                 self.act(action).await;
             } else if let Some(action) = self.conversation.poll_action() {
                 self.converse(action).await;
+            } else if let Some(action) = self.next_order() {
+                self.hand(action).await;
             } else {
                 return;
             }
@@ -279,6 +318,7 @@ impl CallTask {
             }
             CallAction::StartMedia => self.start_media(now).await,
             CallAction::StopMedia => {
+                self.transfer(TransferInput::CallerGone);
                 self.ears.close();
                 self.brain.close();
                 self.voice.close();
@@ -296,7 +336,10 @@ impl CallTask {
                 self.inform_at(now, input);
             }
             CallAction::Progress(progress) => self.report(now, progress),
-            CallAction::Ended(outcome) => self.outcome = Some(outcome),
+            CallAction::Ended(outcome) => {
+                self.tell_first(SecondNews::Over(Box::new(outcome.clone())));
+                self.outcome = Some(outcome);
+            }
         }
     }
 
@@ -321,10 +364,10 @@ impl CallTask {
     }
 
     async fn invite(&mut self) {
-        let (Some(order), Some(offer)) = (&self.order, self.body.take()) else { return };
-        let key = leg_key(&self.services.secret, order.leg);
-        let invite = order.invite.invite(key, order.credentials.clone(), offer);
-        match self.services.sip.invite(invite, order.send_before).await {
+        let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
+        let key = leg_key(&self.services.secret, dial.leg);
+        let invite = dial.invite.invite(key, dial.credentials.clone(), offer);
+        match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {
                 self.session = Some(session);
                 self.events = Some(events);
@@ -349,6 +392,11 @@ impl CallTask {
             }
         };
         self.stage.send_replace(stage);
+        match progress {
+            Progress::Ringing => self.tell_first(SecondNews::Ringing),
+            Progress::Answered => self.tell_first(SecondNews::Answered),
+            Progress::InConversation => {}
+        }
         if let Some(reports) = &self.reports {
             // The channel holds every event of an attempt; only a receiver that is gone can refuse one.
             let _ = reports.try_send(event);
@@ -366,7 +414,8 @@ impl CallTask {
         }
         self.tools.finish().await;
         let recording = self.recording.finished().await;
-        Remains { outcome, conversation: self.conversation.outcome().clone(), recording, media }
+        let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
+        Remains { outcome, conversation: self.conversation.outcome().clone(), recording, transfer, media }
     }
 }
 

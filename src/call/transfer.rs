@@ -14,14 +14,21 @@
 //! [`TransferNews::Done`] and [`TransferNews::Failed`], and exactly one [`TransferAction::Over`], after which the second
 //! leg is nobody's but its shell's, who sees it to its end.
 
+pub mod briefing;
+pub mod desk;
+pub mod destination;
+pub(super) mod second;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::agent::transfer::{TransferFailure, TransferManner, TransferNews};
 
-/// The clocks of one transfer.
+/// The clocks of one transfer, and what may be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferConfig {
+    /// Whether the caller's side may be asked to dial on by itself.
+    pub refer_allowed: bool,
     /// From REFER to its result. Then we bridge.
     pub refer: Duration,
     /// Until the second INVITE has left: a rate limit may be waited for so long.
@@ -41,6 +48,7 @@ pub struct TransferConfig {
 impl Default for TransferConfig {
     fn default() -> Self {
         Self {
+            refer_allowed: true,
             refer: Duration::from_secs(35),
             place: Duration::from_secs(15),
             setup: Duration::from_secs(15),

@@ -7,6 +7,7 @@ pub mod run;
 pub mod settings;
 pub mod states;
 pub mod target;
+pub mod transfer;
 pub mod transition;
 pub mod wire;
 pub mod zone;

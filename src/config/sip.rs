@@ -14,6 +14,10 @@ pub struct SipConfig {
     pub listeners: Vec<ListenerConfig>,
     /// Calls at the same time on this node, in and out; further incoming ones get 503. Default 500.
     pub max_calls: usize,
+    /// Whether a cold transfer asks the caller's side to dial on by itself (REFER) before it is bridged here. Default yes.
+    pub refer: bool,
+    /// The longest two people talk after a transfer, in seconds, 60 to 86400. Default 14400, which is four hours.
+    pub transferred_max_s: u32,
     /// How long registrations with carriers ask to last, in seconds, 300 to 3600; the carrier decides. Default 600.
     pub register_expires_s: u32,
 }
@@ -65,6 +69,8 @@ impl Default for SipConfig {
         Self {
             listeners: vec![listener(SipTransport::Udp), listener(SipTransport::Tcp)],
             max_calls: 500,
+            refer: true,
+            transferred_max_s: 14_400,
             register_expires_s: 600,
         }
     }
@@ -87,6 +93,9 @@ impl SipConfig {
         }
         if !(1..=100_000).contains(&self.max_calls) {
             return invalid("sip.max_calls", "must be 1 to 100000");
+        }
+        if !(60..=86_400).contains(&self.transferred_max_s) {
+            return invalid("sip.transferred_max_s", "must be 60 to 86400");
         }
         if !(300..=3600).contains(&self.register_expires_s) {
             return invalid("sip.register_expires_s", "must be 300 to 3600");

@@ -7,6 +7,7 @@
 mod clock;
 mod dial;
 mod recovery;
+mod transfers;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,14 +21,16 @@ use tokio_util::task::TaskTracker;
 
 use self::clock::DatabaseClock;
 use self::dial::Dial;
+use self::transfers::Desk;
 use self::trunks::Trunks;
 use super::calling_hours::CallingHours;
 use super::engine::{Action, CampaignInfo, ClaimResult, ClaimedDial, Config, Engine, Input, Notice};
 use super::pacing::{Limited, Scope};
 use crate::call::registry::Calls;
-use crate::id::{AttemptId, CampaignId, LegId, NodeId};
+use crate::id::{AttemptId, CampaignId, LegId, NodeId, TrunkId};
 use crate::shutdown::Shutdown;
 use crate::store::dialing::{ClaimRequest, Claimed, Dialing, Node, Refused, TurnedAway};
+use crate::store::org::PhoneKey;
 use crate::store::{Db, StoreError, Wake, campaign};
 use crate::time;
 use crate::trunk::route::Router;
@@ -48,6 +51,8 @@ pub struct Parts {
     pub router: Router,
     /// The secret from which the names of legs derive.
     pub secret: [u8; 32],
+    /// What numbers are compared by.
+    pub phones: PhoneKey,
     /// Length of leases.
     pub lease: Duration,
     /// This process.
@@ -82,10 +87,12 @@ pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreErro
         trunks,
         claimed: Mutex::new(BTreeMap::new()),
         ending: Mutex::new(BTreeSet::new()),
+        second_legs: Mutex::new(BTreeMap::new()),
         versions: Mutex::new(BTreeMap::new()),
         stop: shutdown.stop.clone(),
     });
     shared.end_orphans().await;
+    shared.parts.calls.set_desk(Arc::new(Desk(Arc::clone(&shared))));
     let config = Config { lease: shared.parts.lease, ..Config::default() };
     let engine = Engine::new(shared.clock.now(), config);
     let driver = Driver { engine, shared, reports, inbox, tasks: TaskTracker::new(), shutdown };
@@ -103,6 +110,8 @@ struct Shared {
     claimed: Mutex<BTreeMap<AttemptId, Dial>>,
     /// Orphan legs that are being ended.
     ending: Mutex<BTreeSet<LegId>>,
+    /// Second legs of transfers that are not over, and their trunks.
+    second_legs: Mutex<BTreeMap<LegId, TrunkId>>,
     versions: Mutex<dial::Versions>,
     stop: CancellationToken,
 }

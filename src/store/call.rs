@@ -14,6 +14,7 @@ use crate::agent::record::{Answer, Line, TurnTiming};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
+use crate::campaign::transfer::TransferWay;
 use crate::campaign::wire::wire_enum;
 use crate::id::{AssistantVersionId, AttemptId, CallId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
@@ -28,7 +29,7 @@ wire_enum! {
     }
 }
 
-text_columns!(Direction);
+text_columns!(Direction, TransferWay);
 
 /// A call that is over.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +74,19 @@ pub struct Call {
     pub answered_by: Option<AnsweredBy>,
     /// Where the recording lies, relative to the folder of recordings.
     pub recording: Option<Recording>,
+    /// To whom the caller was handed over, if they were.
+    pub transfer: Option<Transfer>,
+}
+
+/// A caller who was handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// To which number or address.
+    pub to: Pii<String>,
+    /// How.
+    pub way: TransferWay,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A recording of a call.
@@ -97,8 +111,8 @@ pub struct Conversation {
 
 const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
                       assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
-                      disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms \
-                      FROM call";
+                      disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
+                      transferred_to, transfer_way, transferred_at FROM call";
 
 /// Keeps the record of a call.
 ///
@@ -106,11 +120,13 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
 /// [`StoreError::Conflict`] when its attempt has a record, or when the database fails.
 pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Result<(), StoreError> {
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
+    let transfer = call.transfer.as_ref();
     tx.execute(
         "INSERT INTO call (id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
-         disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
+         transfer_way, transferred_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         $17, $18, $19, $20, $21, $22, $23, $24)",
         args![
             call.id,
             call.org,
@@ -132,7 +148,10 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             call.ended_by,
             call.answered_by,
             path,
-            ms
+            ms,
+            transfer.map(|transfer| transfer.to.expose().clone()),
+            transfer.map(|transfer| transfer.way),
+            transfer.map(|transfer| transfer.at)
         ],
     )
     .await?;
@@ -238,6 +257,8 @@ async fn insert_conversation(tx: &mut Tx, id: CallId, conversation: &Conversatio
 
 fn read(row: &Row) -> Result<Call, StoreError> {
     let (path, ms): (Option<String>, Option<i64>) = (row.get("recording_path")?, row.get("recording_ms")?);
+    let transfer: (Option<Pii<String>>, Option<TransferWay>, Option<Timestamp>) =
+        (row.get("transferred_to")?, row.get("transfer_way")?, row.get("transferred_at")?);
     Ok(Call {
         id: row.get("id")?,
         org: row.get("org_id")?,
@@ -259,6 +280,10 @@ fn read(row: &Row) -> Result<Call, StoreError> {
         ended_by: row.get("ended_by")?,
         answered_by: row.get("answered_by")?,
         recording: path.map(|path| Recording { path, ms: ms.unwrap_or(0) }),
+        transfer: match transfer {
+            (Some(to), Some(way), Some(at)) => Some(Transfer { to, way, at }),
+            (Some(_) | None, Some(_) | None, Some(_) | None) => None,
+        },
     })
 }
 

@@ -72,6 +72,20 @@ impl InvitePlan {
         }
     }
 
+    /// A call to a SIP address that need not be the trunk's, showing `from` at the trunk's domain, or nothing.
+    #[must_use]
+    pub fn to_address(flow: Flow, to: &Uri, from: Option<&E164>, domain: &HostPort) -> Self {
+        let domain = HostPort { port: None, ..domain.clone() };
+        let shown = from.map_or_else(|| b"anonymous".to_vec(), |number| number.as_str().as_bytes().to_vec());
+        Self {
+            flow,
+            uri: to.clone(),
+            from: NameAddr::new(Uri::sip(Some(&shown), domain)),
+            to: NameAddr::new(to.clone()),
+            headers: Headers::default(),
+        }
+    }
+
     /// The INVITE to be sent.
     #[must_use]
     pub fn invite(&self, key: LegKey, credentials: Option<Credential>, offer: Body) -> Invite {

@@ -1,10 +1,10 @@
 //! From a trunk's settings to the way its requests go.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use callwright_sip::endpoint::{Credential, Flow, Transport};
-use callwright_sip::message::{Host, HostPort};
+use callwright_sip::message::{Host, HostPort, Uri};
 use secrecy::ExposeSecret;
 
 use super::plan::TrunkRoute;
@@ -57,14 +57,32 @@ impl Router {
             TrunkTransport::Tcp => Transport::Tcp,
         };
         let addresses = self.resolver.resolve(now.mono, &trunk.data.host, trunk.data.port).await;
-        let reaches = |listener: &&BoundListener, ip: IpAddr| {
-            listener.transport == transport && listener.local.is_ipv4() == ip.is_ipv4()
+        let addresses = addresses.map_err(|_| Unreachable)?;
+        Ok(addresses.into_iter().filter_map(|peer| self.flow(transport, peer)).collect())
+    }
+
+    fn flow(&self, transport: Transport, peer: SocketAddr) -> Option<Flow> {
+        let reaches =
+            |listener: &&BoundListener| listener.transport == transport && listener.local.is_ipv4() == peer.is_ipv4();
+        let listener = self.listeners.iter().find(reaches)?;
+        Some(Flow { listener: listener.id, transport, peer })
+    }
+
+    /// The way to a SIP address at its own host, which need not be a trunk's: by the transport it names, else by
+    /// `usual`.
+    ///
+    /// # Errors
+    /// [`Unreachable`].
+    pub async fn direct(&self, now: Now, uri: &Uri, usual: Transport) -> Result<Flow, Unreachable> {
+        let transport = match uri.params.value("transport") {
+            Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
+            Some(name) if name.eq_ignore_ascii_case(b"udp") => Transport::Udp,
+            Some(_) => return Err(Unreachable),
+            None => usual,
         };
-        let flow = |peer: std::net::SocketAddr| {
-            let listener = self.listeners.iter().find(|listener| reaches(listener, peer.ip()))?;
-            Some(Flow { listener: listener.id, transport, peer })
-        };
-        Ok(addresses.map_err(|_| Unreachable)?.into_iter().filter_map(flow).collect())
+        let addresses = self.resolver.resolve(now.mono, &uri.host.to_string(), uri.port).await;
+        let addresses = addresses.map_err(|_| Unreachable)?;
+        addresses.into_iter().find_map(|peer| self.flow(transport, peer)).ok_or(Unreachable)
     }
 
     /// The addresses that requests of the trunk come from.

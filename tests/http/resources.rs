@@ -221,6 +221,7 @@ async fn calls_are_read_and_heard(db: TestDb) {
         ended_by: None,
         answered_by: None,
         recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
+        transfer: None,
     };
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");

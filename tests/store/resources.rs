@@ -7,10 +7,11 @@ use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::run::{Day, Days, Run};
 use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, CampaignState, EndedBy, PauseReason, TargetState};
+use callwright::campaign::transfer::TransferWay;
 use callwright::dialer::retry::Hold;
 use callwright::id::{CallId, ContactId, OrgId};
 use callwright::store::audit::{self, Actor};
-use callwright::store::call::{self, Call, Conversation, Direction, Recording};
+use callwright::store::call::{self, Call, Conversation, Direction, Recording, Transfer};
 use callwright::store::campaign::{self, Move};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::{Constraint, Page, StoreError, api_key, assistant, contact, org, target, trunk};
@@ -269,6 +270,11 @@ async fn calls_come_back_as_they_were(test: TestDb) {
         ended_by: Some(EndedBy::Contact),
         answered_by: Some(AnsweredBy::Human),
         recording: Some(Recording { path: "2026/11/a.wav".to_owned(), ms: 29_000 }),
+        transfer: Some(Transfer {
+            to: "+4930901820".to_owned().into(),
+            way: TransferWay::Warm,
+            at: "2026-11-21T10:00:20Z".parse().expect("a time"),
+        }),
     };
     let answer = Answer {
         name: "interest".to_owned(),

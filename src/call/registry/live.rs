@@ -13,6 +13,7 @@ use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::place::CallReport;
 use crate::call::task::Remains;
 use crate::call::tools::ToolContext;
+use crate::call::transfer::Handover;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::EndedBy;
@@ -51,6 +52,8 @@ pub(in crate::call) enum Control {
     Drain,
     /// A supervisor steps in.
     Supervise(Supervision),
+    /// The transfer that this leg is for has come this far.
+    Handover(Handover),
 }
 
 /// What a supervisor does to a call.
@@ -75,6 +78,8 @@ pub struct LiveCall {
     pub trunk: TrunkId,
     /// The attempt and the target, for calls we made.
     pub attempt: Option<(AttemptId, TargetId)>,
+    /// The call whose caller is being handed over on this one, or has been.
+    pub second_of: Option<CallId>,
     /// When it began.
     pub started: Now,
     /// How far it has come.
@@ -94,6 +99,7 @@ pub(super) struct Identity {
     pub(super) org: OrgId,
     pub(super) trunk: TrunkId,
     pub(super) attempt: Option<(AttemptId, TargetId)>,
+    pub(super) second_of: Option<CallId>,
     pub(super) assistant: Arc<AssistantVersion>,
     pub(super) contact: Option<Pii<E164>>,
     pub(super) ours: Option<Pii<E164>>,
@@ -113,6 +119,7 @@ impl Entry {
             org: self.identity.org,
             trunk: self.identity.trunk,
             attempt: self.identity.attempt,
+            second_of: self.identity.second_of,
             started: self.identity.started,
             stage: *self.stage.borrow(),
         }
@@ -154,6 +161,7 @@ impl Identity {
             outcome: remains.outcome,
             conversation: remains.conversation,
             recording: remains.recording,
+            transfer: remains.transfer,
             media: remains.media,
         }
     }
@@ -193,5 +201,5 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         transcript: Vec::new(),
         turns: Vec::new(),
     };
-    Remains { outcome, conversation, recording: None, media: None }
+    Remains { outcome, conversation, recording: None, transfer: None, media: None }
 }

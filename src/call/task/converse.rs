@@ -9,8 +9,8 @@ use super::voice::Spoken;
 use crate::agent::action::{Action, Source};
 use crate::agent::input::{Input, ReplyId};
 use crate::agent::native::{NativeNews, NativeOrder};
-use crate::agent::transfer::{TransferFailure, TransferNews};
 use crate::call::event::CallInput;
+use crate::call::transfer::TransferInput;
 use crate::net::media_leg::MediaCommand;
 use crate::time;
 
@@ -44,11 +44,8 @@ impl CallTask {
                 self.keys.press(digits.expose());
                 self.press().await;
             }
-            // Nobody here can be handed a caller: the agent is told so and goes on.
-            Action::Transfer(_) => {
-                self.inform(Input::Transfer(TransferNews::Failed(TransferFailure::Refused)));
-            }
-            Action::CancelTransfer => {}
+            Action::Transfer(order) => self.begin_transfer(&order),
+            Action::CancelTransfer => self.transfer(TransferInput::CalledOff),
             Action::Native(order) => {
                 if let NativeOrder::Truncate { item, .. } = &order {
                     self.player.forget(&Source::Item(item.clone()));
@@ -59,7 +56,7 @@ impl CallTask {
             Action::OptOut { words } => self.tools.opt_out(words),
             // The conversation keeps them all; its outcome has them at the end.
             Action::Transcribed(_) | Action::Answered(_) | Action::Replied(_) => {}
-            Action::End(ending) => self.tell(CallInput::AgentEnded(ending)),
+            Action::End(ending) => self.conversation_ended(ending),
         }
     }
 

@@ -14,6 +14,8 @@ use super::{CallTask, LAST_WORD};
 use crate::agent::input::{Input, Party};
 use crate::call::event::{CallInput, MediaNotice};
 use crate::call::record::RecordingSink;
+use crate::call::transfer::TargetParty;
+use crate::call::transfer::second::SecondNews;
 use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{CloseCause, MediaNews};
@@ -42,6 +44,7 @@ impl CallTask {
             let added = self.services.workers.add(rtp, Session::new(now, config)).await;
             added.map(|media| {
                 self.player.attach(media.control.clone());
+                self.tell_first(SecondNews::Media(media.control.clone()));
                 self.media = Some(media);
             })
         } else {
@@ -65,7 +68,7 @@ impl CallTask {
 
     /// Listens for who answered, on calls we placed.
     pub(super) async fn detect_callee(&self) {
-        if self.order.is_some() {
+        if self.dial.is_some() {
             self.order(MediaCommand::DetectCallee(GreetingConfig::default())).await;
         }
     }
@@ -137,6 +140,7 @@ impl CallTask {
                 self.hurry(Some(now + HURRY));
                 Some(Input::VoiceStopped { ago: ago(last_voice) })
             }
+            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
                 self.pressed().await;
@@ -166,7 +170,11 @@ impl CallTask {
                 ended.map(|Ended { reply, heard }| Input::SpeechCut { reply, heard, ago: ago(at) })
             }
             MediaEvent::Detected(detection) => Some(self.detected(detection)),
-            MediaEvent::Uplink(_) | MediaEvent::Parted { .. } | MediaEvent::SourceChanged { .. } => None,
+            MediaEvent::Parted { .. } => {
+                self.parted();
+                None
+            }
+            MediaEvent::Uplink(_) | MediaEvent::SourceChanged { .. } => None,
         };
         if let Some(input) = input {
             self.inform_at(now, input);
@@ -202,6 +210,13 @@ impl CallTask {
             Detection::Ringback { .. } => (AnsweredBy::FalseAnswer, Party::Ringback),
         };
         self.tell(CallInput::AnsweredBy(answered_by));
+        match detection {
+            Detection::Human { .. } => self.tell_first(SecondNews::Judged(TargetParty::Human)),
+            Detection::Machine { .. } | Detection::Beep { .. } => {
+                self.tell_first(SecondNews::Judged(TargetParty::Machine));
+            }
+            Detection::Ringback { .. } => {}
+        }
         Input::Detected(party)
     }
 

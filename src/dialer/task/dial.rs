@@ -1,6 +1,7 @@
 //! One dial: put on disk, placed, followed to its end, written down.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -250,7 +251,7 @@ impl Shared {
 
     async fn ended(&self, claimed: &Claimed, node: Node, report: CallReport) -> Input {
         let outcome = report.outcome.clone();
-        let number = number_of(claimed);
+        let number = distinct(&claimed.to);
         self.trunks.observe(claimed.trunk, number, &outcome);
         let end = AttemptEnd {
             attempt: claimed.attempt,
@@ -305,10 +306,9 @@ impl Shared {
     }
 }
 
-/// Stands for the number called where distinct ones are counted.
-fn number_of(claimed: &Claimed) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+/// Stands for something where distinct ones are counted.
+pub(super) fn distinct(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    claimed.to.hash(&mut hasher);
+    of.hash(&mut hasher);
     hasher.finish()
 }

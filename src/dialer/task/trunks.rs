@@ -66,14 +66,18 @@ impl Trunks {
         clock: &DatabaseClock,
     ) -> Result<Option<Timestamp>, StoreError> {
         let trunk = self.of_campaign(campaign).await?;
+        Ok(self.shut_until(trunk, clock))
+    }
+
+    /// When the trunk takes calls again, if it takes none now.
+    pub(super) fn shut_until(&self, trunk: TrunkId, clock: &DatabaseClock) -> Option<Timestamp> {
         let now = time::now().mono;
-        let known = self.lock();
-        let unusable = known.health.get(&trunk).and_then(|health| health.closed(now));
-        Ok(unusable.map(|why| match why {
+        let unusable = self.lock().health.get(&trunk).and_then(|health| health.closed(now));
+        unusable.map(|why| match why {
             Unusable::Until(until) => clock.wall(until),
             Unusable::Trying => clock.wall(now + TRYING),
             Unusable::Denied => clock.wall(now + DENIED),
-        }))
+        })
     }
 
     /// A dial over the trunk is decided.

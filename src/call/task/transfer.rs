@@ -1,0 +1,433 @@
+//! Handing the caller over, carried out: the caller's side of it, and the second leg's.
+
+use std::future::pending;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use callwright_media::bridge::bridge;
+use callwright_media::digit::Digit;
+use callwright_media::hold;
+use callwright_sip::endpoint::{Refer, ReferEnd, ReferProgress};
+use callwright_sip::message::header::NameAddr;
+use tokio::task::JoinHandle;
+
+use super::{CallTask, sleep};
+use crate::agent::action::Ending;
+use crate::agent::assistant::AssistantVersion;
+use crate::agent::input::Input;
+use crate::agent::transfer::{TransferFailure, TransferManner, TransferNews, TransferOrder};
+use crate::call::event::{CallInput, Withdrawal};
+use crate::call::registry::Control;
+use crate::call::transfer::briefing;
+use crate::call::transfer::desk::{LegNote, NotAdmitted, SecondLeg, TransferDesk, TransferDial, Transferred};
+use crate::call::transfer::destination::{Resolved, resolve};
+use crate::call::transfer::second::{SecondHandle, SecondNews, SecondOrder, SecondSide, failure};
+use crate::call::transfer::{
+    Handover, ReferNews, TargetEvent, Transfer, TransferAction, TransferConfig, TransferInput,
+};
+use crate::campaign::transfer::TransferWay;
+use crate::id::LegId;
+use crate::net::media_leg::MediaCommand;
+use crate::net::media_worker::MediaControl;
+use crate::time;
+
+/// How fast what the agent says dies away when the legs are joined.
+const FADE: Duration = Duration::from_millis(15);
+
+type Admitting = JoinHandle<Result<Box<SecondLeg>, NotAdmitted>>;
+
+/// A transfer of this call's caller.
+pub(super) struct Handing {
+    machine: Transfer,
+    order: Resolved,
+    leg: LegId,
+    /// The second leg is being put on disk.
+    admitting: Option<Admitting>,
+    /// It is there and waits for its moment.
+    admitted: Option<Box<SecondLeg>>,
+    second: Option<SecondHandle>,
+    media: Option<MediaControl>,
+    joined: bool,
+}
+
+/// What may happen to a transfer.
+pub(super) enum HandingNews {
+    Admitted(Result<Box<SecondLeg>, NotAdmitted>),
+    Due,
+    Second(Option<SecondNews>),
+    Woken,
+}
+
+/// The next thing that happens to the transfer, if there is one.
+pub(super) async fn next_handing(handing: &mut Option<Handing>) -> HandingNews {
+    let Some(Handing { machine, admitting, admitted, second, .. }) = handing else { return pending().await };
+    let due = admitted.as_ref().map(|leg| leg.send_at);
+    let wake = machine.poll_timeout().map(|(at, _)| at);
+    tokio::select! {
+        admitted = next_admission(admitting) => HandingNews::Admitted(admitted),
+        news = next_news(second) => HandingNews::Second(news),
+        () = sleep(due) => HandingNews::Due,
+        () = sleep(wake) => HandingNews::Woken,
+    }
+}
+
+async fn next_admission(admitting: &mut Option<Admitting>) -> Result<Box<SecondLeg>, NotAdmitted> {
+    let Some(task) = admitting else { return pending().await };
+    let admitted = task.await.unwrap_or(Err(NotAdmitted::Store));
+    *admitting = None;
+    admitted
+}
+
+async fn next_news(second: &mut Option<SecondHandle>) -> Option<SecondNews> {
+    match second {
+        Some(second) => second.news.recv().await,
+        None => pending().await,
+    }
+}
+
+/// The caller's call has gone without a word to this second leg.
+pub(super) async fn first_gone(second: &Option<SecondSide>) {
+    match second {
+        Some(second) => second.news.closed().await,
+        None => pending().await,
+    }
+}
+
+/// Music for all who wait; made once.
+fn music() -> Arc<[i16]> {
+    static MUSIC: OnceLock<Arc<[i16]>> = OnceLock::new();
+    Arc::clone(MUSIC.get_or_init(hold::music))
+}
+
+impl CallTask {
+    /// The agent wants the caller handed over.
+    pub(super) fn begin_transfer(&mut self, order: &TransferOrder) {
+        let refused = |why| Input::Transfer(TransferNews::Failed(why));
+        if self.handing.is_some() {
+            return self.inform(refused(TransferFailure::Broken));
+        }
+        let order = match resolve(order, &self.context.assistant.definition, &self.context.variables) {
+            Ok(order) => order,
+            Err(error) => {
+                tracing::warn!(call = %self.context.call, %error, "a caller is not handed over");
+                return self.inform(refused(TransferFailure::Refused));
+            }
+        };
+        let usual = self.services.clocks.transfer.clone();
+        let refer = usual.refer_allowed && self.leg.dialog().is_some();
+        let config = TransferConfig { ring: order.ring.unwrap_or(usual.ring), ..usual };
+        let machine = Transfer::new(time::now().mono, config, order.manner, refer);
+        let (leg, joined) = (LegId::generate(), false);
+        let (admitting, admitted, second, media) = (None, None, None, None);
+        self.handing = Some(Handing { machine, order, leg, admitting, admitted, second, media, joined });
+    }
+
+    /// Tells the transfer, if there is one.
+    pub(super) fn transfer(&mut self, input: TransferInput) {
+        if let Some(handing) = &mut self.handing {
+            handing.machine.handle(time::now().mono, input);
+        }
+    }
+
+    /// Runs the transfer's clock, and gives its next order.
+    pub(super) fn next_order(&mut self) -> Option<TransferAction> {
+        let handing = self.handing.as_mut()?;
+        handing.machine.handle_timeout(time::now().mono);
+        handing.machine.poll_action()
+    }
+
+    /// Does what the transfer asks for.
+    pub(super) async fn hand(&mut self, action: TransferAction) {
+        match action {
+            TransferAction::Hold(on) => {
+                self.order(MediaCommand::Hold(on.then(music))).await;
+            }
+            TransferAction::Refer => self.refer().await,
+            TransferAction::Dial => self.admit_second(),
+            // Whoever speaks on the second leg begins by itself when it is answered.
+            TransferAction::Brief => {}
+            TransferAction::Join => self.join().await,
+            TransferAction::Part => {
+                self.order(MediaCommand::Part).await;
+                if let Some(handing) = &mut self.handing {
+                    handing.joined = false;
+                }
+            }
+            TransferAction::HangUp => self.drop_second(),
+            TransferAction::Tell(handover) => self.note_handover(handover),
+            TransferAction::News(news) => self.inform(Input::Transfer(news)),
+            TransferAction::Over => {
+                self.drop_second();
+                self.handing = None;
+            }
+        }
+    }
+
+    /// Something happened to the transfer.
+    pub(super) async fn handed(&mut self, news: HandingNews) {
+        match news {
+            // The clock is looked at in any case.
+            HandingNews::Woken => {}
+            HandingNews::Admitted(Ok(leg)) => {
+                if let Some(handing) = &mut self.handing {
+                    handing.admitted = Some(leg);
+                }
+            }
+            HandingNews::Admitted(Err(why)) => {
+                tracing::info!(call = %self.context.call, %why, "a caller is not handed over");
+                self.transfer(TransferInput::NotPlaced(match why {
+                    NotAdmitted::Blocked | NotAdmitted::Unreachable => TransferFailure::Refused,
+                    NotAdmitted::NoRoom | NotAdmitted::Store => TransferFailure::Broken,
+                }));
+            }
+            HandingNews::Due => self.dial_second(),
+            HandingNews::Second(news) => self.heard_of_second(news).await,
+        }
+    }
+
+    async fn refer(&mut self) {
+        let (Some(session), Some(handing), Some(dialog)) = (self.session, &self.handing, self.leg.dialog()) else {
+            return self.transfer(TransferInput::Refer(ReferNews::Refused));
+        };
+        let by = NameAddr::parse(dialog.local_uri.as_bytes()).ok();
+        let sent = match handing.order.to.refer_to(dialog) {
+            Some(to) => self.services.sip.refer(session, Refer { to, by }).await.is_ok(),
+            None => false,
+        };
+        if !sent {
+            self.transfer(TransferInput::Refer(ReferNews::Refused));
+        }
+    }
+
+    /// How a REFER of ours goes.
+    pub(super) fn referred(&mut self, progress: &ReferProgress) {
+        self.transfer(TransferInput::Refer(match progress {
+            ReferProgress::Accepted => ReferNews::Accepted,
+            ReferProgress::Ended(ReferEnd::Result { status }) => ReferNews::Result(status.code()),
+            ReferProgress::Ended(ReferEnd::Refused { .. } | ReferEnd::Unanswered) => ReferNews::Refused,
+            ReferProgress::Ended(ReferEnd::Unwatched | ReferEnd::Silent) => ReferNews::Silent,
+            // The end of the leg, which follows, says all that is to be said.
+            ReferProgress::Trying { .. } | ReferProgress::Ended(ReferEnd::SessionOver) => return,
+        }));
+    }
+
+    /// Has the second leg put on disk. That goes on when the transfer is called off meanwhile: see `drop_second`.
+    fn admit_second(&mut self) {
+        let Some(handing) = &mut self.handing else { return };
+        let Some(desk) = self.calls.desk() else {
+            return self.transfer(TransferInput::NotPlaced(TransferFailure::Broken));
+        };
+        let dial = TransferDial {
+            leg: handing.leg,
+            org: self.context.org,
+            trunk: self.context.trunk,
+            attempt: self.context.attempt.map(|(attempt, _)| attempt),
+            from: self.context.ours.clone(),
+            to: handing.order.to.clone(),
+            ring: handing.order.ring.unwrap_or(self.services.clocks.transfer.ring),
+            longest: self.services.clocks.transferred,
+        };
+        handing.admitting = Some(tokio::spawn(desk.admit(dial)));
+    }
+
+    /// The moment of the second INVITE has come.
+    fn dial_second(&mut self) {
+        let Some(handing) = &mut self.handing else { return };
+        let Some(leg) = handing.admitted.take() else { return };
+        let agent = &self.context.assistant;
+        let (definition, variables) = match handing.order.manner {
+            TransferManner::Warm => briefing::asking(&agent.definition, handing.order.briefing.as_ref()),
+            TransferManner::Cold => (briefing::silent(&agent.definition), Default::default()),
+        };
+        let order = SecondOrder {
+            of: self.context.call,
+            org: self.context.org,
+            trunk: self.context.trunk,
+            leg,
+            to: handing.order.to.number().cloned(),
+            from: self.context.ours.clone(),
+            assistant: Arc::new(AssistantVersion { definition, ..agent.as_ref().clone() }),
+            variables,
+            ring: handing.order.ring.unwrap_or(self.services.clocks.transfer.ring),
+        };
+        match self.calls.second(order) {
+            Ok(second) => {
+                handing.second = Some(second);
+                self.transfer(TransferInput::Placed);
+            }
+            Err(why) => {
+                tracing::warn!(call = %self.context.call, %why, "a second leg is not dialed");
+                self.transfer(TransferInput::NotPlaced(TransferFailure::Broken));
+            }
+        }
+    }
+
+    async fn heard_of_second(&mut self, news: Option<SecondNews>) {
+        let Some(handing) = &mut self.handing else { return };
+        let input = match news {
+            Some(SecondNews::Media(media)) => {
+                handing.media = Some(media);
+                return;
+            }
+            Some(SecondNews::Pressed(digit)) => {
+                if handing.joined {
+                    self.order(MediaCommand::SendDtmf(vec![digit])).await;
+                }
+                return;
+            }
+            Some(SecondNews::Ringing) => TransferInput::Target(TargetEvent::Ringing),
+            Some(SecondNews::Answered) => TransferInput::Target(TargetEvent::Answered),
+            Some(SecondNews::Judged(party)) => TransferInput::Judged(party),
+            Some(SecondNews::Decided(decision)) => TransferInput::Decided(decision),
+            Some(SecondNews::Over(outcome)) => {
+                handing.second = None;
+                TransferInput::Target(match outcome.answered_at {
+                    Some(_) => TargetEvent::Ended,
+                    None => TargetEvent::Failed(failure(&outcome)),
+                })
+            }
+            // Not sent after all, or its task panicked.
+            None => {
+                handing.second = None;
+                TransferInput::Target(match handing.media {
+                    Some(_) => TargetEvent::Ended,
+                    None => TargetEvent::Failed(TransferFailure::Broken),
+                })
+            }
+        };
+        self.transfer(input);
+    }
+
+    async fn join(&mut self) {
+        self.player.stop(FADE).await;
+        let (ours, theirs) = bridge(false);
+        self.order(MediaCommand::Join(Box::new(ours))).await;
+        let Some(handing) = &mut self.handing else { return };
+        if let Some(media) = &handing.media {
+            let _ = media.send(MediaCommand::Join(Box::new(theirs))).await;
+        }
+        handing.joined = true;
+        if let Some(second) = &handing.second {
+            second.tell(Handover::Joined);
+        }
+        if let Some(desk) = self.calls.desk() {
+            tokio::spawn(desk.note(handing.leg, LegNote::Joined));
+        }
+    }
+
+    /// Ends the second leg, also one that is being put on disk: it is noted as over when it is there.
+    fn drop_second(&mut self) {
+        let Some(handing) = &mut self.handing else { return };
+        handing.joined = false;
+        if let Some(second) = handing.second.take() {
+            let _ = second.control.try_send(Control::HangUp);
+        }
+        let Some(desk) = self.calls.desk() else { return };
+        let leg = handing.leg;
+        if handing.admitted.take().is_some() {
+            tokio::spawn(desk.note(leg, LegNote::Over(None)));
+        }
+        if let Some(admitting) = handing.admitting.take() {
+            tokio::spawn(forget(desk, leg, admitting));
+        }
+    }
+
+    /// Tells the call, and keeps what its record will say.
+    fn note_handover(&mut self, handover: Handover) {
+        if let Some(handing) = &self.handing {
+            let (to, at) = (handing.order.to.text(), time::now().mono);
+            let way = match (handover, handing.order.manner) {
+                (Handover::Accepted | Handover::Done, _) => TransferWay::Refer,
+                (_, TransferManner::Warm) => TransferWay::Warm,
+                (_, TransferManner::Cold) => TransferWay::Bridge,
+            };
+            match handover {
+                Handover::Begun | Handover::Failed => self.transferred = None,
+                Handover::Accepted | Handover::Joined => self.transferred = Some(Transferred { to, way, at }),
+                // Two who have talked keep the moment they began.
+                Handover::Done => drop(self.transferred.get_or_insert(Transferred { to, way, at })),
+            }
+        }
+        self.tell(CallInput::Handover(handover));
+    }
+
+    /// Passes a key on between two who talk. `false` when it is meant for the agent.
+    pub(super) async fn relay(&mut self, digit: Digit) -> bool {
+        if let Some(Handing { joined: true, media: Some(media), .. }) = &self.handing {
+            let _ = media.send(MediaCommand::SendDtmf(vec![digit])).await;
+            return true;
+        }
+        let relayed = self.second.as_ref().is_some_and(|second| second.joined);
+        if relayed {
+            self.tell_first(SecondNews::Pressed(digit));
+        }
+        relayed
+    }
+
+    /// The conversation has come to its end.
+    pub(super) fn conversation_ended(&mut self, ending: Ending) {
+        if self.second.is_some() {
+            if let Some(decision) = briefing::decision(&ending, self.conversation.outcome()) {
+                self.tell_first(SecondNews::Decided(decision));
+            }
+            return;
+        }
+        if ending == Ending::Transferred {
+            self.fall_silent();
+        }
+        self.tell(CallInput::AgentEnded(ending));
+    }
+
+    /// Nobody of ours hears or speaks on this leg any more.
+    fn fall_silent(&mut self) {
+        self.ears.close();
+        self.brain.close();
+        self.voice.close();
+    }
+
+    // --- the second leg's side ---
+
+    /// Makes it the task of a second leg.
+    pub(in crate::call) fn for_transfer(mut self, second: SecondSide) -> Self {
+        self.second = Some(second);
+        self
+    }
+
+    /// Tells the caller's call. One that takes no news hangs, or is gone: then nobody is there to talk to.
+    pub(super) fn tell_first(&mut self, news: SecondNews) {
+        let Some(second) = &self.second else { return };
+        if second.news.try_send(news).is_err() {
+            self.second = None;
+            self.tell(CallInput::Withdraw(Withdrawal::Fault));
+        }
+    }
+
+    /// The caller's call says how far the transfer is.
+    pub(super) fn handed_over(&mut self, handover: Handover) {
+        if let Some(second) = &mut self.second {
+            second.joined |= handover == Handover::Joined;
+            self.fall_silent();
+        }
+        self.tell(CallInput::Handover(handover));
+    }
+
+    /// The leg this one was joined with has no audio any more.
+    pub(super) fn parted(&mut self) {
+        if self.second.as_ref().is_some_and(|second| second.joined) {
+            self.tell(CallInput::Handover(Handover::Done));
+        }
+    }
+
+    /// The caller's call has gone.
+    pub(super) fn first_is_gone(&mut self) {
+        self.second = None;
+        self.tell(CallInput::Withdraw(Withdrawal::Fault));
+    }
+}
+
+/// Waits for a leg that nobody wants any more and notes it as over.
+async fn forget(desk: Arc<dyn TransferDesk>, leg: LegId, admitting: Admitting) {
+    if let Ok(Ok(_)) = admitting.await {
+        desk.note(leg, LegNote::Over(None)).await;
+    }
+}

@@ -1,0 +1,110 @@
+//! The seam to whoever puts second legs on disk and knows the way to them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use super::destination::Destination;
+use crate::call::outcome::{CallOutcome, TrunkEvidence};
+use crate::campaign::phone::E164;
+use crate::campaign::transfer::TransferWay;
+use crate::id::{AttemptId, LegId, OrgId, TrunkId};
+use crate::pii::Pii;
+use crate::trunk::plan::InvitePlan;
+use callwright_sip::endpoint::{Credential, DialogSnapshot};
+
+/// Lets second legs be dialed. All of them pass here: suppression, rates, channels.
+pub trait TransferDesk: Send + Sync {
+    /// Puts a leg on disk, if it may be dialed. May wait some seconds for its turn. Whoever does not wait for it to the
+    /// end notes [`LegNote::Over`] when it is there all the same.
+    fn admit(&self, dial: TransferDial) -> Admission;
+
+    /// Keeps on disk how far a leg has come. Notes of one leg are given one after another; each ends when it is kept, or
+    /// worth nothing any more.
+    fn note(&self, leg: LegId, note: LegNote) -> Noting;
+}
+
+/// Whether a leg may be dialed.
+pub type Admission = Pin<Box<dyn Future<Output = Result<Box<SecondLeg>, NotAdmitted>> + Send>>;
+
+/// A note being kept.
+pub type Noting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A second leg that is wanted.
+#[derive(Clone, Debug)]
+pub struct TransferDial {
+    /// Its id.
+    pub leg: LegId,
+    /// Whose call it is.
+    pub org: OrgId,
+    /// The trunk of the caller's leg.
+    pub trunk: TrunkId,
+    /// The attempt whose caller is handed over, where there is one.
+    pub attempt: Option<AttemptId>,
+    /// The number shown.
+    pub from: Option<Pii<E164>>,
+    /// Whom to call.
+    pub to: Destination,
+    /// How long it may ring.
+    pub ring: Duration,
+    /// How long the two may talk.
+    pub longest: Duration,
+}
+
+/// A second leg that is on disk.
+#[derive(Debug)]
+pub struct SecondLeg {
+    /// The leg.
+    pub leg: LegId,
+    /// Its INVITE.
+    pub invite: InvitePlan,
+    /// What answers a challenge.
+    pub credentials: Option<Credential>,
+    /// What is known about the trunk.
+    pub evidence: TrunkEvidence,
+    /// When the INVITE leaves.
+    pub send_at: Instant,
+    /// It leaves before this or not at all.
+    pub send_before: Instant,
+}
+
+/// Why a leg may not be dialed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// The number is on a suppression list.
+    #[error("the number must not be called")]
+    Blocked,
+    /// No channel, or no turn in time.
+    #[error("no channel is free for another leg")]
+    NoRoom,
+    /// No way leads there.
+    #[error("the destination cannot be reached")]
+    Unreachable,
+    /// The database did not answer, or this node dials nothing any more.
+    #[error("the leg cannot be put on disk")]
+    Store,
+}
+
+/// How far a leg has come.
+#[derive(Clone, Debug)]
+pub enum LegNote {
+    /// It rings.
+    Ringing(Option<Box<DialogSnapshot>>),
+    /// It was answered.
+    Answered(Option<Box<DialogSnapshot>>),
+    /// The caller talks to it.
+    Joined,
+    /// It is over; without an outcome it was never sent.
+    Over(Option<Box<CallOutcome>>),
+}
+
+/// What a call's record tells of a transfer that came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transferred {
+    /// To whom.
+    pub to: Pii<String>,
+    /// How.
+    pub way: TransferWay,
+    /// When: the two were joined, or the caller's side had taken it on.
+    pub at: Instant,
+}

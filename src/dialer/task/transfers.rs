@@ -1,0 +1,184 @@
+//! Second legs of transfers: let through the limits, put on disk, and followed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callwright_sip::endpoint::DialogSnapshot;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Shared, dial};
+use crate::call::outcome::CallOutcome;
+use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial};
+use crate::call::transfer::destination::Destination;
+use crate::dialer::pacing::Limited;
+use crate::id::{LegId, TrunkId};
+use crate::store::StoreError;
+use crate::store::dialing::{TransferAdmitted, TransferDenied, TransferRequest, TransferStep};
+use crate::time;
+use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
+
+/// How long a leg may wait for its turn at the limits' pace.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How long the commit takes at most in good times; the INVITE's moment is so far ahead. Whoever waits hears music.
+const HEADROOM: Duration = Duration::from_millis(300);
+/// How late after its moment an INVITE may leave: one late leg upsets no pace, and a caller waits for this one.
+const LATE: Duration = Duration::from_millis(500);
+/// Pause before the end of a leg is written again; doubles up to [`LONGEST_RETRY`].
+const RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
+
+/// The dialer's side of transfers.
+pub(super) struct Desk(pub(super) Arc<Shared>);
+
+impl TransferDesk for Desk {
+    fn admit(&self, dial: TransferDial) -> Admission {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.admit_second(dial).await })
+    }
+
+    fn note(&self, leg: LegId, note: LegNote) -> Noting {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { shared.keep_note(leg, note).await })
+    }
+}
+
+impl Shared {
+    async fn admit_second(&self, dial: TransferDial) -> Result<Box<SecondLeg>, NotAdmitted> {
+        let (route, invite) = self.plan(&dial).await?;
+        let stored: Value = serde_json::from_str(&invite.to_json()).expect("a plan is JSON");
+        let give_up = time::now().mono + PATIENCE;
+        loop {
+            let began = time::now();
+            let request = TransferRequest {
+                leg: dial.leg,
+                node: self.node(),
+                org: dial.org,
+                trunk: dial.trunk,
+                attempt: dial.attempt,
+                caller_id: dial.from.as_ref().map(|number| number.expose().clone()),
+                number: dial.to.number().map(|number| self.parts.phones.hash(number.expose())),
+                invite: stored.clone(),
+                ring_timeout: dial.ring,
+                longest: dial.longest,
+                headroom: HEADROOM,
+                trunk_closed_until: self.trunks.shut_until(dial.trunk, &self.clock),
+            };
+            let until = match self.dialing.admit_transfer(&request).await {
+                Ok(Ok(admitted)) => {
+                    self.trunks.begin(dial.trunk);
+                    self.legs().insert(dial.leg, dial.trunk);
+                    return Ok(self.second_leg(&dial, route, invite, &admitted, began.mono));
+                }
+                Ok(Err(TransferDenied::Blocked(_))) => return Err(NotAdmitted::Blocked),
+                Ok(Err(TransferDenied::TrunkOff)) => return Err(NotAdmitted::Unreachable),
+                Ok(Err(TransferDenied::Limited(Limited { until: None, .. }))) => return Err(NotAdmitted::NoRoom),
+                Ok(Err(TransferDenied::Limited(Limited { until: Some(until), .. }))) => self.instant(until),
+                Err(error) => {
+                    tracing::warn!(leg = %dial.leg, %error, "a second leg was not put on disk");
+                    return Err(NotAdmitted::Store);
+                }
+            };
+            if until > give_up {
+                return Err(NotAdmitted::NoRoom);
+            }
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
+    /// Where the INVITE goes and what it says. A number goes over the call's own trunk, an address to its own host by the
+    /// trunk's transport.
+    async fn plan(&self, dial: &TransferDial) -> Result<(TrunkRoute, InvitePlan), NotAdmitted> {
+        let route = self.trunks.route(dial.org, dial.trunk).await.map_err(|_| NotAdmitted::Store)?;
+        let route = route.map_err(|_| NotAdmitted::Unreachable)?;
+        let from = dial.from.as_ref().map(|number| number.expose());
+        match &dial.to {
+            Destination::Number(number) => {
+                let invite = InvitePlan::new(&route, number.expose(), from);
+                Ok((route, invite))
+            }
+            Destination::Address(uri) => {
+                let flow = self.parts.router.direct(time::now(), uri, route.flow.transport).await;
+                let flow = flow.map_err(|_| NotAdmitted::Unreachable)?;
+                let invite = InvitePlan::to_address(flow, uri, from, &route.domain);
+                // The trunk's password is nobody else's business.
+                Ok((TrunkRoute { credentials: None, ..route }, invite))
+            }
+        }
+    }
+
+    fn second_leg(
+        &self,
+        dial: &TransferDial,
+        route: TrunkRoute,
+        invite: InvitePlan,
+        admitted: &TransferAdmitted,
+        began: Instant,
+    ) -> Box<SecondLeg> {
+        let send_at = self.instant(admitted.send_at);
+        // A process that was frozen meanwhile does not send late: its lease may be lost.
+        let send_before = self.instant(admitted.send_by).max(send_at + LATE).min(began + self.parts.lease / 3);
+        Box::new(SecondLeg {
+            leg: dial.leg,
+            invite,
+            credentials: route.credentials,
+            evidence: self.trunks.evidence(dial.trunk),
+            send_at,
+            send_before,
+        })
+    }
+
+    async fn keep_note(&self, leg: LegId, note: LegNote) {
+        let node = self.node();
+        let (step, dialog) = match note {
+            LegNote::Ringing(dialog) => (TransferStep::Ringing, dialog),
+            LegNote::Answered(dialog) => (TransferStep::Answered, dialog),
+            LegNote::Joined => (TransferStep::Joined, None),
+            LegNote::Over(outcome) => return self.leg_over(leg, outcome).await,
+        };
+        let dialog = dialog.as_deref().map(json);
+        // The leg goes on whatever the database says; its end is written until it is.
+        if let Err(error) = self.dialing.transfer_progress(leg, &node, step, dialog.as_ref()).await {
+            tracing::warn!(%leg, %error, "the progress of a second leg was not written");
+        }
+    }
+
+    async fn leg_over(&self, leg: LegId, outcome: Option<Box<CallOutcome>>) {
+        if let Some(trunk) = self.legs().remove(&leg) {
+            match outcome {
+                Some(outcome) => self.trunks.observe(trunk, dial::distinct(&leg), &outcome),
+                None => self.trunks.withdraw(trunk),
+            }
+        }
+        let mut pause = RETRY;
+        loop {
+            match self.dialing.end_transfer(leg, &self.node()).await {
+                Ok(()) => return,
+                // Given away with a lost lease: somebody else ends it.
+                Err(StoreError::Stale | StoreError::NotFound) => return,
+                Err(error) => tracing::warn!(%leg, %error, "the end of a second leg was not written yet"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_RETRY),
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// The instant of a time of the database that is not long ago or far ahead.
+    fn instant(&self, at: Timestamp) -> Instant {
+        let now = self.clock.now();
+        match Duration::try_from(at.duration_since(now.wall)) {
+            Ok(ahead) => now.mono + ahead,
+            Err(_) => now.mono,
+        }
+    }
+
+    fn legs(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<LegId, TrunkId>> {
+        self.second_legs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn json(dialog: &DialogSnapshot) -> Value {
+    serde_json::from_str(&dialog_to_json(dialog)).expect("a dialog is JSON")
+}
