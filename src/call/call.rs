@@ -144,7 +144,7 @@ struct Talking {
     audio_from: Instant,
 }
 
-/// The longest that a transfer is tried: all clocks of [`TransferConfig`](super::transfer::TransferConfig) one after
+/// The longest that a transfer is tried: all clocks of [`TransferConfig`] one after
 /// another, with a ring timeout of two minutes.
 const TRANSFERRING: Duration = Duration::from_secs(300);
 
