@@ -61,7 +61,8 @@ impl Key {
     #[must_use]
     pub fn new(speaker: &str, request: &SpeechRequest) -> Self {
         let mut hash = Sha256::new();
-        for part in [FORMAT, speaker, &request.voice, request.text.expose()] {
+        let SpeechRequest { text, voice } = request;
+        for part in [FORMAT, speaker, &voice.name, &voice.language, text.expose()] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -254,9 +255,10 @@ fn now() -> SystemTime {
 mod tests {
     use super::*;
     use crate::pii::Pii;
+    use crate::provider::tts::Voice;
 
     fn key(text: &str) -> Key {
-        Key::new("test", &SpeechRequest { text: Pii::new(text.to_owned()), voice: "en-us".to_owned() })
+        Key::new("test", &SpeechRequest { text: Pii::new(text.to_owned()), voice: Voice::default() })
     }
 
     fn folder(name: &str) -> PathBuf {

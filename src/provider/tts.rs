@@ -60,8 +60,8 @@ pub struct Voice {
 pub struct SpeechRequest {
     /// The words.
     pub text: Pii<String>,
-    /// The provider's name of a voice, such as `en-us` or `en-us+f3`.
-    pub voice: String,
+    /// Who says it.
+    pub voice: Voice,
 }
 
 /// A text spoken.
@@ -133,7 +133,8 @@ pub enum TtsEvent {
         pcm: Arc<[i16]>,
     },
     /// Where words end. Offsets count from the beginning of the utterance (all its texts put together, all its audio);
-    /// marks come in the order of the words, some time before or after their audio.
+    /// marks come in the order of the words, some time before or after their audio. After a `Cancel` a vendor that
+    /// keeps account of what was played tells it as one last mark: up to there the text was heard.
     Marks {
         /// The utterance.
         utterance: UtteranceId,

@@ -23,7 +23,7 @@ const TEXTS: usize = 256;
 pub fn open(tts: Arc<dyn TextToSpeech>, voice: &Voice) -> Session {
     let (input, inputs) = mpsc::channel(INPUT_QUEUE);
     let (events, session_events) = mpsc::channel(EVENT_QUEUE);
-    let speaker = Speaker { tts, voice: voice.name.clone(), events, utterance: None, speaking: None };
+    let speaker = Speaker { tts, voice: voice.clone(), events, utterance: None, speaking: None };
     tokio::spawn(speaker.run(inputs));
     Session { input, events: session_events }
 }
@@ -32,7 +32,7 @@ type Making = Pin<Box<dyn Future<Output = Result<Speech, Error>> + Send>>;
 
 struct Speaker {
     tts: Arc<dyn TextToSpeech>,
-    voice: String,
+    voice: Voice,
     events: mpsc::Sender<TtsEvent>,
     utterance: Option<Utterance>,
     speaking: Option<Making>,

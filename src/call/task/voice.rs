@@ -70,7 +70,7 @@ impl Voice {
     /// Has a whole text spoken. What is being made ends with the call.
     pub(super) fn prepare(&mut self, prompt: PromptId, text: Pii<String>) {
         let tts = Arc::clone(&self.tts);
-        let request = SpeechRequest { text, voice: self.voice.name.clone() };
+        let request = SpeechRequest { text, voice: self.voice.clone() };
         let task = self.making.spawn(async move { tts.speak(request).await });
         self.prompts.insert(task.id(), prompt);
     }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::endpoint;
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::prompts::Prompts;
-use crate::provider::socket::{Close, Closing, Endpoint, address};
+use crate::provider::socket::{Close, Closing};
 use crate::provider::synthesis::audio;
 use crate::provider::synthesis::dialect::{Dialect, Message, Outbox, Told, name, pieces};
 use crate::provider::synthesis::{Adapter, Connection, Synthesiser};
@@ -40,9 +41,6 @@ const LONGEST: usize = 1_500;
 
 /// A `Clear` that is not answered by then: the connection is taken for dead.
 const CLEARED_WITHIN: Duration = Duration::from_secs(2);
-
-/// Where Deepgram is.
-pub(super) const PUBLIC: &str = "https://api.deepgram.com";
 
 /// The voice when none is set.
 const VOICE: &str = "aura-2-thalia-en";
@@ -68,15 +66,6 @@ fn connection(vendor: &Arc<Vendor>, voice: &Voice) -> Result<Connection, Error> 
         endpoint: endpoint(vendor, "/v1/speak", query)?,
         dialect: Box::new(SpeakV1::new(Arc::clone(vendor))),
     })
-}
-
-pub(super) fn endpoint<'a>(
-    vendor: &Vendor,
-    path: &str,
-    query: impl IntoIterator<Item = (&'a str, String)>,
-) -> Result<Endpoint, Error> {
-    let url = address(vendor, vendor.base_or(PUBLIC), path, query)?;
-    Ok(Endpoint::with_header(url, "authorization", format!("Token {}", vendor.required_key()?)))
 }
 
 /// The wire of `/v1/speak`.

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::speak_v1::{endpoint, judge};
+use super::endpoint;
+use super::speak_v1::judge;
 use crate::pii::Pii;
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::prompts::Prompts;

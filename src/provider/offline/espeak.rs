@@ -19,6 +19,9 @@ use crate::provider::whole;
 
 const NAME: &str = "espeak-ng";
 
+/// The voice when neither a name nor a language is told.
+const DEFAULT: &str = "en-us";
+
 /// The longest output that is read: five minutes at 22.05 kHz.
 const MAX_WAV: u64 = 5 * 60 * 22_050 * 2;
 
@@ -79,7 +82,7 @@ impl Espeak {
     /// # Errors
     /// Why it does not.
     pub async fn check(&self) -> Result<(), Error> {
-        self.make(&SpeechRequest { text: "hello".to_owned().into(), voice: "en-us".to_owned() }).await.map(|_| ())
+        self.make(&SpeechRequest { text: "hello".to_owned().into(), voice: Voice::default() }).await.map(|_| ())
     }
 
     async fn find_or_make(&self, request: SpeechRequest) -> Result<Speech, Error> {
@@ -104,7 +107,7 @@ impl Espeak {
     /// Runs the program once. It is killed when this future is dropped.
     async fn run(&self, request: &SpeechRequest) -> Result<Vec<u8>, Error> {
         let mut child = Command::new(&self.config.program)
-            .args(["-v", &request.voice, "-s", SPEED, "-b", "1", "-z", "--stdin", "--stdout"])
+            .args(["-v", voice(&request.voice), "-s", SPEED, "-b", "1", "-z", "--stdin", "--stdout"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -128,7 +131,7 @@ impl Espeak {
         if status.success() {
             Ok(wav)
         } else {
-            Err(Error::new(NAME, ErrorKind::Refused, format!("voice `{}`: {status}", request.voice)))
+            Err(Error::new(NAME, ErrorKind::Refused, format!("voice `{}`: {status}", voice(&request.voice))))
         }
     }
 
@@ -141,6 +144,12 @@ impl Espeak {
             local(&error.to_string())
         }
     }
+}
+
+/// The program's name of a voice: its own, else the language, which it takes for one.
+fn voice(voice: &Voice) -> &str {
+    let names = [voice.name.as_str(), voice.language.as_str()];
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or(DEFAULT)
 }
 
 fn local(detail: &str) -> Error {

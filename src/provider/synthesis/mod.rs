@@ -9,6 +9,8 @@ pub(crate) mod speaker;
 mod synthesiser;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub(crate) mod utterance;
 mod wire;
 

@@ -5,7 +5,7 @@
 //! * Utterances follow each other. One that begins while the one before is still being spoken waits for it.
 //! * A connection that is lost is made again by whoever drives this. What it had to say is said again when none of it
 //!   was heard yet; otherwise the utterance has failed, for no word may come twice.
-//! * Audio that is owed and does not come fails the utterance, and the connection is made anew.
+//! * Audio that is owed and does not come in time fails the utterance, and the connection is made anew.
 //! * After a cancellation nothing of the utterance is given out, and the next one begins when the vendor has taken
 //!   the old one back.
 
@@ -43,6 +43,8 @@ pub(crate) struct Speaker {
     frames: VecDeque<Frame>,
     events: VecDeque<TtsEvent>,
     reset: Option<Error>,
+    /// The connection is being dropped because we want that: its loss was accounted for already.
+    dropped: bool,
 }
 
 impl Speaker {
@@ -57,6 +59,7 @@ impl Speaker {
             frames: VecDeque::new(),
             events: VecDeque::new(),
             reset: None,
+            dropped: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Speaker {
     pub(crate) fn opened(&mut self, now: Instant) {
         self.up = true;
         self.reset = None;
+        self.dropped = false;
         self.frames.clear();
         self.dialect.opened(now);
         if let Some(current) = &mut self.current {
@@ -105,6 +109,19 @@ impl Speaker {
 
     /// The connection was lost, or could not be made. Another one is on its way.
     pub(crate) fn lost(&mut self, now: Instant, error: &Error) {
+        if !std::mem::take(&mut self.dropped) {
+            self.lose(now, error);
+        }
+    }
+
+    /// The connection is of no use any more.
+    fn give_up_line(&mut self, now: Instant, error: Error) {
+        self.lose(now, &error);
+        self.reset = Some(error);
+        self.dropped = true;
+    }
+
+    fn lose(&mut self, now: Instant, error: &Error) {
         self.up = false;
         self.frames.clear();
         let Some(current) = &mut self.current else { return };
@@ -147,8 +164,7 @@ impl Speaker {
             let error = self.vendor.error(ErrorKind::TimedOut, detail);
             self.fail(now, error.clone());
             if self.up {
-                self.up = false;
-                self.reset = Some(error);
+                self.give_up_line(now, error);
             }
         }
         self.go_on(now);
@@ -314,11 +330,7 @@ impl Speaker {
                         self.fail(now, error);
                     }
                 }
-                Told::Broken(error) => {
-                    self.lost(now, &error);
-                    self.reset = Some(error);
-                    return;
-                }
+                Told::Broken(error) => return self.give_up_line(now, error),
                 Told::Warning(code) => tracing::debug!(vendor = %self.vendor.name, code, "the vendor warns"),
             }
         }
@@ -330,8 +342,9 @@ impl Speaker {
             self.forget(utterance);
             self.events.push_back(TtsEvent::Finished { utterance });
         } else {
+            // Another connection may do better.
             self.current = Some(current);
-            self.fail(now, self.vendor.error(ErrorKind::Broken, "no audio came"));
+            self.give_up_line(now, self.vendor.error(ErrorKind::Broken, "no audio came"));
         }
     }
 

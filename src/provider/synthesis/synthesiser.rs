@@ -116,10 +116,9 @@ impl Synthesiser {
     }
 
     async fn find_or_make(&self, request: SpeechRequest) -> Result<Speech, Error> {
-        let voice = self.voice(&Voice { name: request.voice, language: String::new() });
-        let request = SpeechRequest { voice: voice.name.clone(), ..request };
+        let request = SpeechRequest { voice: self.voice(&request.voice), ..request };
         let key = Key::new(&self.sound(), &request);
-        let make = timeout(PROMPT_TIME, self.make(&voice, &request));
+        let make = timeout(PROMPT_TIME, self.make(&request));
         let late = || self.vendor.error(ErrorKind::TimedOut, format!("no prompt within {PROMPT_TIME:?}"));
         let make = async { make.await.unwrap_or_else(|_| Err(late())) };
         self.prompts.find_or_make(&self.vendor.name, &key, make).await
@@ -132,10 +131,10 @@ impl Synthesiser {
         [self.adapter.name, base_url, model, &options].join("\n")
     }
 
-    async fn make(&self, voice: &Voice, request: &SpeechRequest) -> Result<Speech, Error> {
+    async fn make(&self, request: &SpeechRequest) -> Result<Speech, Error> {
         let gone = || self.vendor.error(ErrorKind::Local, "shutting down");
         let _place = self.making.acquire().await.map_err(|_| gone())?;
-        let (session, run) = self.session(voice)?;
+        let (session, run) = self.session(&request.voice)?;
         // Driven by this future: nothing goes on behind a caller that has given up.
         let (collecting, mut run) = (collect(session, request), pin!(run));
         let (mut collecting, mut running) = (pin!(collecting), true);

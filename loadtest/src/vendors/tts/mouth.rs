@@ -38,19 +38,26 @@ pub(super) struct Mouth<M> {
     queue: VecDeque<(u64, Item<M>)>,
     /// When the audio that went out last has been said, at the pace of the vendor.
     free: Instant,
+    /// Whether the fault of a slow first byte strikes here; the body of an HTTP answer has it of its own.
+    slow: bool,
 }
 
 impl<M> Mouth<M> {
     pub(super) fn new(shared: Arc<Shared>, connection: Arc<Connection>, rate: u32) -> Self {
         let free = Instant::now();
-        Self { shared, connection, rate, queue: VecDeque::new(), free }
+        Self { shared, connection, rate, queue: VecDeque::new(), free, slow: true }
+    }
+
+    /// One for the body of an HTTP answer.
+    pub(super) fn of_reply(shared: Arc<Shared>, connection: Arc<Connection>, rate: u32) -> Self {
+        Self { slow: false, ..Self::new(shared, connection, rate) }
     }
 
     /// Says a text on the stream `of`. `said` samples of the stream came before it.
     pub(super) fn say(&mut self, of: u64, text: &str, said: u64) {
         if !self.has_sound() {
             let wait = Duration::from_millis(self.shared.script.speaking.first_byte_ms);
-            let slow = self.connection.faults().slow_first_byte();
+            let slow = if self.slow { self.connection.faults().slow_first_byte() } else { Duration::ZERO };
             self.free = self.free.max(Instant::now() + wait + slow);
         }
         let pieces = self.pieces(text, said);

@@ -45,7 +45,7 @@ pub(super) async fn speak(State(shared): State<Arc<Shared>>, target: Uri, header
 }
 
 async fn write(shared: Arc<Shared>, connection: Arc<Connection>, mut reply: Reply, text: String, wav: bool) {
-    let mut mouth: Mouth<()> = Mouth::new(shared, connection, RATE);
+    let mut mouth: Mouth<()> = Mouth::of_reply(shared, connection, RATE);
     mouth.say(0, &text, 0);
     mouth.tell(0, ());
     let mut carry = if wav { header() } else { Vec::new() };

@@ -54,7 +54,7 @@ impl Script {
             let count = word.chars().count() * length;
             if is_word {
                 let step = TAU * tone(hearing, word) / f64::from(rate);
-                samples.extend((0..count).map(|n| ((step * n as f64).sin() * LOUDNESS) as i16));
+                samples.extend(sine(step).take(count));
             } else {
                 samples.resize(samples.len() + count, 0);
             }
@@ -74,15 +74,15 @@ impl Script {
     fn name(&self, hearing: &hearing::Script, words: &[&str], burst: &[i16]) -> String {
         let length = |word: &str| word.chars().count() * self.char_samples(8_000);
         let off = |word: &str| length(word).abs_diff(burst.len());
-        let loudest = words
+        let heard = pitch(burst);
+        let nearest = words
             .iter()
-            .map(|word| (strength(burst, tone(hearing, word)), *word))
-            .max_by(|(a, one), (b, two)| a.total_cmp(b).then_with(|| off(two).cmp(&off(one))));
-        match loudest {
-            Some((strength, _)) if strength < 0.5 => "?".to_owned(),
+            .map(|word| ((tone(hearing, word) - heard).abs(), *word))
+            .min_by(|(a, one), (b, two)| a.total_cmp(b).then_with(|| off(one).cmp(&off(two))));
+        match nearest {
             Some((_, word)) if off(word) > self.char_samples(8_000) / 2 => format!("{word}~"),
-            Some((_, word)) => word.to_owned(),
-            None => "?".to_owned(),
+            Some((distance, word)) if distance < TONE_STEP / 2.0 => word.to_owned(),
+            Some(_) | None => "?".to_owned(),
         }
     }
 }
@@ -97,6 +97,17 @@ pub fn tone(hearing: &hearing::Script, word: &str) -> f64 {
         |at| at as u64,
     );
     FIRST_TONE + TONE_STEP * index as f64
+}
+
+/// A sine that turns by `step` a sample, each made from the two before.
+fn sine(step: f64) -> impl Iterator<Item = i16> {
+    let turn = 2.0 * step.cos();
+    let (mut now, mut before) = (0.0, -step.sin() * LOUDNESS);
+    std::iter::repeat_with(move || {
+        let sample = now as i16;
+        (now, before) = (turn * now - before, now);
+        sample
+    })
 }
 
 /// A text as words and what is between them.
@@ -130,16 +141,10 @@ fn bursts(samples: &[i16]) -> impl Iterator<Item = &[i16]> {
     })
 }
 
-/// How much of the energy of a sound lies at a tone, 0 to 1 (Goertzel).
-fn strength(samples: &[i16], tone: f64) -> f64 {
-    let turn = 2.0 * (TAU * tone / 8_000.0).cos();
-    let (mut one, mut two) = (0.0, 0.0);
-    for sample in samples {
-        (one, two) = (f64::from(*sample) + turn * one - two, one);
-    }
-    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    let power = one * one + two * two - turn * one * two;
-    2.0 * power / (energy * samples.len() as f64).max(1.0)
+/// The frequency of a pure tone that begins and ends near zero, in Hz at 8 kHz.
+fn pitch(samples: &[i16]) -> f64 {
+    let crossings = samples.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+    (crossings + 1) as f64 * 4_000.0 / samples.len().max(1) as f64
 }
 
 #[cfg(test)]

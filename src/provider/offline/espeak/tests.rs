@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 fn request(text: &str, voice: &str) -> SpeechRequest {
-    SpeechRequest { text: text.to_owned().into(), voice: voice.to_owned() }
+    let voice = Voice { name: voice.to_owned(), language: String::new() };
+    SpeechRequest { text: text.to_owned().into(), voice }
 }
 
 fn folder(name: &str) -> PathBuf {

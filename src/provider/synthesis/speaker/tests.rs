@@ -245,6 +245,8 @@ fn garbage_makes_the_connection_anew() {
     assert!(desk.speaker.poll_reset().is_none(), "once");
     desk.message("done");
     assert_eq!(desk.told(), "", "nothing is believed of it any more");
+    desk.lose(ErrorKind::Broken);
+    assert_eq!(desk.told(), "", "that was our own doing");
     desk.sent();
     desk.open();
     assert_eq!(desk.sent(), "1:Hello.");
@@ -283,6 +285,11 @@ fn an_end_without_audio_is_a_failure() {
     let mut desk = Desk::up();
     desk.text(ONE, "Hello.");
     desk.finish(ONE);
+    desk.message("done");
+    assert_eq!(desk.told(), "", "another connection may do better");
+    assert!(desk.speaker.poll_reset().is_some());
+    desk.lose(ErrorKind::Broken);
+    desk.open();
     desk.message("done");
     assert_eq!(desk.told(), "1xBroken");
 }
