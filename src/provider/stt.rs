@@ -232,3 +232,6 @@ pub struct Grammar {
     /// into an answer.
     pub decoys: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,9 +144,14 @@ impl Peer {
 
     /// Sends the final words of a stretch of speech: twice or late when a fault wants that.
     pub(crate) async fn send_final(&self, message: &Value) -> Result<(), Gone> {
+        self.send_final_later(Duration::ZERO, message).await
+    }
+
+    /// The same, so much later in any case.
+    pub(crate) async fn send_final_later(&self, after: Duration, message: &Value) -> Result<(), Gone> {
         let faults = self.connection.faults();
         for _ in 0..if faults.duplicate_finals() { 2 } else { 1 } {
-            self.send_later(faults.late_final(), message).await?;
+            self.send_later(after + faults.late_final(), message).await?;
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ use super::faults::Vendor;
 use super::hearing::{Ear, Heard};
 use super::peer::{Audio, Gone, Peer, Received};
 use super::server::{Shared, admit, authorization, header, refuse, upgrade};
+use super::stt::openai_transcription;
 
 /// The route.
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -39,6 +40,9 @@ async fn talk(
     Query(query): Query<BTreeMap<String, String>>,
     socket: WebSocketUpgrade,
 ) -> Response {
+    if query.get("intent").is_some_and(|intent| intent == "transcription") {
+        return openai_transcription::listen(shared, target, headers, query, socket).await;
+    }
     let connection = match admit(&shared, Vendor::OpenaiRealtime, &target, authorization(&headers, "Bearer")).await {
         Ok(connection) => connection,
         Err(response) => return response,

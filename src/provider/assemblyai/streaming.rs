@@ -40,7 +40,7 @@ pub type AssemblyAi = Recogniser<Streaming>;
 pub struct Streaming {
     vendor: Vendor,
     keyterms: Vec<Pii<String>>,
-    /// The last turn that ended: its formatted version follows and is the same turn.
+    /// The last turn that ended: its formatted version may follow and is the same turn.
     ended: Option<u64>,
     /// The turn that was begun.
     begun: Option<u64>,
@@ -93,10 +93,9 @@ impl Streaming {
 
     fn turn(&mut self, turn: Turn, heard: &mut Vec<Heard>) {
         let Turn { turn_order, end_of_turn, transcript, words } = turn;
-        if self.ended.is_some_and(|ended| turn_order <= ended) {
-            heard.push(Heard::Alive);
-            return;
-        }
+        // A turn that comes formatted again, or late, ends nothing; its words are known by their number.
+        let stale = self.ended.is_some_and(|ended| turn_order <= ended);
+        let stale = stale || self.begun.is_some_and(|begun| turn_order < begun);
         let end = words.last().map(|word| word.end / 1_000.0);
         let words: Vec<Word> = words.into_iter().map(Into::into).collect();
         // The transcript of a turn that goes on lacks its last words, which may still change.
@@ -105,6 +104,10 @@ impl Streaming {
         let same_words = text.split_whitespace().count() == words.len();
         let empty = text.is_empty();
         let text = Text { unit: turn_order, text, words: if same_words { words } else { Vec::new() } };
+        if stale {
+            heard.push(if end_of_turn { Heard::Settled(text) } else { Heard::Alive });
+            return;
+        }
         if self.begun != Some(turn_order) && !empty {
             self.begun = Some(turn_order);
             if !std::mem::take(&mut self.speaking) {
@@ -297,7 +300,8 @@ mod tests {
             read(&mut streaming, &turn(0, "i need it", &["i", "need", "it"], true, false)),
             [Heard::Settled(text(0, &["i", "need", "it"])), Heard::Until(2.2), Heard::TurnEnded]
         );
-        assert_eq!(read(&mut streaming, &turn(0, "I need it.", &["I", "need", "it."], true, true)), [Heard::Alive]);
+        let formatted = turn(0, "I need it.", &["I", "need", "it."], true, true);
+        assert_eq!(read(&mut streaming, &formatted), [Heard::Settled(text(0, &["I", "need", "it."]))], "and no end");
         assert_eq!(read(&mut streaming, &json!({ "type": "SpeechStarted", "timestamp": 1234 })), [Heard::TurnStarted]);
         assert_eq!(read(&mut streaming, &turn(1, "", &["yes"], false, false)), [Heard::Revised(text(1, &["yes"]))]);
         streaming.opened();

@@ -46,6 +46,8 @@ pub struct ListenV2 {
     hint: String,
     /// A turn is open.
     open: bool,
+    /// The last turn that was begun or ended, and whether it ended.
+    latest: Option<(u64, bool)>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +114,7 @@ impl ListenV2 {
 
 impl Dialect for ListenV2 {
     fn new(vendor: Vendor) -> Result<Self, Error> {
-        Ok(Self { vendor, keyterms: Vec::new(), hint: String::new(), open: false })
+        Ok(Self { vendor, keyterms: Vec::new(), hint: String::new(), open: false, latest: None })
     }
 
     fn vendor(&self) -> &Vendor {
@@ -158,7 +160,7 @@ impl Dialect for ListenV2 {
     }
 
     fn opened(&mut self) -> Vec<Message> {
-        self.open = false;
+        (self.open, self.latest) = (false, None);
         Vec::new()
     }
 
@@ -203,8 +205,19 @@ impl Dialect for ListenV2 {
         let TurnInfo { event, turn_index, audio_window_end, transcript, words } = info;
         let words = words.into_iter().map(Into::into).collect();
         let text = Text { unit: turn_index, text: transcript.trim().to_owned(), words };
-        self.open = matches!(event, Change::StartOfTurn | Change::EagerEndOfTurn | Change::TurnResumed)
-            || (self.open && !matches!(event, Change::EndOfTurn));
+        // An end that comes twice, or after the next turn has begun, ends nothing.
+        let stale = self.latest.is_some_and(|(latest, ended)| turn_index < latest || (turn_index == latest && ended));
+        if stale {
+            heard.push(if matches!(event, Change::EndOfTurn) { Heard::Settled(text) } else { Heard::Alive });
+            return Ok(());
+        }
+        let ended = matches!(event, Change::EndOfTurn);
+        self.latest = Some((turn_index, ended));
+        self.open = match event {
+            Change::StartOfTurn | Change::EagerEndOfTurn | Change::TurnResumed => true,
+            Change::Update | Change::Other => self.open,
+            Change::EndOfTurn => false,
+        };
         match event {
             Change::Update => heard.push(Heard::Revised(text)),
             Change::StartOfTurn => heard.extend([Heard::TurnStarted, Heard::Revised(text)]),
@@ -283,6 +296,11 @@ mod tests {
             [Heard::Settled(text("I need it now")), Heard::Until(2.08), Heard::TurnEnded]
         );
         assert!(!flux.is_talking());
+        assert_eq!(
+            read(&mut flux, turn("EndOfTurn", "I need it now")),
+            [Heard::Settled(text("I need it now"))],
+            "twice"
+        );
         assert_eq!(read(&mut flux, turn("SomethingNew", "")), [Heard::Alive]);
         let error = read(
             &mut flux,

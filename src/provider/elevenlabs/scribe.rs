@@ -51,9 +51,11 @@ pub struct Realtime {
     /// Counts what was committed on this connection.
     unit: u64,
     /// Commits that are not answered.
-    asked: u32,
+    asked: u64,
     /// What was committed last.
     last: String,
+    /// The last partial of what is not committed.
+    partial: String,
 }
 
 #[derive(Deserialize)]
@@ -82,11 +84,29 @@ impl Realtime {
             return;
         }
         words.clone_into(&mut self.last);
+        if !asked {
+            self.partial.clear();
+        }
         heard.push(Heard::Settled(Text::plain(self.unit, words)));
         self.unit += 1;
         if asked && self.asked == 0 {
             heard.push(Heard::Flushed);
         }
+    }
+
+    /// The unit of a partial. After a commit was asked for, the vendor may still write about what is to be committed,
+    /// which begins as before, or already about what follows.
+    fn unit_of(&mut self, partial: &str) -> u64 {
+        let first = |text: &str| text.split_whitespace().next().map(str::to_lowercase);
+        let (now, before) = (partial.split_whitespace().count(), self.partial.split_whitespace().count());
+        let earlier = self.asked > 0 && before > 0 && now >= before && first(partial) == first(&self.partial);
+        if earlier {
+            return self.unit + self.asked - 1;
+        }
+        if self.asked == 0 {
+            partial.clone_into(&mut self.partial);
+        }
+        self.unit + self.asked
     }
 
     /// What an error means, by its name.
@@ -109,7 +129,15 @@ impl Realtime {
 impl Dialect for Realtime {
     fn new(vendor: Vendor) -> Result<Self, Error> {
         let language = vendor.text("language_code").unwrap_or_default().to_owned();
-        Ok(Self { vendor, language, keyterms: Vec::new(), unit: 0, asked: 0, last: String::new() })
+        Ok(Self {
+            vendor,
+            language,
+            keyterms: Vec::new(),
+            unit: 0,
+            asked: 0,
+            last: String::new(),
+            partial: String::new(),
+        })
     }
 
     fn vendor(&self) -> &Vendor {
@@ -150,6 +178,7 @@ impl Dialect for Realtime {
     fn opened(&mut self) -> Vec<Message> {
         (self.unit, self.asked) = (0, 0);
         self.last.clear();
+        self.partial.clear();
         Vec::new()
     }
 
@@ -165,14 +194,15 @@ impl Dialect for Realtime {
     fn read(&mut self, text: &str, heard: &mut Vec<Heard>) -> Result<(), Unreadable> {
         let Event { message_type, text } = serde_json::from_str(text).map_err(|_| Unreadable)?;
         match message_type.as_str() {
-            "partial_transcript" => heard.push(Heard::Revised(Text::plain(self.unit, &text))),
+            "partial_transcript" => heard.push(Heard::Revised(Text::plain(self.unit_of(&text), &text))),
             "committed_transcript" => self.committed(&text, heard),
             // The same words once more, with their times.
             "session_started" | "committed_transcript_with_timestamps" => heard.push(Heard::Alive),
             name if name.ends_with("error") || FAILURES.contains(&name) => {
                 let meaning = self.meaning(name);
                 if meaning == Heard::Flushed {
-                    self.asked = 0;
+                    // What was not committed goes on under its number.
+                    self.asked = self.asked.saturating_sub(1);
                 }
                 heard.push(meaning);
             }
@@ -229,6 +259,20 @@ mod tests {
         assert!(scribe.flush().is_some());
         let nothing = json!({ "message_type": "insufficient_audio_activity", "error": "…" });
         assert_eq!(read(&mut scribe, &nothing), [Heard::Flushed]);
+    }
+
+    #[test]
+    fn a_partial_that_crosses_a_commit_is_told_from_one_that_follows() {
+        let mut scribe = scribe();
+        let transcript = |kind: &str, text: &str| json!({ "message_type": kind, "text": text });
+        let revised = |unit, text: &str| [Heard::Revised(Text::plain(unit, text))];
+        assert_eq!(read(&mut scribe, &transcript("partial_transcript", "I need")), revised(0, "I need"));
+        assert!(scribe.flush().is_some());
+        assert_eq!(read(&mut scribe, &transcript("partial_transcript", "i need it")), revised(0, "i need it"));
+        assert_eq!(read(&mut scribe, &transcript("partial_transcript", "And")), revised(1, "And"));
+        let committed = read(&mut scribe, &transcript("committed_transcript", "I need it."));
+        assert_eq!(committed, [Heard::Settled(Text::plain(0, "I need it.")), Heard::Flushed]);
+        assert_eq!(read(&mut scribe, &transcript("partial_transcript", "And more")), revised(1, "And more"));
     }
 
     #[test]

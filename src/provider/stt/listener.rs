@@ -71,6 +71,8 @@ enum VendorTurn {
     None,
     Open,
     MaybeOver,
+    /// Our side ended it; the vendor has not yet.
+    Overruled,
 }
 
 impl<D: Dialect> Listener<D> {
@@ -169,6 +171,9 @@ impl<D: Dialect> Listener<D> {
 
     fn answer(&mut self, now: Instant, ending: Ending, out: &mut Outbox<SttEvent>) {
         let Ending { turn, asked, .. } = ending;
+        if self.vendor_turn != VendorTurn::None {
+            self.vendor_turn = VendorTurn::Overruled;
+        }
         let mute = self.profile.talk.is_some() && self.dialect.is_talking() && now > self.received + MUTE;
         self.words.clear();
         let event = match self.ledger.answer() {
@@ -213,10 +218,7 @@ impl<D: Dialect> Listener<D> {
                 }
             }
             Heard::TurnStarted => {
-                if self.vendor_turn == VendorTurn::None {
-                    self.vendor_turn = VendorTurn::Open;
-                    out.event(SttEvent::TurnStarted);
-                }
+                self.start(out);
             }
             Heard::TurnEndedEarly => self.ended_early(out),
             Heard::TurnResumed => self.resumed(out),
@@ -234,11 +236,13 @@ impl<D: Dialect> Listener<D> {
     }
 
     fn ended_early(&mut self, out: &mut Outbox<SttEvent>) {
-        self.start_late(out);
-        self.vendor_turn = VendorTurn::MaybeOver;
-        if self.ending.is_none() {
-            out.event(SttEvent::EagerEnd { words: Pii::new(self.ledger.text()) });
+        let words = self.ledger.text();
+        if self.ending.is_some() || (self.vendor_turn == VendorTurn::Overruled && words.is_empty()) {
+            return;
         }
+        self.start(out);
+        self.vendor_turn = VendorTurn::MaybeOver;
+        out.event(SttEvent::EagerEnd { words: Pii::new(words) });
     }
 
     fn resumed(&mut self, out: &mut Outbox<SttEvent>) {
@@ -250,24 +254,32 @@ impl<D: Dialect> Listener<D> {
 
     /// The vendor ended the turn: by itself, or because it was asked to, which is the answer to that.
     fn ended(&mut self, now: Instant, out: &mut Outbox<SttEvent>) {
-        self.start_late(out);
-        self.vendor_turn = VendorTurn::None;
         if let Some(ending) = self.ending.take() {
             self.answer(now, ending, out);
+            self.vendor_turn = VendorTurn::None;
             return;
         }
         let words = self.ledger.text();
+        if self.vendor_turn == VendorTurn::Overruled && words.is_empty() {
+            self.vendor_turn = VendorTurn::None;
+            return;
+        }
+        self.start(out);
+        self.vendor_turn = VendorTurn::None;
         self.ledger.forget();
         self.words.clear();
         self.turn = None;
         out.event(SttEvent::TurnEnded { words: Pii::new(words) });
     }
 
-    /// A vendor's turn that never began begins now.
-    fn start_late(&mut self, out: &mut Outbox<SttEvent>) {
-        if self.vendor_turn == VendorTurn::None {
-            self.vendor_turn = VendorTurn::Open;
-            out.event(SttEvent::TurnStarted);
+    /// The vendor's turn has begun, at the latest now.
+    fn start(&mut self, out: &mut Outbox<SttEvent>) {
+        match self.vendor_turn {
+            VendorTurn::None | VendorTurn::Overruled => {
+                self.vendor_turn = VendorTurn::Open;
+                out.event(SttEvent::TurnStarted);
+            }
+            VendorTurn::Open | VendorTurn::MaybeOver => {}
         }
     }
 

@@ -326,6 +326,26 @@ fn an_end_of_ours_overrules_the_vendors_turn() {
 }
 
 #[test]
+fn a_vendors_end_that_comes_after_ours_ends_nothing() {
+    let mut world = World::up();
+    world.begin(1);
+    world.say("start");
+    world.say("revised 0 four");
+    world.end(1);
+    assert_eq!(world.pass(300), ["final 1 four"]);
+    world.begin(2);
+    assert_eq!(world.say("eager"), [""; 0]);
+    world.say("settled 0 four");
+    assert_eq!(world.say("end"), [""; 0], "what it ends was answered");
+    assert_eq!(world.say("start"), ["started"]);
+    world.say("revised 1 two");
+    world.end(2);
+    assert_eq!(world.pass(300), ["final 2 two"]);
+    world.say("settled 1 two three");
+    assert_eq!(world.say("end"), ["started", "ended three"], "unless it has other words");
+}
+
+#[test]
 fn patience_is_told_and_told_again() {
     let mut world = World::up();
     world.tell(SttInput::Patience(Patience::Dictation));
