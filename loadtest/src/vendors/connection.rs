@@ -15,9 +15,6 @@ pub(crate) struct Connection {
     pub(crate) vendor: Vendor,
     /// From 1, over all vendors.
     pub(crate) number: u64,
-    /// Seed of what is random on it.
-    #[allow(dead_code, reason = "for voices and models that are not the same every time")]
-    pub(crate) seed: u64,
     pub(crate) began: Instant,
     faults: Mutex<Faults>,
     log: Log,
@@ -34,9 +31,9 @@ struct Sounds {
 }
 
 impl Connection {
-    pub(crate) fn new(vendor: Vendor, number: u64, seed: u64, faults: Faults, log: Log) -> Self {
+    pub(crate) fn new(vendor: Vendor, number: u64, faults: Faults, log: Log) -> Self {
         let sounds = Mutex::new(Sounds::default());
-        Self { vendor, number, seed, began: Instant::now(), faults: Mutex::new(faults), log, sounds }
+        Self { vendor, number, began: Instant::now(), faults: Mutex::new(faults), log, sounds }
     }
 
     /// What strikes it.
@@ -46,6 +43,7 @@ impl Connection {
 
     /// What strikes it from now on, too.
     pub(crate) fn strike(&self, more: Faults) {
+        more.iter().filter(|fault| fault.lasts()).for_each(|fault| self.struck(fault));
         self.faults.lock().expect("nothing panics while it is held").extend(more);
     }
 

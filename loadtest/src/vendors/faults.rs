@@ -170,6 +170,27 @@ impl Moment {
 }
 
 impl Fault {
+    /// Whether it holds for as long as the connection is up.
+    pub(crate) const fn lasts(&self) -> bool {
+        match self {
+            Self::Delay { .. }
+            | Self::SlowFirstByte { .. }
+            | Self::DuplicateFinals
+            | Self::LateFinal { .. }
+            | Self::Pace { .. }
+            | Self::EmptyAudio
+            | Self::TruncatedBase64 => true,
+            Self::Unauthorised
+            | Self::TooMany { .. }
+            | Self::Refuse { .. }
+            | Self::Hang
+            | Self::Close { .. }
+            | Self::Cut { .. }
+            | Self::HalfOpen { .. }
+            | Self::Garbage { .. } => false,
+        }
+    }
+
     /// When it strikes, for one that strikes once in the life of a connection.
     const fn moment(&self) -> Option<Moment> {
         match self {
@@ -195,7 +216,6 @@ impl Fault {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
-#[allow(dead_code, reason = "voices look at what happens to audio")]
 impl Faults {
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Fault> {

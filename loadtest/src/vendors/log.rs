@@ -99,7 +99,7 @@ pub enum Event {
         /// What.
         reason: String,
     },
-    /// A fault struck.
+    /// A fault struck, or holds from here on.
     Struck {
         /// Which.
         fault: Fault,

@@ -1,7 +1,7 @@
 //! Simulated vendors: recognisers, voices and models on one port, each on the path its vendor has.
 //!
 //! They check what they are sent as strictly as the vendor does, answer from a [`Script`], break in the ways that a list
-//! of [`Injection`]s asks for, and write down all that came and went. The same script, seed and input give the same
+//! of [`Injection`]s asks for, and write down all that came and went. Nothing is random: the same script and input give the same
 //! answers.
 
 pub mod chat;
@@ -11,7 +11,6 @@ pub mod hearing;
 pub mod log;
 mod peer;
 mod realtime;
-#[allow(dead_code, reason = "the voices and models write their answers with it")]
 mod reply;
 mod server;
 pub mod sound;
@@ -56,9 +55,6 @@ pub struct Options {
     /// The key that is accepted
     #[arg(long, default_value = KEY)]
     key: String,
-    /// Seed of everything random
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
 }
 
 /// Is the vendors until the process is ended.
@@ -75,7 +71,6 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         log: Some(options.log),
         keep_log: false,
         key: options.key,
-        seed: options.seed,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
@@ -102,8 +97,6 @@ pub struct Config {
     pub keep_log: bool,
     /// The key that is accepted.
     pub key: String,
-    /// Seed of everything random.
-    pub seed: u64,
 }
 
 impl Default for Config {
@@ -115,7 +108,6 @@ impl Default for Config {
             log: None,
             keep_log: true,
             key: KEY.to_owned(),
-            seed: 1,
         }
     }
 }
@@ -170,11 +162,11 @@ impl Drop for Running {
 /// # Errors
 /// When the address is taken or the log cannot be written.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let Config { listen, script, faults, log, keep_log, key, seed } = config;
+    let Config { listen, script, faults, log, keep_log, key } = config;
     let log = Log::open(log.as_deref(), keep_log).context("the log cannot be written")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let shared = Arc::new(Shared::new(script, Plan::new(faults), log.clone(), key, seed));
+    let shared = Arc::new(Shared::new(script, Plan::new(faults), log.clone(), key));
     let router = server::router(Arc::clone(&shared));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(Running { address, log, shared, server })

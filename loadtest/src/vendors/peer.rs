@@ -40,7 +40,6 @@ pub(crate) enum Received {
 }
 
 /// Audio on its way out.
-#[allow(dead_code, reason = "voices send it")]
 #[derive(Debug)]
 pub(crate) enum Audio {
     /// As it is.
@@ -156,7 +155,6 @@ impl Peer {
         Ok(())
     }
 
-    #[allow(dead_code, reason = "voices send it")]
     /// Sends audio that sounds like `samples`; damaged when a fault wants that.
     pub(crate) async fn send_audio(&self, audio: Audio, samples: Vec<i16>, rate: u32) -> Result<(), Gone> {
         let faults = self.connection.faults();

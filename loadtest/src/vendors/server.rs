@@ -26,15 +26,14 @@ pub(crate) struct Shared {
     pub(crate) plan: Plan,
     log: Log,
     key: String,
-    seed: u64,
     connections: AtomicU64,
     /// Lines of the hearing script that all recognisers began.
     pub(crate) lines_begun: AtomicUsize,
 }
 
 impl Shared {
-    pub(crate) const fn new(script: Script, plan: Plan, log: Log, key: String, seed: u64) -> Self {
-        Self { script, plan, log, key, seed, connections: AtomicU64::new(0), lines_begun: AtomicUsize::new(0) }
+    pub(crate) const fn new(script: Script, plan: Plan, log: Log, key: String) -> Self {
+        Self { script, plan, log, key, connections: AtomicU64::new(0), lines_begun: AtomicUsize::new(0) }
     }
 }
 
@@ -67,10 +66,10 @@ pub(crate) async fn admit(
     key: Option<&str>,
 ) -> Result<Arc<Connection>, Response> {
     let number = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
-    let seed = shared.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number;
     let faults = shared.plan.strike(vendor);
-    let connection = Arc::new(Connection::new(vendor, number, seed, faults.clone(), shared.log.clone()));
+    let connection = Arc::new(Connection::new(vendor, number, faults.clone(), shared.log.clone()));
     connection.write(Event::Opened { target: target.to_string() });
+    faults.iter().filter(|fault| fault.lasts()).for_each(|fault| connection.struck(fault));
     sleep(faults.delay()).await;
     for fault in faults.iter() {
         let status = match fault {
@@ -146,7 +145,6 @@ pub(crate) fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<
 }
 
 /// A header as text.
-#[allow(dead_code, reason = "for keys that come in headers of their own")]
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
