@@ -25,6 +25,7 @@ mod tools;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use self::caller::{Caller, Keys};
@@ -50,8 +51,7 @@ use super::turn::stop::Asked;
 use crate::pii::Pii;
 use crate::provider::stt::Manner;
 
-/// One conversation, from the first ring to its end.
-#[derive(Debug)]
+/// One conversation, from the first ring to its end. Its `Debug` tells the state and nothing that was said.
 #[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 pub struct Conversation {
     lead: Lead,
@@ -90,7 +90,6 @@ pub struct Conversation {
 }
 
 /// Who decides what is said.
-#[derive(Debug)]
 enum Lead {
     Flow(Box<FlowLead>),
     Model(Box<ModelLead>),
@@ -118,6 +117,8 @@ pub enum Timer {
     Tool,
     /// An answer that the caller should not wait for in silence.
     Filler,
+    /// The caller's voice, over which the agent does not begin to speak.
+    Hold,
     /// The end of what is being said when the time is up.
     LastWords,
 }
@@ -233,6 +234,7 @@ impl Conversation {
             Input::Answered => self.callee_answered(now),
             Input::VoiceStarted { ago } => self.voice_started(now, before(ago)),
             Input::VoiceStopped { ago } => self.voice_stopped(now, before(ago)),
+            Input::Overlap(verdict) => self.turns.handle(now, TurnInput::Overlap(verdict)),
             Input::Dtmf { digit, ago } => self.key_pressed(now, digit, before(ago)),
             Input::DtmfSent => self.dtmf_sent(now),
             Input::SpeechStarted { reply, ago } => self.speech_started(now, reply, before(ago)),
@@ -286,6 +288,7 @@ impl Conversation {
                 Timer::Model => self.model_late(now),
                 Timer::Tool => self.tools_late(now),
                 Timer::Filler => self.fill(now),
+                Timer::Hold => {}
                 Timer::LastWords => self.last_words_over(now),
             }
             self.settle_down(now);
@@ -441,6 +444,27 @@ impl Conversation {
                 || matches!(self.lead, Lead::Native(_)),
             "something ends every wait: {self:?}"
         );
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lead = match &self.lead {
+            Lead::Flow(_) => "flow",
+            Lead::Model(_) => "model",
+            Lead::Native(_) => "native",
+        };
+        f.debug_struct("Conversation")
+            .field("lead", &lead)
+            .field("stage", &self.stage)
+            .field("mouth", &self.mouth)
+            .field("timers", &self.timers)
+            .field("has_turn", &self.turns.has_turn())
+            .field("owes", &self.owes_something())
+            .field("closing", &self.closing)
+            .field("muted", &self.muted)
+            .field("ending", &self.outcome.ending)
+            .finish_non_exhaustive()
     }
 }
 

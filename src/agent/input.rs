@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use callwright_media::overlap::Overlap;
 use serde::{Deserialize, Serialize};
 
 pub use super::native::NativeNews;
@@ -66,6 +67,9 @@ pub enum Input {
         #[serde(with = "crate::nanos")]
         ago: Duration,
     },
+    /// What a sound over the agent's voice is taken for; replaces the verdict before on the same sound. Where nobody
+    /// judges, the length of the voice alone counts.
+    Overlap(#[serde(with = "OverlapNames")] Overlap),
     /// The caller pressed a key: `0`–`9`, `*`, `#`, `A`–`D`.
     Dtmf {
         /// The key.
@@ -266,6 +270,17 @@ pub enum Party {
     Fax,
 }
 
+/// The names that verdicts on overlaps have in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Overlap", rename_all = "snake_case")]
+enum OverlapNames {
+    Undecided,
+    Speech,
+    BackChannel,
+    Noise,
+    Echo,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +293,7 @@ mod tests {
     #[test]
     fn inputs_read_back_to_the_nanosecond() {
         reads_back(&Input::Answered, r#""answered""#);
+        reads_back(&Input::Overlap(Overlap::BackChannel), r#"{"overlap":"back_channel"}"#);
         reads_back(&Input::VoiceStarted { ago: Duration::from_nanos(7) }, r#"{"voice_started":{"ago":7}}"#);
         reads_back(
             &Input::Heard(Heard::Partial { words: "who is".to_owned().into() }),

@@ -18,6 +18,10 @@ pub(super) const OFF_RECORD: &str = "[off the record]";
 /// Most keys that are taken together.
 const MOST_KEYS: usize = 32;
 
+/// So long a voice is let speak before the agent begins all the same: one that has said words, and one that has not.
+const RESPECT: Duration = Duration::from_secs(30);
+const WORDLESS: Duration = Duration::from_millis(1_500);
+
 /// What is known of the caller.
 #[derive(Debug, Default)]
 pub(super) struct Caller {
@@ -41,6 +45,8 @@ pub(super) struct Caller {
 #[derive(Debug)]
 struct Listening {
     since: Instant,
+    /// Words were heard in it.
+    words: bool,
     last_voice: Option<Instant>,
     /// What it may mean; `None` for an answer that is recorded.
     expected: Option<Arc<Expectation>>,
@@ -63,6 +69,13 @@ pub(super) struct FreeAnswer {
 }
 
 impl Caller {
+    /// While the caller speaks: until when that is to be respected.
+    pub(super) fn speaks_until(&self) -> Option<Instant> {
+        let turn = self.turn.as_ref().filter(|turn| self.voice.is_some() || turn.words)?;
+        let since = self.voice.map_or(turn.since, |voice| voice.max(turn.since));
+        Some(since + if turn.words { RESPECT } else { WORDLESS })
+    }
+
     pub(super) const fn voice_since(&self) -> Option<Instant> {
         self.voice
     }
@@ -143,7 +156,12 @@ impl Conversation {
             match signal {
                 TurnSignal::Started { turn, since } => self.turn_started(now, turn, since),
                 TurnSignal::Reopened { turn, since, .. } => self.listen(now, turn, since),
-                TurnSignal::Updated { .. } => self.outcome.caller_reacted = true,
+                TurnSignal::Updated { .. } => {
+                    self.outcome.caller_reacted = true;
+                    if let Some(turn) = &mut self.caller.turn {
+                        turn.words = true;
+                    }
+                }
                 TurnSignal::EagerEnd { words } => self.prepare_reply(now, &words),
                 TurnSignal::Resumed => self.unprepare_reply(),
                 TurnSignal::Close { turn } => self.actions.push_back(Action::EndTurn { turn }),
@@ -208,7 +226,7 @@ impl Conversation {
     fn turn_started(&mut self, now: Instant, turn: TurnId, since: Instant) {
         self.outcome.caller_reacted = true;
         self.caller.talked_over = None;
-        self.caller.turn = Some(Listening { since, last_voice: None, expected: None });
+        self.caller.turn = Some(Listening { since, words: false, last_voice: None, expected: None });
         self.listen(now, turn, since);
     }
 
@@ -246,7 +264,14 @@ impl Conversation {
     /// It was a noise, or a remark beside what the agent says.
     fn turn_dismissed(&mut self, now: Instant, turn: &Turn) {
         self.caller.turn = None;
+        let hello = self.belongs_to_hello(turn);
         if let Transcript::Words { text, .. } = &turn.transcript {
+            if let Lead::Model(model) = &mut self.lead {
+                model.idle_prompts = 0;
+                if hello {
+                    model.context.caller_first(text.expose());
+                }
+            }
             self.write_caller(text.expose().clone(), turn.since, turn.last_voice);
         }
         self.resume(now);
@@ -311,6 +336,14 @@ impl Conversation {
                 self.actions.push_back(Action::Native(NativeOrder::Note(Pii::new(words))));
                 self.ask_native(now, None);
             }
+        }
+    }
+
+    /// Keys that were being typed are written down and not told any more.
+    pub(super) fn drop_keys(&mut self) {
+        if let Some(keys) = self.keys.take() {
+            self.timers.remove(&Timer::Digit);
+            self.write_keys(keys.typed, keys.first, keys.last);
         }
     }
 

@@ -26,6 +26,8 @@ impl Conversation {
         self.closing = true;
         self.close_question(now, AnswerStatus::NoInput);
         self.abandon_turn(now);
+        self.drop_keys();
+        self.owe_nothing();
         self.cancel_generation();
         self.drop_tools(now);
         if let Some(cut) = self.mouth.cut.take() {
@@ -62,6 +64,7 @@ impl Conversation {
 
     /// Says the last words in place of everything else.
     pub(super) fn say_goodbye(&mut self, prompt: PromptId, ending: Ending) {
+        self.drop_keys();
         self.say(prompt, Purpose::Goodbye(ending));
         let saying = self.mouth.queue.back().map(|saying| saying.id);
         if let (Lead::Model(model), Some(saying)) = (&mut self.lead, saying) {

@@ -244,7 +244,8 @@ impl Conversation {
     pub(super) fn prepare_reply(&mut self, now: Instant, words: &Pii<String>) {
         let silent = self.mouth.open.is_none() && self.mouth.queue.is_empty();
         let Lead::Model(model) = &self.lead else { return };
-        let busy = model.generation.is_some() || model.waiting.is_some() || self.tools.is_busy();
+        let busy =
+            model.generation.is_some() || model.waiting.is_some() || self.tools.is_busy() || self.tools.is_followed();
         if silent && !busy && !self.muted && self.stage == Stage::Talking && self.outcome.first_speech.is_some() {
             self.generate(now, Attempt::First, Some(words.expose()));
         }
@@ -315,9 +316,7 @@ impl Conversation {
     pub(super) fn give_up(&mut self, now: Instant, ending: Ending) {
         self.cancel_generation();
         self.drop_tools(now);
-        if let Lead::Model(model) = &mut self.lead {
-            (model.waiting, model.hello, model.owed) = (None, None, None);
-        }
+        self.owe_nothing();
         let trouble = self.phrases.trouble;
         self.say_goodbye(trouble, ending);
     }
@@ -329,11 +328,16 @@ impl Conversation {
         }
         self.cancel_generation();
         self.drop_tools(now);
+        self.owe_nothing();
+        let sorry = self.phrases.cannot_hear;
+        self.say_goodbye(sorry, Ending::RecogniserFailed);
+    }
+
+    /// Nothing that the caller has said is answered any more.
+    pub(super) fn owe_nothing(&mut self) {
         if let Lead::Model(model) = &mut self.lead {
             (model.waiting, model.hello, model.owed) = (None, None, None);
         }
-        let sorry = self.phrases.cannot_hear;
-        self.say_goodbye(sorry, Ending::RecogniserFailed);
     }
 
     /// What the caller waits for is waited for from now on.

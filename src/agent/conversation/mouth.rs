@@ -88,8 +88,6 @@ pub(super) struct Reply {
     pub(super) id: ReplyId,
     pub(super) saying: Saying,
     guard: Guard,
-    /// When it was asked for.
-    pub(super) asked: Instant,
     pub(super) started: Option<Instant>,
     /// Since when nothing of it leaves although it is not over.
     pub(super) starved: Option<Instant>,
@@ -184,6 +182,10 @@ impl Conversation {
     /// Begins the next saying if the mouth is free.
     pub(super) fn speak_next(&mut self, now: Instant) {
         while self.mouth.open.is_none() && self.mouth.cut.is_none() && !self.muted {
+            if let Some(until) = self.held_until(now) {
+                self.timers.insert(Timer::Hold, until);
+                return;
+            }
             let Some(saying) = self.mouth.queue.front() else {
                 self.timers.remove(&Timer::Speech);
                 return;
@@ -192,7 +194,7 @@ impl Conversation {
             match self.sources.readiness(&saying.source) {
                 Readiness::Ready => {
                     if let Some(saying) = self.mouth.queue.pop_front() {
-                        self.speak(now, saying);
+                        self.speak(saying);
                     }
                 }
                 Readiness::Awaited | Readiness::Failed if filler => {
@@ -207,7 +209,18 @@ impl Conversation {
         }
     }
 
-    fn speak(&mut self, now: Instant, saying: Saying) {
+    /// Until when the agent does not begin to speak because the caller does. Who speaks words is waited for, a noise
+    /// not for long.
+    fn held_until(&self, now: Instant) -> Option<Instant> {
+        let saying = self.mouth.queue.front()?;
+        let begins = match saying.purpose {
+            Purpose::Talk | Purpose::Filler | Purpose::Idle => saying.from == 0 && self.mouth.silent_since.is_some(),
+            Purpose::Statement { .. } | Purpose::Question | Purpose::Goodbye(_) => false,
+        };
+        self.caller.speaks_until().filter(|until| begins && matches!(self.lead, Lead::Model(_)) && *until > now)
+    }
+
+    fn speak(&mut self, saying: Saying) {
         self.timers.remove(&Timer::Speech);
         let id = ReplyId(self.mouth.replies);
         self.mouth.replies += 1;
@@ -219,7 +232,7 @@ impl Conversation {
             }
         };
         self.actions.push_back(Action::Speak { reply: id, source: saying.source.clone(), from: saying.from });
-        self.mouth.open = Some(Reply { id, saying, guard, asked: now, started: None, starved: None, stopping: None });
+        self.mouth.open = Some(Reply { id, saying, guard, started: None, starved: None, stopping: None });
     }
 
     pub(super) fn stop_speaking(&mut self, then: AfterCut) {
@@ -362,15 +375,16 @@ impl Conversation {
         self.mouth.cut.as_ref().is_some_and(|cut| matches!(cut.saying.purpose, Purpose::Statement { .. }))
     }
 
-    /// The call ends in the middle of a reply: what was heard of it by now is reckoned from the time.
+    /// The call ends, perhaps in the middle of a reply: what was heard of it by now is reckoned from the time.
     pub(super) fn break_off(&mut self, now: Instant) {
         if let Some(reply) = self.mouth.open.take() {
             let until = reply.starved.unwrap_or(now);
             let played = reply.started.map_or(0, |started| samples_between(started, until));
             self.write_heard(&reply, reply.saying.from + played, until);
-            self.forget(&reply.saying, reply.saying.from + played);
+            self.close_saying(&reply.saying, true);
         }
-        self.hush();
+        self.mouth.cut = None;
+        self.mouth.queue.clear();
     }
 
     fn take_reply(&mut self, now: Instant, id: ReplyId, at: Instant) -> Option<Reply> {

@@ -82,7 +82,7 @@ impl Conversation {
             NativeNews::Audio { item, samples, complete } => self.native_audio(now, item, samples, complete),
             NativeNews::Words { item, text } => {
                 self.sources.begin_item(&item);
-                self.sources.write(&Source::Item(item), text.expose());
+                self.sources.write(now, &Source::Item(item), text.expose());
             }
             NativeNews::Called(call) => {
                 if let Lead::Native(native) = &mut self.lead {

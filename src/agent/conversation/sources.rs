@@ -38,6 +38,8 @@ pub(super) struct Stream {
     /// It will not be spoken to its end.
     pub(super) failed: bool,
     pub(super) first_audio: Option<Instant>,
+    /// Since when nothing has come of what was given to the voice.
+    pub(super) dry_since: Option<Instant>,
 }
 
 /// Whether a source can be played.
@@ -117,9 +119,10 @@ impl Sources {
     }
 
     /// More words of a streamed source.
-    pub(super) fn write(&mut self, source: &Source, text: &str) {
+    pub(super) fn write(&mut self, now: Instant, source: &Source, text: &str) {
         if let Some(stream) = self.stream_mut(source) {
             stream.ledger.write(text);
+            stream.dry_since.get_or_insert(now);
         }
     }
 
@@ -135,6 +138,7 @@ impl Sources {
         let Some(stream) = self.stream_mut(source) else { return };
         stream.ledger.lengthen(samples, complete);
         stream.first_audio.get_or_insert(now);
+        stream.dry_since = Some(now);
         if complete && matches!(source, Source::Utterance(_)) {
             let ledger = stream.ledger.clone();
             self.pace.learn(&ledger);

@@ -1,5 +1,11 @@
+mod chance;
+mod failures;
+mod model;
+mod native;
 mod phone;
 mod random;
+mod tools;
+mod world;
 
 use self::phone::{MUMBLE, NOISE, Phone, ms};
 use super::*;

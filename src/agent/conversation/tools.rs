@@ -151,6 +151,11 @@ impl Tools {
         !self.deeds.is_empty() || self.doing.is_some() || self.running.values().any(|run| !run.detached)
     }
 
+    /// Whether their results are still to be told.
+    pub(super) const fn is_followed(&self) -> bool {
+        self.follow
+    }
+
     /// Whether tools have done something since the caller's last turn.
     pub(super) const fn was_busy(&self) -> bool {
         self.rounds > 0
@@ -282,7 +287,13 @@ impl Conversation {
             return self.tell_late_result(now);
         }
         self.tools.follow |= follow;
-        if !self.tools.is_busy() && std::mem::take(&mut self.tools.follow) {
+        self.follow_up_if_due(now);
+    }
+
+    /// Gives the model the word when all tools have answered, and not into the caller's words.
+    pub(super) fn follow_up_if_due(&mut self, now: Instant) {
+        if self.tools.follow && !self.tools.is_busy() && !self.caller_has_word() && !self.closing {
+            self.tools.follow = false;
             self.follow_up(now);
         }
     }
@@ -306,6 +317,7 @@ impl Conversation {
 
     /// The caller has said something else: what nobody waits for any more is stopped, or goes on unseen.
     pub(super) fn interrupt_tools(&mut self, now: Instant) {
+        self.tools.follow = false;
         for (run, _) in std::mem::take(&mut self.tools.deeds) {
             self.give_up_run(run, INTERRUPTED);
         }

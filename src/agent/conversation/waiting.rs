@@ -58,7 +58,7 @@ impl Conversation {
             }
             Lead::Native(native) => native.owes_something(),
         };
-        lead || self.tools.is_busy()
+        lead || self.tools.is_busy() || self.tools.is_followed()
     }
 
     /// When a silence that is our fault has lasted long enough.
@@ -72,9 +72,14 @@ impl Conversation {
         let silent = match &self.mouth.open {
             None => self.mouth.queue.is_empty() && self.owes_something(),
             Some(reply) => {
-                let nothing_leaves = reply.started.is_none() || reply.starved.is_some();
-                let streamed = matches!(reply.saying.source, Source::Utterance(_));
-                nothing_leaves && streamed && reply.stopping.is_none()
+                let source = &reply.saying.source;
+                let made = self.sources.ledger(source).map_or(0, |ledger| ledger.samples());
+                // What is there is about to be heard.
+                let nothing_leaves = match reply.started {
+                    None => made <= reply.saying.from,
+                    Some(_) => reply.starved.is_some(),
+                };
+                nothing_leaves && matches!(source, Source::Utterance(_)) && reply.stopping.is_none()
             }
         };
         if !silent {
@@ -111,9 +116,13 @@ impl Conversation {
         let usual = self.phrases.fillers[owed.fillers.min(self.phrases.fillers.len() - 1)];
         owed.fillers += 1;
         let filler = self.tools.take_filler().unwrap_or(usual);
+        let behind = self.mouth.queue.front().filter(|saying| saying.from == 0).map(|saying| saying.id);
         let saying = self.say_first(Source::Prompt(filler), Purpose::Filler);
         if let Lead::Model(model) = &mut self.lead {
-            model.context.say_beside(saying, true);
+            match behind {
+                Some(behind) => model.context.say_before(saying, behind),
+                None => model.context.say_beside(saying, true),
+            }
         }
     }
 
@@ -121,12 +130,16 @@ impl Conversation {
     fn voice_until(&self, now: Instant) -> Option<Instant> {
         let reply = self.mouth.open.as_ref()?;
         let stream = self.sources.stream(&reply.saying.source)?;
-        let since = match (reply.started, reply.starved) {
-            (None, _) => reply.asked,
+        if stream.failed || stream.ledger.is_complete() || reply.stopping.is_some() {
+            return None;
+        }
+        let waits = match (reply.started, reply.starved) {
+            (None, _) => stream.ledger.samples() <= reply.saying.from,
             // While the model still writes, it is the model that is waited for.
-            (Some(_), Some(starved)) if stream.written => starved,
-            (Some(_), _) => return None,
+            (Some(_), Some(_)) => stream.written,
+            (Some(_), None) => false,
         };
+        let since = stream.dry_since.filter(|_| waits)?;
         Some((since + self.timing.speech_limit).max(now))
     }
 

@@ -130,6 +130,19 @@ impl Context {
         self.say(saying);
     }
 
+    /// The agent will say this before something else that waits to be said.
+    pub(in crate::agent::conversation) fn say_before(&mut self, saying: SayingId, other: SayingId) {
+        let part = Part { saying, heard: Pii::default(), state: PartState::Open };
+        for entry in self.entries.iter_mut().rev() {
+            if let Entry::Agent { parts, .. } = entry
+                && let Some(at) = parts.iter().position(|part| part.saying == other)
+            {
+                return parts.insert(at, part);
+            }
+        }
+        self.say(saying);
+    }
+
     /// The agent calls these, in its present message.
     pub(in crate::agent::conversation) fn call(&mut self, calls: impl IntoIterator<Item = (ToolRunId, ToolCall)>) {
         let new = calls.into_iter().map(|(run, call)| Called { run, call, result: None });

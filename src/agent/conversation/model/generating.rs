@@ -25,8 +25,10 @@ pub(in crate::agent::conversation) struct Generation {
     ready: Vec<String>,
     calls: Vec<ToolCall>,
     finished: Option<FinishReason>,
-    /// What it is spoken as.
+    /// What it is spoken as, from its first words on; `None` again when that failed before the next words.
     source: Option<Source>,
+    /// Something of it was given to the voice.
+    spoke: bool,
     attempt: Attempt,
     first_token: Option<Instant>,
 }
@@ -79,6 +81,7 @@ impl Conversation {
             ready: Vec::new(),
             calls: Vec::new(),
             finished: None,
+            spoke: source.is_some(),
             source,
             attempt,
             first_token: None,
@@ -168,15 +171,17 @@ impl Conversation {
             return;
         }
         generation.sentences.drop_rest();
-        match (generation.source, generation.attempt) {
-            (None, Attempt::First) => self.generate(now, Attempt::Second, None),
-            (None, Attempt::Second | Attempt::Continued) => self.give_up(now, Ending::ModelFailed),
-            (Some(source), Attempt::First | Attempt::Second) => {
-                model.broken = Some(source);
+        match (generation.spoke, generation.attempt) {
+            (false, Attempt::First) => self.generate(now, Attempt::Second, None),
+            (false, Attempt::Second | Attempt::Continued) => self.give_up(now, Ending::ModelFailed),
+            (true, Attempt::First | Attempt::Second) => {
+                model.broken = generation.source;
                 self.generate(now, Attempt::Continued, None);
             }
-            (Some(source), Attempt::Continued) => {
-                self.say_no_more(&source);
+            (true, Attempt::Continued) => {
+                if let Some(source) = &generation.source {
+                    self.say_no_more(source);
+                }
                 let lost = self.phrases.lost;
                 self.say_aside(lost, Purpose::Talk);
             }
@@ -187,7 +192,7 @@ impl Conversation {
     fn complete(&mut self, now: Instant, reason: FinishReason) {
         let Lead::Model(model) = &mut self.lead else { return };
         let Some(generation) = model.generation.take() else { return };
-        let spoke = generation.source.is_some();
+        let spoke = generation.spoke;
         if let Some(source) = &generation.source {
             self.say_no_more(source);
         }
@@ -227,7 +232,7 @@ impl Conversation {
             Some(source) => source.clone(),
             None => {
                 let source = Source::Utterance(self.sources.begin_utterance());
-                generation.source = Some(source.clone());
+                (generation.source, generation.spoke) = (Some(source.clone()), true);
                 let mut reply_to = model.reply_to.take();
                 if let Some(turn) = &mut reply_to {
                     turn.first_token = first_token;
@@ -240,13 +245,13 @@ impl Conversation {
                 source
             }
         };
-        self.write_speech(&source, piece);
+        self.write_speech(now, &source, piece);
     }
 
     /// Gives text to the voice.
-    pub(in crate::agent::conversation) fn write_speech(&mut self, source: &Source, text: &str) {
+    pub(in crate::agent::conversation) fn write_speech(&mut self, now: Instant, source: &Source, text: &str) {
         if let Source::Utterance(utterance) = *source {
-            self.sources.write(source, text);
+            self.sources.write(now, source, text);
             self.actions.push_back(Action::Say { utterance, text: Pii::new(text.to_owned()) });
         }
     }
@@ -303,23 +308,20 @@ impl Conversation {
             return self.give_up(now, Ending::SpeechFailed);
         }
         let still_written = !written && model.generation.is_some();
-        if rest.is_empty() && !still_written {
-            return;
-        }
-        let source = Source::Utterance(self.sources.begin_utterance());
+        let source = (!rest.is_empty()).then(|| Source::Utterance(self.sources.begin_utterance()));
         if let Lead::Model(model) = &mut self.lead
             && let Some(generation) = &mut model.generation
             && generation.source.as_ref() == Some(&saying.source)
         {
-            generation.source = Some(source.clone());
+            // Without a rest the next words begin another one.
+            generation.source.clone_from(&source);
         }
+        let Some(source) = source else { return };
         let new = self.say_first(source.clone(), Purpose::Talk);
         if let Lead::Model(model) = &mut self.lead {
             model.context.say(new);
         }
-        if !rest.is_empty() {
-            self.write_speech(&source, &rest);
-        }
+        self.write_speech(now, &source, &rest);
         if !still_written {
             self.say_no_more(&source);
         }

@@ -218,6 +218,7 @@ impl Conversation {
 
     /// Does what waits for the agent to have finished speaking.
     pub(in crate::agent::conversation) fn do_next(&mut self, now: Instant) {
+        self.follow_up_if_due(now);
         let answering = matches!(&self.lead, Lead::Native(native) if native.owes_something());
         if answering || !self.is_mouth_free() || self.tools.doing.is_some() || !self.caller_is_quiet() || self.closing {
             return;
