@@ -39,8 +39,10 @@ pub use super::action::{Action, Ending, NativeOrder, Source, TransferOrder};
 use super::assistant::{Assistant, Mode};
 pub use super::flow::script::ScriptError;
 use super::flow::script::{self, Script};
-use super::flow::{template, wording};
+use super::flow::template;
+use super::flow::wording::Wording;
 pub use super::input::{GenerationId, Heard, Input, NativeNews, Party, PromptId, ReplyId, ToolRunId, TransferNews};
+use super::language::Language;
 pub use super::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, Outcome, Speaker, TurnTiming};
 use super::texts::Texts;
 pub use super::turn::Timing;
@@ -154,10 +156,12 @@ impl Conversation {
                 first.extend(script.texts_in_order());
                 let texts = std::mem::take(&mut script.texts);
                 let (farewell, time_up, values) = (script.goodbye, script.time_up, script.values.clone());
-                (Lead::Flow(Box::new(FlowLead { script, asking: None })), texts, values, farewell, time_up)
+                let lead = FlowLead::new(script, !assistant.providers.llm.is_empty());
+                (Lead::Flow(Box::new(lead)), texts, values, farewell, time_up)
             }
             Mode::Llm | Mode::SpeechToSpeech => {
                 let values = script::values(assistant, values)?;
+                let wording = Wording::of(Language::or_english(&assistant.language));
                 let mut texts = Texts::default();
                 let lead = if assistant.mode == Mode::Llm {
                     let model = ModelLead::new(assistant, &values, &mut texts)?;
@@ -172,15 +176,17 @@ impl Conversation {
                 };
                 let farewell = match &assistant.closing {
                     Some(closing) => model::render("closing", closing, &values, template::render)?,
-                    None => wording::GOODBYE.to_owned(),
+                    None => wording.goodbye.to_owned(),
                 };
-                let (farewell, time_up) = (texts.add(farewell), texts.add(wording::TIME_UP.to_owned()));
+                let (farewell, time_up) = (texts.add(farewell), texts.add(wording.time_up.to_owned()));
                 (lead, texts, values, farewell, time_up)
             }
         };
         let tools = Tools::new(assistant, &values, &mut texts)?;
         let phrases = Phrases::new(&assistant.language, &mut texts);
-        if !matches!(lead, Lead::Flow(_)) {
+        if let Lead::Flow(flow) = &lead {
+            first.extend(phrases.fillers.iter().filter(|_| flow.script.uses_tools()));
+        } else {
             first.extend(phrases.all().chain([farewell, time_up]).chain(tools.fillers()));
         }
         let rules = Rules::new(&assistant.language, &assistant.turn.turns());
@@ -252,9 +258,14 @@ impl Conversation {
             Input::Understood { turn, transcript } => self.understood(now, turn, transcript),
             Input::NotUnderstood { turn } => self.not_understood(now, turn),
             Input::RecogniserDead => self.recogniser_dead(now),
+            Input::Token { generation, text } if self.is_flow() => self.understanding_token(generation, text.expose()),
             Input::Token { generation, text } => self.token(now, generation, text.expose()),
             Input::ToolCalled { generation, call } => self.tool_called(now, generation, call),
+            Input::Generated { generation, .. } if self.is_flow() => self.understanding_over(now, generation, false),
             Input::Generated { generation, reason } => self.generated(now, generation, reason),
+            Input::GenerationFailed { generation, .. } if self.is_flow() => {
+                self.understanding_over(now, generation, true);
+            }
             Input::GenerationFailed { generation, .. } => self.generation_failed(now, generation),
             Input::ToolResult { run, result } => self.tool_result(now, run, result),
             Input::Tools(specs) => self.set_outside_tools(specs),
@@ -285,6 +296,7 @@ impl Conversation {
                 Timer::Speech => self.fail(now),
                 Timer::Voice => self.voice_late(now),
                 Timer::Model if matches!(self.lead, Lead::Native(_)) => self.native_late(now),
+                Timer::Model if self.is_flow() => self.understanding_late(now),
                 Timer::Model => self.model_late(now),
                 Timer::Tool => self.tools_late(now),
                 Timer::Filler => self.fill(now),
@@ -361,6 +373,10 @@ impl Conversation {
         }
     }
 
+    const fn is_flow(&self) -> bool {
+        matches!(self.lead, Lead::Flow(_))
+    }
+
     /// A supervisor's word.
     fn note(&mut self, text: Pii<String>) {
         match &mut self.lead {
@@ -395,12 +411,11 @@ impl Conversation {
             self.follow_turns(now);
             self.tell_turns(now);
             match &self.lead {
-                Lead::Flow(_) => {}
                 Lead::Model(_) => {
                     self.model_move_on(now);
                     self.do_next(now);
                 }
-                Lead::Native(_) => self.do_next(now),
+                Lead::Flow(_) | Lead::Native(_) => self.do_next(now),
             }
             self.speak_next(now);
             moved = self.follow_turns(now);

@@ -66,16 +66,41 @@ pub enum AnswerStatus {
 pub enum AnswerValue {
     /// `yes`, `no` or an option's id.
     Choice(String),
-    /// Digits as typed.
+    /// Digits.
     #[schema(value_type = String)]
     Digits(Pii<String>),
-    /// A span of the recording.
+    /// A day: `2026-03-05`.
+    #[schema(value_type = String)]
+    Date(Pii<String>),
+    /// A phone number in E.164 form.
+    #[schema(value_type = String)]
+    Phone(Pii<String>),
+    /// An e-mail address.
+    #[schema(value_type = String)]
+    Email(Pii<String>),
+    /// Free speech.
     Recorded {
-        /// Where it begins, milliseconds from the answer of the call.
+        /// Where it begins in the recording, milliseconds from the answer of the call.
         from_ms: u64,
         /// Where it ends.
         to_ms: u64,
+        /// Its words, where the recogniser writes them.
+        #[schema(value_type = Option<String>)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<Pii<String>>,
     },
+}
+
+impl AnswerValue {
+    /// Its text, in the form that branches compare; `None` for a recording without words.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Choice(value) => Some(value),
+            Self::Digits(value) | Self::Date(value) | Self::Phone(value) | Self::Email(value) => Some(value.expose()),
+            Self::Recorded { text, .. } => text.as_ref().map(|text| text.expose().as_str()),
+        }
+    }
 }
 
 /// How an answer was given.

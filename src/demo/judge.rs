@@ -91,7 +91,15 @@ fn of_keys(question: &str, keys: &str) -> Option<String> {
 fn believed(answer: &Answer) -> Option<String> {
     match (&answer.status, &answer.value) {
         (AnswerStatus::Answered, Some(AnswerValue::Choice(choice))) => Some(choice.clone()),
-        (AnswerStatus::Answered, Some(AnswerValue::Digits(digits))) => Some(digits.expose().clone()),
+        (
+            AnswerStatus::Answered,
+            Some(
+                AnswerValue::Digits(value)
+                | AnswerValue::Date(value)
+                | AnswerValue::Phone(value)
+                | AnswerValue::Email(value),
+            ),
+        ) => Some(value.expose().clone()),
         // What was said to an open question is recorded, not understood.
         (AnswerStatus::Answered, Some(AnswerValue::Recorded { .. }) | None)
         | (AnswerStatus::NoMatch | AnswerStatus::NoInput | AnswerStatus::Declined, _) => None,

@@ -188,7 +188,15 @@ impl Row {
 fn shown(answer: &Answer) -> String {
     let value = match (&answer.status, &answer.value) {
         (AnswerStatus::Answered, Some(AnswerValue::Choice(choice))) => choice.clone(),
-        (AnswerStatus::Answered, Some(AnswerValue::Digits(digits))) => digits.expose().clone(),
+        (
+            AnswerStatus::Answered,
+            Some(
+                AnswerValue::Digits(value)
+                | AnswerValue::Date(value)
+                | AnswerValue::Phone(value)
+                | AnswerValue::Email(value),
+            ),
+        ) => value.expose().clone(),
         (AnswerStatus::Answered, Some(AnswerValue::Recorded { .. })) => "recorded".to_owned(),
         (AnswerStatus::Answered, None)
         | (AnswerStatus::NoMatch | AnswerStatus::NoInput | AnswerStatus::Declined, _) => "–".to_owned(),

@@ -217,7 +217,7 @@ pub enum Transcript {
 }
 /// What a caller may say in one turn, for a recogniser that works with grammars and as hints for one that does not.
 ///
-/// The sentences of the grammar are `[lead] phrase [tail]` for every phrase.
+/// The sentences of the grammar are `[lead] phrase [tail]` for every phrase, its sequences, and its decoys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grammar {
     /// The language of the dictionary, such as `en`.
@@ -231,6 +231,20 @@ pub struct Grammar {
     /// Whole sentences that are likely but are no answer ("who is this"): they keep such speech from being pressed
     /// into an answer.
     pub decoys: Vec<String>,
+    /// Sentences of several parts: digits one after the other, dates.
+    pub sequences: Vec<Sequence>,
+}
+
+/// The parts of a sentence in their order.
+pub type Sequence = Vec<Slot>;
+
+/// One part of a sentence: any of these phrases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// Lower-case phrases whose words are all in the dictionary.
+    pub phrases: Vec<String>,
+    /// It may be missing.
+    pub optional: bool,
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ pub(crate) struct Corpus {
     pub(crate) yes: &'static [&'static str],
     pub(crate) no: &'static [&'static str],
     pub(crate) choices: &'static [(&'static str, &'static [&'static str])],
+    /// Numbers of four digits, digit by digit.
+    pub(crate) numbers: &'static [(&'static str, &'static [&'static str])],
+    /// Days, said on Wednesday, 5 August 2026.
+    pub(crate) dates: &'static [(&'static str, &'static [&'static str])],
     /// Answers outside every question.
     pub(crate) other: &'static [&'static str],
 }
@@ -51,6 +55,21 @@ pub(crate) const TUNED: Corpus = Corpus {
         ("morning", &["the morning please", "morning", "in the morning", "um the morning", "the morning is fine"]),
         ("afternoon", &["afternoon", "in the afternoon", "the afternoon please", "the afternoon is better"]),
         ("evening", &["evening", "in the evening", "the evening please", "maybe the evening", "i prefer the evening"]),
+    ],
+    numbers: &[
+        ("4719", &["four seven one nine"]),
+        ("3056", &["three zero five six", "three oh five six"]),
+        ("8213", &["eight two one three"]),
+        ("6640", &["six six four zero"]),
+        ("9187", &["nine one eight seven"]),
+        ("2535", &["two five three five"]),
+    ],
+    dates: &[
+        ("2026-08-10", &["monday", "on monday please"]),
+        ("2026-08-06", &["tomorrow"]),
+        ("2026-09-21", &["the twenty first of september"]),
+        ("2026-08-14", &["next friday"]),
+        ("2027-03-05", &["march the fifth", "the fifth of march"]),
     ],
     other: &[
         "what is this about",
@@ -129,6 +148,25 @@ pub(crate) const HELD_OUT: Corpus = Corpus {
             "evening",
             &["evening", "evening please", "in the evening please", "the evening is best", "maybe in the evening"],
         ),
+    ],
+    numbers: &[
+        ("1804", &["one eight zero four", "one eight oh four"]),
+        ("7392", &["seven three nine two"]),
+        ("5561", &["five five six one"]),
+        ("2907", &["two nine zero seven please"]),
+        ("6428", &["six four two eight"]),
+        ("0315", &["zero three one five"]),
+        ("4176", &["four one seven six"]),
+        ("9835", &["nine eight three five"]),
+    ],
+    dates: &[
+        ("2026-08-11", &["tuesday", "on tuesday", "next tuesday"]),
+        ("2026-08-07", &["the day after tomorrow"]),
+        ("2026-10-12", &["the twelfth of october", "october the twelfth"]),
+        ("2026-08-13", &["next thursday please"]),
+        ("2027-01-30", &["the thirtieth of january"]),
+        ("2026-11-02", &["november second", "the second of november"]),
+        ("2026-08-19", &["in two weeks"]),
     ],
     other: &[
         "i did not order anything",

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use callwright::agent::flow::graph::Choice;
 use callwright::agent::flow::meaning::{Expectation, Meaning};
+use callwright::agent::flow::spoken::date::{Lean, Reading};
+use callwright::agent::language::{DateOrder, Language};
 use callwright::provider::offline::pocketsphinx::{Pocketsphinx, PocketsphinxConfig};
 use callwright::provider::stt::{ListenRequest, SpeechToText, SttEvent, SttInput, Transcript, TurnId};
 use futures_util::StreamExt;
@@ -20,25 +22,49 @@ use self::corpus::{Corpus, HELD_OUT, TUNED, spoken};
 use self::dice::Dice;
 use self::line::turn_heard;
 
-/// Questions of each kind that are answered, and as many again that are answered with something else.
-const QUESTIONS: usize = 120;
-const OTHERS: usize = 100;
+/// Questions that are answered and questions that are answered with something else: so many of each kind with phrases …
+const OF_PHRASES: (usize, usize) = (120, 100);
+/// … and so many of each kind whose answers are put together of words.
+const OF_SEQUENCES: (usize, usize) = (72, 72);
 const SEED: u64 = 20_260_801;
+
+/// What is promised of a kind of question: shares of the answers understood rightly at the first try, of answers taken
+/// for another one, and of other talk taken for an answer.
+struct Promise {
+    kind: &'static str,
+    right: f64,
+    wrong: f64,
+    taken: f64,
+}
+
+const KINDS: usize = 4;
+
+/// Digits and the words of a date are short and differ in consonants that a telephone does not carry: at these questions
+/// what was understood is always read back, and keys are offered. Their figures are what there is, not what is wished for.
+const PROMISES: [Promise; KINDS] = [
+    Promise { kind: "yes/no", right: 0.90, wrong: 0.05, taken: 0.05 },
+    Promise { kind: "choice", right: 0.90, wrong: 0.05, taken: 0.05 },
+    Promise { kind: "number", right: 0.30, wrong: 0.45, taken: 0.12 },
+    Promise { kind: "date", right: 0.40, wrong: 0.20, taken: 0.08 },
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_are_understood_and_other_talk_is_not_taken_for_one() {
-    let results = measure("held-out", &HELD_OUT, SEED).await;
-    for result in &results {
-        assert!(result.right() >= 0.90, "{}", result.report());
-        assert!(result.taken() <= 0.05, "{}", result.report());
-    }
+    assert_kept(&measure("held-out", &HELD_OUT, SEED).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sentences_that_the_thresholds_were_chosen_on_stay_understood() {
-    for result in measure("tuned", &TUNED, SEED + 1).await {
-        assert!(result.right() >= 0.90 && result.taken() <= 0.05, "{}", result.report());
-    }
+    assert_kept(&measure("tuned", &TUNED, SEED + 1).await);
+}
+
+/// Every promise is kept; all figures are told when one is not.
+fn assert_kept(tallies: &[Tally]) {
+    let kept = |(tally, promise): (&Tally, &Promise)| {
+        tally.right() >= promise.right && tally.wrong() <= promise.wrong && tally.taken() <= promise.taken
+    };
+    let reports: Vec<String> = tallies.iter().map(Tally::report).collect();
+    assert!(tallies.iter().zip(&PROMISES).all(kept), "{}", reports.join("\n"));
 }
 
 /// What came of the questions of one kind.
@@ -57,6 +83,10 @@ struct Tally {
 impl Tally {
     fn right(&self) -> f64 {
         self.right as f64 / self.asked as f64
+    }
+
+    fn wrong(&self) -> f64 {
+        self.wrong as f64 / self.asked as f64
     }
 
     fn taken(&self) -> f64 {
@@ -84,7 +114,7 @@ struct Trial {
 }
 
 async fn measure(name: &str, corpus: &Corpus, seed: u64) -> Vec<Tally> {
-    let expectations = Arc::new([Expectation::yes_no("en"), Expectation::choice("en", &options())]);
+    let expectations = Arc::new(expectations());
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("understanding");
     fs::create_dir_all(&folder).expect("the target folder is writable");
     let grammars = folder.join(format!("grammars-{}", std::process::id()));
@@ -96,8 +126,8 @@ async fn measure(name: &str, corpus: &Corpus, seed: u64) -> Vec<Tally> {
         .buffer_unordered(3)
         .collect()
         .await;
-    let mut tallies = ["yes/no", "choice"].map(|kind| Tally {
-        kind,
+    let mut tallies = PROMISES.each_ref().map(|promise| Tally {
+        kind: promise.kind,
         asked: 0,
         right: 0,
         wrong: 0,
@@ -109,7 +139,9 @@ async fn measure(name: &str, corpus: &Corpus, seed: u64) -> Vec<Tally> {
         let tally = &mut tallies[trial.kind];
         let answer = match &meaning {
             Some(Meaning::Answer(value)) => Some(value.as_str()),
-            Some(Meaning::Repeat | Meaning::Refusal | Meaning::Goodbye | Meaning::Unclear) | None => None,
+            Some(Meaning::Repeat | Meaning::Refusal | Meaning::Goodbye | Meaning::OptOut | Meaning::Unclear) | None => {
+                None
+            }
         };
         let good = answer == trial.value;
         match trial.value {
@@ -131,6 +163,18 @@ async fn measure(name: &str, corpus: &Corpus, seed: u64) -> Vec<Tally> {
     tallies.into()
 }
 
+/// What is asked, kind by kind.
+fn expectations() -> [Expectation; KINDS] {
+    let today = jiff::civil::date(2026, 8, 5);
+    let reading = Reading { language: Language::English, order: DateOrder::MonthFirst, today, lean: Lean::Future };
+    [
+        Expectation::yes_no("en"),
+        Expectation::choice("en", &options()),
+        Expectation::number("en", (4, 4), (None, None)),
+        Expectation::date("en", reading),
+    ]
+}
+
 fn options() -> [Choice; 3] {
     ["morning", "afternoon", "evening"].map(|word| Choice {
         id: word.to_owned(),
@@ -141,26 +185,33 @@ fn options() -> [Choice; 3] {
 
 /// Balanced over values, drawn over voices and sentences.
 fn trials(corpus: &Corpus, seed: u64) -> Vec<Trial> {
+    let yes_no = [("yes", corpus.yes), ("no", corpus.no)];
+    let phrases = [(0, &yes_no[..]), (1, corpus.choices)];
+    let sequences = [(2, corpus.numbers), (3, corpus.dates)];
+    let mut trials = drawn(corpus, &phrases, OF_PHRASES, seed);
+    trials.extend(drawn(corpus, &sequences, OF_SEQUENCES, seed + 100));
+    trials
+}
+
+/// Values and the sentences that stand for each.
+type Answers<'a> = &'a [(&'static str, &'static [&'static str])];
+
+fn drawn(corpus: &Corpus, kinds: &[(usize, Answers)], (questions, others): (usize, usize), seed: u64) -> Vec<Trial> {
     let mut dice = Dice::new(seed);
     let mut trials = Vec::new();
-    for n in 0..QUESTIONS {
-        let yes_no = [("yes", corpus.yes), ("no", corpus.no)];
-        for (kind, values) in [(0, &yes_no[..]), (1, corpus.choices)] {
+    for n in 0..questions {
+        for (kind, values) in kinds {
             let (value, sentences) = values[n % values.len()];
             let text = dice.pick(sentences);
-            trials.push(Trial {
-                kind,
-                voice: dice.pick(corpus.voices),
-                text,
-                value: Some(value),
-                seed: dice.roll(u64::MAX),
-            });
+            let (voice, value) = (dice.pick(corpus.voices), Some(value));
+            trials.push(Trial { kind: *kind, voice, text, value, seed: dice.roll(u64::MAX) });
         }
     }
-    for n in 0..OTHERS {
-        for kind in 0..2 {
+    for n in 0..others {
+        for (kind, _) in kinds {
             let text = corpus.other[n % corpus.other.len()];
-            trials.push(Trial { kind, voice: dice.pick(corpus.voices), text, value: None, seed: dice.roll(u64::MAX) });
+            let voice = dice.pick(corpus.voices);
+            trials.push(Trial { kind: *kind, voice, text, value: None, seed: dice.roll(u64::MAX) });
         }
     }
     trials
@@ -170,7 +221,7 @@ async fn one(
     trial: Trial,
     folder: PathBuf,
     recogniser: Arc<Pocketsphinx>,
-    expectations: Arc<[Expectation; 2]>,
+    expectations: Arc<[Expectation; KINDS]>,
 ) -> (Trial, Option<Meaning>, String) {
     let (voice, text, seed) = (trial.voice, trial.text, trial.seed);
     let audio = tokio::task::spawn_blocking(move || {
@@ -219,7 +270,7 @@ async fn recognise(recogniser: &Pocketsphinx, expectation: &Expectation, audio: 
 }
 
 /// Leaves the figures where benches leave theirs.
-fn save(name: &str, tallies: &[Tally; 2]) {
+fn save(name: &str, tallies: &[Tally; KINDS]) {
     let figure = |tally: &Tally, what: &str, value: f64, cmp: &str, budget: f64| {
         let holds = if cmp == ">=" { value >= budget } else { value <= budget };
         serde_json::json!({
@@ -230,10 +281,12 @@ fn save(name: &str, tallies: &[Tally; 2]) {
     };
     let figures: Vec<_> = tallies
         .iter()
-        .flat_map(|tally| {
+        .zip(&PROMISES)
+        .flat_map(|(tally, promise)| {
             [
-                figure(tally, "answers understood", tally.right(), ">=", 0.90),
-                figure(tally, "other talk taken for an answer", tally.taken(), "<=", 0.05),
+                figure(tally, "answers understood", tally.right(), ">=", promise.right),
+                figure(tally, "answers taken for another one", tally.wrong(), "<=", promise.wrong),
+                figure(tally, "other talk taken for an answer", tally.taken(), "<=", promise.taken),
             ]
         })
         .collect();

@@ -197,3 +197,14 @@ fn a_provider_may_have_a_voice_of_its_own() {
     assert_eq!(clinic.voice_for("deepgram"), "aura-2-thalia-en");
     assert_eq!(clinic.voice_for("cartesia"), "e07c00bc-4134-4eae-9ea4-1a55fb45746b");
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_sound() {
+    let docs = include_str!("../../../docs/assistants.md");
+    let examples: Vec<&str> = docs.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let assistant: Assistant = serde_json::from_str(example).unwrap_or_else(|error| panic!("{error}: {example}"));
+        assert_eq!(assistant.faults(None), [], "{example}");
+    }
+}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::mouth::{Purpose, ReplyTo};
-use super::{Action, Answer, AnswerStatus, AnswerValue, Channel, Conversation, Ending, Lead, Timer, Timing};
+use super::{Action, Answer, AnswerStatus, AnswerValue, Channel, Conversation, Ending, Lead, PromptId, Timer, Timing};
 use crate::agent::flow::meaning::Expectation;
-use crate::agent::flow::script::{Confirm, Kind, Question};
-use crate::agent::flow::wording;
+use crate::agent::flow::script::{Confirm, Form, Kind, Question};
+use crate::agent::flow::wording::{self, Wording};
 use crate::agent::turn::stop::Asked;
 use crate::pii::Pii;
 use crate::provider::stt::Manner;
@@ -19,6 +19,12 @@ const LATE_HASH: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Asking {
     question: Arc<Question>,
+    /// Its words, filled in with what has become known.
+    text: PromptId,
+    /// The words after an answer that was not understood.
+    hint: PromptId,
+    /// What was put last: the question, or "is that right?".
+    put: PromptId,
     /// How often it was put.
     attempts: u8,
     /// How often it was repeated because the caller asked for it.
@@ -52,6 +58,11 @@ impl Asking {
         }
     }
 
+    /// What was asked last, in words.
+    pub(super) const fn put(&self) -> PromptId {
+        self.put
+    }
+
     /// What is listened for.
     pub(super) fn expected(&self) -> Arc<Expectation> {
         Arc::clone(self.confirming().map_or(&self.question.expected, |confirm| &confirm.expected))
@@ -66,10 +77,14 @@ impl Asking {
     pub(super) fn asked(&self, manner: Manner) -> Asked {
         match &self.question.kind {
             _ if self.confirming().is_some() => Asked::YesNo,
+            Kind::Choice { .. } if self.question.form == Form::Email => Asked::Email,
             Kind::Choice { .. } => Asked::Choice,
-            // Digits come by key; a recogniser that is asked afterwards hears commands only.
-            Kind::Number { max, .. } if manner.continuous => Asked::Number { digits: u8::try_from(*max).ok() },
-            Kind::Number { .. } => Asked::Choice,
+            // How many digits a number has when it is spoken is known when it can only have so many.
+            Kind::Number { min, max } if self.question.form == Form::Number => {
+                Asked::Number { digits: u8::try_from(*max).ok().filter(|_| min == max) }
+            }
+            Kind::Number { .. } => Asked::Number { digits: None },
+            Kind::Open { .. } if manner.continuous => Asked::Open,
             Kind::Open { max } => Asked::Recording { max: *max },
         }
     }
@@ -81,8 +96,9 @@ impl Asking {
 
 impl Conversation {
     pub(super) fn ask(&mut self, question: Arc<Question>) {
-        let text = question.text;
-        for prompt in [question.not_understood, question.idle] {
+        let Lead::Flow(flow) = &self.lead else { return };
+        let (text, hint) = flow.script.words_now(&question, &mut self.texts);
+        for prompt in [hint, question.idle] {
             self.prepare(prompt);
         }
         if let Some(confirm) = &question.confirm {
@@ -92,6 +108,9 @@ impl Conversation {
         }
         let asking = Asking {
             question,
+            text,
+            hint,
+            put: text,
             attempts: 1,
             repeats: 0,
             idle_prompts: 0,
@@ -104,7 +123,7 @@ impl Conversation {
         if let Lead::Flow(flow) = &mut self.lead {
             flow.asking = Some(asking);
         }
-        self.say(text, Purpose::Question);
+        self.tell(text, Purpose::Question);
     }
 
     /// The question was put; the caller has the word.
@@ -120,8 +139,9 @@ impl Conversation {
     }
 
     /// A free answer was recorded.
-    pub(super) fn answer_freely(&mut self, now: Instant, from: Instant, to: Instant) {
-        let value = AnswerValue::Recorded { from_ms: self.millis(from), to_ms: self.millis(to) };
+    pub(super) fn answer_freely(&mut self, now: Instant, from: Instant, to: Instant, text: Option<String>) {
+        let (from_ms, to_ms) = (self.millis(from), self.millis(to));
+        let value = AnswerValue::Recorded { from_ms, to_ms, text: text.map(Pii::new) };
         self.accept(now, Candidate { value, channel: Channel::Voice, confidence: None });
     }
 
@@ -131,8 +151,13 @@ impl Conversation {
         if late_hash {
             return;
         }
+        self.stop_understanding();
         let Some(asking) = self.asking_mut() else { return };
         asking.idle_prompts = 0;
+        if asking.question.form == Form::Email && asking.candidate.is_none() && digit == '#' {
+            self.write_keys(digit.to_string(), at, at);
+            return self.refused(now);
+        }
         let keys = match (&asking.candidate, &asking.question.confirm, &asking.question.kind) {
             (Some(_), Some(confirm), _) => Some(&confirm.keys),
             (_, _, Kind::Choice { keys }) => Some(keys),
@@ -198,18 +223,16 @@ impl Conversation {
     pub(super) fn digits_complete(&mut self, now: Instant) {
         self.timers.remove(&Timer::Digit);
         let Some(Asking { question, digits, first_digit, last_digit, .. }) = self.asking_mut() else { return };
-        let Kind::Number { min, .. } = question.kind else { return };
         let typed = std::mem::take(digits);
+        let answer = question.expected.typed(&typed).map(|answer| question.form.value(answer));
         let (first, last) = (first_digit.take().unwrap_or(now), last_digit.take().unwrap_or(now));
         if !typed.is_empty() {
             self.write_keys(typed.clone(), first, last);
         }
         self.caller.reply_to = Some(ReplyTo::new(last, now, now));
-        if typed.len() >= min {
-            let value = AnswerValue::Digits(Pii::new(typed));
-            self.propose(now, Candidate { value, channel: Channel::Dtmf, confidence: None });
-        } else {
-            self.no_match(now);
+        match answer {
+            Some(value) => self.propose(now, Candidate { value, channel: Channel::Dtmf, confidence: None }),
+            None => self.no_match(now),
         }
         self.caller.reply_to = None;
     }
@@ -218,7 +241,10 @@ impl Conversation {
         let Some(asking) = self.asking_mut() else { return };
         asking.idle_prompts = 0;
         match asking.candidate.take() {
-            None => self.propose(now, Candidate { value: AnswerValue::Choice(value), channel, confidence }),
+            None => {
+                let value = asking.question.form.value(value);
+                self.propose(now, Candidate { value, channel, confidence });
+            }
             Some(candidate) if value == wording::YES => self.accept(now, candidate),
             Some(_) => self.put_again(now, asking_text),
         }
@@ -226,19 +252,21 @@ impl Conversation {
 
     /// Takes an answer, after having it confirmed where the question wants that.
     fn propose(&mut self, now: Instant, candidate: Candidate) {
-        let Some(asking) = self.asking_mut() else { return };
-        let Some(confirm) = &asking.question.confirm else { return self.accept(now, candidate) };
-        let known = match &candidate.value {
-            AnswerValue::Choice(value) => confirm.texts.get(value).copied(),
-            AnswerValue::Digits(_) | AnswerValue::Recorded { .. } => None,
+        let Lead::Flow(flow) = &mut self.lead else { return };
+        let Some(asking) = &mut flow.asking else { return };
+        let wanted = |confirm: &&Confirm| !confirm.spoken_only || candidate.channel == Channel::Voice;
+        let (Some(confirm), Some(value)) =
+            (asking.question.confirm.as_ref().filter(wanted), candidate.value.text().map(str::to_owned))
+        else {
+            return self.accept(now, candidate);
         };
-        let saying = match &candidate.value {
-            AnswerValue::Digits(digits) => wording::digits(digits.expose()),
-            AnswerValue::Choice(value) => value.clone(),
-            AnswerValue::Recorded { .. } => return self.accept(now, candidate),
-        };
+        let text = confirm.texts.get(&value).copied().unwrap_or_else(|| {
+            let language = flow.script.language;
+            let saying = asking.question.form.read_back(language, &value);
+            self.texts.add(Wording::of(language).confirmation(&saying))
+        });
         asking.candidate = Some(candidate);
-        let text = known.unwrap_or_else(|| self.texts.add(wording::confirmation(&saying)));
+        asking.put = text;
         self.say(text, Purpose::Question);
     }
 
@@ -279,9 +307,7 @@ impl Conversation {
 
     /// What came back was no answer.
     pub(super) fn no_match(&mut self, now: Instant) {
-        self.put_again(now, |asking| {
-            asking.confirming().map_or(asking.question.not_understood, |confirm| confirm.not_understood)
-        });
+        self.put_again(now, |asking| asking.confirming().map_or(asking.hint, |confirm| confirm.not_understood));
     }
 
     /// Puts the question once more, in these words; or goes on without an answer when it was put often enough.
@@ -325,11 +351,10 @@ impl Conversation {
         let Some(asking) = flow.asking.take() else { return };
         self.timers.remove(&Timer::Digit);
         let name = asking.question.name.clone();
-        match candidate.as_ref().map(|candidate| &candidate.value) {
-            Some(AnswerValue::Choice(value)) => flow.script.values.insert(name.clone(), value.clone()),
-            Some(AnswerValue::Digits(digits)) => flow.script.values.insert(name.clone(), digits.expose().clone()),
+        match candidate.as_ref().and_then(|candidate| candidate.value.text()) {
+            Some(value) => flow.script.values.insert(name.clone(), value.to_owned()),
             // An earlier answer to a question of this name does not stand for this one.
-            Some(AnswerValue::Recorded { .. }) | None => flow.script.values.remove(&name),
+            None => flow.script.values.remove(&name),
         };
         let answer = Answer {
             name,
@@ -347,5 +372,5 @@ impl Conversation {
 
 /// The question's own words.
 fn asking_text(asking: &Asking) -> super::PromptId {
-    asking.question.text
+    asking.text
 }

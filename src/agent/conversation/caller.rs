@@ -199,7 +199,7 @@ impl Conversation {
         match &self.lead {
             Lead::Flow(_) => mute::rule(Circumstances {
                 unopened: self.stage != Stage::Talking,
-                closing,
+                closing: closing || self.tools.is_transferring(),
                 ..Circumstances::default()
             }),
             // The callee's hello is listened to as well: it may say who it is.
@@ -233,7 +233,7 @@ impl Conversation {
     /// Has the recogniser listen, unless the answer is only recorded.
     fn listen(&mut self, now: Instant, turn: TurnId, since: Instant) {
         let expected = match &self.lead {
-            Lead::Flow(flow) => flow.expected(),
+            Lead::Flow(flow) => flow.expected(self.turns.manner()),
             Lead::Model(model) => Some(Arc::clone(&model.anything)),
             Lead::Native(_) => None,
         };

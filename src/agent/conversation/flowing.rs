@@ -1,14 +1,21 @@
 //! A flow leads: from node to node, and what the caller's words do to it.
 
+mod steps;
+mod understanding;
+
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(super) use self::steps::Step;
+pub(super) use self::understanding::Understanding;
 use super::asking::Asking;
 use super::caller::FreeAnswer;
 use super::mouth::{Purpose, ReplyTo};
 use super::{AnswerStatus, Conversation, Ending, Lead};
 use crate::agent::flow::meaning::{Expectation, Meaning};
-use crate::agent::flow::script::{Node, Script};
+use crate::agent::flow::script::Script;
+use crate::agent::input::ToolRunId;
+use crate::agent::manners::optout;
 use crate::agent::turn::machine::Turn;
 use crate::agent::turn::stop::Asked;
 use crate::provider::stt::{Manner, Transcript};
@@ -19,15 +26,34 @@ pub(super) struct FlowLead {
     pub(super) script: Script,
     /// The question that is open.
     pub(super) asking: Option<Asking>,
+    /// A tool or a transfer that is waited for.
+    pub(super) doing: Option<(ToolRunId, Step)>,
+    /// A model is there that understands free words.
+    pub(super) understands: bool,
+    /// It is at work.
+    pub(super) understanding: Option<Understanding>,
+    /// How often the caller was asked to wait for the present tool.
+    pub(super) fillers: usize,
 }
 
 impl FlowLead {
+    /// Before its first node.
+    pub(super) const fn new(script: Script, understands: bool) -> Self {
+        Self { script, asking: None, doing: None, understands, understanding: None, fillers: 0 }
+    }
+
     /// What may be said at present; `None` when it is only recorded.
-    pub(super) fn expected(&self) -> Option<Arc<Expectation>> {
+    pub(super) fn expected(&self, manner: Manner) -> Option<Arc<Expectation>> {
         match &self.asking {
             None => Some(Arc::clone(&self.script.no_question)),
-            Some(asking) => asking.free_speech().is_none().then(|| asking.expected()),
+            // A recogniser of free speech writes a free answer down as well.
+            Some(asking) => (asking.free_speech().is_none() || manner.continuous).then(|| asking.expected()),
         }
+    }
+
+    /// Whether a tool is waited for.
+    pub(super) const fn waits_for_tool(&self) -> bool {
+        matches!(self.doing, Some((_, Step::Tool(_))))
     }
 
     pub(super) fn asked(&self, manner: Manner) -> Asked {
@@ -50,32 +76,9 @@ impl Conversation {
         }
     }
 
-    /// Goes to a node and on through branches until something is said.
-    pub(super) fn enter(&mut self, now: Instant, mut index: usize) {
-        let Lead::Flow(flow) = &self.lead else { return };
-        loop {
-            match flow.script.node(index).clone() {
-                Node::Say { prompt, next } => return self.say(prompt, Purpose::Statement { next }),
-                Node::Ask(question) => return self.ask(question),
-                Node::Branch { on, cases, otherwise } => {
-                    let value = flow.script.values.get(&on);
-                    let case = cases.iter().find(|(is, _)| Some(is) == value);
-                    index = case.map_or(otherwise, |(_, next)| *next);
-                }
-                Node::End { prompt, reason } => {
-                    self.outcome.flow_completed = true;
-                    let ending = Ending::Completed { reason };
-                    return match prompt {
-                        Some(prompt) => self.say(prompt, Purpose::Goodbye(ending)),
-                        None => self.end(now, ending),
-                    };
-                }
-            }
-        }
-    }
-
     /// Words, or what should have been words.
-    pub(super) fn flow_turn_ended(&mut self, now: Instant, turn: Turn, expected: &Expectation, overlap: bool) {
+    pub(super) fn flow_turn_ended(&mut self, now: Instant, turn: Turn, expected: &Arc<Expectation>, overlap: bool) {
+        let before = self.stop_understanding();
         let (text, meaning, confidence) = match turn.transcript {
             Transcript::Words { text, confidence } => {
                 let meaning = expected.meaning(text.expose());
@@ -85,10 +88,23 @@ impl Conversation {
             Transcript::Nothing => (String::new(), None, None),
         };
         if meaning.is_some() {
-            self.write_caller(text, turn.since, turn.last_voice);
+            self.write_caller(text.clone(), turn.since, turn.last_voice);
         }
         let mut reply_to = ReplyTo::new(turn.last_voice, turn.decided, now);
         reply_to.talk_over = self.caller.talked_over.take();
+        let free = self.asking().is_some_and(|asking| asking.free_speech().is_some());
+        if meaning == Some(Meaning::Unclear) && !overlap && !self.is_speaking() {
+            if free && !text.trim().is_empty() {
+                self.caller.reply_to = Some(reply_to);
+                self.answer_freely(now, turn.since, turn.last_voice, Some(text));
+                self.caller.reply_to = None;
+                return;
+            }
+            let heard = before.map_or(text.clone(), |before| format!("{before} {text}"));
+            if !free && self.ask_model(now, expected, &heard, reply_to) {
+                return;
+            }
+        }
         self.caller.reply_to = Some(reply_to);
         self.react(now, meaning, confidence, overlap);
         self.caller.reply_to = None;
@@ -106,7 +122,17 @@ impl Conversation {
             }
             Some(Meaning::Goodbye) => {
                 self.close_question(now, AnswerStatus::Declined);
+                self.drop_tools(now);
                 self.say(self.farewell, Purpose::Goodbye(Ending::CallerGoodbye));
+            }
+            Some(Meaning::OptOut) => {
+                self.close_question(now, AnswerStatus::Declined);
+                self.drop_tools(now);
+                self.opt_out();
+                if let Lead::Flow(flow) = &self.lead {
+                    let text = self.texts.add(optout::confirmation(flow.script.language).to_owned());
+                    self.say(text, Purpose::Goodbye(Ending::OptedOut));
+                }
             }
             Some(Meaning::Refusal) => self.refused(now),
             Some(Meaning::Repeat) => self.repeat(now),
@@ -136,7 +162,7 @@ impl Conversation {
             self.resume(now);
         } else {
             self.caller.reply_to = Some(ReplyTo::new(answer.until, now, now));
-            self.answer_freely(now, answer.since, answer.until);
+            self.answer_freely(now, answer.since, answer.until, None);
             self.caller.reply_to = None;
         }
     }

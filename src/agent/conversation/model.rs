@@ -6,6 +6,7 @@
 
 mod context;
 mod generating;
+mod guiding;
 mod phrases;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub(super) use self::phrases::Phrases;
 use super::mouth::{Purpose, ReplyTo, Saying};
 use super::{Conversation, Ending, Lead, PromptId, ScriptError, Source, Stage, Texts};
 use crate::agent::assistant::Assistant;
+use crate::agent::flow::guide::Guide;
 use crate::agent::flow::meaning::Expectation;
 use crate::agent::flow::template;
 use crate::agent::turn::machine::Turn;
@@ -62,6 +64,10 @@ pub(super) struct ModelLead {
     pub(super) respoken: bool,
     /// Idle prompts since the last sign of life.
     pub(super) idle_prompts: u8,
+    /// The flow that guides it.
+    guide: Option<Guide>,
+    /// The flow has marked the call as a success.
+    success_marked: bool,
 }
 
 /// What the caller said.
@@ -93,8 +99,13 @@ impl ModelLead {
             Some(greeting) => Some(texts.add(render("greeting", greeting, values, template::render)?)),
             None => None,
         };
+        let mut context = Context::new(Pii::new(instructions(assistant, values)?));
+        let guide = Guide::new(assistant, values);
+        if let Some(guide) = &guide {
+            context.note(Pii::new(guide.goal()));
+        }
         Ok(Self {
-            context: Context::new(Pii::new(instructions(assistant, values)?)),
+            context,
             language: assistant.language.clone(),
             max_tokens: assistant.model.max_tokens,
             temperature: assistant.model.temperature,
@@ -108,6 +119,8 @@ impl ModelLead {
             owed: None,
             respoken: false,
             idle_prompts: 0,
+            guide,
+            success_marked: false,
         })
     }
 
@@ -123,7 +136,8 @@ pub(super) fn instructions(assistant: &Assistant, values: &BTreeMap<String, Stri
         Some(prompt) => render("prompt", prompt, values, template::render_prompt)?,
         None => String::new(),
     };
-    Ok(format!("{prompt}\n\n{ON_THE_PHONE}"))
+    let plan = Guide::new(assistant, values).map(|guide| guide.instructions()).unwrap_or_default();
+    Ok(format!("{prompt}\n\n{plan}\n{ON_THE_PHONE}"))
 }
 
 /// A text of the assistant's head.

@@ -1,5 +1,6 @@
 mod chance;
 mod failures;
+mod flow;
 mod model;
 mod native;
 mod phone;
@@ -376,7 +377,7 @@ fn star_begins_the_number_anew_and_too_few_digits_get_the_hint() {
 
     let mut phone = at_number();
     phone.types("#");
-    phone.hears_out("Please type the number on your keypad");
+    phone.hears_out("Please say the number");
 }
 
 #[test]

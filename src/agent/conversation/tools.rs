@@ -13,7 +13,8 @@ use self::builtins::Deed;
 pub(super) use self::collecting::Collecting;
 use super::model::{Attempt, INTERRUPTED};
 use super::{Action, Conversation, Lead, PromptId, ScriptError, Texts};
-use crate::agent::assistant::{Assistant, Builtin, Tool};
+use crate::agent::assistant::{Assistant, Builtin, BuiltinTool, Mode, Tool};
+use crate::agent::flow::graph::Step;
 use crate::agent::flow::template;
 use crate::agent::input::ToolRunId;
 use crate::agent::native::NativeOrder;
@@ -98,6 +99,11 @@ impl Tools {
         texts: &mut Texts,
     ) -> Result<Self, ScriptError> {
         let mut tools = Self::default();
+        for name in needed(assistant) {
+            let tool = BuiltinTool { name, description: None };
+            tools.builtins.insert(name.name().to_owned(), name);
+            tools.specs.push(builtins::spec(&tool, &assistant.transfers));
+        }
         for tool in &assistant.tools {
             match tool {
                 Tool::Builtin(builtin) => {
@@ -130,6 +136,13 @@ impl Tools {
             tools.transfers.insert(transfer.name.clone(), Destination { manner: transfer.kind, briefing });
         }
         Ok(tools)
+    }
+
+    /// The number of the next run.
+    pub(super) const fn next_run(&mut self) -> ToolRunId {
+        let run = ToolRunId(self.runs);
+        self.runs += 1;
+        run
     }
 
     /// The fillers of single tools.
@@ -219,9 +232,7 @@ impl Conversation {
         self.tools.follow = false;
         let mut numbered = Vec::with_capacity(calls.len());
         for call in calls {
-            let run = ToolRunId(self.tools.runs);
-            self.tools.runs += 1;
-            numbered.push((run, call));
+            numbered.push((self.tools.next_run(), call));
         }
         if let Lead::Model(model) = &mut self.lead {
             model.context.call(numbered.iter().cloned());
@@ -274,9 +285,12 @@ impl Conversation {
 
     /// A call has its result; `follow`: the model is to say something about it.
     fn tool_answered(&mut self, now: Instant, run: ToolRunId, result: Pii<String>, follow: bool) {
-        let Some(Run { call, detached, .. }) = self.tools.running.remove(&run) else { return };
+        let Some(Run { call, tool, detached, outside, .. }) = self.tools.running.remove(&run) else { return };
+        if outside {
+            self.guide_tool_done(now, &tool, &result);
+        }
         match &mut self.lead {
-            Lead::Flow(_) => {}
+            Lead::Flow(_) => return self.step_done(now, run, &result),
             Lead::Model(model) => {
                 model.context.answer(run, result);
                 self.context_changed();
@@ -312,6 +326,16 @@ impl Conversation {
         let quiet = self.is_mouth_free() && self.caller_is_quiet() && !self.owes_something() && !self.closing;
         if quiet {
             self.follow_up(now);
+        }
+    }
+
+    /// Runs what a node of a flow uses.
+    pub(super) fn run_for_flow(&mut self, now: Instant, run: ToolRunId, name: &str, arguments: Pii<String>) {
+        let call = ToolCall { id: format!("node-{}", run.0), name: name.to_owned(), arguments };
+        self.tools.running.insert(run, Run::new(now, &call));
+        match Builtin::ALL.into_iter().find(|builtin| builtin.name() == name) {
+            Some(builtin) => self.run_builtin(now, run, builtin, &call, true),
+            None => self.run_outside(run, call),
         }
     }
 
@@ -384,6 +408,20 @@ impl Conversation {
         }
         self.tool_failed(now, run, "it took too long");
     }
+}
+
+/// What a flow that guides a model takes for granted, as far as the assistant does not name it itself.
+fn needed(assistant: &Assistant) -> BTreeSet<Builtin> {
+    let Some(flow) = assistant.flow.as_ref().filter(|_| assistant.mode != Mode::Flow) else { return BTreeSet::new() };
+    let steps = flow.nodes.iter().filter_map(|node| match &node.step {
+        Step::Tool(tool) => Builtin::ALL.into_iter().find(|builtin| builtin.name() == tool.name),
+        Step::Transfer(_) => Some(Builtin::Transfer),
+        Step::Say(_) | Step::Ask(_) | Step::Branch(_) | Step::MarkSuccess(_) | Step::End(_) => None,
+    });
+    let named = |wanted: &Builtin| {
+        !assistant.tools.iter().any(|tool| matches!(tool, Tool::Builtin(builtin) if builtin.name == *wanted))
+    };
+    steps.chain([Builtin::EndCall, Builtin::RecordAnswer]).filter(named).collect()
 }
 
 impl Run {

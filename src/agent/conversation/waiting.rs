@@ -52,7 +52,7 @@ impl Conversation {
     /// Whether the caller waits for something that will come without a word of the caller's.
     pub(super) fn owes_something(&self) -> bool {
         let lead = match &self.lead {
-            Lead::Flow(_) => false,
+            Lead::Flow(flow) => flow.understanding.is_some(),
             Lead::Model(model) => {
                 model.has_waiting_turn() || model.generation.as_ref().is_some_and(|generation| !generation.eager)
             }
@@ -63,7 +63,7 @@ impl Conversation {
 
     /// When a silence that is our fault has lasted long enough.
     fn filler_at(&self, now: Instant) -> Option<Instant> {
-        let Lead::Model(model) = &self.lead else { return None };
+        let Lead::Model(model) = &self.lead else { return self.flow_filler_at(now) };
         let owed = model.owed?;
         let may_speak = self.stage == Stage::Talking && !self.muted && !self.closing && !self.is_saying_goodbye();
         if !may_speak || self.caller_has_word() || self.mouth.cut.is_some() || self.tools.is_listening() {
@@ -95,8 +95,30 @@ impl Conversation {
         Some(at.max(now))
     }
 
+    /// When a tool that a flow waits for has taken long enough to say so.
+    fn flow_filler_at(&self, now: Instant) -> Option<Instant> {
+        let Lead::Flow(flow) = &self.lead else { return None };
+        let may_speak = self.stage == Stage::Talking && !self.muted && !self.closing;
+        if !flow.waits_for_tool() || !may_speak || self.caller_has_word() || !self.is_mouth_free() {
+            return None;
+        }
+        let quiet = self.mouth.silent_since.unwrap_or(now);
+        let at = match self.tools.waits_since() {
+            Some(since) => (since + self.timing.tool_filler).max(quiet + BREATH),
+            None => quiet + NEXT_WORD,
+        };
+        Some(at.max(now))
+    }
+
     /// Says something in place of what is late.
     pub(super) fn fill(&mut self, now: Instant) {
+        if let Lead::Flow(flow) = &mut self.lead {
+            let usual = self.phrases.fillers[flow.fillers.min(self.phrases.fillers.len() - 1)];
+            flow.fillers += 1;
+            let filler = self.tools.take_filler().unwrap_or(usual);
+            self.say_first(Source::Prompt(filler), Purpose::Filler);
+            return;
+        }
         if let Lead::Model(model) = &mut self.lead
             && let Some(owed) = &mut model.owed
         {

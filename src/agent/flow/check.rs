@@ -1,5 +1,6 @@
 //! Says everything that is wrong with an assistant, so that a person can mend it in one go.
 
+mod asks;
 mod head;
 mod manners;
 mod nodes;
@@ -16,6 +17,9 @@ use crate::agent::assistant::Assistant;
 
 /// Longest text that is spoken at once, in characters, before variables are filled in.
 pub const MAX_TEXT: usize = 1_000;
+
+/// What every template may use without declaring it: day, weekday and time of the call where the callee is.
+pub const FACTS: [&str; 3] = ["today", "weekday", "time"];
 
 /// What a recogniser can hear.
 pub trait Lexicon {
@@ -44,7 +48,8 @@ impl Assistant {
     /// Without a lexicon the words of choices are not looked up.
     #[must_use]
     pub fn faults(&self, lexicon: Option<&dyn Lexicon>) -> Vec<Fault> {
-        let mut check = Check { assistant: self, lexicon, faults: Vec::new() };
+        let late = self.flow.as_ref().map(nodes::late_names).unwrap_or_default();
+        let mut check = Check { assistant: self, lexicon, late, faults: Vec::new() };
         check.head();
         if let Some(flow) = &self.flow {
             let before = check.faults.len();
@@ -63,6 +68,8 @@ impl Assistant {
 struct Check<'a> {
     assistant: &'a Assistant,
     lexicon: Option<&'a dyn Lexicon>,
+    /// What becomes known in the call: answers and results of tools.
+    late: BTreeSet<&'a str>,
     faults: Vec<Fault>,
 }
 
@@ -94,6 +101,12 @@ impl Check<'_> {
         self.template(pointer, text, MAX_TEXT, &[]);
     }
 
+    /// A text of the flow: it may use what became known before, too.
+    fn late_text(&mut self, pointer: &str, text: &str, max: usize) {
+        let late: Vec<&str> = self.late.iter().copied().collect();
+        self.template(pointer, text, max, &late);
+    }
+
     /// A template of at most `max` characters that may use the assistant's variables and these names.
     fn template(&mut self, pointer: &str, text: &str, max: usize, more: &[&str]) {
         if text.trim().is_empty() || text.chars().count() > max {
@@ -103,7 +116,10 @@ impl Check<'_> {
             Err(error) => self.fault(pointer, Problem::Template(error.to_string())),
             Ok(names) => {
                 for name in names {
-                    if !self.assistant.variables.contains_key(&name) && !more.contains(&name.as_str()) {
+                    let known = self.assistant.variables.contains_key(&name)
+                        || more.contains(&name.as_str())
+                        || FACTS.contains(&name.as_str());
+                    if !known {
                         self.fault(pointer, Problem::UnknownVariable(name));
                     }
                 }

@@ -1,7 +1,14 @@
-//! The graph of a flow as people write it: nodes that say, ask, branch and end.
+//! The graph of a flow as people write it: nodes that say, ask, branch, use a tool, hand over and end.
+
+mod case;
+mod node;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
+
+pub use self::case::{Bound, Case, CaseFields, NotOneTest, Test};
+pub use self::node::{NodeFields, NotOneStep};
 
 use crate::pii::Pii;
 
@@ -16,7 +23,7 @@ pub struct Flow {
     pub nodes: Vec<Node>,
 }
 
-/// A node of a flow: `{"id": …}` with exactly one of `say`, `ask`, `branch`, `end`.
+/// A node of a flow: `{"id": …}` with exactly one of `say`, `ask`, `branch`, `tool`, `transfer`, `mark_success`, `end`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "NodeFields", into = "NodeFields")]
 pub struct Node {
@@ -35,6 +42,12 @@ pub enum Step {
     Ask(Ask),
     /// Goes on by an earlier answer or a variable.
     Branch(Branch),
+    /// Does something beside talking.
+    Tool(ToolStep),
+    /// Hands the call over.
+    Transfer(TransferStep),
+    /// Marks the call as a success and goes on.
+    MarkSuccess(MarkSuccess),
     /// Says goodbye and hangs up.
     End(End),
 }
@@ -88,14 +101,37 @@ pub enum AnswerKind {
         /// The options; 2 to 9.
         options: Vec<Choice>,
     },
-    /// Digits by keypad, ended by `#`, by the last possible digit or by a pause of four seconds.
+    /// A number by keypad, ended by `#`, by the last possible digit or by a pause of four seconds; or spoken, digit by
+    /// digit or as a whole.
     Number {
         /// Fewest digits; at least 1.
         min_digits: u8,
         /// Most digits; at most 32.
         max_digits: u8,
+        /// The smallest number that is an answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<u64>,
+        /// The largest number that is an answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<u64>,
     },
-    /// Free speech, kept as a span of the recording.
+    /// A day: spoken ("next Tuesday", "the fifth of March") or typed with eight digits in the order of the language's
+    /// country. Its value is `2026-03-05`.
+    Date {
+        /// Which day is meant when the year is not said.
+        #[serde(default)]
+        lean: Lean,
+    },
+    /// A phone number, spoken digit by digit or typed. Its value is `+4930123456`.
+    Phone {
+        /// The country (ISO 3166-1, such as `DE`) in which national numbers are read. That of the assistant's language
+        /// tag when it is left out; `en` is read as `US`, `de` as `DE`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        country: Option<String>,
+    },
+    /// An e-mail address, spoken. Needs a recogniser of free speech; `#` goes on without one.
+    Email {},
+    /// Free speech: its words where the recogniser writes them, and the span of the recording.
     Open {
         /// The longest answer, in seconds; 1 to 120.
         max_seconds: u16,
@@ -127,24 +163,64 @@ impl Choice {
 }
 
 /// Goes on by an earlier answer or a variable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Branch {
     /// The answer or variable that decides.
     pub on: String,
     /// Tried in order.
+    #[schema(value_type = Vec<CaseFields>)]
     pub cases: Vec<Case>,
     /// The node for every other value, and for no answer.
     pub otherwise: String,
 }
 
-/// One way out of a branch.
+/// Does something beside talking, and goes on when it is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolStep {
+    /// One of the assistant's tools, or one that comes with the server.
+    pub name: String,
+    /// What it is given: an object, every text in it a template that may use variables, earlier answers and results.
+    #[serde(default = "nothing")]
+    #[schema(value_type = Object)]
+    pub arguments: Value,
+    /// What its result is called in later texts and branches: `{{ slots.first }}`, `slots.count`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
+    /// What is said while it works; a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub text: Option<Pii<String>>,
+    /// The node after it.
+    pub next: String,
+    /// The node when it fails; `next` when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<String>,
+}
+
+/// Hands the call over; it leaves the flow when somebody takes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
-    /// The value: `yes`, `no`, an option's id, digits, a variable's text.
-    pub is: String,
-    /// The node it leads to.
+pub struct TransferStep {
+    /// One of the assistant's `transfers`.
+    pub target: String,
+    /// What the caller is told before; a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub text: Option<Pii<String>>,
+    /// The node when nobody takes the call: declined, engaged, no answer, a machine.
+    pub on_declined: String,
+    /// The node when it cannot be handed over for a technical reason; `on_declined` when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failed: Option<String>,
+}
+
+/// Marks the call as a success and goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarkSuccess {
+    /// The node after it.
     pub next: String,
 }
 
@@ -161,56 +237,42 @@ pub struct End {
     pub reason: String,
 }
 
-/// A node as JSON has it.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Node)]
-pub struct NodeFields {
-    id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    say: Option<Say>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ask: Option<Ask>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    branch: Option<Branch>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<End>,
+/// Which day is meant when the year, or the month, is not said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Lean {
+    /// The next such day, today included.
+    #[default]
+    Future,
+    /// The last such day, today included: dates of birth.
+    Past,
 }
 
-/// A node has none or several of `say`, `ask`, `branch`, `end`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("node `{id}` must have exactly one of `say`, `ask`, `branch`, `end`")]
-pub struct NotOneStep {
-    id: String,
-}
-
-impl TryFrom<NodeFields> for Node {
-    type Error = NotOneStep;
-
-    fn try_from(fields: NodeFields) -> Result<Self, NotOneStep> {
-        let NodeFields { id, say, ask, branch, end } = fields;
-        let step = match (say, ask, branch, end) {
-            (Some(say), None, None, None) => Step::Say(say),
-            (None, Some(ask), None, None) => Step::Ask(ask),
-            (None, None, Some(branch), None) => Step::Branch(branch),
-            (None, None, None, Some(end)) => Step::End(end),
-            _ => return Err(NotOneStep { id }),
-        };
-        Ok(Self { id, step })
-    }
-}
-
-impl From<Node> for NodeFields {
-    fn from(node: Node) -> Self {
-        let mut fields = Self { id: node.id, say: None, ask: None, branch: None, end: None };
-        match node.step {
-            Step::Say(say) => fields.say = Some(say),
-            Step::Ask(ask) => fields.ask = Some(ask),
-            Step::Branch(branch) => fields.branch = Some(branch),
-            Step::End(end) => fields.end = Some(end),
+impl Step {
+    /// The nodes that may follow.
+    #[must_use]
+    pub fn targets(&self) -> Vec<&str> {
+        match self {
+            Self::Say(say) => vec![&say.next],
+            Self::Ask(ask) => vec![&ask.next],
+            Self::Branch(branch) => {
+                branch.cases.iter().map(|case| case.next.as_str()).chain([branch.otherwise.as_str()]).collect()
+            }
+            Self::Tool(tool) => {
+                [Some(&tool.next), tool.on_error.as_ref()].into_iter().flatten().map(String::as_str).collect()
+            }
+            Self::Transfer(transfer) => {
+                let targets = [Some(&transfer.on_declined), transfer.on_failed.as_ref()];
+                targets.into_iter().flatten().map(String::as_str).collect()
+            }
+            Self::MarkSuccess(mark) => vec![&mark.next],
+            Self::End(_) => Vec::new(),
         }
-        fields
     }
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 const fn default_attempts() -> u8 {
@@ -224,17 +286,4 @@ fn default_reason() -> String {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_node_with_two_steps_or_none_is_refused() {
-        for node in [r#"{"id":"a"}"#, r#"{"id":"a","end":{},"say":{"text":"x","next":"a"}}"#] {
-            let error = serde_json::from_str::<Node>(node).expect_err(node);
-            assert!(error.to_string().contains("exactly one of"), "{error}");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Environment, UndefinedBehavior};
+use serde_json::Value;
 
 /// Steps a template may take; a thousand characters of text with loops need far fewer.
 const FUEL: u64 = 20_000;
@@ -36,7 +37,59 @@ pub(crate) fn variables(source: &str) -> Result<BTreeSet<String>, TemplateError>
 
 /// The text that a template makes of these values, white space collapsed.
 pub(crate) fn render(source: &str, values: &BTreeMap<String, String>) -> Result<String, TemplateError> {
-    let text = fill(source, values, 4 * MAX_SPOKEN)?;
+    spoken(&fill(source, context(values, &BTreeMap::new()), 4 * MAX_SPOKEN, UndefinedBehavior::Strict)?)
+}
+
+/// As [`render`], in the middle of a call: what has not become known, because it was not answered or the tool failed, is
+/// left out.
+pub(crate) fn render_late(
+    source: &str,
+    values: &BTreeMap<String, String>,
+    results: &BTreeMap<String, Value>,
+) -> Result<String, TemplateError> {
+    spoken(&fill(source, context(values, results), 4 * MAX_SPOKEN, UndefinedBehavior::Chainable)?)
+}
+
+/// What a template makes for a model and not for an ear: lines stay lines.
+pub(crate) fn render_prompt(source: &str, values: &BTreeMap<String, String>) -> Result<String, TemplateError> {
+    let text = fill(source, context(values, &BTreeMap::new()), MAX_PROMPT, UndefinedBehavior::Strict)?;
+    let text = text.trim().to_owned();
+    if text.is_empty() { Err(TemplateError::Empty) } else { Ok(text) }
+}
+
+/// A JSON value whose texts are templates, filled in as [`render_late`] does, white space kept.
+pub(crate) fn render_json(
+    source: &Value,
+    values: &BTreeMap<String, String>,
+    results: &BTreeMap<String, Value>,
+) -> Result<Value, TemplateError> {
+    Ok(match source {
+        Value::String(text) => {
+            let known = context(values, results);
+            Value::String(fill(text, known, MAX_PROMPT, UndefinedBehavior::Chainable)?)
+        }
+        Value::Array(items) => {
+            let items: Result<_, _> = items.iter().map(|item| render_json(item, values, results)).collect();
+            Value::Array(items?)
+        }
+        Value::Object(fields) => {
+            let fields: Result<_, _> =
+                fields.iter().map(|(name, field)| Ok((name.clone(), render_json(field, values, results)?))).collect();
+            Value::Object(fields?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => source.clone(),
+    })
+}
+
+fn context(values: &BTreeMap<String, String>, results: &BTreeMap<String, Value>) -> minijinja::Value {
+    let values = values.iter().map(|(name, value)| (name.as_str(), minijinja::Value::from(value.as_str())));
+    let results =
+        results.iter().map(|(name, value)| (name.as_str(), minijinja::Value::from(minijinja::value::Serde(value))));
+    minijinja::Value::from_pairs(values.chain(results))
+}
+
+/// White space collapsed, and short enough to be said.
+fn spoken(text: &str) -> Result<String, TemplateError> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.chars().count() {
         0 => Err(TemplateError::Empty),
@@ -45,21 +98,18 @@ pub(crate) fn render(source: &str, values: &BTreeMap<String, String>) -> Result<
     }
 }
 
-/// What a template makes for a model and not for an ear: lines stay lines.
-pub(crate) fn render_prompt(source: &str, values: &BTreeMap<String, String>) -> Result<String, TemplateError> {
-    let text = fill(source, values, MAX_PROMPT)?.trim().to_owned();
-    if text.is_empty() { Err(TemplateError::Empty) } else { Ok(text) }
-}
-
 /// The text of a template, at most so many bytes of it.
-fn fill(source: &str, values: &BTreeMap<String, String>, most: usize) -> Result<String, TemplateError> {
-    let environment = environment();
+fn fill(
+    source: &str,
+    context: minijinja::Value,
+    most: usize,
+    undefined: UndefinedBehavior,
+) -> Result<String, TemplateError> {
+    let mut environment = environment();
+    environment.set_undefined_behavior(undefined);
     let template = environment.template_from_str(source).map_err(fault)?;
     let mut text = Bounded { text: Vec::new(), most };
-    match template.render_captured_to(
-        minijinja::Value::from_pairs(values.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        &mut text,
-    ) {
+    match template.render_captured_to(context, &mut text) {
         Ok(_) => {}
         Err(_) if text.text.len() > most => return Err(TemplateError::TooLong),
         Err(error) => return Err(fault(error)),
@@ -136,6 +186,19 @@ mod tests {
         assert!(render(long, &values(&[])).is_err());
         let huge = "{{ 'a' * 4000000000 }}";
         assert!(render(huge, &values(&[])).is_err());
+    }
+
+    #[test]
+    fn in_the_middle_of_a_call_what_is_not_known_is_left_out() {
+        let results = BTreeMap::from([("slots".to_owned(), serde_json::json!({ "first": "ten", "all": [1, 2] }))]);
+        let known = values(&[("name", "Ada")]);
+        let late = |source: &str| render_late(source, &known, &results);
+        assert_eq!(late("{{ name }}, at {{ slots.first }}?").expect("it renders"), "Ada, at ten?");
+        assert_eq!(late("{{ slots.all[1] }} {{ day }}{{ booking.id.x }} left").expect("it renders"), "2 left");
+        assert!(matches!(late("{{ day }}"), Err(TemplateError::Empty)));
+        let arguments = serde_json::json!({ "who": ["{{ name }}", 3], "when": "{{ day }}" });
+        let filled = render_json(&arguments, &known, &results).expect("it renders");
+        assert_eq!(filled, serde_json::json!({ "who": ["Ada", 3], "when": "" }));
     }
 
     #[test]

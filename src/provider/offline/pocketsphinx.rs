@@ -138,6 +138,8 @@ struct Decoders {
     phones: Decoder,
     front: FrontEnd,
     bytes: Vec<u8>,
+    /// Whether words may be put together freely.
+    sequences: bool,
 }
 
 impl Listener {
@@ -225,6 +227,7 @@ impl Decoders {
             phones: Decoder::start(&shared.program, &shared.model, &shared.model.phones)?,
             front: FrontEnd::new(),
             bytes: Vec::new(),
+            sequences: !grammar.sequences.is_empty(),
         })
     }
 
@@ -237,7 +240,7 @@ impl Decoders {
 
     async fn finish(self) -> Result<Transcript, Error> {
         let (words, phones) = tokio::join!(self.words.finish(), self.phones.finish());
-        Ok(judge::judge(&words?, &phones?))
+        Ok(judge::judge(&words?, &phones?, self.sequences))
     }
 }
 

@@ -182,9 +182,10 @@ impl Phone {
     /// `name=value` or `name:status` for every answer.
     pub(super) fn answers(&self) -> Vec<String> {
         let show = |answer: &Answer| match &answer.value {
-            Some(AnswerValue::Choice(value)) => format!("{}={value}", answer.name),
-            Some(AnswerValue::Digits(digits)) => format!("{}={}", answer.name, digits.expose()),
-            Some(AnswerValue::Recorded { from_ms, to_ms }) => format!("{}={}ms", answer.name, to_ms - from_ms),
+            Some(AnswerValue::Recorded { from_ms, to_ms, text: None }) => {
+                format!("{}={}ms", answer.name, to_ms - from_ms)
+            }
+            Some(value) => format!("{}={}", answer.name, value.text().unwrap_or_default()),
             None => format!("{}:{:?}", answer.name, answer.status),
         };
         self.conversation.outcome().answers.iter().map(show).collect()
@@ -268,7 +269,13 @@ impl Phone {
                     );
                 }
                 Action::Transcribed(line) => self.check_line(&line),
-                Action::Answered(_) | Action::Replied(_) => {}
+                // Answered by hand.
+                Action::Generate { .. }
+                | Action::CancelGeneration { .. }
+                | Action::RunTool { .. }
+                | Action::CancelTool { .. }
+                | Action::Transfer(_) => {}
+                Action::Answered(_) | Action::Replied(_) | Action::OptOut { .. } => {}
                 Action::End(ending) => self.ended = Some(ending),
                 other => panic!("no flow asks for this: {other:?}"),
             }

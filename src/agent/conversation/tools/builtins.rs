@@ -160,13 +160,14 @@ impl Conversation {
             }
             Builtin::RecordAnswer => match (text("question"), text("answer")) {
                 (Some(question), Some(answer)) => {
+                    self.guide_recorded(now, &question, &answer);
                     self.record_answer(now, question, answer);
                     self.tool_done(now, run, spoke);
                 }
                 (None, _) | (_, None) => self.tool_failed(now, run, "`question` and `answer` are needed"),
             },
             Builtin::MarkSuccess => {
-                self.record_answer(now, "success".to_owned(), "yes".to_owned());
+                self.mark_success(now);
                 self.tool_done(now, run, spoke);
             }
         }
@@ -200,6 +201,11 @@ impl Conversation {
             };
             self.actions.push_back(Action::OptOut { words: Pii::new(words) });
         }
+    }
+
+    /// The call is a success.
+    pub(in crate::agent::conversation) fn mark_success(&mut self, now: Instant) {
+        self.record_answer(now, "success".to_owned(), "yes".to_owned());
     }
 
     fn record_answer(&mut self, now: Instant, name: String, answer: String) {
@@ -274,6 +280,7 @@ impl Conversation {
             }
             TransferNews::Failed(why) => {
                 if let Some((run, _)) = self.tools.doing.take() {
+                    self.guide_transfer_failed(now, *why);
                     self.mouth.silent_since = Some(now);
                     self.owe_from(now);
                     self.tool_answered(now, run, Pii::new(json!({ "error": why.name() }).to_string()), true);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Problem, escape, is_name};
+use super::{Check, FACTS, Problem, escape, is_name};
 use crate::agent::assistant::{Mode, Variable};
+use crate::agent::language::Language;
 
 /// Longest prompt, in characters.
 pub(super) const MAX_PROMPT: usize = 20_000;
@@ -16,16 +17,16 @@ impl Check<'_> {
     pub(super) fn head(&mut self) {
         let assistant = self.assistant;
         self.length("/name", assistant.name.trim().chars().count(), 1, 100, "characters");
-        let language = primary(&assistant.language);
-        if !matches!(language, "en" | "de") {
+        let language = Language::of(&assistant.language);
+        if language.is_none() {
             self.fault("/language", Problem::UnknownLanguage(assistant.language.clone()));
         }
         if !is_voice(&assistant.voice) {
             self.fault("/voice", Problem::NotAVoice);
         } else if assistant.mode != Mode::SpeechToSpeech
             && assistant.providers.tts.is_empty()
-            && matches!(language, "en" | "de")
-            && primary(&assistant.voice) != language
+            && language.is_some()
+            && Language::of(&assistant.voice) != language
         {
             self.fault("/voice", Problem::ForeignVoice(assistant.voice.clone()));
         }
@@ -90,7 +91,7 @@ impl Check<'_> {
             let at = format!("/variables/{}", escape(name));
             if !is_name(name) {
                 self.fault(at, Problem::NotAName);
-            } else if RESERVED.contains(&name.as_str()) {
+            } else if RESERVED.contains(&name.as_str()) || FACTS.contains(&name.as_str()) {
                 self.fault(at, Problem::ReservedName(name.clone()));
             }
         }
@@ -104,11 +105,6 @@ impl Check<'_> {
             self.fault(pointer, Problem::NotAReference);
         }
     }
-}
-
-/// The language without its country.
-fn primary(tag: &str) -> &str {
-    tag.split(['-', '_']).next().unwrap_or_default()
 }
 
 fn is_voice(voice: &str) -> bool {

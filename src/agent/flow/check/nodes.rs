@@ -2,18 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Problem};
-use crate::agent::flow::graph::{AnswerKind, Ask, Branch, Choice, Flow, Step};
+use serde_json::Value;
+
+use super::{Check, FACTS, MAX_TEXT, Problem, escape};
+use crate::agent::assistant::{Builtin, Tool};
+use crate::agent::flow::graph::{AnswerKind, Branch, Flow, Step, ToolStep, TransferStep};
 use crate::agent::flow::wording;
 
 /// Most nodes of a flow.
-pub(super) const MAX_NODES: usize = 200;
+const MAX_NODES: usize = 200;
 const MAX_CASES: usize = 50;
-const MAX_WORDS: usize = 10;
-const MAX_PHRASE: usize = 60;
+/// Longest text among the arguments of a tool.
+const MAX_ARGUMENT: usize = 4_000;
 
 /// What each question can answer; `None` when it may be anything.
 type Answers<'f> = BTreeMap<&'f str, Option<BTreeSet<&'f str>>>;
+
+/// What becomes known while the flow runs: answers and results of tools.
+pub(super) fn late_names(flow: &Flow) -> BTreeSet<&str> {
+    flow.nodes
+        .iter()
+        .filter_map(|node| match &node.step {
+            Step::Ask(ask) => Some(ask.name.as_deref().unwrap_or(&node.id)),
+            Step::Tool(tool) => tool.into.as_deref(),
+            Step::Say(_) | Step::Branch(_) | Step::Transfer(_) | Step::MarkSuccess(_) | Step::End(_) => None,
+        })
+        .collect()
+}
 
 impl Check<'_> {
     pub(super) fn flow(&mut self, flow: &Flow) {
@@ -29,14 +44,17 @@ impl Check<'_> {
             }
             match &node.step {
                 Step::Say(say) => {
-                    self.text(&format!("{at}/say/text"), say.text.expose());
+                    self.late_text(&format!("{at}/say/text"), say.text.expose(), MAX_TEXT);
                     self.target(flow, &format!("{at}/say/next"), &say.next);
                 }
                 Step::Ask(ask) => self.ask(flow, &format!("{at}/ask"), ask, &node.id),
                 Step::Branch(branch) => self.branch(flow, &answers, &format!("{at}/branch"), branch),
+                Step::Tool(tool) => self.tool_step(flow, &format!("{at}/tool"), tool),
+                Step::Transfer(transfer) => self.transfer_step(flow, &format!("{at}/transfer"), transfer),
+                Step::MarkSuccess(mark) => self.target(flow, &format!("{at}/mark_success/next"), &mark.next),
                 Step::End(end) => {
                     if let Some(text) = &end.text {
-                        self.text(&format!("{at}/end/text"), text.expose());
+                        self.late_text(&format!("{at}/end/text"), text.expose(), MAX_TEXT);
                     }
                     self.name(&format!("{at}/end/reason"), &end.reason);
                 }
@@ -44,114 +62,118 @@ impl Check<'_> {
         }
     }
 
-    fn target(&mut self, flow: &Flow, pointer: &str, target: &str) {
+    pub(super) fn target(&mut self, flow: &Flow, pointer: &str, target: &str) {
         if !flow.nodes.iter().any(|node| node.id == target) {
             self.fault(pointer, Problem::UnknownNode(target.to_owned()));
         }
     }
 
-    fn ask(&mut self, flow: &Flow, at: &str, ask: &Ask, id: &str) {
-        self.text(&format!("{at}/text"), ask.text.expose());
-        let name = ask.name.as_deref().unwrap_or(id);
-        if ask.name.is_some() {
-            self.name(&format!("{at}/name"), name);
-        }
-        if self.assistant.variables.contains_key(name) {
-            self.fault(format!("{at}/name"), Problem::IsVariable(name.to_owned()));
-        }
-        self.range(&format!("{at}/attempts"), ask.attempts.into(), 1, 5);
-        if let Some(hint) = &ask.hint {
-            self.text(&format!("{at}/hint"), hint.expose());
-        }
-        match &ask.answer {
-            AnswerKind::YesNo {} => {}
-            AnswerKind::Choice { options } => self.options(&format!("{at}/answer/options"), options),
-            AnswerKind::Number { min_digits, max_digits } => {
-                self.range(&format!("{at}/answer/min_digits"), u32::from(*min_digits), 1, 32);
-                let most = format!("{at}/answer/max_digits");
-                self.range(&most, u32::from(*max_digits), u32::from(*min_digits).clamp(1, 32), 32);
-            }
-            AnswerKind::Open { max_seconds } => {
-                self.range(&format!("{at}/answer/max_seconds"), u32::from(*max_seconds), 1, 120);
-            }
-        }
-        self.target(flow, &format!("{at}/next"), &ask.next);
-    }
-
-    fn options(&mut self, at: &str, options: &[Choice]) {
-        self.length(at, options.len(), 2, 9, "options");
-        let (mut ids, mut keys, mut phrases) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for (index, option) in options.iter().enumerate() {
-            let at = format!("{at}/{index}");
-            self.name(&format!("{at}/id"), &option.id);
-            if !ids.insert(&option.id) {
-                self.fault(format!("{at}/id"), Problem::Duplicate(option.id.clone()));
-            }
-            let key = option.key(index);
-            if key.is_none() {
-                self.fault(format!("{at}/dtmf"), Problem::NotAKey);
-            } else if !keys.insert(key) {
-                self.fault(format!("{at}/dtmf"), Problem::Duplicate(key.unwrap_or_default().to_string()));
-            }
-            self.length(&format!("{at}/words"), option.words.len(), 1, MAX_WORDS, "phrases");
-            for (index, phrase) in option.words.iter().enumerate() {
-                let at = format!("{at}/words/{index}");
-                self.phrase(&at, phrase);
-                if !phrases.insert(phrase) {
-                    self.fault(at, Problem::Duplicate(phrase.clone()));
-                }
-            }
-        }
-    }
-
-    fn phrase(&mut self, at: &str, phrase: &str) {
-        let well_formed = !phrase.is_empty()
-            && phrase.len() <= MAX_PHRASE
-            && phrase
-                .split(' ')
-                .all(|word| word.starts_with(is_small) && word.chars().all(|c| is_small(c) || matches!(c, '\'' | '-')));
-        if !well_formed {
-            return self.fault(at, Problem::NotAPhrase(phrase.chars().take(MAX_PHRASE).collect()));
-        }
-        if wording::is_reserved(phrase) {
-            self.fault(at, Problem::Reserved(phrase.to_owned()));
-        }
-        if let Some(lexicon) = self.lexicon
-            && self.assistant.providers.stt.is_empty()
-            && self.assistant.language.starts_with("en")
-        {
-            for word in phrase.split(' ').filter(|word| !lexicon.knows(word)) {
-                self.fault(at, Problem::UnknownWord(word.to_owned()));
-            }
-        }
-    }
-
     fn branch(&mut self, flow: &Flow, answers: &Answers<'_>, at: &str, branch: &Branch) {
         let possible = answers.get(branch.on.as_str());
-        if possible.is_none() && !self.assistant.variables.contains_key(&branch.on) {
+        let (root, path) = branch.on.split_once('.').unwrap_or((&branch.on, ""));
+        let known = match path {
+            "" => self.late.contains(root) || self.assistant.variables.contains_key(root) || FACTS.contains(&root),
+            // Only results have parts.
+            _ => self.late.contains(root) && !answers.contains_key(root),
+        };
+        if !known {
             self.fault(format!("{at}/on"), Problem::UnknownSubject(branch.on.clone()));
         }
         self.length(&format!("{at}/cases"), branch.cases.len(), 1, MAX_CASES, "cases");
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::new();
         for (index, case) in branch.cases.iter().enumerate() {
             let at = format!("{at}/cases/{index}");
-            if !seen.insert(&case.is) {
-                self.fault(format!("{at}/is"), Problem::Duplicate(case.is.clone()));
+            let (field, named) = case.test.named();
+            if seen.contains(&&case.test) {
+                let name = named.first().copied().unwrap_or_default().to_owned();
+                self.fault(format!("{at}/{field}").trim_end_matches('/'), Problem::Duplicate(name));
             }
-            if let Some(Some(values)) = possible
-                && !values.contains(case.is.as_str())
+            seen.push(&case.test);
+            if let Some(Some(values)) = possible {
+                for name in named.iter().filter(|name| !values.contains(*name)) {
+                    self.fault(format!("{at}/{field}"), Problem::ImpossibleCase((*name).to_owned()));
+                }
+            }
+            if let Some((field, bound)) = case.test.bound()
+                && !bound.is_comparable()
             {
-                self.fault(format!("{at}/is"), Problem::ImpossibleCase(case.is.clone()));
+                self.fault(format!("{at}/{field}"), Problem::NotComparable);
             }
             self.target(flow, &format!("{at}/next"), &case.next);
         }
         self.target(flow, &format!("{at}/otherwise"), &branch.otherwise);
     }
-}
 
-/// A letter, not a capital.
-fn is_small(c: char) -> bool {
-    c.is_alphabetic() && !c.is_uppercase()
+    fn tool_step(&mut self, flow: &Flow, at: &str, tool: &ToolStep) {
+        if !self.has_tool(&tool.name) {
+            self.fault(format!("{at}/name"), Problem::UnknownTool(tool.name.clone()));
+        }
+        if !tool.arguments.is_object() {
+            self.fault(format!("{at}/arguments"), Problem::NotAnObject);
+        }
+        self.late_texts(&format!("{at}/arguments"), &tool.arguments);
+        if let Some(into) = &tool.into {
+            self.name(&format!("{at}/into"), into);
+            if self.assistant.variables.contains_key(into) {
+                self.fault(format!("{at}/into"), Problem::IsVariable(into.clone()));
+            }
+        }
+        if let Some(text) = &tool.text {
+            self.late_text(&format!("{at}/text"), text.expose(), MAX_TEXT);
+        }
+        self.target(flow, &format!("{at}/next"), &tool.next);
+        if let Some(node) = &tool.on_error {
+            self.target(flow, &format!("{at}/on_error"), node);
+        }
+    }
+
+    fn has_tool(&self, name: &str) -> bool {
+        // Ending, handing over and asking for digits are nodes of their own; the others need no entry to be used by one.
+        let ours = Builtin::ALL
+            .iter()
+            .filter(|builtin| !matches!(builtin, Builtin::EndCall | Builtin::Transfer | Builtin::CollectDigits))
+            .any(|builtin| builtin.name() == name);
+        ours || self.assistant.tools.iter().any(|tool| match tool {
+            Tool::Builtin(_) => false,
+            Tool::Http(tool) => tool.name == name,
+            Tool::Mcp(server) => {
+                name.strip_prefix(&server.name).and_then(|rest| rest.strip_prefix('_')).is_some_and(|tool| {
+                    !tool.is_empty() && server.only.as_ref().is_none_or(|only| only.iter().any(|one| one == tool))
+                })
+            }
+        })
+    }
+
+    fn transfer_step(&mut self, flow: &Flow, at: &str, step: &TransferStep) {
+        if !self.assistant.transfers.iter().any(|transfer| transfer.name == step.target) {
+            self.fault(format!("{at}/target"), Problem::UnknownTransfer(step.target.clone()));
+        }
+        if let Some(text) = &step.text {
+            self.late_text(&format!("{at}/text"), text.expose(), MAX_TEXT);
+        }
+        self.target(flow, &format!("{at}/on_declined"), &step.on_declined);
+        if let Some(node) = &step.on_failed {
+            self.target(flow, &format!("{at}/on_failed"), node);
+        }
+    }
+
+    /// Every text of a JSON value is a template.
+    fn late_texts(&mut self, at: &str, value: &Value) {
+        match value {
+            Value::String(text) if !text.is_empty() => self.late_text(at, text, MAX_ARGUMENT),
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.late_texts(&format!("{at}/{index}"), item);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    self.late_texts(&format!("{at}/{}", escape(name)), field);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
 }
 
 fn answers(flow: &Flow) -> Answers<'_> {
@@ -161,7 +183,11 @@ fn answers(flow: &Flow) -> Answers<'_> {
         let possible = match &ask.answer {
             AnswerKind::YesNo {} => Some(BTreeSet::from([wording::YES, wording::NO])),
             AnswerKind::Choice { options } => Some(options.iter().map(|option| option.id.as_str()).collect()),
-            AnswerKind::Number { .. } | AnswerKind::Open { .. } => None,
+            AnswerKind::Number { .. }
+            | AnswerKind::Date { .. }
+            | AnswerKind::Phone { .. }
+            | AnswerKind::Email {}
+            | AnswerKind::Open { .. } => None,
         };
         let name = ask.name.as_deref().unwrap_or(&node.id);
         match (answers.get_mut(name), possible) {

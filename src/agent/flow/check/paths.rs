@@ -10,8 +10,10 @@ impl Check<'_> {
     pub(super) fn paths(&mut self, flow: &Flow) {
         let nodes = &flow.nodes;
         let index: BTreeMap<&str, usize> = nodes.iter().enumerate().map(|(i, node)| (node.id.as_str(), i)).collect();
-        let next: Vec<Vec<usize>> =
-            nodes.iter().map(|node| targets(&node.step).filter_map(|t| index.get(t).copied()).collect()).collect();
+        let next: Vec<Vec<usize>> = nodes
+            .iter()
+            .map(|node| node.step.targets().iter().filter_map(|t| index.get(t).copied()).collect())
+            .collect();
         let mut back = vec![Vec::new(); nodes.len()];
         for (from, targets) in next.iter().enumerate() {
             for to in targets {
@@ -22,10 +24,10 @@ impl Check<'_> {
         let reached = flood(&next, start.into_iter().collect());
         let ends = (0..nodes.len()).filter(|i| matches!(nodes[*i].step, Step::End(_))).collect();
         let ending = flood(&back, ends);
-        let silent: Vec<Vec<usize>> = next
+        let restless: Vec<Vec<usize>> = next
             .iter()
             .enumerate()
-            .map(|(i, targets)| if matches!(nodes[i].step, Step::Branch(_)) { targets.clone() } else { Vec::new() })
+            .map(|(i, targets)| if waits(&nodes[i].step) { Vec::new() } else { targets.clone() })
             .collect();
         for i in 0..nodes.len() {
             let at = format!("/flow/nodes/{i}");
@@ -35,8 +37,8 @@ impl Check<'_> {
             if !ending[i] {
                 self.fault(&at, Problem::NoExit);
             }
-            if flood(&silent, silent[i].clone())[i] {
-                self.fault(&at, Problem::EndlessBranch);
+            if flood(&restless, restless[i].clone())[i] {
+                self.fault(&at, Problem::EndlessCircle);
             }
         }
     }
@@ -53,13 +55,10 @@ fn flood(edges: &[Vec<usize>], mut open: Vec<usize>) -> Vec<bool> {
     reached
 }
 
-fn targets(step: &Step) -> Box<dyn Iterator<Item = &str> + '_> {
+/// Whether the caller gets the word there: a circle without such a node goes on until the call's longest duration.
+const fn waits(step: &Step) -> bool {
     match step {
-        Step::Say(say) => Box::new(std::iter::once(say.next.as_str())),
-        Step::Ask(ask) => Box::new(std::iter::once(ask.next.as_str())),
-        Step::Branch(branch) => {
-            Box::new(branch.cases.iter().map(|case| case.next.as_str()).chain([branch.otherwise.as_str()]))
-        }
-        Step::End(_) => Box::new(std::iter::empty()),
+        Step::Ask(_) | Step::Transfer(_) | Step::End(_) => true,
+        Step::Say(_) | Step::Branch(_) | Step::Tool(_) | Step::MarkSuccess(_) => false,
     }
 }

@@ -21,6 +21,9 @@ pub enum Problem {
         /// Largest.
         max: u32,
     },
+    /// Too small.
+    #[error("must be at least {0}")]
+    AtLeast(u64),
     /// Not a name.
     #[error("must be 1 to 64 lower-case letters, digits and underscores, beginning with a letter")]
     NotAName,
@@ -65,9 +68,9 @@ pub enum Problem {
     /// No path leads from here to an end.
     #[error("no path from this node leads to an end")]
     NoExit,
-    /// Branches that lead to one another without saying anything.
-    #[error("branches lead in a circle without saying or asking anything")]
-    EndlessBranch,
+    /// Nodes that lead to one another without giving the caller the word.
+    #[error("the nodes lead in a circle in which nothing is asked")]
+    EndlessCircle,
     /// A template that cannot be read.
     #[error("not a valid template: {0}")]
     Template(String),
@@ -75,8 +78,34 @@ pub enum Problem {
     #[error("variable `{0}` is not declared in `variables`")]
     UnknownVariable(String),
     /// A branch on something that is neither asked nor declared.
-    #[error("`{0}` is neither the name of a question nor a variable")]
+    #[error("`{0}` is neither a question, nor a result of a tool, nor a variable")]
     UnknownSubject(String),
+    /// A tool that there is not.
+    #[error("there is no tool `{0}`")]
+    UnknownTool(String),
+    /// Nobody of that name to hand over to.
+    #[error("there is no entry `{0}` in `transfers`")]
+    UnknownTransfer(String),
+    /// A comparison with something that is no number and no day.
+    #[error("must be a number, a day such as `2026-03-05`, or `today`")]
+    NotComparable,
+    /// Arguments that are no object.
+    #[error("must be an object")]
+    NotAnObject,
+    /// Not a country.
+    #[error("must be a country of ISO 3166-1, such as `DE`")]
+    NotACountry,
+    /// An answer that only free speech can give, and no recogniser for it.
+    #[error("an e-mail address is not understood offline")]
+    NeedsRecogniser,
+    /// More than the offline recogniser can tell apart.
+    #[error("the phrases of a question have {words} words in all; the recogniser takes {max}")]
+    GrammarTooLarge {
+        /// What there is.
+        words: usize,
+        /// What it takes.
+        max: usize,
+    },
     /// A case that the question cannot have.
     #[error("the answer to this question is never `{0}`")]
     ImpossibleCase(String),
@@ -119,6 +148,7 @@ impl Problem {
         match self {
             Self::Length { .. } => "length",
             Self::Range { .. } => "range",
+            Self::AtLeast(_) => "at_least",
             Self::NotAName => "name",
             Self::NotAReference => "reference",
             Self::NotAVoice => "voice",
@@ -132,10 +162,17 @@ impl Problem {
             Self::UnknownNode(_) => "unknown_node",
             Self::Unreachable => "unreachable",
             Self::NoExit => "no_exit",
-            Self::EndlessBranch => "endless_branch",
+            Self::EndlessCircle => "endless_circle",
             Self::Template(_) => "template",
             Self::UnknownVariable(_) => "unknown_variable",
             Self::UnknownSubject(_) => "unknown_subject",
+            Self::UnknownTool(_) => "unknown_tool",
+            Self::UnknownTransfer(_) => "unknown_transfer",
+            Self::NotComparable => "comparison",
+            Self::NotAnObject => "object",
+            Self::NotACountry => "country",
+            Self::NeedsRecogniser => "needs_recogniser",
+            Self::GrammarTooLarge { .. } => "grammar_too_large",
             Self::ImpossibleCase(_) => "impossible_case",
             Self::UnknownWord(_) => "unknown_word",
             Self::NotAPhrase(_) => "phrase",
@@ -161,9 +198,15 @@ impl Problem {
             Self::UnknownNode(_) => "name one of the flow's nodes, or add this one",
             Self::Unreachable => "lead a path here, or remove the node",
             Self::NoExit => "lead a path from here to a node with `end`",
-            Self::EndlessBranch => "lead one of the branches out of the circle, or put a question into it",
+            Self::EndlessCircle => "put a question into the circle, or lead a path out of it",
             Self::UnknownVariable(_) => "declare it, or mend the name",
-            Self::UnknownSubject(_) => "name a question that the flow asks, or declare a variable",
+            Self::UnknownSubject(_) => {
+                "name a question of the flow or what a tool puts its result `into`, or declare a variable"
+            }
+            Self::UnknownTool(_) => "add it to `tools`, or name one that comes with the server",
+            Self::UnknownTransfer(_) => "add it to `transfers`, or mend the name",
+            Self::NeedsRecogniser => "name a speech recogniser in `providers`, or ask for something else",
+            Self::GrammarTooLarge { .. } => "leave some phrases out, or name a speech recogniser in `providers`",
             Self::ImpossibleCase(_) => "remove the case, or mend its value",
             Self::UnknownWord(_) => "use another word, or name a speech recogniser in `providers`",
             Self::NotAPhrase(_) => "write words in lower case with one space between them, without punctuation",
@@ -173,6 +216,7 @@ impl Problem {
             Self::Template(_) => "variables stand as `{{ name }}`",
             Self::Length { .. }
             | Self::Range { .. }
+            | Self::AtLeast(_)
             | Self::NotAName
             | Self::NotAReference
             | Self::NotAVoice
@@ -181,6 +225,9 @@ impl Problem {
             | Self::NotAUrl
             | Self::NotAHeader(_)
             | Self::NotASchema
+            | Self::NotComparable
+            | Self::NotAnObject
+            | Self::NotACountry
             | Self::NotATarget => return None,
         })
     }

@@ -54,7 +54,7 @@ fn branches_in_a_circle_are_named() {
         let cases = json!([{"is": "no", "next": "bye"}]);
         nodes.push(json!({"id": "again", "branch": {"on": "interest", "cases": cases, "otherwise": "interested"}}));
     });
-    let problem = "branches lead in a circle without saying or asking anything";
+    let problem = "the nodes lead in a circle in which nothing is asked";
     assert_eq!(found, [format!("/flow/nodes/1: {problem}"), format!("/flow/nodes/6: {problem}")]);
 }
 
@@ -101,7 +101,10 @@ fn a_branch_must_fit_its_question() {
     let found = faults(|survey| survey["flow"]["nodes"][1]["branch"]["cases"][0]["is"] = json!("maybe"));
     assert_eq!(found, ["/flow/nodes/1/branch/cases/0/is: the answer to this question is never `maybe`"]);
     let found = faults(|survey| survey["flow"]["nodes"][1]["branch"]["on"] = json!("weather"));
-    assert_eq!(found, ["/flow/nodes/1/branch/on: `weather` is neither the name of a question nor a variable"]);
+    assert_eq!(
+        found,
+        ["/flow/nodes/1/branch/on: `weather` is neither a question, nor a result of a tool, nor a variable"]
+    );
 }
 
 #[test]
@@ -130,4 +133,132 @@ fn all_faults_come_at_once() {
             "/flow/nodes/5/id",
         ]
     );
+}
+
+/// The faults of a flow of these nodes, of an assistant with a tool, a server of tools and somebody to hand over to.
+fn faults_of(nodes: Value) -> Vec<String> {
+    let assistant: Assistant = serde_json::from_value(json!({
+        "name": "Clinic",
+        "tools": [
+            { "kind": "http", "name": "slots", "description": "Free times.", "url": "https://clinic.example" },
+            { "kind": "mcp", "name": "crm", "url": "https://crm.example/mcp", "only": ["find"] }
+        ],
+        "transfers": [{ "name": "desk", "to": "sip:desk@clinic.example" }],
+        "flow": { "start": "a", "nodes": nodes }
+    }))
+    .expect("it has the shape");
+    assistant.faults(None).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nodes_may_use_tools_hand_over_and_speak_of_what_became_known() {
+    let found = faults_of(json!([
+        { "id": "a", "tool": { "name": "slots", "arguments": { "day": "{{ today }}" }, "into": "slots", "next": "b" } },
+        { "id": "b", "branch": { "on": "slots.count", "cases": [{ "more_than": 0, "next": "c" }], "otherwise": "d" } },
+        { "id": "c", "ask": { "text": "At {{ slots.first }}?", "answer": { "kind": "yes_no" }, "next": "e" } },
+        { "id": "d", "transfer": { "target": "desk", "text": "One moment.", "on_declined": "e" } },
+        { "id": "e", "tool": { "name": "crm_find", "arguments": { "said": "{{ c }}" }, "next": "f" } },
+        { "id": "f", "mark_success": { "next": "g" } },
+        { "id": "g", "end": { "text": "Goodbye." } }
+    ]));
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn tools_and_transfers_that_do_not_exist_are_named() {
+    let found = faults_of(json!([
+        { "id": "a", "tool": { "name": "slot", "arguments": { "day": "{{ tomorrow }}" }, "next": "b" } },
+        { "id": "b", "tool": { "name": "crm_delete", "arguments": [], "into": "B", "next": "c", "on_error": "x" } },
+        { "id": "c", "tool": { "name": "end_call", "next": "d" } },
+        { "id": "d", "transfer": { "target": "boss", "on_declined": "e", "on_failed": "y" } },
+        { "id": "e", "branch": { "on": "a.count", "cases": [{ "less_than": "many", "next": "f" }], "otherwise": "f" } },
+        { "id": "f", "end": {} }
+    ]));
+    assert_eq!(
+        found,
+        [
+            "/flow/nodes/0/tool/name: there is no tool `slot`",
+            "/flow/nodes/0/tool/arguments/day: variable `tomorrow` is not declared in `variables`",
+            "/flow/nodes/1/tool/name: there is no tool `crm_delete`",
+            "/flow/nodes/1/tool/arguments: must be an object",
+            "/flow/nodes/1/tool/into: must be 1 to 64 lower-case letters, digits and underscores, beginning with a letter",
+            "/flow/nodes/1/tool/on_error: there is no node `x`",
+            "/flow/nodes/2/tool/name: there is no tool `end_call`",
+            "/flow/nodes/3/transfer/target: there is no entry `boss` in `transfers`",
+            "/flow/nodes/3/transfer/on_failed: there is no node `y`",
+            "/flow/nodes/4/branch/on: `a.count` is neither a question, nor a result of a tool, nor a variable",
+            "/flow/nodes/4/branch/cases/0/less_than: must be a number, a day such as `2026-03-05`, or `today`",
+        ]
+    );
+}
+
+#[test]
+fn a_circle_without_a_question_is_named_even_when_it_talks() {
+    let found = faults_of(json!([
+        { "id": "a", "say": { "text": "One moment.", "next": "b" } },
+        { "id": "b", "tool": { "name": "slots", "next": "c", "on_error": "a" } },
+        { "id": "c", "end": {} }
+    ]));
+    let problem = "the nodes lead in a circle in which nothing is asked";
+    assert_eq!(found, [format!("/flow/nodes/0: {problem}"), format!("/flow/nodes/1: {problem}")]);
+}
+
+#[test]
+fn answers_that_nobody_could_give_are_named() {
+    let ask = |answer: Value| {
+        faults_of(json!([
+            { "id": "a", "ask": { "text": "Well?", "answer": answer, "next": "b" } },
+            { "id": "b", "end": {} }
+        ]))
+    };
+    assert_eq!(ask(json!({ "kind": "date" })), [""; 0]);
+    assert_eq!(
+        ask(json!({ "kind": "email" })),
+        ["/flow/nodes/0/ask/answer/kind: an e-mail address is not understood offline"]
+    );
+    assert_eq!(
+        ask(json!({ "kind": "phone", "country": "Germany" })),
+        ["/flow/nodes/0/ask/answer/country: must be a country of ISO 3166-1, such as `DE`"]
+    );
+    assert_eq!(ask(json!({ "kind": "phone", "country": "de" })), [""; 0]);
+    let number = json!({ "kind": "number", "min_digits": 1, "max_digits": 2, "min": 9, "max": 3 });
+    assert_eq!(ask(number), ["/flow/nodes/0/ask/answer/max: must be at least 9"]);
+    let long = |i: usize| -> Vec<String> {
+        (0..10)
+            .map(|j| format!("a {} b c d", ["e", "f", "g", "h", "i", "j", "k", "l", "m", "n"][(i + j) % 10]))
+            .collect()
+    };
+    let options: Vec<_> =
+        (0..9).map(|i| json!({ "id": format!("o{i}"), "words": long(i).iter().map(|w| format!("{w} {}", "x".repeat(i + 1))).collect::<Vec<_>>() })).collect();
+    let found = ask(json!({ "kind": "choice", "options": options }));
+    assert_eq!(
+        found,
+        ["/flow/nodes/0/ask/answer/options: the phrases of a question have 540 words in all; the recogniser takes 200"]
+    );
+}
+
+#[test]
+fn facts_of_the_call_need_no_declaration_and_take_none() {
+    let found = faults(|survey| {
+        survey["flow"]["nodes"][5]["end"]["text"] = json!("It is {{ weekday }}, {{ today }}, {{ time }}.");
+        survey["variables"]["today"] = json!({});
+    });
+    assert_eq!(found, ["/variables/today: `today` has a meaning of its own in templates"]);
+}
+
+#[test]
+fn every_problem_says_what_to_do() {
+    for problem in [
+        Problem::UnknownNode("x".to_owned()),
+        Problem::Unreachable,
+        Problem::NoExit,
+        Problem::EndlessCircle,
+        Problem::UnknownVariable("x".to_owned()),
+        Problem::UnknownTool("x".to_owned()),
+        Problem::UnknownWord("x".to_owned()),
+        Problem::GrammarTooLarge { words: 300, max: 200 },
+    ] {
+        assert!(problem.remedy().is_some(), "{problem}");
+        assert!(!problem.code().contains(' '), "{problem}");
+    }
 }

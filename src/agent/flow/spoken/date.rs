@@ -23,7 +23,7 @@ pub enum Lean {
 }
 
 /// How a date is said here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The language.
     pub language: Language,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::super::dictionary::{Dictionary, british};
-use crate::provider::stt::Grammar;
+use crate::provider::stt::{Grammar, Slot};
 
 /// The phones of the acoustic model.
 const PHONES: [&str; 39] = [
@@ -17,7 +17,7 @@ const PHONES: [&str; 39] = [
 ];
 
 /// Pronunciations that the dictionary lacks and that are common in quick speech.
-const QUICK: [(&str, &str); 16] = [
+const QUICK: [(&str, &str); 45] = [
     ("of", "AH F"),
     ("of", "AO F"),
     ("sure", "SH AO R"),
@@ -34,6 +34,36 @@ const QUICK: [(&str, &str); 16] = [
     ("thank", "F AA NG K"),
     ("nope", "N AO P"),
     ("nope", "N AH P"),
+    // Hissing lies above what a telephone carries, and so does much of what tells one digit from another.
+    ("zero", "DH IY OW"),
+    ("zero", "DH IY W OW"),
+    ("zero", "DH IH R OW"),
+    ("one", "W AH M"),
+    ("two", "D Y UW"),
+    ("two", "K Y UW"),
+    ("two", "T Y UW"),
+    ("two", "V D UW"),
+    ("three", "TH W IY"),
+    ("three", "F R IY"),
+    ("three", "P ER IY"),
+    ("four", "F AO W ER"),
+    ("four", "HH AO"),
+    ("five", "P AY V"),
+    ("five", "HH AY EY M"),
+    ("five", "F AA EY M"),
+    ("six", "DH IY K HH"),
+    ("six", "TH IH K"),
+    ("six", "DH IH K HH"),
+    ("seven", "HH AE M W AH N"),
+    ("seven", "HH EH M AH N"),
+    ("seven", "TH EH B AH M"),
+    ("seven", "DH EH V AH M"),
+    ("eight", "EY K"),
+    ("eight", "EY P"),
+    ("nine", "M AY M"),
+    ("nine", "AY EY M"),
+    ("nine", "N AY EY M"),
+    ("next", "N EH K HH"),
 ];
 
 /// A network and the pronunciations of its words, as the two files that the program reads.
@@ -61,8 +91,13 @@ pub(super) fn sentences(grammar: &Grammar, dictionary: &Dictionary) -> Result<Ne
     for decoy in &grammar.decoys {
         graph.phrase(start, end, decoy);
     }
+    for sequence in &grammar.sequences {
+        graph.sequence(sequence);
+    }
+    let slots = grammar.sequences.iter().flatten().map(|slot| &slot.phrases);
     let lists = [&grammar.phrases, &grammar.leads, &grammar.tails, &grammar.decoys];
-    let words: BTreeSet<&str> = lists.into_iter().flatten().flat_map(|phrase| phrase.split_whitespace()).collect();
+    let words: BTreeSet<&str> =
+        lists.into_iter().chain(slots).flatten().flat_map(|phrase| phrase.split_whitespace()).collect();
     Ok(Network { grammar: graph.text(), dictionary: pronunciations(&words, dictionary)? })
 }
 
@@ -141,6 +176,24 @@ impl Graph {
         }
     }
 
+    /// Parts one after the other, from the start to the end.
+    fn sequence(&mut self, slots: &[Slot]) {
+        let mut at = Self::START;
+        for slot in slots {
+            let next = self.state();
+            for phrase in &slot.phrases {
+                self.phrase(at, next, phrase);
+            }
+            if slot.optional {
+                self.skip(at, next);
+            }
+            at = next;
+        }
+        if !slots.is_empty() {
+            self.skip(at, Self::END);
+        }
+    }
+
     /// A way without a word.
     fn skip(&mut self, from: usize, to: usize) {
         let _ = writeln!(self.transitions, "TRANSITION {from} {to} 1.0");
@@ -180,6 +233,16 @@ mod tests {
              TRANSITION 3 1 1.0\nFSG_END\n"
         );
         assert_eq!(network.dictionary, "no N OW\nno(2) N AH UW\nthe DH AH\nthe(2) DH IY\nyou Y UW\n");
+    }
+
+    #[test]
+    fn sequences_have_parts_that_may_be_missing() {
+        let slot = |word: &str, optional| Slot { phrases: vec![word.to_owned()], optional };
+        let sequences = vec![vec![slot("the", true), slot("no", false)]];
+        let network = sentences(&Grammar { sequences, ..Grammar::default() }, &dictionary()).expect("all are known");
+        let sequence = "TRANSITION 0 4 1.0 the\nTRANSITION 0 4 1.0\nTRANSITION 4 5 1.0 no\nTRANSITION 5 1 1.0\n";
+        assert!(network.grammar.contains(sequence), "{}", network.grammar);
+        assert!(network.dictionary.contains("the DH AH\n"));
     }
 
     #[test]
