@@ -16,14 +16,20 @@ const UNDECIDED: &str = "undecided";
 const WORDS: &str = "briefing";
 
 /// An agent with the voice and language of the caller's that gives the briefing and asks for a yes or a no; without a
-/// briefing it only asks. Nothing of it is recorded.
+/// briefing it only asks. Both are one question, so that a key counts from the first word on. Nothing of it is recorded.
 #[must_use]
 pub fn asking(of: &Assistant, briefing: Option<&Pii<String>>) -> (Assistant, BTreeMap<String, Pii<String>>) {
     let language = QUESTIONS.iter().find(|(language, _)| of.language.starts_with(language));
     let (_, question) = language.unwrap_or(&QUESTIONS[0]);
+    let (text, values) = match briefing {
+        Some(briefing) => {
+            (format!("{{{{ {WORDS} }}}} {question}"), BTreeMap::from([(WORDS.to_owned(), briefing.clone())]))
+        }
+        None => ((*question).to_owned(), BTreeMap::new()),
+    };
     let mut nodes = vec![
         serde_json::json!({ "id": "ask", "ask": {
-            "text": question, "answer": { "kind": "yes_no" }, "next": "decide",
+            "text": text, "hint": question, "answer": { "kind": "yes_no" }, "next": "decide",
         } }),
         serde_json::json!({ "id": "decide", "branch": {
             "on": "ask", "cases": [{ "is": "yes", "next": ACCEPTED }, { "is": "no", "next": DECLINED }],
@@ -31,17 +37,7 @@ pub fn asking(of: &Assistant, briefing: Option<&Pii<String>>) -> (Assistant, BTr
         } }),
     ];
     nodes.extend([ACCEPTED, DECLINED, UNDECIDED].map(|id| serde_json::json!({ "id": id, "end": { "reason": id } })));
-    let mut values = BTreeMap::new();
-    let start = match briefing {
-        Some(briefing) => {
-            let text = format!("{{{{ {WORDS} }}}}");
-            nodes.push(serde_json::json!({ "id": "tell", "say": { "text": text, "next": "ask" } }));
-            values.insert(WORDS.to_owned(), briefing.clone());
-            "tell"
-        }
-        None => "ask",
-    };
-    (assistant(of, start, nodes), values)
+    (assistant(of, "ask", nodes), values)
 }
 
 /// An agent that says nothing at all, for a leg on which nobody is asked.
@@ -59,6 +55,7 @@ fn assistant(of: &Assistant, start: &str, nodes: Vec<serde_json::Value>) -> Assi
     .expect("the documents made here are assistants");
     assistant.language.clone_from(&of.language);
     assistant.voice.clone_from(&of.voice);
+    assistant.voices.clone_from(&of.voices);
     assistant.providers.stt.clone_from(&of.providers.stt);
     assistant.providers.tts.clone_from(&of.providers.tts);
     assistant.recording.audio = false;
