@@ -44,6 +44,7 @@ use super::tools::ToolContext;
 use super::transfer::TransferInput;
 use super::transfer::desk::Transferred;
 use super::transfer::second::{SecondNews, SecondSide};
+use crate::agent::assistant::Mode;
 use crate::agent::conversation::Conversation;
 use crate::agent::input::Input;
 use crate::agent::record::Outcome;
@@ -145,6 +146,8 @@ impl CallTask {
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
         let records = assistant.recording.audio;
         let services = Arc::clone(calls.services());
+        let ears = Ears::new(lineup.stt, listen);
+        let ears = if assistant.mode == Mode::SpeechToSpeech { ears.deaf() } else { ears };
         let toolbox = Arc::clone(&services.toolbox);
         Self {
             calls,
@@ -154,7 +157,7 @@ impl CallTask {
             conversation,
             player: Player::default(),
             voice: Voice::new(lineup.tts, lineup.voice),
-            ears: Ears::new(lineup.stt, listen),
+            ears,
             brain: Brain::new(lineup.llm, lineup.s2s, speech),
             tools: Tools::new(toolbox, context),
             keys: Keys::default(),

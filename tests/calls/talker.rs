@@ -114,6 +114,16 @@ impl Talker {
         timeout(PATIENCE, wait).await.unwrap_or(false)
     }
 
+    /// How many words lie between two samples: stretches of sound with at least 40 ms of silence between.
+    pub(crate) fn words(&self, from: usize, to: usize) -> usize {
+        let (mut words, mut last) = (0, None);
+        for (at, _) in self.heard()[from..to].iter().enumerate().filter(|(_, sample)| is_loud(**sample)) {
+            words += usize::from(last.is_none_or(|last| at - last >= 320));
+            last = Some(at);
+        }
+        words
+    }
+
     /// Where sound began and ended, in milliseconds, with pauses of at least 200 ms between.
     fn sounds(&self) -> Vec<(usize, usize)> {
         let heard = self.heard();

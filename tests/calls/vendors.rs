@@ -9,7 +9,9 @@ use callwright::provider::cartesia;
 use callwright::provider::deepgram::listen_v1::Nova;
 use callwright::provider::llm::LanguageModel;
 use callwright::provider::openai::chat::Chat;
+use callwright::provider::openai::realtime::Realtime;
 use callwright::provider::prompts::Prompts;
+use callwright::provider::s2s::SpeechToSpeech;
 use callwright::provider::stt::SpeechToText;
 use callwright::provider::tts::{TextToSpeech, Voice};
 use callwright::provider::vendor::Vendor;
@@ -33,7 +35,7 @@ impl Vendors {
         Vendor { base_url, key: Some(vendors::KEY.into()), ..Vendor::named(name) }
     }
 
-    /// A recogniser that hears all the time, a model and a voice, of three vendors.
+    /// A recogniser that hears all the time, a model, a voice, and a model that does all of it, of four vendors.
     pub(crate) fn staff(&self) -> Arc<dyn Providers> {
         let prompts = Arc::new(Prompts::open(self.prompts.clone(), 1 << 20).expect("a folder"));
         let tts = cartesia::speech::synthesiser(self.vendor("voice", ""), prompts).expect("settings");
@@ -41,6 +43,7 @@ impl Vendors {
             stt: Arc::new(Nova::new(self.vendor("ears", "")).expect("settings")),
             tts: Arc::new(tts),
             llm: Arc::new(Chat::new(self.vendor("model", "/v1")).expect("settings")),
+            s2s: Arc::new(Realtime::new(self.vendor("native", "/v1")).expect("settings")),
         })
     }
 }
@@ -55,6 +58,7 @@ struct Staff {
     stt: Arc<dyn SpeechToText>,
     tts: Arc<dyn TextToSpeech>,
     llm: Arc<dyn LanguageModel>,
+    s2s: Arc<dyn SpeechToSpeech>,
 }
 
 impl Providers for Staff {
@@ -64,7 +68,7 @@ impl Providers for Staff {
             tts: Arc::clone(&self.tts),
             voice: Voice::default(),
             llm: Some(Arc::clone(&self.llm)),
-            s2s: None,
+            s2s: Some(Arc::clone(&self.s2s)),
         })
     }
 

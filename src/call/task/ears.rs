@@ -29,6 +29,8 @@ pub(super) struct Ears {
     stt: Arc<dyn SpeechToText>,
     request: ListenRequest,
     manner: Manner,
+    /// A model hears the caller itself: no recogniser is wanted.
+    deaf: bool,
     line: Option<Line<SttInput, SttEvent>>,
     /// The call is answered: what the caller says is meant for us.
     answered: bool,
@@ -49,6 +51,7 @@ impl Ears {
             manner: stt.manner(),
             stt,
             request,
+            deaf: false,
             line: None,
             answered: false,
             turn: None,
@@ -61,14 +64,19 @@ impl Ears {
         }
     }
 
-    /// Whether the recogniser hears all the time.
+    /// Ears that never open: a model hears the caller itself.
+    pub(super) fn deaf(self) -> Self {
+        Self { deaf: true, ..self }
+    }
+
+    /// Whether a recogniser hears all the time.
     pub(super) fn is_continuous(&self) -> bool {
-        self.manner.continuous
+        self.manner.continuous && !self.deaf
     }
 
     /// The phone rings: a recogniser that hears all the time makes its connection.
     pub(super) fn open(&mut self) {
-        if self.manner.continuous && self.line.is_none() && self.connect() {
+        if self.is_continuous() && self.line.is_none() && self.connect() {
             self.news.push_back(Input::Recogniser(self.manner));
         }
     }
@@ -77,7 +85,7 @@ impl Ears {
     pub(super) fn answer(&mut self) {
         self.answered = true;
         self.open();
-        if self.manner.continuous && self.line.is_none() {
+        if self.is_continuous() && self.line.is_none() {
             self.news.push_back(Input::RecogniserDead);
         }
     }
@@ -222,6 +230,9 @@ impl Ears {
     }
 
     fn connect(&mut self) -> bool {
+        if self.deaf {
+            return false;
+        }
         let (stt, request) = (Arc::clone(&self.stt), self.request.clone());
         let session = guarded(move || stt.open(&request)).inspect_err(log).ok();
         self.line = session.map(|session| Line::new(session.input, session.events));
