@@ -2,8 +2,10 @@
 
 mod agent;
 mod inbound;
+mod native;
 mod office;
 mod outbound;
 mod phone;
 mod talker;
+mod transfers;
 mod vendors;

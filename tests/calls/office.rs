@@ -52,8 +52,8 @@ pub(crate) struct Office {
     pub(crate) sip: SipHandle,
     /// Who has registered.
     pub(crate) trunks: TrunkStatus,
-    listener: callwright_sip::endpoint::ListenerId,
-    transport: callwright_sip::endpoint::Transport,
+    pub(crate) listener: callwright_sip::endpoint::ListenerId,
+    pub(crate) transport: callwright_sip::endpoint::Transport,
     stop: CancellationToken,
 }
 
@@ -235,7 +235,7 @@ pub(crate) fn version(definition: Assistant) -> Arc<AssistantVersion> {
 }
 
 /// Says everything as a second of whistling.
-struct Whistle;
+pub(crate) struct Whistle;
 
 impl TextToSpeech for Whistle {
     fn speak(&self, _: SpeechRequest) -> Speaking<'_> {
@@ -249,7 +249,7 @@ impl TextToSpeech for Whistle {
 }
 
 /// Has no place for anybody.
-struct Deaf;
+pub(crate) struct Deaf;
 
 impl SpeechToText for Deaf {
     fn manner(&self) -> stt::Manner {

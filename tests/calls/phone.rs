@@ -34,10 +34,14 @@ pub(crate) struct Phone {
 
 impl Phone {
     pub(crate) async fn new(transport: SipTransport, first_port: u16) -> Self {
+        Self::with(transport, first_port, Config::default()).await
+    }
+
+    pub(crate) async fn with(transport: SipTransport, first_port: u16, config: Config) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
-        let service = sip_driver::start(&[listener], Config::default(), [9; 32], stop.clone()).await;
+        let service = sip_driver::start(&[listener], config, [9; 32], stop.clone()).await;
         Self {
             service: service.expect("loopback binds"),
             ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 198, 1),
@@ -141,8 +145,8 @@ impl Ringing<'_> {
 
 /// An answered call.
 pub(crate) struct Line {
-    handle: SipHandle,
-    session: SessionId,
+    pub(crate) handle: SipHandle,
+    pub(crate) session: SessionId,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) media: MediaLeg,
 }
