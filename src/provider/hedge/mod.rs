@@ -1,10 +1,17 @@
 //! Several vendors that look like one: the second is asked when the first is late, takes over when it fails, and one
 //! whose circuit is open is passed by.
 //!
-//! What to do is decided by pure cores ([`race`]); shells ([`model`]) only carry it out.
+//! What to do is decided by pure cores ([`race`], [`voices`], [`ears`]); shells ([`model`], [`synthesiser`],
+//! [`recogniser`]) only carry it out.
 
+pub mod ears;
+mod line;
 pub mod model;
+pub mod native;
 pub mod race;
+pub mod recogniser;
+pub mod synthesiser;
+pub mod voices;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +20,9 @@ use super::health::Health;
 
 /// Without a first word or byte for so long, the next vendor is asked as well.
 pub const PATIENCE: Duration = Duration::from_millis(900);
+
+/// Something that a call keeps until it is over.
+pub type Held = Arc<dyn std::any::Any + Send + Sync>;
 
 /// One of several vendors, in the order of preference.
 #[derive(Debug)]
@@ -36,3 +46,6 @@ impl<T: ?Sized> Choice<T> {
         Self { provider, health: Health::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

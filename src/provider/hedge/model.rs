@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::race::{Act, Race};
-use super::{Choice, PATIENCE};
+use super::{Choice, Held, PATIENCE};
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::llm::{EVENT_QUEUE, Generation, LanguageModel, LlmEvent, LlmRequest};
 use crate::provider::probe::{self, Probing};
@@ -21,13 +21,21 @@ const WARM: usize = 2;
 pub struct HedgedModel {
     models: Vec<Choice<dyn LanguageModel>>,
     patience: Duration,
+    /// Kept for as long as this is.
+    _held: Option<Held>,
 }
 
 impl HedgedModel {
     /// Of at least one model.
     #[must_use]
     pub const fn new(models: Vec<Choice<dyn LanguageModel>>) -> Self {
-        Self { models, patience: PATIENCE }
+        Self { models, patience: PATIENCE, _held: None }
+    }
+
+    /// Keeps something until it is dropped itself: the call's places.
+    #[must_use]
+    pub fn holding(self, held: Held) -> Self {
+        Self { _held: Some(held), ..self }
     }
 
     /// With another patience than [`PATIENCE`].
