@@ -19,17 +19,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, router};
 use crate::call::call::CallConfig;
-use crate::call::providers::Providers;
+use crate::call::providers::{Providers, Vendors};
 use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::call::transfer::TransferConfig;
-use crate::config::Config;
+use crate::config::{Config, ProviderConfig};
+use crate::dialer::status::DialerStatus;
 use crate::dialer::task as dialer;
 use crate::id::NodeId;
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
 use crate::net::web::Web;
+use crate::provider::catalog::{self, Catalog, Sealer};
+use crate::provider::prompts::Prompts;
 use crate::shutdown::Shutdown;
 use crate::store::Db;
 use crate::store::db::Settings;
@@ -73,6 +76,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let first = first_start::prepare(&db).await.context("the database cannot be prepared")?;
     let secrets = Arc::new(first.secrets);
     let voice = voice::offline(&config)?;
+    let catalog = vendors(&config, &db, voice.prompts).await?;
+    let providers: Arc<dyn Providers> = Arc::new(Vendors { catalog: catalog.clone(), offline: voice.providers });
+    let status = DialerStatus::default();
 
     let sip = sip_driver::start(
         &config.sip.listeners,
@@ -91,8 +97,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         workers: MediaWorkers::start(workers(&config)).context("the media threads do not start")?,
         recorder: Some(Recorder::start().context("the recorder does not start")?),
         recordings: config.recordings_dir(),
-        max_calls: config.sip.max_calls.min(voice.providers.capacity()),
-        providers: Arc::new(voice.providers),
+        max_calls: config.sip.max_calls,
+        providers: Arc::clone(&providers),
         toolbox: Arc::new(toolbox),
         clocks: CallConfig {
             no_audio: Duration::from_secs(config.media.no_audio_s.into()),
@@ -115,6 +121,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         secrets: Arc::clone(&secrets),
         lexicon: Some(voice.lexicon),
         recordings: config.recordings_dir().into(),
+        catalog: catalog.clone(),
+        dialer: status.clone(),
         trunks: router.status.clone(),
         web,
         config: Arc::new(config.http.clone()),
@@ -126,6 +134,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         db: db.clone(),
         calls: calls.clone(),
         router: router.clone(),
+        providers,
+        status,
         secret: secrets.leg,
         phones: secrets.phone.clone(),
         lease: Duration::from_secs(config.store.lease_s.into()),
@@ -136,6 +146,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     // What they left behind is written down as ours now.
     mark.forget_predecessors()?;
 
+    tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), router.resolver.clone(), shutdown.clone()));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
     let expires = Duration::from_secs(config.sip.register_expires_s.into());
@@ -155,6 +166,19 @@ async fn open(config: &Config) -> anyhow::Result<Db> {
     let mut settings = Settings::new(config.database_url().expose_secret());
     settings.connections = config.store.connections;
     Db::open(&settings).await.context("the database cannot be opened")
+}
+
+/// The vendors of the settings and of the database.
+async fn vendors(config: &Config, db: &Db, prompts: Arc<Prompts>) -> anyhow::Result<Catalog> {
+    let sealer = Sealer::open(config.master_key.as_ref(), &config.master_key_file(), rand::random())
+        .context("vendors' keys cannot be encrypted")?;
+    let fixed = config.providers.iter().map(ProviderConfig::fixed).collect();
+    let catalog = Catalog::new(fixed, sealer, prompts);
+    if let Some(error) = catalog.unusable() {
+        anyhow::bail!("configuration: providers: {error}");
+    }
+    catalog::load(db, &catalog).await.context("the providers cannot be read")?;
+    Ok(catalog)
 }
 
 /// One worker for each core unless the settings say otherwise.

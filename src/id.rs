@@ -91,6 +91,8 @@ ids! {
     CallId;
     /// A carrier's trunk.
     TrunkId;
+    /// A vendor of speech or of a model.
+    ProviderId;
     /// An assistant.
     AssistantId;
     /// One frozen version of an assistant.

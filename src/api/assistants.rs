@@ -13,7 +13,8 @@ use super::body::Unchecked;
 use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Paging, Params};
 use crate::agent::assistant::Assistant;
-use crate::id::{AssistantId, AssistantVersionId};
+use crate::id::{AssistantId, AssistantVersionId, OrgId};
+use crate::provider::catalog::Stage;
 use crate::store::assistant::{self, StoredAssistant};
 
 /// An assistant in its current version.
@@ -49,7 +50,7 @@ pub async fn create(
     caller: Caller,
     Unchecked(definition): Unchecked<Assistant>,
 ) -> Result<(StatusCode, Json<AssistantView>), ApiError> {
-    check(&api, &definition)?;
+    check(&api, caller.org, &definition)?;
     let mut tx = api.db.begin().await?;
     let assistant = assistant::insert(&mut tx, caller.org, definition).await?;
     tx.commit().await?;
@@ -104,7 +105,7 @@ pub async fn replace(
     Id(id): Id<AssistantId>,
     Unchecked(definition): Unchecked<Assistant>,
 ) -> Result<Json<AssistantView>, ApiError> {
-    check(&api, &definition)?;
+    check(&api, caller.org, &definition)?;
     let mut tx = api.db.begin().await?;
     let before = assistant::get(&mut tx, caller.org, id).await?;
     assistant::update(&mut tx, caller.org, id, before.current.version, definition).await?;
@@ -113,10 +114,10 @@ pub async fn replace(
     Ok(Json(view(assistant)))
 }
 
-fn check(api: &Api, definition: &Assistant) -> Result<(), ApiError> {
+fn check(api: &Api, org: OrgId, definition: &Assistant) -> Result<(), ApiError> {
     let faults = definition.faults(api.lexicon.as_deref().map(|lexicon| lexicon as _));
     if faults.is_empty() {
-        return Ok(());
+        return check_providers(api, org, definition);
     }
     let told = faults.into_iter().map(|fault| FieldFault {
         pointer: fault.pointer,
@@ -127,6 +128,26 @@ fn check(api: &Api, definition: &Assistant) -> Result<(), ApiError> {
         },
     });
     Err(ApiError::Invalid(told.collect()))
+}
+
+/// Every provider that is named is there, and does what it is named for.
+fn check_providers(api: &Api, org: OrgId, definition: &Assistant) -> Result<(), ApiError> {
+    let named = &definition.providers;
+    let list = |stage: Stage, names: &[String]| {
+        let places: Vec<_> =
+            (0..).zip(names).map(|(at, name)| (stage, format!("/providers/{stage}/{at}"), name.clone())).collect();
+        places
+    };
+    let s2s = named.s2s.iter().map(|name| (Stage::S2s, "/providers/s2s".to_owned(), name.clone()));
+    let all = [list(Stage::Stt, &named.stt), list(Stage::Llm, &named.llm), list(Stage::Tts, &named.tts)];
+    let fault = |(stage, pointer, name): (Stage, String, String)| FieldFault {
+        pointer,
+        code: "unknown_provider".to_owned(),
+        reason: format!("there is no {stage} provider `{name}`: add it first, or name another one"),
+    };
+    let missing = all.into_iter().flatten().chain(s2s).filter(|(stage, _, name)| !api.catalog.has(org, name, *stage));
+    let faults: Vec<FieldFault> = missing.map(fault).collect();
+    if faults.is_empty() { Ok(()) } else { Err(ApiError::Invalid(faults)) }
 }
 
 fn view(assistant: StoredAssistant) -> AssistantView {

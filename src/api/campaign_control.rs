@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,7 +15,9 @@ use super::error::{ApiError, FieldFault};
 use super::paging::Id;
 use crate::campaign::states::{CampaignState, PauseReason, TargetState};
 use crate::campaign::transition::CampaignEvent;
+use crate::dialer::pacing::Scope;
 use crate::dialer::start::{StartFacts, StartGuard, failed_start_guards};
+use crate::dialer::status::Held;
 use crate::id::CampaignId;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move};
@@ -40,6 +43,20 @@ pub struct ProgressView {
     /// Contacts in each state that has any.
     #[schema(value_type = BTreeMap<String, u64>)]
     by_state: BTreeMap<TargetState, u64>,
+    /// What keeps the node that answers from dialing the next contact; absent when nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<HeldView>,
+}
+
+/// What keeps a campaign from dialing.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct HeldView {
+    /// What the limit belongs to.
+    scope: Scope,
+    /// In words.
+    reason: String,
+    /// When it is looked at again, where a time is known.
+    until: Option<Timestamp>,
 }
 
 /// Start a draft
@@ -111,6 +128,8 @@ pub async fn progress(
     let mut tx = api.db.read().await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     let progress = campaign::progress(&mut tx, id).await?;
+    let in_progress = campaign.state == CampaignState::InProgress;
+    let held = api.dialer.of(id).filter(|_| in_progress);
     let ended = progress.completed + progress.failed;
     let percent_complete = if progress.total == 0 { 100.0 } else { ended as f64 * 100.0 / progress.total as f64 };
     Ok(Json(ProgressView {
@@ -122,6 +141,7 @@ pub async fn progress(
         failed: progress.failed,
         percent_complete,
         by_state: progress.by_state,
+        held_by: held.map(|Held { scope, reason, until }| HeldView { scope, reason, until }),
     }))
 }
 

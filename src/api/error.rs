@@ -181,6 +181,7 @@ const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)
     match constraint {
         Constraint::SuppressionNumber => Some(("number_suppressed", "the number is on the list already")),
         Constraint::TrunkName => Some(("name_taken", "another trunk has this name: choose another one")),
+        Constraint::ProviderName => Some(("name_taken", "another provider has this name: choose another one")),
         Constraint::AssistantName => Some(("name_taken", "another assistant has this name: choose another one")),
         Constraint::AssistantVersion => {
             Some(("changed_meanwhile", "somebody else saved a version at the same time: read it again and repeat"))

@@ -13,6 +13,7 @@ pub mod error;
 pub mod import;
 pub mod knowledge;
 pub mod paging;
+pub mod providers;
 mod router;
 pub mod suppressions;
 pub mod targets;
@@ -23,7 +24,9 @@ use std::sync::Arc;
 
 use crate::agent::flow::check::Lexicon;
 use crate::config::HttpConfig;
+use crate::dialer::status::DialerStatus;
 use crate::net::web::Web;
+use crate::provider::catalog::Catalog;
 use crate::store::Db;
 use crate::store::org::Secrets;
 use crate::trunk::status::TrunkStatus;
@@ -42,6 +45,10 @@ pub struct Api {
     pub lexicon: Option<Arc<dyn Lexicon + Send + Sync>>,
     /// Folder of the recordings.
     pub recordings: Arc<Path>,
+    /// The vendors that serve calls.
+    pub catalog: Catalog,
+    /// What keeps campaigns from being dialed.
+    pub dialer: DialerStatus,
     /// What is known of trunks beyond their settings.
     pub trunks: TrunkStatus,
     /// Pages and webhooks at addresses that people typed in.

@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, suppressions, targets,
-    trunks,
+    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, providers, suppressions,
+    targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -64,6 +64,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(assistants::read, assistants::replace))
         .routes(routes!(trunks::create, trunks::list))
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
+        .routes(routes!(providers::create, providers::list))
+        .routes(routes!(providers::read, providers::replace, providers::delete))
+        .routes(routes!(providers::test))
         .routes(routes!(suppressions::create, suppressions::list))
         .routes(routes!(suppressions::delete))
         .routes(routes!(campaigns::create, campaigns::list))

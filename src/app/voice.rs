@@ -17,6 +17,8 @@ const PROMPTS: u64 = 1 << 30;
 /// What calls speak and listen with.
 pub(super) struct Voice {
     pub(super) providers: Offline,
+    /// Fixed texts that were spoken before.
+    pub(super) prompts: Arc<Prompts>,
     /// The words that can be understood.
     pub(super) lexicon: Arc<dyn Lexicon + Send + Sync>,
 }
@@ -26,6 +28,7 @@ pub(super) fn offline(config: &Config) -> anyhow::Result<Voice> {
     let folder = config.prompts_dir();
     let prompts = Prompts::open(folder.clone(), PROMPTS)
         .with_context(|| format!("the folder of prompts {} cannot be used", folder.display()))?;
+    let prompts = Arc::new(prompts);
     let espeak = EspeakConfig { processes: config.agent.synthesisers, ..EspeakConfig::default() };
     let listen = PocketsphinxConfig {
         model: config.agent.recogniser_model.clone(),
@@ -33,7 +36,8 @@ pub(super) fn offline(config: &Config) -> anyhow::Result<Voice> {
     };
     let stt = Arc::new(Pocketsphinx::open(listen).context("the offline recogniser cannot be used")?);
     let lexicon = Arc::new(Words(Arc::clone(&stt)));
-    Ok(Voice { providers: Offline { stt, tts: Arc::new(Espeak::new(espeak, Arc::new(prompts))) }, lexicon })
+    let tts = Arc::new(Espeak::new(espeak, Arc::clone(&prompts)));
+    Ok(Voice { providers: Offline { stt, tts }, prompts, lexicon })
 }
 
 /// The recogniser's dictionary.

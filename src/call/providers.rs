@@ -4,11 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::agent::assistant::Assistant;
+use crate::id::OrgId;
+use crate::provider::catalog::{Catalog, NoRoom, Room, Served, Stage, Wanted};
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::llm::LanguageModel;
 use crate::provider::s2s::SpeechToSpeech;
 use crate::provider::stt::SpeechToText;
 use crate::provider::tts::{TextToSpeech, Voice};
+
+/// The offline voice that an assistant has when it names none.
+const OFFLINE_VOICE: &str = "en-us";
 
 /// Knows the vendors. Several behind one seam (one that stands in for another, a second one that is asked when the
 /// first is slow) look like one from here.
@@ -17,7 +22,13 @@ pub trait Providers: Send + Sync {
     ///
     /// # Errors
     /// [`NoProvider`] when the assistant names one that is not there: no call should be made.
-    fn lineup(&self, assistant: &Assistant) -> Result<Lineup, NoProvider>;
+    fn lineup(&self, org: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider>;
+
+    /// How many calls of this assistant could be served on top of those there are. Asked before a call is made, so that
+    /// nobody who answers meets an agent that cannot hear or speak.
+    fn room(&self, _org: OrgId, _assistant: &Assistant) -> Room {
+        Room::Free(self.capacity())
+    }
 
     /// Calls at one time that can be served, whatever their assistants.
     fn capacity(&self) -> usize;
@@ -38,10 +49,64 @@ pub struct Lineup {
     pub s2s: Option<Arc<dyn SpeechToSpeech>>,
 }
 
-/// An assistant names a provider that is not there.
+/// An assistant names a provider that is not there, or cannot be used at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no provider {0}")]
+#[error("{0}")]
 pub struct NoProvider(pub String);
+
+/// The vendors of the catalog, and for stages without a name what comes with the server.
+pub struct Vendors {
+    /// The vendors.
+    pub catalog: Catalog,
+    /// What comes with the server.
+    pub offline: Offline,
+}
+
+impl Providers for Vendors {
+    fn lineup(&self, org: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
+        let served = self.catalog.serve(org, &wanted(assistant));
+        let Served { stt, llm, tts, s2s } = served.map_err(|error| NoProvider(error.to_string()))?;
+        let (tts, voice) = tts.unwrap_or_else(|| (Arc::clone(&self.offline.tts), offline_voice(assistant)));
+        Ok(Lineup { stt: stt.unwrap_or_else(|| Arc::clone(&self.offline.stt)), tts, voice, llm, s2s })
+    }
+
+    fn room(&self, org: OrgId, assistant: &Assistant) -> Room {
+        let wanted = wanted(assistant);
+        let by_itself = wanted.s2s.is_some();
+        match self.catalog.room(org, &wanted) {
+            // A model that hears by itself leaves the recogniser that comes with the server alone.
+            Room::Free(free) if wanted.stt.is_empty() && !by_itself => self.offline.places().most(free),
+            room @ (Room::Free(_) | Room::None(_)) => room,
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        if self.catalog.is_empty() { self.offline.capacity() } else { usize::MAX }
+    }
+}
+
+fn wanted(assistant: &Assistant) -> Wanted {
+    let named = &assistant.providers;
+    // The assistant's voice is the first speaker's name for it, unless it is the offline one's; others have their own.
+    let first = Some(assistant.voice.as_str()).filter(|voice| *voice != OFFLINE_VOICE);
+    let voice_of = |name: &String, otherwise: Option<&str>| {
+        assistant.voices.get(name).map(String::as_str).or(otherwise).unwrap_or_default().to_owned()
+    };
+    let voice = |(at, name): (usize, &String)| {
+        let voice = voice_of(name, first.filter(|_| at == 0));
+        (name.clone(), Voice { name: voice, language: assistant.language.clone() })
+    };
+    Wanted {
+        stt: named.stt.clone(),
+        llm: named.llm.clone(),
+        tts: named.tts.iter().enumerate().map(voice).collect(),
+        s2s: named.s2s.iter().map(|name| (name.clone(), voice_of(name, first))).next(),
+    }
+}
+
+fn offline_voice(assistant: &Assistant) -> Voice {
+    Voice { name: assistant.voice.clone(), language: assistant.language.clone() }
+}
 
 /// The recogniser and the voice that come with the server; no model.
 pub struct Offline {
@@ -51,20 +116,33 @@ pub struct Offline {
     pub tts: Arc<dyn TextToSpeech>,
 }
 
+impl Offline {
+    fn places(&self) -> Room {
+        match self.stt.capacity().free {
+            0 => Room::None(NoRoom::Full { stage: Stage::Stt }),
+            free => Room::Free(free),
+        }
+    }
+}
+
 impl Providers for Offline {
-    fn lineup(&self, assistant: &Assistant) -> Result<Lineup, NoProvider> {
+    fn lineup(&self, _: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
         let named = &assistant.providers;
         let all = named.stt.iter().chain(&named.llm).chain(&named.tts).chain(&named.s2s);
         match all.into_iter().next() {
-            Some(name) => Err(NoProvider(name.clone())),
+            Some(name) => Err(NoProvider(format!("there is no provider {name}"))),
             None => Ok(Lineup {
                 stt: Arc::clone(&self.stt),
                 tts: Arc::clone(&self.tts),
-                voice: Voice { name: assistant.voice.clone(), language: assistant.language.clone() },
+                voice: offline_voice(assistant),
                 llm: None,
                 s2s: None,
             }),
         }
+    }
+
+    fn room(&self, _: OrgId, _: &Assistant) -> Room {
+        self.places()
     }
 
     /// Each call may need a recogniser at any moment.

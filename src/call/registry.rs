@@ -40,6 +40,7 @@ use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, IncomingCall, InviteError, SipHandle};
 use crate::pii::Pii;
+use crate::provider::catalog::Room;
 use crate::time;
 
 /// The longest that a second leg is up before it is joined or given up: all clocks of a transfer together.
@@ -195,7 +196,7 @@ impl Calls {
     /// Calls at one time that this node takes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.inner.services.max_calls
+        self.inner.services.max_calls.min(self.inner.services.providers.capacity())
     }
 
     /// How well the media workers keep time.
@@ -211,7 +212,7 @@ impl Calls {
     }
 
     fn is_full(&self) -> bool {
-        self.inner.draining.load(Ordering::Relaxed) || self.inner.live.len() >= self.inner.services.max_calls
+        self.inner.draining.load(Ordering::Relaxed) || self.inner.live.len() >= self.capacity()
     }
 
     /// Starts the task of an order, or says why not.
@@ -307,7 +308,7 @@ impl Calls {
         let services = &self.inner.services;
         let media = services.media_address(dial.invite.flow.listener).ok_or(NotPlaced::Listener)?;
         let assistant = &identity.assistant.definition;
-        let lineup = services.providers.lineup(assistant)?;
+        let lineup = services.providers.lineup(identity.org, assistant)?;
         let conversation = Conversation::new(assistant, &variables, assistant.turn.timing())
             .map_err(|error| NotPlaced::Script(error.to_string()))?;
         let rtp = services.ports.bind()?;
@@ -344,7 +345,11 @@ impl Calls {
         let now = time::now();
         let media = services.media_address(invite.flow.listener).ok_or_else(overload)?;
         let definition = &assistant.definition;
-        let lineup = services.providers.lineup(definition).map_err(|_| overload())?;
+        if let Room::None(why) = services.providers.room(org, definition) {
+            tracing::warn!(%why, "a call that came in is refused");
+            return Err(overload());
+        }
+        let lineup = services.providers.lineup(org, definition).map_err(|_| overload())?;
         let conversation = Conversation::new(definition, &Default::default(), definition.turn.timing())
             .map_err(|_| (StatusCode::SERVER_INTERNAL_ERROR, None))?;
         let rtp = services.ports.bind().map_err(|_| overload())?;

@@ -7,6 +7,7 @@ mod agent;
 mod http;
 mod media;
 mod outbound;
+mod providers;
 mod sip;
 mod store;
 
@@ -21,6 +22,7 @@ pub use self::agent::AgentConfig;
 pub use self::http::HttpConfig;
 pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
+pub use self::providers::ProviderConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport};
 pub use self::store::StoreConfig;
 
@@ -45,6 +47,12 @@ pub struct Config {
     pub agent: AgentConfig,
     /// Addresses that people typed in: pages to read, webhooks to call.
     pub outbound: OutboundConfig,
+    /// Vendors of speech and models that every organisation may use. Others come over the API.
+    pub providers: Vec<ProviderConfig>,
+    /// What vendors' keys are encrypted with: 32 bytes in hexadecimal or base64. Nodes that share a database need the
+    /// same. Default: the file `master.key` in the data folder, made at the first start.
+    #[serde(skip_serializing)]
+    pub master_key: Option<SecretString>,
 }
 
 impl Default for Config {
@@ -57,6 +65,8 @@ impl Default for Config {
             media: MediaConfig::default(),
             agent: AgentConfig::default(),
             outbound: OutboundConfig::default(),
+            providers: Vec::new(),
+            master_key: None,
         }
     }
 }
@@ -112,6 +122,12 @@ impl Config {
         self.data_dir.join("recordings")
     }
 
+    /// The file that holds the master key unless one is set.
+    #[must_use]
+    pub fn master_key_file(&self) -> PathBuf {
+        self.data_dir.join("master.key")
+    }
+
     /// Folder of synthesised prompts.
     #[must_use]
     pub fn prompts_dir(&self) -> PathBuf {
@@ -119,11 +135,15 @@ impl Config {
     }
 
     fn extract(figment: Figment) -> Result<Self, ConfigError> {
-        let config: Self = figment.extract().map_err(|e| ConfigError::Unreadable(Box::new(e)))?;
+        let mut config: Self = figment.extract().map_err(|e| ConfigError::Unreadable(Box::new(e)))?;
+        for provider in &mut config.providers {
+            provider.resolve(|variable| std::env::var(variable).ok())?;
+        }
         config.sip.validate()?;
         config.media.validate()?;
         config.store.validate()?;
         config.agent.validate()?;
+        providers::validate(&config.providers)?;
         Ok(config)
     }
 }

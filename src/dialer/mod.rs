@@ -7,4 +7,5 @@ pub mod gate;
 pub mod pacing;
 pub mod retry;
 pub mod start;
+pub mod status;
 pub mod task;

@@ -24,6 +24,8 @@ wire_enum! {
         CallerId = "caller_id",
         /// One server process: its calls, and the recognisers it has for them. Not a row: each node counts its own.
         Node = "node",
+        /// The vendors of a campaign's assistant. Not a row: each node sees for itself how they are doing.
+        Providers = "providers",
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod clock;
 mod dial;
+mod providers;
 mod recovery;
 mod transfers;
 mod trunks;
@@ -21,11 +22,14 @@ use tokio_util::task::TaskTracker;
 
 use self::clock::DatabaseClock;
 use self::dial::Dial;
+use self::providers::Assistants;
 use self::transfers::Desk;
 use self::trunks::Trunks;
 use super::calling_hours::CallingHours;
 use super::engine::{Action, CampaignInfo, ClaimResult, ClaimedDial, Config, Engine, Input, Notice};
 use super::pacing::{Limited, Scope};
+use super::status::{DialerStatus, Held};
+use crate::call::providers::Providers;
 use crate::call::registry::Calls;
 use crate::id::{AttemptId, CampaignId, LegId, NodeId, TrunkId};
 use crate::shutdown::Shutdown;
@@ -49,6 +53,10 @@ pub struct Parts {
     pub calls: Calls,
     /// Finds carriers.
     pub router: Router,
+    /// Knows who serves calls, and how they are doing.
+    pub providers: Arc<dyn Providers>,
+    /// Where it is written why nothing is dialed.
+    pub status: DialerStatus,
     /// The secret from which the names of legs derive.
     pub secret: [u8; 32],
     /// What numbers are compared by.
@@ -79,12 +87,14 @@ pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreErro
     let clock = DatabaseClock::measure(&parts.db).await?;
     let (reports, inbox) = mpsc::channel(REPORTS);
     let trunks = Trunks::new(parts.db.clone(), parts.router.clone());
+    let assistants = Assistants::new(parts.db.clone(), Arc::clone(&parts.providers));
     let shared = Arc::new(Shared {
         parts,
         dialing,
         clock,
         node: Mutex::new(node),
         trunks,
+        assistants,
         claimed: Mutex::new(BTreeMap::new()),
         ending: Mutex::new(BTreeSet::new()),
         second_legs: Mutex::new(BTreeMap::new()),
@@ -106,6 +116,7 @@ struct Shared {
     clock: DatabaseClock,
     node: Mutex<Node>,
     trunks: Trunks,
+    assistants: Assistants,
     /// Attempts between claim and end.
     claimed: Mutex<BTreeMap<AttemptId, Dial>>,
     /// Orphan legs that are being ended.
@@ -204,6 +215,7 @@ impl Shared {
                 .and_then(|hours| hours.period_end()),
         };
         self.trunks.refresh().await;
+        self.assistants.refresh();
         Ok(Input::Campaigns(campaigns.iter().map(info).collect()))
     }
 
@@ -218,7 +230,9 @@ impl Shared {
     }
 
     async fn claim(&self, campaign: CampaignId, headroom: Duration) -> Result<Input, StoreError> {
-        if let Some(limited) = self.no_room() {
+        if let Some(held) = self.no_room(campaign).await? {
+            let limited = Limited { scope: held.scope, until: held.until };
+            self.parts.status.held(campaign, held);
             return Ok(Input::Claimed { campaign, result: ClaimResult::Limited(limited), next_due: None });
         }
         let trunk_closed_until = self.trunks.closed_until(campaign, &self.clock).await?;
@@ -229,6 +243,10 @@ impl Shared {
             TurnedAway::Blocked(_) | TurnedAway::Expired | TurnedAway::CallbackMissed => None,
         });
         let next_due = deferred.min();
+        match &picked.result {
+            Err(Refused::Limited(limited)) => self.parts.status.held(campaign, Held::by(*limited)),
+            Ok(_) | Err(Refused::Stopped | Refused::Empty | Refused::Again) => self.parts.status.free(campaign),
+        }
         let result = match picked.result {
             Ok(claimed) => ClaimResult::Dial(self.note(*claimed)),
             Err(Refused::Limited(limited)) => ClaimResult::Limited(limited),
@@ -239,12 +257,17 @@ impl Shared {
         Ok(Input::Claimed { campaign, result, next_due })
     }
 
-    /// Every dial holds a place for its call, and a recogniser, before it is claimed: nobody who answers meets an agent
-    /// that cannot hear.
-    fn no_room(&self) -> Option<Limited> {
+    /// Every dial holds a place for its call, and vendors that serve it, before it is claimed: nobody who answers meets
+    /// an agent that cannot hear or speak.
+    async fn no_room(&self, campaign: CampaignId) -> Result<Option<Held>, StoreError> {
+        let now = time::now().mono;
         let on_the_way = self.dials().values().filter(|dial| !dial.is_placed()).count();
-        let full = self.parts.calls.len() + on_the_way >= self.parts.calls.capacity();
-        full.then(|| Limited { scope: Scope::Node, until: Some(self.clock.wall(time::now().mono + NO_ROOM)) })
+        if self.parts.calls.len() + on_the_way >= self.parts.calls.capacity() {
+            let until = Some(self.clock.wall(now + NO_ROOM));
+            return Ok(Some(Held::by(Limited { scope: Scope::Node, until })));
+        }
+        let Some((why, until)) = self.assistants.no_room(campaign, on_the_way, now).await? else { return Ok(None) };
+        Ok(Some(Held { scope: Scope::Providers, reason: why.to_string(), until: Some(self.clock.wall(until)) }))
     }
 
     fn note(&self, claimed: Claimed) -> ClaimedDial {
@@ -296,6 +319,7 @@ async fn listen(db: Db, reports: mpsc::Sender<Input>) {
             Wake::Campaigns | Wake::Everything => Notice::Campaigns,
             Wake::Targets(campaign) => Notice::Targets(campaign),
             Wake::Room => Notice::Room,
+            Wake::Providers => Notice::Campaigns,
         };
         if reports.send(Input::Notice(notice)).await.is_err() {
             return;

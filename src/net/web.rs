@@ -89,6 +89,24 @@ impl Web {
         if literal_is_private(&url, &self.config) { Err(WebError::Private) } else { Ok(url) }
     }
 
+    /// Whether somebody else may ask an address (`ws` and `wss` too): its host is public now, or allowed. A name that
+    /// does not resolve is let pass, for nobody is asked through it.
+    ///
+    /// # Errors
+    /// [`WebError::NotHttp`], [`WebError::Private`].
+    pub async fn permits(&self, address: &str) -> Result<(), WebError> {
+        let url = Url::parse(address).map_err(|_| WebError::NotHttp)?;
+        let host = url.host_str().ok_or(WebError::NotHttp)?.trim_matches(['[', ']']).to_owned();
+        if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+            return Err(WebError::NotHttp);
+        }
+        if self.config.may_be_private(&host) {
+            return Ok(());
+        }
+        let mut addresses = tokio::net::lookup_host((host, 0)).await.into_iter().flatten();
+        if addresses.any(|address| is_private(address.ip())) { Err(WebError::Private) } else { Ok(()) }
+    }
+
     /// The client, for requests to checked addresses.
     #[must_use]
     pub const fn client(&self) -> &Client {

@@ -3,6 +3,7 @@
 
 pub mod assemblyai;
 pub mod cartesia;
+pub mod catalog;
 pub mod deepgram;
 pub mod elevenlabs;
 pub mod error;

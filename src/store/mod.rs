@@ -15,6 +15,7 @@ pub mod db;
 pub mod dialing;
 pub mod knowledge;
 pub mod org;
+pub mod provider;
 pub mod suppression;
 pub mod target;
 pub mod trunk;

@@ -14,6 +14,7 @@ use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::campaign::states::EndedBy;
 use callwright::campaign::transfer::TransferWay;
 use callwright::config::SipTransport::Udp;
+use callwright::id::OrgId;
 use callwright::time;
 use callwright_loadtest::vendors::Script;
 use callwright_media::codec::Codec;
@@ -106,7 +107,8 @@ async fn a_declined_caller_comes_back_to_the_agent_and_goes_on_talking() {
     let mut script = Script::default();
     script.hearing.lines = vec![MESSAGE.to_owned()];
     let vendors = Vendors::start(script).await;
-    let lineup = vendors.staff().lineup(&agent(SocketAddr::from(([127, 0, 0, 1], 9)), "warm").definition);
+    let lineup =
+        vendors.staff().lineup(OrgId::from_u128(1), &agent(SocketAddr::from(([127, 0, 0, 1], 9)), "warm").definition);
     let staff = Staff { ears: lineup.expect("vendors").stt, patient: true };
     let mut scene = Scene::with(21_600, Phone::new(Udp, 22_600).await, None, staff).await;
     let (attempt, mut caller) = scene.call("warm", Duration::from_secs(60)).await;

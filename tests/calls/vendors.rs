@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use callwright::agent::assistant::Assistant;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
+use callwright::id::OrgId;
 use callwright::provider::cartesia;
 use callwright::provider::deepgram::listen_v1::Nova;
 use callwright::provider::llm::LanguageModel;
@@ -62,7 +63,7 @@ struct Staff {
 }
 
 impl Providers for Staff {
-    fn lineup(&self, _: &Assistant) -> Result<Lineup, NoProvider> {
+    fn lineup(&self, _: OrgId, _: &Assistant) -> Result<Lineup, NoProvider> {
         Ok(Lineup {
             stt: Arc::clone(&self.stt),
             tts: Arc::clone(&self.tts),

@@ -1,6 +1,7 @@
 //! The first campaign, as `callwright demo` runs it, in its short form: what the server believes, what the wire saw and what
 //! the recordings hold have to agree.
 
+mod providers;
 mod recordings;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,11 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use callwright::api::{Api, router};
 use callwright::config::{HttpConfig, OutboundConfig};
+use callwright::dialer::status::DialerStatus;
 use callwright::net::web::Web;
+use callwright::provider::catalog::{Catalog, Fixed, Kind, Sealer};
+use callwright::provider::prompts::Prompts;
+use callwright::provider::vendor::Vendor;
 use callwright::store::{api_key, org};
 use callwright::trunk::status::TrunkStatus;
 use serde_json::{Value, json};
@@ -53,7 +57,16 @@ impl Client {
         let recordings = std::env::temp_dir().join(format!("callwright-http-{}-{}", std::process::id(), org.id));
         std::fs::create_dir_all(&recordings).expect("a folder");
         let trunks = TrunkStatus::default();
+        let local = Vendor { base_url: "http://127.0.0.1:9/v1".to_owned(), ..Vendor::named("house") };
+        let fixed = vec![Fixed {
+            kind: Kind::OpenaiChat,
+            vendor: Vendor { key: Some("sk-of-the-house-0000".into()), ..local },
+        }];
+        let prompts = Prompts::open(recordings.join("prompts"), 1 << 20).expect("a folder");
+        let catalog = Catalog::new(fixed, Sealer::new([3; 32]), Arc::new(prompts));
         let api = Api {
+            catalog,
+            dialer: DialerStatus::default(),
             db: db.db.clone(),
             secrets: Arc::new(secrets),
             lexicon: None,

@@ -5,6 +5,7 @@ mod db;
 
 mod client;
 mod knowledge;
+mod providers;
 mod registrations;
 mod resources;
 

@@ -156,7 +156,7 @@ impl Book {
             let shares = match limited.scope {
                 Scope::Organisation => entry.info.org == info.org,
                 Scope::Trunk => entry.info.trunk == info.trunk,
-                Scope::Campaign | Scope::CallerId => entry.info.campaign == info.campaign,
+                Scope::Campaign | Scope::CallerId | Scope::Providers => entry.info.campaign == info.campaign,
                 Scope::Node => true,
             };
             if shares {

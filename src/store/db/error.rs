@@ -90,6 +90,8 @@ constraints! {
     SuppressionNumber = "suppression_number", "suppression.org_id, suppression.phone_hash";
     /// The organisation has a trunk of this name.
     TrunkName = "trunk_name", "trunk.org_id, trunk.name";
+    /// The organisation has a provider of this name.
+    ProviderName = "provider_name", "provider.org_id, provider.name";
     /// The organisation has an assistant of this name.
     AssistantName = "assistant_name", "assistant.org_id, assistant.name";
     /// The assistant has this version already: two editors saved at once.

@@ -9,7 +9,7 @@ use sqlx::{Arguments, Row as _};
 use super::StoreError;
 use crate::id::{
     ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, CallId, CampaignId, ContactId, KnowledgeId, LegId,
-    NodeId, OrgId, RecordingId, RunId, SuppressionId, TargetId, TrunkId,
+    NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, TargetId, TrunkId,
 };
 use crate::pii::Pii;
 
@@ -230,6 +230,7 @@ text_columns!(
     LegId,
     NodeId,
     OrgId,
+    ProviderId,
     RecordingId,
     RunId,
     SuppressionId,

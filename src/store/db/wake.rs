@@ -24,6 +24,8 @@ pub enum Wake {
     Targets(CampaignId),
     /// A call has ended: a channel is free.
     Room,
+    /// Vendors were added, changed or removed.
+    Providers,
     /// Others may have been missed: look at everything.
     Everything,
 }
@@ -34,6 +36,7 @@ impl Wake {
             Self::Campaigns => "campaigns".to_owned(),
             Self::Targets(campaign) => format!("targets:{campaign}"),
             Self::Room => "room".to_owned(),
+            Self::Providers => "providers".to_owned(),
             Self::Everything => "everything".to_owned(),
         }
     }
@@ -43,6 +46,7 @@ impl Wake {
         match payload {
             "campaigns" => Self::Campaigns,
             "room" => Self::Room,
+            "providers" => Self::Providers,
             other => {
                 other.strip_prefix("targets:").and_then(|id| id.parse().ok()).map_or(Self::Everything, Self::Targets)
             }
@@ -99,7 +103,7 @@ impl Wakeups {
             loop {
                 match self.next().await {
                     Wake::Campaigns | Wake::Everything => return,
-                    Wake::Targets(_) | Wake::Room => {}
+                    Wake::Targets(_) | Wake::Room | Wake::Providers => {}
                 }
             }
         };

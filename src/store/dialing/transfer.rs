@@ -261,7 +261,7 @@ async fn limiters(
             Scope::Organisation => (terms.get("org_rate")?, org_live, terms.get("org_most")?),
             Scope::Trunk => (terms.get("trunk_rate")?, trunk_live, terms.get("trunk_most")?),
             Scope::CallerId => (terms.get("caller_id_rate")?, 0, None),
-            Scope::Campaign | Scope::Node => (None, 0, None),
+            Scope::Campaign | Scope::Node | Scope::Providers => (None, 0, None),
         };
         let closed_until = request.trunk_closed_until.filter(|_| *scope == Scope::Trunk);
         Ok(Limiter { scope: *scope, tat: *tat, interval: rate.map(interval), live, most_live, closed_until })

@@ -15,7 +15,7 @@ use callwright::call::transfer::desk::{
 };
 use callwright::call::transfer::destination::Destination;
 use callwright::config::SipTransport::Udp;
-use callwright::id::LegId;
+use callwright::id::{LegId, OrgId};
 use callwright::net::media_leg::MediaCommand;
 use callwright::net::media_ring::MediaNews;
 use callwright::pii::Pii;
@@ -88,7 +88,7 @@ pub(super) struct Staff {
 }
 
 impl Providers for Staff {
-    fn lineup(&self, assistant: &Assistant) -> Result<Lineup, NoProvider> {
+    fn lineup(&self, _: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
         let thinks = assistant.mode == Mode::Llm;
         let clerk = Clerk { patient: self.patient };
         Ok(Lineup {

@@ -1,0 +1,79 @@
+//! Why nothing is being dialed, for those who look.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::pacing::{Limited, Scope};
+use crate::id::CampaignId;
+
+/// What holds each campaign on this node. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct DialerStatus {
+    held: Arc<Mutex<BTreeMap<CampaignId, Held>>>,
+}
+
+/// What holds a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What the limit belongs to.
+    pub scope: Scope,
+    /// In words.
+    pub reason: String,
+    /// When it is looked at again, where a time is known; else as soon as something changes.
+    pub until: Option<Timestamp>,
+}
+
+impl Held {
+    /// In the words for a limit of numbers or pace.
+    #[must_use]
+    pub fn by(limited: Limited) -> Self {
+        let Limited { scope, until } = limited;
+        let reason = match (scope, until) {
+            (Scope::Organisation, None) => "the organisation has as many calls as it may",
+            (Scope::Organisation, Some(_)) => "the organisation's calls per minute are used up",
+            (Scope::Trunk, None) => "the trunk has as many calls as it may",
+            (Scope::Trunk, Some(_)) => "the trunk's calls per minute are used up, or it is left alone for a while",
+            (Scope::Campaign, None) => "the campaign has as many calls as it may",
+            (Scope::Campaign, Some(_)) => "the campaign's calls per minute are used up",
+            (Scope::CallerId, _) => "the caller ID's calls per minute are used up",
+            (Scope::Node, _) => "this server has as many calls as it may",
+            (Scope::Providers, _) => "the assistant's providers serve no further call",
+        };
+        Self { scope, reason: reason.to_owned(), until }
+    }
+}
+
+impl DialerStatus {
+    /// What holds a campaign, if anything does.
+    #[must_use]
+    pub fn of(&self, campaign: CampaignId) -> Option<Held> {
+        self.lock().get(&campaign).cloned()
+    }
+
+    /// A campaign is held.
+    pub(super) fn held(&self, campaign: CampaignId, held: Held) {
+        let mut all = self.lock();
+        let news =
+            held.scope == Scope::Providers && all.get(&campaign).is_none_or(|before| before.reason != held.reason);
+        let reason = held.reason.clone();
+        all.insert(campaign, held);
+        drop(all);
+        if news {
+            tracing::warn!(%campaign, reason, "a campaign waits for its providers");
+        }
+    }
+
+    /// Nothing holds it.
+    pub(super) fn free(&self, campaign: CampaignId) {
+        let before = self.lock().remove(&campaign);
+        if before.is_some_and(|before| before.scope == Scope::Providers) {
+            tracing::info!(%campaign, "a campaign's providers are back");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CampaignId, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

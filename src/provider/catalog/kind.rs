@@ -1,0 +1,205 @@
+//! What vendors speak, and who speaks it with them.
+
+use std::sync::Arc;
+
+use crate::campaign::wire::wire_enum;
+use crate::provider::error::Error;
+use crate::provider::llm::LanguageModel;
+use crate::provider::openai::chat::Chat;
+use crate::provider::openai::realtime::Realtime;
+use crate::provider::probe::Probing;
+use crate::provider::prompts::Prompts;
+use crate::provider::s2s::SpeechToSpeech;
+use crate::provider::stt::SpeechToText;
+use crate::provider::tts::TextToSpeech;
+use crate::provider::vendor::Vendor;
+use crate::provider::{assemblyai, cartesia, deepgram, elevenlabs, openai};
+
+wire_enum! {
+    /// The protocol of a vendor.
+    pub enum Kind is "kind of provider" {
+        /// Chat completions: OpenAI, and everybody who speaks like it.
+        OpenaiChat = "openai_chat",
+        /// OpenAI Realtime.
+        OpenaiRealtime = "openai_realtime",
+        /// OpenAI Realtime for transcription.
+        OpenaiTranscription = "openai_transcription",
+        /// Deepgram's Nova recognisers.
+        DeepgramListen = "deepgram_listen",
+        /// Deepgram's Flux recognisers, which detect turns.
+        DeepgramFlux = "deepgram_flux",
+        /// AssemblyAI's recognisers, which detect turns.
+        Assemblyai = "assemblyai",
+        /// ElevenLabs Scribe.
+        ElevenlabsScribe = "elevenlabs_scribe",
+        /// Speech of OpenAI, and of everybody who speaks like it.
+        OpenaiSpeech = "openai_speech",
+        /// Deepgram's Aura voices.
+        DeepgramSpeak = "deepgram_speak",
+        /// Deepgram's Flux voices.
+        DeepgramFluxSpeak = "deepgram_flux_speak",
+        /// ElevenLabs' voices.
+        ElevenlabsSpeak = "elevenlabs_speak",
+        /// Cartesia's voices.
+        Cartesia = "cartesia",
+    }
+}
+
+wire_enum! {
+    /// What a vendor does in a call.
+    pub enum Stage is "stage" {
+        /// Recognises.
+        Stt = "stt",
+        /// Thinks.
+        Llm = "llm",
+        /// Speaks.
+        Tts = "tts",
+        /// Hears and speaks by itself.
+        S2s = "s2s",
+    }
+}
+
+/// A vendor, spoken to.
+#[derive(Clone)]
+pub(super) enum Adapter {
+    Stt(Arc<dyn SpeechToText>),
+    Llm(Arc<dyn LanguageModel>),
+    Tts(Arc<dyn TextToSpeech>),
+    S2s(Arc<dyn SpeechToSpeech>),
+}
+
+impl Kind {
+    /// What vendors of this kind do.
+    #[must_use]
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::OpenaiChat => Stage::Llm,
+            Self::OpenaiRealtime => Stage::S2s,
+            Self::OpenaiTranscription
+            | Self::DeepgramListen
+            | Self::DeepgramFlux
+            | Self::Assemblyai
+            | Self::ElevenlabsScribe => Stage::Stt,
+            Self::OpenaiSpeech
+            | Self::DeepgramSpeak
+            | Self::DeepgramFluxSpeak
+            | Self::ElevenlabsSpeak
+            | Self::Cartesia => Stage::Tts,
+        }
+    }
+
+    /// The options that vendors of this kind have.
+    #[must_use]
+    pub const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenaiChat => &[
+                "extra",
+                "first_token_ms",
+                "max_tokens_field",
+                "organization",
+                "parallel_tool_calls",
+                "project",
+                "stall_ms",
+                "temperature",
+                "usage",
+            ],
+            Self::OpenaiRealtime => &[
+                "beta",
+                "max_output_tokens",
+                "noise_reduction",
+                "speed",
+                "transcription_model",
+                "turn_detection",
+                "voice",
+            ],
+            Self::OpenaiTranscription => {
+                &["delay", "lag_ms", "model_in_query", "noise_reduction", "prompt", "turn_detection"]
+            }
+            Self::DeepgramListen => &[
+                "endpointing",
+                "filler_words",
+                "lag_ms",
+                "language",
+                "mip_opt_out",
+                "numerals",
+                "profanity_filter",
+                "punctuate",
+                "smart_format",
+                "tag",
+            ],
+            Self::DeepgramFlux => &[
+                "eager_eot_threshold",
+                "eot_threshold",
+                "eot_timeout_ms",
+                "lag_ms",
+                "language_hint",
+                "mip_opt_out",
+                "numerals",
+                "profanity_filter",
+                "tag",
+            ],
+            Self::Assemblyai => &[
+                "domain",
+                "end_of_turn_confidence_threshold",
+                "format_turns",
+                "lag_ms",
+                "language_codes",
+                "max_turn_silence",
+                "min_turn_silence",
+                "mode",
+                "prompt",
+                "vad_threshold",
+            ],
+            Self::ElevenlabsScribe => &["lag_ms", "language_code", "no_verbatim"],
+            Self::OpenaiSpeech => &["instructions", "response_format", "sample_rate", "speed", "voice"],
+            Self::DeepgramSpeak => &["mip_opt_out", "speed", "voice"],
+            Self::DeepgramFluxSpeak => &["expressivity", "mip_opt_out", "speed", "tag", "voice"],
+            Self::ElevenlabsSpeak => &[
+                "apply_text_normalization",
+                "enable_logging",
+                "similarity_boost",
+                "speed",
+                "stability",
+                "style",
+                "use_speaker_boost",
+                "voice",
+            ],
+            Self::Cartesia => {
+                &["emotion", "max_buffer_delay_ms", "pronunciation_dict_id", "speed", "version", "voice", "volume"]
+            }
+        }
+    }
+
+    /// Somebody who speaks to the vendor. Connects to nobody yet.
+    ///
+    /// # Errors
+    /// When a setting cannot work; the error says which.
+    pub(super) fn adapter(self, vendor: Vendor, prompts: &Arc<Prompts>) -> Result<Adapter, Error> {
+        let prompts = Arc::clone(prompts);
+        Ok(match self {
+            Self::OpenaiChat => Adapter::Llm(Arc::new(Chat::new(vendor)?)),
+            Self::OpenaiRealtime => Adapter::S2s(Arc::new(Realtime::new(vendor)?)),
+            Self::OpenaiTranscription => Adapter::Stt(Arc::new(openai::transcription::Transcriber::new(vendor)?)),
+            Self::DeepgramListen => Adapter::Stt(Arc::new(deepgram::listen_v1::Nova::new(vendor)?)),
+            Self::DeepgramFlux => Adapter::Stt(Arc::new(deepgram::listen_v2::Flux::new(vendor)?)),
+            Self::Assemblyai => Adapter::Stt(Arc::new(assemblyai::streaming::AssemblyAi::new(vendor)?)),
+            Self::ElevenlabsScribe => Adapter::Stt(Arc::new(elevenlabs::scribe::Scribe::new(vendor)?)),
+            Self::OpenaiSpeech => Adapter::Tts(Arc::new(openai::speech::synthesiser(vendor, prompts)?)),
+            Self::DeepgramSpeak => Adapter::Tts(Arc::new(deepgram::speak_v1::synthesiser(vendor, prompts)?)),
+            Self::DeepgramFluxSpeak => Adapter::Tts(Arc::new(deepgram::speak_v2::synthesiser(vendor, prompts)?)),
+            Self::ElevenlabsSpeak => Adapter::Tts(Arc::new(elevenlabs::speech::synthesiser(vendor, prompts)?)),
+            Self::Cartesia => Adapter::Tts(Arc::new(cartesia::speech::synthesiser(vendor, prompts)?)),
+        })
+    }
+}
+
+impl Adapter {
+    pub(super) fn probe(&self) -> Probing<'_> {
+        match self {
+            Self::Stt(stt) => stt.probe(),
+            Self::Llm(llm) => llm.probe(),
+            Self::Tts(tts) => tts.probe(),
+            Self::S2s(s2s) => s2s.probe(),
+        }
+    }
+}

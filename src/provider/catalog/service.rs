@@ -1,0 +1,140 @@
+//! Who serves a call.
+
+use std::sync::Arc;
+
+use super::kind::Adapter;
+use super::{Catalog, Entry, Stage};
+use crate::id::OrgId;
+use crate::provider::error::Error;
+use crate::provider::hedge::model::HedgedModel;
+use crate::provider::hedge::native::Watched;
+use crate::provider::hedge::recogniser::HedgedEars;
+use crate::provider::hedge::synthesiser::{HedgedVoice, VoiceChoice};
+use crate::provider::hedge::{Choice, Held};
+use crate::provider::llm::LanguageModel;
+use crate::provider::s2s::SpeechToSpeech;
+use crate::provider::stt::SpeechToText;
+use crate::provider::tts::{TextToSpeech, Voice};
+
+/// Whom a call wants, by their names and in the order of preference. Nobody: what comes with the server serves, or the
+/// stage is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Recognisers.
+    pub stt: Vec<String>,
+    /// Models.
+    pub llm: Vec<String>,
+    /// Voices, each with its name at that vendor.
+    pub tts: Vec<(String, Voice)>,
+    /// A model that hears and speaks, and the voice it has there; its default when that is empty.
+    pub s2s: Option<(String, String)>,
+}
+
+/// Who serves it. Several of a stage look like one.
+#[derive(Clone, Default)]
+pub struct Served {
+    /// The recogniser.
+    pub stt: Option<Arc<dyn SpeechToText>>,
+    /// The model.
+    pub llm: Option<Arc<dyn LanguageModel>>,
+    /// The voice, and how it is called there.
+    pub tts: Option<(Arc<dyn TextToSpeech>, Voice)>,
+    /// The model that hears and speaks.
+    pub s2s: Option<Arc<dyn SpeechToSpeech>>,
+}
+
+/// A vendor that is wanted is not there, or cannot be used at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// Nobody has this name, or not for this stage.
+    #[error("there is no {1} provider {0}")]
+    Name(String, Stage),
+    /// Everybody who is wanted is switched off or set up wrongly; the first is so.
+    #[error(transparent)]
+    Unusable(#[from] Error),
+}
+
+impl Catalog {
+    /// Who serves a call. Vendors are taken for it until all that is given here is dropped.
+    ///
+    /// # Errors
+    /// [`Unknown`].
+    pub fn serve(&self, org: OrgId, wanted: &Wanted) -> Result<Served, Unknown> {
+        let stt = self.usable(org, Stage::Stt, wanted.stt.iter().map(|name| (name, ())))?;
+        let llm = self.usable(org, Stage::Llm, wanted.llm.iter().map(|name| (name, ())))?;
+        let tts = self.usable(org, Stage::Tts, wanted.tts.iter().map(|(name, voice)| (name, voice)))?;
+        let s2s = self.usable(org, Stage::S2s, wanted.s2s.iter().map(|(name, voice)| (name, voice)))?;
+        Ok(Served { stt: listen(&stt), llm: think(&llm), tts: speak(&tts), s2s: converse(&s2s) })
+    }
+
+    /// The entries of these names that can be used; an error when there are names and none can.
+    pub(super) fn usable<'a, T>(
+        &self,
+        org: OrgId,
+        stage: Stage,
+        names: impl Iterator<Item = (&'a String, T)>,
+    ) -> Result<Vec<(Arc<Entry>, T)>, Unknown> {
+        let (mut usable, mut fault) = (Vec::new(), None);
+        for (name, with) in names {
+            let unknown = || Unknown::Name(name.clone(), stage);
+            let entry =
+                self.find(org, name).filter(|entry| entry.settings.kind.stage() == stage).ok_or_else(unknown)?;
+            match entry.fault() {
+                None => usable.push((entry, with)),
+                Some(error) => fault = fault.or(Some(error)),
+            }
+        }
+        match fault {
+            Some(error) if usable.is_empty() => Err(error.into()),
+            Some(_) | None => Ok(usable),
+        }
+    }
+}
+
+/// The recogniser of a call, and a spare where there is another.
+fn listen(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn SpeechToText>> {
+    let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
+        Ok(Adapter::Stt(stt)) => Some(choice(stt, entry)),
+        Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
+    });
+    let choices: Vec<_> = choices.collect();
+    (!choices.is_empty()).then(|| Arc::new(HedgedEars::new(choices).holding(place(entries))) as _)
+}
+
+/// The model of a call, and those that stand in for it.
+fn think(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn LanguageModel>> {
+    let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
+        Ok(Adapter::Llm(llm)) => Some(choice(llm, entry)),
+        Ok(Adapter::Stt(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
+    });
+    let choices: Vec<_> = choices.collect();
+    (!choices.is_empty()).then(|| Arc::new(HedgedModel::new(choices).holding(place(entries))) as _)
+}
+
+/// The voice of a call, and those that stand in for it.
+fn speak(entries: &[(Arc<Entry>, &Voice)]) -> Option<(Arc<dyn TextToSpeech>, Voice)> {
+    let voices = entries.iter().filter_map(|(entry, voice)| match entry.adapter() {
+        Ok(Adapter::Tts(tts)) => Some(VoiceChoice { choice: choice(tts, entry), voice: Voice::clone(voice) }),
+        Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_)) | Err(_) => None,
+    });
+    let voices: Vec<_> = voices.collect();
+    let first = voices.first()?.voice.clone();
+    Some((Arc::new(HedgedVoice::new(voices).holding(place(entries))), first))
+}
+
+/// The model that hears and speaks in a call.
+fn converse(entries: &[(Arc<Entry>, &String)]) -> Option<Arc<dyn SpeechToSpeech>> {
+    let (entry, voice) = entries.first()?;
+    let Ok(Adapter::S2s(s2s)) = entry.adapter() else { return None };
+    Some(Arc::new(Watched::new(choice(s2s, entry), (*voice).clone()).holding(place(entries))))
+}
+
+fn choice<T: ?Sized>(provider: &Arc<T>, entry: &Entry) -> Choice<T> {
+    Choice { provider: Arc::clone(provider), health: entry.health.clone() }
+}
+
+/// Takes a place of the vendor that is asked first.
+fn place<T>(entries: &[(Arc<Entry>, T)]) -> Held {
+    let free = entries.iter().find(|(entry, _)| entry.free() > 0);
+    Arc::new(free.or(entries.first()).map(|(entry, _)| entry.take()))
+}
