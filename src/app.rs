@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{Api, router};
 use crate::call::call::CallConfig;
 use crate::call::providers::{Providers, Vendors};
+use crate::call::insight::Insight;
 use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::call::transfer::TransferConfig;
@@ -33,6 +34,7 @@ use crate::net::sip_driver::{self, BoundListener};
 use crate::net::web::Web;
 use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
+use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
 use crate::store::Db;
 use crate::store::db::Settings;
@@ -109,6 +111,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         secret: secrets.leg,
     };
     let (calls, inbound_reports) = Calls::new(services);
+    calls.set_insight(Insight {
+        replays: config.insight.replay.keep().map(Replays::start).transpose().context("no thread writes replays")?,
+    });
     let router = Router { listeners: sip.bound.clone(), ..Router::default() };
     let tasks = TaskTracker::new();
 

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod api;
 pub mod app;
+pub(crate) mod arcs;
 pub mod call;
 pub mod campaign;
 pub mod config;
@@ -13,6 +14,7 @@ pub(crate) mod nanos;
 pub mod net;
 pub mod pii;
 pub mod provider;
+pub mod replay;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

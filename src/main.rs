@@ -10,7 +10,7 @@ use callwright::shutdown::Shutdown;
 use callwright::store::Db;
 use callwright::store::db::Settings;
 use callwright::telemetry::{self, LogFormat};
-use callwright::{api, app, demo, time};
+use callwright::{api, app, demo, replay, time};
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 
@@ -49,6 +49,15 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Run a call again from its replay file and compare it with what happened then; exit status 1 when it differs
+    Replay {
+        /// The file: `…/calls/ID/replay` of the REST API, or CALL.replay.gz beside the recording
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print JSON lines, everything in full
+        #[arg(long)]
+        json: bool,
+    },
     /// Bring the database up to date and exit
     Migrate,
     /// Print the OpenAPI document
@@ -57,7 +66,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let quiet = matches!(options.command, Command::Demo { .. } | Command::Openapi);
+    let quiet = matches!(options.command, Command::Demo { .. } | Command::Openapi | Command::Replay { .. });
     telemetry::start(options.log_format, if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -86,6 +95,18 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
             let out = out.unwrap_or_else(fresh);
             let holds = demo::run(&demo::Options { short, json, out, seed }).await?;
             Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Replay { file, json } => {
+            let same = replay::show::run(&file, json, &mut std::io::stdout().lock())
+                .with_context(|| format!("{} cannot be replayed", file.display()));
+            match same {
+                Ok(true) => Ok(ExitCode::SUCCESS),
+                Ok(false) => Ok(ExitCode::from(1)),
+                Err(error) => {
+                    tracing::error!("{error:#}");
+                    Ok(ExitCode::from(2))
+                }
+            }
         }
         Command::Migrate => {
             let config = Config::load(options.config.as_deref())?;

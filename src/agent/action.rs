@@ -12,6 +12,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::input::{GenerationId, PromptId, ReplyId, ToolRunId};
 pub use super::native::NativeOrder;
 use super::record::{Answer, Line, TurnTiming};
@@ -21,8 +23,10 @@ use crate::provider::llm::LlmRequest;
 use crate::provider::stt::{Grammar, Patience, TurnId};
 use crate::provider::tts::UtteranceId;
 
-/// What a conversation asks the call's task to do, in this order. After [`Action::End`] nothing follows.
-#[derive(Clone, Debug, PartialEq)]
+/// What a conversation asks the call's task to do, in this order. After [`Action::End`] nothing follows. Written
+/// to replay files, in this shape.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Have this text spoken and kept; answer with `Input::Prepared` or `Input::PrepareFailed`. Most of them come at
     /// once when the conversation is made, so that they are ready while the phone rings; the first is needed first.
@@ -69,6 +73,7 @@ pub enum Action {
         /// The reply.
         reply: ReplyId,
         /// How long the sound may take to die away.
+        #[serde(with = "crate::nanos")]
         fade: Duration,
     },
 
@@ -77,8 +82,10 @@ pub enum Action {
         /// The turn.
         turn: TurnId,
         /// What may be said.
+        #[serde(serialize_with = "crate::arcs::one")]
         grammar: Arc<Grammar>,
         /// Since the arrival of the first packet with voice.
+        #[serde(with = "crate::nanos")]
         ago: Duration,
     },
     /// The turn is over: the recogniser shall answer with `Input::Understood` or `Input::NotUnderstood`.
@@ -150,7 +157,8 @@ pub enum Action {
 }
 
 /// What a reply is played from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A text prepared as a whole.
     Prompt(PromptId),
@@ -161,7 +169,8 @@ pub enum Source {
 }
 
 /// Why a conversation ended, for the call to derive its disconnection reason from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The flow reached an end node, or the model ended the call: agent hangup.
     Completed {

@@ -10,13 +10,15 @@ use crate::pii::Pii;
 use crate::provider::llm::{ToolCall, ToolSpec};
 
 /// What a speech-to-speech model is told; see [`crate::provider::s2s::S2sInput`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NativeOrder {
     /// Open the session, while the phone rings; from [`super::input::Input::Answered`] on it gets the caller's audio.
     Open {
         /// The prompt.
         instructions: Pii<String>,
         /// What it may call.
+        #[serde(serialize_with = "crate::arcs::one")]
         tools: Arc<[ToolSpec]>,
     },
     /// Answer now.
@@ -31,6 +33,7 @@ pub enum NativeOrder {
         /// The item.
         item: String,
         /// From the item's beginning; never more than the audio there is of it.
+        #[serde(with = "crate::nanos")]
         heard: Duration,
     },
     /// A tool's result. What the model makes of it is asked for with [`NativeOrder::Respond`].

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::pii::Pii;
 
 /// Whom to hand the caller over to, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TransferOrder {
     /// The destination by the name it has in the assistant, or a phone number or SIP address.
     pub to: Pii<String>,

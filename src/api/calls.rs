@@ -60,6 +60,8 @@ pub struct CallView {
     answered_by: Option<AnsweredBy>,
     /// Length of the recording in milliseconds; absent when there is none.
     recording_ms: Option<i64>,
+    /// Whether there is a file that runs the call again: `…/replay` has it.
+    has_replay: bool,
     /// To whom the caller was handed over; absent when they were not.
     transfer: Option<TransferView>,
 }
@@ -155,9 +157,38 @@ pub async fn recording(
     let call = call::get(&mut tx, caller.org, id).await?;
     drop(tx);
     let recording = call.recording.ok_or(ApiError::NotFound("recording"))?;
-    let path = api.recordings.join(&recording.path);
+    serve(&api, "recording", &recording.path, request).await
+}
+
+/// Get the file that `callwright replay` runs the call again from
+///
+/// JSON lines, compressed with gzip: what the conversation was told, what it asked for, and notes on signalling and
+/// media. It holds what was said.
+#[utoipa::path(
+    get, path = "/api/v1/calls/{id}/replay", tag = "calls", params(("id" = CallId, Path)),
+    responses(
+        (status = 200, content_type = "application/gzip", body = Vec<u8>),
+        (status = 404, body = super::Problem)
+    )
+)]
+pub async fn replay(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut tx = api.db.read().await?;
+    let call = call::get(&mut tx, caller.org, id).await?;
+    drop(tx);
+    let replay = call.replay.ok_or(ApiError::NotFound("replay"))?;
+    serve(&api, "replay", &replay, request).await
+}
+
+/// Serves a file of the folder of recordings.
+async fn serve(api: &Api, what: &'static str, path: &str, request: Request) -> Result<Response, ApiError> {
+    let path = api.recordings.join(path);
     if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-        return Err(ApiError::NotFound("recording"));
+        return Err(ApiError::NotFound(what));
     }
     match ServeFile::new(path).oneshot(request).await {
         Ok(response) => Ok(response.into_response()),
@@ -186,6 +217,7 @@ fn view(call: Call) -> CallView {
         ended_by: call.ended_by,
         answered_by: call.answered_by,
         recording_ms: call.recording.map(|recording| recording.ms),
+        has_replay: call.replay.is_some(),
         transfer: call.transfer.map(|Transfer { to, way, at }| TransferView { to, way, at }),
     }
 }

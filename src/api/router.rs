@@ -87,6 +87,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(calls::list))
         .routes(routes!(calls::read))
         .routes(routes!(calls::recording))
+        .routes(routes!(calls::replay))
         .layer(DefaultBodyLimit::max(max_body));
     let files = OpenApiRouter::new()
         .routes(routes!(import::import))

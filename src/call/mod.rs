@@ -4,6 +4,7 @@
 pub mod call;
 pub mod event;
 pub mod inbound;
+pub mod insight;
 pub mod leg;
 pub mod outcome;
 pub mod place;

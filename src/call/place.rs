@@ -156,6 +156,8 @@ pub struct CallReport {
     pub conversation: Outcome,
     /// The recording of an answered call.
     pub recording: Option<RecordingFile>,
+    /// The file that runs the call again, relative to the folder of recordings.
+    pub replay: Option<PathBuf>,
     /// To whom the caller was handed over, if they were.
     pub transfer: Option<Transferred>,
     /// What the media session counted.

@@ -25,12 +25,13 @@ use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Stage, Supervision};
 use super::call::{Call, CallConfig};
 use super::inbound::{Admitted, InboundRoutes};
+use super::insight::{self, Insight};
 use super::leg::sip::SipLeg;
 use super::outcome::TrunkEvidence;
 use super::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
 use super::providers::Providers;
 use super::record::Recorder;
-use super::task::{CallTask, Dial, Parts, refuse};
+use super::task::{CallTask, Dial, Parts, Remains, refuse};
 use super::tools::Toolbox;
 use super::transfer::desk::{LegNote, SecondLeg, TransferDesk};
 use super::transfer::second::{self, SecondHandle, SecondOrder, SecondSide};
@@ -88,6 +89,7 @@ struct Inner {
     inbound: RwLock<InboundRoutes>,
     /// Lets second legs be dialed; without it no call is bridged.
     desk: RwLock<Option<Arc<dyn TransferDesk>>>,
+    insight: RwLock<Insight>,
     /// Reports of calls that nobody ordered.
     inbound_reports: mpsc::Sender<CallReport>,
     draining: AtomicBool,
@@ -105,6 +107,7 @@ impl Calls {
             live: DashMap::new(),
             inbound: RwLock::new(InboundRoutes::default()),
             desk: RwLock::new(None),
+            insight: RwLock::default(),
             inbound_reports,
             draining: AtomicBool::new(false),
             panics: AtomicU64::new(0),
@@ -121,6 +124,11 @@ impl Calls {
     /// Says who lets second legs be dialed, from the next transfer on.
     pub fn set_desk(&self, desk: Arc<dyn TransferDesk>) {
         *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = Some(desk);
+    }
+
+    /// Says who looks at calls while they go on, from the next call on. Nobody does before.
+    pub fn set_insight(&self, insight: Insight) {
+        *self.inner.insight.write().unwrap_or_else(PoisonError::into_inner) = insight;
     }
 
     /// Takes calls until SIP ends.
@@ -292,6 +300,11 @@ impl Calls {
         self.inner.desk.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Who looks at calls while they go on.
+    pub(super) fn insight(&self) -> Insight {
+        self.inner.insight.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What calls need.
     pub(super) fn services(&self) -> &Arc<Services> {
         &self.inner.services
@@ -386,7 +399,10 @@ impl Calls {
             let ended = AssertUnwindSafe(task.run()).catch_unwind().await.unwrap_or_else(|_| {
                 calls.inner.panics.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%call, "the task of a call panicked; the call is ended");
-                Ok(remains_of_a_panic(*stage.borrow()))
+                let replay = Some(insight::beside(&identity.recording()));
+                // What there is of its replay file is being written now, if there is one.
+                let replay = replay.filter(|_| calls.insight().replays.is_some() && identity.is_recorded());
+                Ok(Remains { replay, ..remains_of_a_panic(*stage.borrow()) })
             });
             // Out of the list first: whoever hears of the end finds the channel free.
             calls.inner.live.remove(&call);

@@ -35,6 +35,7 @@ use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
 use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
+use super::insight::beside;
 use super::leg::sip::SipLeg;
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
@@ -45,6 +46,7 @@ use super::transfer::TransferInput;
 use super::transfer::desk::Transferred;
 use super::transfer::second::{SecondNews, SecondSide};
 use crate::agent::assistant::Mode;
+use crate::agent::action::Ending;
 use crate::agent::conversation::Conversation;
 use crate::agent::input::Input;
 use crate::agent::record::Outcome;
@@ -56,6 +58,7 @@ use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
 use crate::provider::stt::ListenRequest;
+use crate::replay::observed::Observed;
 use crate::time;
 use crate::trunk::plan::{InvitePlan, leg_key};
 
@@ -81,6 +84,8 @@ pub(super) struct Remains {
     pub(super) outcome: CallOutcome,
     pub(super) conversation: Outcome,
     pub(super) recording: Option<RecordingFile>,
+    /// The file that runs it again.
+    pub(super) replay: Option<PathBuf>,
     pub(super) transfer: Option<Transferred>,
     pub(super) media: Option<Stats>,
 }
@@ -99,7 +104,7 @@ pub(super) struct CallTask {
     services: Arc<Services>,
     context: Arc<ToolContext>,
     call: Call,
-    conversation: Conversation,
+    conversation: Observed,
     player: Player,
     voice: Voice,
     ears: Ears,
@@ -149,6 +154,7 @@ impl CallTask {
         let ears = Ears::new(lineup.stt, listen);
         let ears = if assistant.mode == Mode::SpeechToSpeech { ears.deaf() } else { ears };
         let toolbox = Arc::clone(&services.toolbox);
+        let conversation = calls.insight().observe(conversation, &context, &services.recordings, &recording);
         Self {
             calls,
             services,
@@ -282,7 +288,9 @@ impl CallTask {
     }
 
     fn tell(&mut self, input: CallInput) {
-        self.call.handle(time::now().mono, input);
+        let now = time::now().mono;
+        self.conversation.note(now, || format!("the call is told: {input:?}"));
+        self.call.handle(now, input);
     }
 
     /// Does what the cores ask for until both are quiet.
@@ -302,6 +310,7 @@ impl CallTask {
 
     async fn act(&mut self, action: CallAction) {
         let now = time::now().mono;
+        self.conversation.note(now, || format!("the call asks for: {action:?}"));
         match action {
             CallAction::Invite => self.invite().await,
             CallAction::Ring => {
@@ -416,10 +425,22 @@ impl CallTask {
             tracing::warn!(dropped, "a provider did not keep up with the caller's audio");
         }
         self.tools.finish().await;
+        let now = time::now().mono;
+        if let Some(stats) = &media {
+            self.conversation.note(now, || format!("the leg has counted: {stats:?}"));
+        }
+        let failed = outcome.technical || self.conversation.outcome().ending.as_ref().is_some_and(is_failure);
+        let replay = beside(self.recording.path());
+        let (conversation, kept) = self.conversation.finish(now, failed).await;
         let recording = self.recording.finished().await;
         let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
-        Remains { outcome, conversation: self.conversation.outcome().clone(), recording, transfer, media }
+        Remains { outcome, conversation, recording, replay: kept.then_some(replay), transfer, media }
     }
+}
+
+/// Whether a conversation ended because something of ours or of a vendor's failed.
+const fn is_failure(ending: &Ending) -> bool {
+    matches!(ending, Ending::SpeechFailed | Ending::ModelFailed | Ending::RecogniserFailed)
 }
 
 /// Refuses an incoming call before it has a task.

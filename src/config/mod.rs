@@ -5,6 +5,7 @@
 
 mod agent;
 mod http;
+mod insight;
 mod media;
 mod outbound;
 mod providers;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::agent::AgentConfig;
 pub use self::http::HttpConfig;
+pub use self::insight::{InsightConfig, ReplayFiles};
 pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
@@ -53,6 +55,8 @@ pub struct Config {
     /// same. Default: the file `master.key` in the data folder, made at the first start.
     #[serde(skip_serializing)]
     pub master_key: Option<SecretString>,
+    /// What calls leave behind to be understood by.
+    pub insight: InsightConfig,
 }
 
 impl Default for Config {
@@ -67,6 +71,7 @@ impl Default for Config {
             outbound: OutboundConfig::default(),
             providers: Vec::new(),
             master_key: None,
+            insight: InsightConfig::default(),
         }
     }
 }

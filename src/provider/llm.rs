@@ -30,17 +30,20 @@ pub trait LanguageModel: Send + Sync {
 }
 
 /// What the model is asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LlmRequest {
     /// The context, oldest first. Every tool call in it is followed by its result.
+    #[serde(serialize_with = "crate::arcs::one")]
     pub messages: Arc<[Message]>,
     /// What it may call.
+    #[serde(serialize_with = "crate::arcs::one")]
     pub tools: Arc<[ToolSpec]>,
     /// Most tokens of the answer.
     pub max_tokens: u32,
     /// 0 to 2; the model's default when it is left out.
     pub temperature: Option<f32>,
     /// The answer shall be JSON of this schema, and no tool is called.
+    #[serde(serialize_with = "crate::arcs::maybe")]
     pub schema: Option<Arc<JsonSchema>>,
 }
 
@@ -98,7 +101,7 @@ pub struct ToolSpec {
 }
 
 /// A schema that an answer must follow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JsonSchema {
     /// Letters, digits, `_` and `-`.
     pub name: String,

@@ -140,7 +140,8 @@ pub enum SttInput {
 }
 
 /// How long a caller may pause inside a turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Patience {
     /// As in talk.
     #[default]
@@ -218,7 +219,7 @@ pub enum Transcript {
 /// What a caller may say in one turn, for a recogniser that works with grammars and as hints for one that does not.
 ///
 /// The sentences of the grammar are `[lead] phrase [tail]` for every phrase, its sequences, and its decoys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Grammar {
     /// The language of the dictionary, such as `en`.
     pub language: String,
@@ -239,7 +240,7 @@ pub struct Grammar {
 pub type Sequence = Vec<Slot>;
 
 /// One part of a sentence: any of these phrases.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Slot {
     /// Lower-case phrases whose words are all in the dictionary.
     pub phrases: Vec<String>,

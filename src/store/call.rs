@@ -74,6 +74,8 @@ pub struct Call {
     pub answered_by: Option<AnsweredBy>,
     /// Where the recording lies, relative to the folder of recordings.
     pub recording: Option<Recording>,
+    /// Where the file lies that runs the call again, relative to the folder of recordings.
+    pub replay: Option<String>,
     /// To whom the caller was handed over, if they were.
     pub transfer: Option<Transfer>,
 }
@@ -112,7 +114,7 @@ pub struct Conversation {
 const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
                       assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
                       disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
-                      transferred_to, transfer_way, transferred_at FROM call";
+                      transferred_to, transfer_way, transferred_at, replay_path FROM call";
 
 /// Keeps the record of a call.
 ///
@@ -125,8 +127,8 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
         "INSERT INTO call (id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
-         transfer_way, transferred_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-         $17, $18, $19, $20, $21, $22, $23, $24)",
+         transfer_way, transferred_at, replay_path) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         $17, $18, $19, $20, $21, $22, $23, $24, $25)",
         args![
             call.id,
             call.org,
@@ -151,7 +153,8 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             ms,
             transfer.map(|transfer| transfer.to.expose().clone()),
             transfer.map(|transfer| transfer.way),
-            transfer.map(|transfer| transfer.at)
+            transfer.map(|transfer| transfer.at),
+            call.replay
         ],
     )
     .await?;
@@ -280,6 +283,7 @@ fn read(row: &Row) -> Result<Call, StoreError> {
         ended_by: row.get("ended_by")?,
         answered_by: row.get("answered_by")?,
         recording: path.map(|path| Recording { path, ms: ms.unwrap_or(0) }),
+        replay: row.get("replay_path")?,
         transfer: match transfer {
             (Some(to), Some(way), Some(at)) => Some(Transfer { to, way, at }),
             (Some(_) | None, Some(_) | None, Some(_) | None) => None,

@@ -6,6 +6,7 @@ mod native;
 mod office;
 mod outbound;
 mod phone;
+mod replay;
 mod talker;
 mod transfers;
 mod vendors;

@@ -221,6 +221,7 @@ async fn calls_are_read_and_heard(db: TestDb) {
         ended_by: None,
         answered_by: None,
         recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
+        replay: Some("a/b.replay.gz".to_owned()),
         transfer: None,
     };
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
@@ -235,6 +236,12 @@ async fn calls_are_read_and_heard(db: TestDb) {
     let heard = client.get(&format!("{path}/recording")).await;
     assert_eq!((heard.status, heard.bytes.as_slice()), (200, b"RIFFdata".as_slice()));
     assert!(heard.content_type.contains("wav"), "{}", heard.content_type);
+    assert_eq!(read.json["has_replay"], true);
+    assert_eq!(client.get(&format!("{path}/replay")).await.status, 404);
+    fs::write(client.recordings.join("a/b.replay.gz"), b"lines").expect("a file");
+    let replay = client.get(&format!("{path}/replay")).await;
+    assert_eq!((replay.status, replay.bytes.as_slice()), (200, b"lines".as_slice()));
+    assert_eq!(replay.content_type, "application/gzip");
 }
 
 async fn what_does_not_exist_is_said_so(db: TestDb) {

@@ -268,6 +268,7 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         ended_by: None,
         answered_by: Some(AnsweredBy::Human),
         recording: None,
+        replay: None,
         transfer: None,
     };
     Report { call, conversation: Conversation::default() }

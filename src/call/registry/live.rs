@@ -148,6 +148,11 @@ impl Identity {
         PathBuf::from(day).join(format!("{}.wav", self.call))
     }
 
+    /// Whether its assistant's calls are recorded at all.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.assistant.definition.recording.audio
+    }
+
     pub(super) fn report(self, remains: Remains) -> CallReport {
         CallReport {
             call: self.call,
@@ -161,6 +166,7 @@ impl Identity {
             outcome: remains.outcome,
             conversation: remains.conversation,
             recording: remains.recording,
+            replay: remains.replay,
             transfer: remains.transfer,
             media: remains.media,
         }
@@ -201,5 +207,5 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         transcript: Vec::new(),
         turns: Vec::new(),
     };
-    Remains { outcome, conversation, recording: None, transfer: None, media: None }
+    Remains { outcome, conversation, recording: None, replay: None, transfer: None, media: None }
 }

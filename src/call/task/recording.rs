@@ -30,6 +30,11 @@ impl Recording {
         Self { path, opening: None, handle: None }
     }
 
+    /// Where it goes, relative to the folder of recordings.
+    pub(super) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
     /// Makes the file, off this thread: a slow disk does not hold up a call.
     pub(super) fn open(&mut self, recorder: Recorder, folder: &std::path::Path) {
         let path = folder.join(&self.path);

@@ -165,6 +165,7 @@ impl CallTask {
 
     /// Something happened to the transfer.
     pub(super) async fn handed(&mut self, news: HandingNews) {
+        self.note_second(&news);
         match news {
             // The clock is looked at in any case.
             HandingNews::Woken => {}
@@ -183,6 +184,17 @@ impl CallTask {
             HandingNews::Due => self.dial_second(),
             HandingNews::Second(news) => self.heard_of_second(news).await,
         }
+    }
+
+    fn note_second(&mut self, news: &HandingNews) {
+        let what = match news {
+            HandingNews::Woken | HandingNews::Second(Some(SecondNews::Media(_))) => return,
+            HandingNews::Admitted(Ok(_)) => "is on disk".to_owned(),
+            HandingNews::Admitted(Err(why)) => format!("is not dialed: {why}"),
+            HandingNews::Due => "is dialed".to_owned(),
+            HandingNews::Second(news) => format!("says: {news:?}"),
+        };
+        self.conversation.note(time::now().mono, || format!("the second leg {what}"));
     }
 
     async fn refer(&mut self) {
@@ -390,6 +402,8 @@ impl CallTask {
     /// Makes it the task of a second leg.
     pub(in crate::call) fn for_transfer(mut self, second: SecondSide) -> Self {
         self.second = Some(second);
+        // It is the caller's call that is looked at; what comes of this leg is told there.
+        self.conversation.leave();
         self
     }
 

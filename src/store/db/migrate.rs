@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (10, "arranged callbacks", Text::Both(include_str!("../../../migrations/0010_arranged_callbacks.sql"))),
     (11, "transfers", Text::Both(include_str!("../../../migrations/0011_transfers.sql"))),
     (12, "providers", Text::Both(include_str!("../../../migrations/0012_providers.sql"))),
+    (13, "replays", Text::Both(include_str!("../../../migrations/0013_replays.sql"))),
 ];
 
 /// The statements of a migration.
