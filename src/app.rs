@@ -19,8 +19,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, router};
 use crate::call::call::CallConfig;
-use crate::call::providers::{Providers, Vendors};
 use crate::call::insight::Insight;
+use crate::call::providers::{Providers, Vendors};
 use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::call::transfer::TransferConfig;
@@ -38,6 +38,7 @@ use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
 use crate::store::Db;
 use crate::store::db::Settings;
+use crate::telemetry::export;
 use crate::toolbox::Toolbox;
 use crate::trunk::keeper;
 use crate::trunk::route::Router;
@@ -111,11 +112,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         secret: secrets.leg,
     };
     let (calls, inbound_reports) = Calls::new(services);
-    calls.set_insight(Insight {
-        replays: config.insight.replay.keep().map(Replays::start).transpose().context("no thread writes replays")?,
-    });
-    let router = Router { listeners: sip.bound.clone(), ..Router::default() };
     let tasks = TaskTracker::new();
+    calls.set_insight(insight(&config, &tasks, &shutdown)?);
+    let router = Router { listeners: sip.bound.clone(), ..Router::default() };
 
     let http = TcpListener::bind(config.http.listen)
         .await
@@ -165,6 +164,21 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(serve_http(http, api, shutdown.clone()));
     tasks.spawn(end_calls(calls, [dialer.task, registrations], mark, shutdown.clone()));
     Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
+}
+
+/// Who looks at calls while they go on.
+fn insight(config: &Config, tasks: &TaskTracker, shutdown: &Shutdown) -> anyhow::Result<Insight> {
+    let replays = config.insight.replay.keep().map(Replays::start).transpose().context("no thread writes replays")?;
+    let collector = config.telemetry.collector(|name| std::env::var(name).ok());
+    let spans = match collector {
+        Some(collector) => {
+            let (spans, sending) = export::start(&collector, &config.telemetry.service_name, shutdown.stop.clone())?;
+            tasks.spawn(sending);
+            Some(spans)
+        }
+        None => None,
+    };
+    Ok(Insight { replays, spans })
 }
 
 async fn open(config: &Config) -> anyhow::Result<Db> {

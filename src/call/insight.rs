@@ -7,6 +7,8 @@ use crate::agent::conversation::Conversation;
 use crate::replay::format::Header;
 use crate::replay::keeper::Replays;
 use crate::replay::observed::Observed;
+use crate::telemetry::export::Spans;
+use crate::telemetry::trail::Trail;
 
 /// Extension of replay files; they stand beside the recordings.
 const EXTENSION: &str = "replay.gz";
@@ -16,6 +18,8 @@ const EXTENSION: &str = "replay.gz";
 pub struct Insight {
     /// Keeps calls so that they can be run again.
     pub replays: Option<Replays>,
+    /// Gets the trace of every call.
+    pub spans: Option<Spans>,
 }
 
 impl Insight {
@@ -32,7 +36,8 @@ impl Insight {
             let header = Header::new(context.call, begun.wall, assistant.id, &assistant.definition, &context.variables);
             replays.begin(folder.join(beside(recording)), begun.mono, &header)
         });
-        Observed::new(context.started.mono, conversation, tape)
+        let trail = self.spans.is_some().then(Trail::default);
+        Observed::new(context.started.mono, conversation, tape, trail)
     }
 }
 

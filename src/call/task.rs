@@ -45,8 +45,8 @@ use super::tools::ToolContext;
 use super::transfer::TransferInput;
 use super::transfer::desk::Transferred;
 use super::transfer::second::{SecondNews, SecondSide};
-use crate::agent::assistant::Mode;
 use crate::agent::action::Ending;
+use crate::agent::assistant::Mode;
 use crate::agent::conversation::Conversation;
 use crate::agent::input::Input;
 use crate::agent::record::Outcome;
@@ -58,7 +58,8 @@ use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
 use crate::provider::stt::ListenRequest;
-use crate::replay::observed::Observed;
+use crate::replay::observed::{Observed, Seen};
+use crate::telemetry::spans::CallFacts;
 use crate::time;
 use crate::trunk::plan::{InvitePlan, leg_key};
 
@@ -154,7 +155,9 @@ impl CallTask {
         let ears = Ears::new(lineup.stt, listen);
         let ears = if assistant.mode == Mode::SpeechToSpeech { ears.deaf() } else { ears };
         let toolbox = Arc::clone(&services.toolbox);
-        let conversation = calls.insight().observe(conversation, &context, &services.recordings, &recording);
+        let insight = calls.insight();
+        let traced = insight.spans.is_some();
+        let conversation = insight.observe(conversation, &context, &services.recordings, &recording);
         Self {
             calls,
             services,
@@ -165,7 +168,7 @@ impl CallTask {
             voice: Voice::new(lineup.tts, lineup.voice),
             ears,
             brain: Brain::new(lineup.llm, lineup.s2s, speech),
-            tools: Tools::new(toolbox, context),
+            tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
             leg,
             body: Some(body),
@@ -431,7 +434,12 @@ impl CallTask {
         }
         let failed = outcome.technical || self.conversation.outcome().ending.as_ref().is_some_and(is_failure);
         let replay = beside(self.recording.path());
-        let (conversation, kept) = self.conversation.finish(now, failed).await;
+        let seen = self.conversation.finish(now, failed).await;
+        let Seen { outcome: conversation, replay: kept, trail } = seen;
+        if let (Some(trail), Some(spans)) = (&trail, &self.calls.insight().spans) {
+            let (context, outbound) = (&*self.context, self.dial.is_some());
+            spans.send(&CallFacts { context, outbound, outcome: &outcome, conversation: &conversation, trail });
+        }
         let recording = self.recording.finished().await;
         let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
         Remains { outcome, conversation, recording, replay: kept.then_some(replay), transfer, media }

@@ -11,6 +11,7 @@ mod outbound;
 mod providers;
 mod sip;
 mod store;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,7 @@ pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport};
 pub use self::store::StoreConfig;
+pub use self::telemetry::{Collector, TelemetryConfig};
 
 /// Variables of the program that are no settings of the server: logging begins before these are read.
 const LOGGING: &[&str] = &["log", "log_format"];
@@ -57,6 +59,8 @@ pub struct Config {
     pub master_key: Option<SecretString>,
     /// What calls leave behind to be understood by.
     pub insight: InsightConfig,
+    /// Traces.
+    pub telemetry: TelemetryConfig,
 }
 
 impl Default for Config {
@@ -72,6 +76,7 @@ impl Default for Config {
             providers: Vec::new(),
             master_key: None,
             insight: InsightConfig::default(),
+            telemetry: TelemetryConfig::default(),
         }
     }
 }
@@ -149,6 +154,7 @@ impl Config {
         config.store.validate()?;
         config.agent.validate()?;
         providers::validate(&config.providers)?;
+        config.telemetry.validate()?;
         Ok(config)
     }
 }

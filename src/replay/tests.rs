@@ -91,7 +91,7 @@ impl Room {
         let header = header();
         let tape = replays.begin(path, now, &header);
         assert!(tape.is_some(), "the thread keeps up");
-        let observed = Observed::new(now, header.conversation().expect("a sound assistant"), tape);
+        let observed = Observed::new(now, header.conversation().expect("a sound assistant"), tape, None);
         let mut room = Self { now, observed, said: Vec::new() };
         room.serve();
         room
@@ -182,7 +182,7 @@ impl Room {
     }
 
     async fn ends(self, failed: bool) -> bool {
-        self.observed.finish(self.now, failed).await.1
+        self.observed.finish(self.now, failed).await.replay
     }
 
     /// A question, a tool, a model that fails once.
@@ -378,8 +378,7 @@ async fn a_call_that_breaks_leaves_what_there_is_and_one_that_is_left_nothing() 
     let mut room = Room::new(&replays, folder.file());
     room.begins();
     room.observed.leave();
-    let (_, kept) = room.observed.finish(room.now, true).await;
-    assert!(!kept);
+    assert!(!room.observed.finish(room.now, true).await.replay);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::{Fault, schema, sign};
 use crate::agent::assistant::{HttpMethod, HttpTool};
 use crate::call::tools::ToolContext;
 use crate::net::web::{self, Web, WebError};
+use crate::telemetry::context;
 use crate::time;
 
 /// Largest answer that is read, in bytes: a model reads it while the caller waits.
@@ -71,6 +72,9 @@ fn request(
     let mut headers = HeaderMap::new();
     if !body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(parent) = context::parent() {
+        insert(&mut headers, context::HEADER, &parent)?;
     }
     for (name, template) in &tool.headers {
         let value = values.render(template.expose(), Place::Plain)?;

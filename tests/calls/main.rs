@@ -8,5 +8,6 @@ mod outbound;
 mod phone;
 mod replay;
 mod talker;
+mod tracing;
 mod transfers;
 mod vendors;

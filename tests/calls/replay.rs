@@ -77,7 +77,7 @@ async fn a_call_with_a_fault_runs_again_as_it_went() {
     let vendors = Vendors::start(script()).await;
     let office = Office::staffed(Udp, 63_000, CallConfig::default(), 10, vendors.staff(), Arc::new(NoTools)).await;
     let replays = Replays::start(Keep::Failed).expect("a thread");
-    office.calls.set_insight(Insight { replays: Some(replays) });
+    office.calls.set_insight(Insight { replays: Some(replays), ..Insight::default() });
     let mut phone = Phone::new(Udp, 64_000).await;
     let report = call(&office, &vendors, &mut phone).await;
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::input::{Input, ToolRunId};
 use crate::call::tools::{ToolContext, Toolbox};
 use crate::pii::Pii;
+use crate::telemetry::context::on_behalf;
 
 /// A tool that takes longer has broken its own time limit, of which the longest is a minute.
 const LONGEST: Duration = Duration::from_secs(65);
@@ -25,6 +26,8 @@ pub(super) struct Tools {
     /// The runs, by the task that does them.
     runs: BTreeMap<Id, (ToolRunId, CancellationToken)>,
     asked: bool,
+    /// Servers that tools ask are told the trace of the call.
+    traced: bool,
 }
 
 enum Done {
@@ -35,7 +38,12 @@ enum Done {
 
 impl Tools {
     pub(super) fn new(toolbox: Arc<dyn Toolbox>, context: Arc<ToolContext>) -> Self {
-        Self { toolbox, context, work: JoinSet::new(), runs: BTreeMap::new(), asked: false }
+        Self { toolbox, context, work: JoinSet::new(), runs: BTreeMap::new(), asked: false, traced: false }
+    }
+
+    /// Whether the call has a trace.
+    pub(super) fn traced(self, traced: bool) -> Self {
+        Self { traced, ..self }
     }
 
     /// Asks what the assistant's tool servers offer, once.
@@ -51,9 +59,11 @@ impl Tools {
         let (toolbox, context) = (Arc::clone(&self.toolbox), Arc::clone(&self.context));
         let token = CancellationToken::new();
         let cancelled = token.clone();
+        let traced = self.traced;
         let task = self.work.spawn(async move {
-            let running = toolbox.run(&context, &name, arguments, cancelled);
-            Done::Ran(timeout(LONGEST, running).await.unwrap_or_else(|_| error("it took too long")))
+            let running = timeout(LONGEST, toolbox.run(&context, &name, arguments, cancelled));
+            let ran = if traced { on_behalf(context.call, run, running).await } else { running.await };
+            Done::Ran(ran.unwrap_or_else(|_| error("it took too long")))
         });
         self.runs.insert(task.id(), (run, token));
     }

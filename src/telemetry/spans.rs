@@ -1,0 +1,271 @@
+//! The trace of a call, made of its trail when the call is over. Pure.
+//!
+//! ```text
+//! call ─┬─ greeting                 answer → first packet of ours
+//!       ├─ turn ─┬─ end_of_turn     caller stopped → turn declared over          (stage eou)
+//!       │        ├─ transcribe      caller stopped → words known                 (stage stt)
+//!       │        ├─ chat            model asked → answer complete, first token as an event   (stage llm)
+//!       │        ├─ execute_tool …  asked for → result
+//!       │        ├─ speak           first sentence → first audio                 (stage tts)
+//!       │        └─ wire            audio there → first packet of the reply      (stage wire)
+//!       └─ chat, execute_tool …     what belongs to no turn
+//! ```
+//!
+//! A turn lasts from the caller's last packet to the first packet of the reply: what the caller waits. Answers of models
+//! may last longer than their turn. Names and attributes follow the semantic conventions for generative AI where they
+//! have any; there are no words in them, no numbers, no names of people.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+
+use super::context::{SpanOf, span_id, trace_id};
+use super::trail::{Generated, Generation, ToolRun, Trail, Turn};
+use crate::agent::record::Outcome;
+use crate::call::outcome::CallOutcome;
+use crate::call::tools::ToolContext;
+use crate::provider::error::ErrorKind;
+use crate::provider::llm::FinishReason;
+
+/// What there is to tell of a call that is over.
+#[derive(Debug)]
+pub struct CallFacts<'a> {
+    /// Who took part.
+    pub context: &'a ToolContext,
+    /// Whether we called.
+    pub outbound: bool,
+    /// How it ended.
+    pub outcome: &'a CallOutcome,
+    /// What was said; only its times are told.
+    pub conversation: &'a Outcome,
+    /// When what happened.
+    pub trail: &'a Trail,
+}
+
+/// The spans of a call, the call itself first.
+#[must_use]
+pub fn spans(facts: &CallFacts<'_>) -> Vec<SpanData> {
+    let maker = Maker { facts, scope: scope() };
+    let mut spans = vec![maker.call()];
+    spans.extend(maker.greeting());
+    for (number, turn) in (0_u32..).zip(&facts.trail.turns) {
+        maker.turn(number, turn, &mut spans);
+    }
+    spans.extend(facts.trail.generations.iter().map(|generation| maker.generation(generation)));
+    spans.extend(facts.trail.tools.iter().map(|tool| maker.tool(tool)));
+    spans
+}
+
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder("callwright").with_version(env!("CARGO_PKG_VERSION")).build()
+}
+
+struct Maker<'a> {
+    facts: &'a CallFacts<'a>,
+    scope: InstrumentationScope,
+}
+
+impl Maker<'_> {
+    fn call(&self) -> SpanData {
+        let CallFacts { context, outcome, trail, .. } = self.facts;
+        let (name, kind, direction) = match self.facts.outbound {
+            true => ("call outbound", SpanKind::Client, "outbound"),
+            false => ("call inbound", SpanKind::Server, "inbound"),
+        };
+        let mut attributes = vec![
+            KeyValue::new("gen_ai.conversation.id", context.call.to_string()),
+            KeyValue::new("gen_ai.agent.id", context.assistant.assistant.to_string()),
+            KeyValue::new("gen_ai.agent.name", context.assistant.definition.name.clone()),
+            KeyValue::new("gen_ai.agent.version", context.assistant.version.to_string()),
+            KeyValue::new("callwright.call.direction", direction),
+            KeyValue::new("callwright.org.id", context.org.to_string()),
+            KeyValue::new("callwright.trunk.id", context.trunk.to_string()),
+            KeyValue::new("callwright.call.reason", outcome.reason.as_str()),
+            KeyValue::new("callwright.call.ended_by", outcome.ended_by.as_str()),
+            KeyValue::new("callwright.call.technical", outcome.technical),
+        ];
+        attributes.extend(outcome.sip_code.map(|code| KeyValue::new("callwright.sip.status_code", i64::from(code))));
+        attributes.extend(outcome.q850.map(|cause| KeyValue::new("callwright.sip.q850", i64::from(cause))));
+        if let Some((attempt, _)) = context.attempt {
+            attributes.push(KeyValue::new("callwright.attempt.id", attempt.to_string()));
+        }
+        if trail.dropped > 0 {
+            attributes.push(KeyValue::new("callwright.call.spans_dropped", i64::from(trail.dropped)));
+        }
+        let mut events = Vec::new();
+        events.extend(outcome.answered_at.map(|at| self.event("answered", at, Vec::new())));
+        for stop in &trail.stops {
+            let silent = stop.silent.map(|at| seconds("callwright.speech.stop_time", at - stop.asked));
+            events.push(self.event("speech_stopped", stop.asked, silent.into_iter().collect()));
+        }
+        let mut span = self.span(SpanOf::Call, None, name, context.started.mono, outcome.ended_at, attributes);
+        span.span_kind = kind;
+        span.events.events = events;
+        if outcome.technical {
+            span.status = Status::error(outcome.reason.as_str());
+            span.attributes.push(KeyValue::new("error.type", outcome.reason.as_str()));
+        }
+        span
+    }
+
+    fn greeting(&self) -> Option<SpanData> {
+        let answered = self.facts.outcome.answered_at?;
+        let first = answered + self.facts.conversation.first_speech?;
+        Some(self.span(SpanOf::Greeting, Some(SpanOf::Call), "greeting", answered, first, Vec::new()))
+    }
+
+    fn turn(&self, number: u32, turn: &Turn, spans: &mut Vec<SpanData>) {
+        let timing = &turn.timing;
+        let of = |stage| SpanOf::Turn { turn: number, stage };
+        let mut attributes = vec![
+            KeyValue::new("gen_ai.conversation.id", self.facts.context.call.to_string()),
+            KeyValue::new("callwright.turn.number", i64::from(number)),
+            seconds("callwright.turn.voice_to_voice", timing.replied),
+        ];
+        attributes.extend(timing.talk_over.map(|both| seconds("callwright.turn.talk_over", both)));
+        spans.push(self.span(of(0), Some(SpanOf::Call), "turn", turn.since, turn.end(), attributes));
+
+        let mut stage = |number, name, stage, from: Duration, to: Duration| {
+            let mut attributes = vec![KeyValue::new("callwright.stage", stage)];
+            if stage == "tts" {
+                attributes.push(KeyValue::new("gen_ai.operation.name", "text_to_speech"));
+                attributes.push(KeyValue::new("gen_ai.output.type", "speech"));
+            }
+            let (from, to) = (turn.at(from), turn.at(to.max(from)));
+            spans.push(self.span(of(number), Some(of(0)), name, from, to, attributes));
+        };
+        stage(1, "end_of_turn", "eou", Duration::ZERO, timing.decided);
+        stage(2, "transcribe", "stt", Duration::ZERO, timing.understood);
+        if let (Some(sentence), Some(audio)) = (timing.first_sentence, timing.first_audio) {
+            stage(3, "speak", "tts", sentence, audio);
+        }
+        // What was made before the turn was declared over waited for that.
+        let made = timing.first_audio.unwrap_or_default().max(timing.understood).min(timing.replied);
+        stage(4, "wire", "wire", made, timing.replied);
+    }
+
+    fn generation(&self, generation: &Generation) -> SpanData {
+        let end = generation.end.map_or(self.facts.outcome.ended_at, |(at, _)| at);
+        let mut attributes = vec![
+            KeyValue::new("gen_ai.operation.name", "chat"),
+            KeyValue::new("gen_ai.conversation.id", self.facts.context.call.to_string()),
+            KeyValue::new("callwright.stage", "llm"),
+        ];
+        let mut status = Status::Unset;
+        match generation.end {
+            Some((_, Generated::Complete(reason))) => {
+                let reasons = vec![StringValue::from(finish(reason))];
+                attributes.push(KeyValue::new("gen_ai.response.finish_reasons", Value::Array(Array::String(reasons))));
+            }
+            Some((_, Generated::Failed(kind))) => {
+                status = Status::error(error(kind));
+                attributes.push(KeyValue::new("error.type", error(kind)));
+            }
+            Some((_, Generated::Cancelled)) => attributes.push(KeyValue::new("callwright.cancelled", true)),
+            None => {}
+        }
+        let of = SpanOf::Generation(generation.id.0);
+        let mut span = self.span(of, Some(self.parent(generation.asked)), "chat", generation.asked, end, attributes);
+        span.span_kind = SpanKind::Client;
+        span.status = status;
+        if let Some(first) = generation.first {
+            span.attributes.push(seconds("gen_ai.response.time_to_first_chunk", first - generation.asked));
+            span.events.events.push(self.event("first_token", first, Vec::new()));
+        }
+        span
+    }
+
+    fn tool(&self, tool: &ToolRun) -> SpanData {
+        let end = tool.end.unwrap_or(self.facts.outcome.ended_at);
+        let mut attributes = vec![
+            KeyValue::new("gen_ai.operation.name", "execute_tool"),
+            KeyValue::new("gen_ai.conversation.id", self.facts.context.call.to_string()),
+            KeyValue::new("gen_ai.tool.name", tool.name.clone()),
+        ];
+        if tool.cancelled {
+            attributes.push(KeyValue::new("callwright.cancelled", true));
+        }
+        let name = format!("execute_tool {}", tool.name);
+        self.span(SpanOf::Tool(tool.run), Some(self.parent(tool.asked)), name, tool.asked, end, attributes)
+    }
+
+    /// The turn in which something was asked for; the call when it was in none.
+    fn parent(&self, asked: Instant) -> SpanOf {
+        let within = |turn: &Turn| (turn.since..=turn.end()).contains(&asked);
+        match (0_u32..).zip(&self.facts.trail.turns).find(|(_, turn)| within(turn)) {
+            Some((turn, _)) => SpanOf::Turn { turn, stage: 0 },
+            None => SpanOf::Call,
+        }
+    }
+
+    fn span(
+        &self,
+        of: SpanOf,
+        parent: Option<SpanOf>,
+        name: impl Into<std::borrow::Cow<'static, str>>,
+        from: Instant,
+        to: Instant,
+        attributes: Vec<KeyValue>,
+    ) -> SpanData {
+        let call = self.facts.context.call;
+        SpanData {
+            span_context: SpanContext::new(
+                trace_id(call),
+                span_id(call, of),
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::default(),
+            ),
+            parent_span_id: parent.map_or(SpanId::INVALID, |parent| span_id(call, parent)),
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: name.into(),
+            start_time: self.wall(from),
+            end_time: self.wall(to.max(from)),
+            attributes,
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: self.scope.clone(),
+        }
+    }
+
+    fn event(&self, name: &'static str, at: Instant, attributes: Vec<KeyValue>) -> Event {
+        Event::new(name, self.wall(at), attributes, 0)
+    }
+
+    /// Time of day of an instant of the call.
+    fn wall(&self, at: Instant) -> SystemTime {
+        let started = self.facts.context.started;
+        SystemTime::from(started.wall) + at.saturating_duration_since(started.mono)
+    }
+}
+
+fn seconds(name: &'static str, duration: Duration) -> KeyValue {
+    KeyValue::new(name, duration.as_secs_f64())
+}
+
+const fn finish(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::Filtered => "content_filter",
+    }
+}
+
+const fn error(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotInstalled => "not_installed",
+        ErrorKind::Unauthorised => "unauthorised",
+        ErrorKind::Busy => "busy",
+        ErrorKind::Unreachable => "unreachable",
+        ErrorKind::TimedOut => "timeout",
+        ErrorKind::Refused => "refused",
+        ErrorKind::Broken => "broken",
+        ErrorKind::Local => "local",
+    }
+}
