@@ -28,9 +28,9 @@ use crate::time;
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderInput {
-    /// Name, unique in the organisation; assistants use it.
-    #[garde(length(chars, min = 1, max = 100))]
-    #[schema(min_length = 1, max_length = 100)]
+    /// Name, unique in the organisation; assistants use it. Letters, digits, dots, dashes and underscores.
+    #[garde(length(chars, min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     name: String,
     /// The protocol it speaks.
     #[garde(skip)]
@@ -251,13 +251,16 @@ pub async fn replace(
     Body(input): Body<ProviderInput>,
 ) -> Result<Json<ProviderView>, ApiError> {
     refuse_config(&api, id)?;
-    let mut tx = api.db.begin().await?;
+    let mut tx = api.db.read().await?;
     let before = provider::get(&mut tx, caller.org, id).await?;
-    let renamed = input.name != before.data.name || input.kind.stage() != before.data.kind.stage();
-    if renamed {
-        refuse_used(&mut tx, caller.org, &before.data.name).await?;
-    }
+    drop(tx);
+    let (name, stage) = (before.data.name, before.data.kind.stage());
+    // Its host is looked up: no lock is held meanwhile.
     let data = parse(&api, caller.org, id, input, before.data.key).await?;
+    let mut tx = api.db.begin().await?;
+    if data.name != name || data.kind.stage() != stage {
+        refuse_used(&mut tx, caller.org, &name).await?;
+    }
     provider::update(&mut tx, caller.org, id, before.version, &data).await?;
     let provider = provider::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
@@ -349,6 +352,9 @@ async fn parse(
     let mut fault = |pointer: &str, code: &str, reason: String| {
         faults.push(FieldFault { pointer: pointer.to_owned(), code: code.to_owned(), reason });
     };
+    if name != OFFLINE && !catalog::is_name(&name) {
+        fault("/name", "name", "use letters, digits, dots, dashes and underscores only".to_owned());
+    }
     if name == OFFLINE || api.catalog.is_fixed(&name) {
         fault("/name", "name_taken", format!("`{name}` is a name of the server's own settings: choose another one"));
     }

@@ -75,8 +75,9 @@ pub(super) fn validate(providers: &[ProviderConfig]) -> Result<(), ConfigError> 
     let invalid = |field, problem| Err(ConfigError::Invalid { field, problem });
     for (at, provider) in providers.iter().enumerate() {
         let name = &provider.name;
-        if !(1..=100).contains(&name.chars().count()) || name == OFFLINE {
-            return invalid("providers.name", format!("`{name}` must have 1 to 100 characters and not be {OFFLINE}"));
+        if !catalog::is_name(name) {
+            let rule = "must be 1 to 64 letters, digits, dots, dashes and underscores, and not";
+            return invalid("providers.name", format!("`{name}` {rule} {OFFLINE}"));
         }
         if providers[..at].iter().any(|other| other.name == *name) {
             return invalid("providers.name", format!("`{name}` is used twice"));

@@ -75,6 +75,7 @@ async fn what_is_wrong_with_a_provider_is_said(db: TestDb) {
     assert_eq!(refused(json!({"base_url": "gopher://example.org"})).await, ["/base_url address"]);
     assert_eq!(refused(json!({"base_url": null, "key": null})).await, ["/key key_needed"]);
     assert_eq!(refused(json!({"name": "offline"})).await, ["/name name_taken"]);
+    assert_eq!(refused(json!({"name": "my model"})).await, ["/name name"], "no assistant could name it");
     assert_eq!(refused(json!({"name": "house"})).await, ["/name name_taken"]);
 }
 

@@ -35,6 +35,13 @@ pub use self::service::{Served, Unknown, Wanted};
 /// The name that assistants cannot give to a vendor: whatever comes with the server.
 pub const OFFLINE: &str = "offline";
 
+/// Whether a vendor may have this name: 1 to 64 letters of ASCII, digits, `.`, `-` and `_`, as assistants may refer to.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let letters = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(letters) && name != OFFLINE
+}
+
 /// A vendor of the settings file.
 #[derive(Clone, Debug)]
 pub struct Fixed {
