@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{Api, router};
 use crate::call::call::CallConfig;
 use crate::call::insight::Insight;
-use crate::call::providers::{Providers, Vendors};
+use crate::call::providers::{Providers, StandIn, Vendors};
 use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::call::transfer::TransferConfig;
@@ -80,7 +80,10 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let secrets = Arc::new(first.secrets);
     let voice = voice::offline(&config)?;
     let catalog = vendors(&config, &db, voice.prompts).await?;
-    let providers: Arc<dyn Providers> = Arc::new(Vendors { catalog: catalog.clone(), offline: voice.providers });
+    let providers: Arc<dyn Providers> = {
+        let manners = StandIn { warm_spare: config.agent.warm_spare, offline: config.agent.offline_stand_in };
+        Arc::new(Vendors { catalog: catalog.clone(), offline: voice.providers, manners })
+    };
     let status = DialerStatus::default();
 
     let sip = sip_driver::start(

@@ -3,10 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::agent::assistant::Assistant;
+use crate::agent::assistant::{Assistant, Mode};
 use crate::id::OrgId;
 use crate::provider::catalog::{Catalog, NoRoom, Room, Served, Stage, Wanted};
 use crate::provider::error::{Error, ErrorKind};
+use crate::provider::hedge::Choice;
+use crate::provider::hedge::synthesiser::{HedgedVoice, VoiceChoice};
 use crate::provider::llm::LanguageModel;
 use crate::provider::s2s::SpeechToSpeech;
 use crate::provider::stt::SpeechToText;
@@ -39,6 +41,8 @@ pub trait Providers: Send + Sync {
 pub struct Lineup {
     /// Recognises.
     pub stt: Arc<dyn SpeechToText>,
+    /// Recognises when that one has given up for good, where the conversation can do with it.
+    pub stand_in: Option<Arc<dyn SpeechToText>>,
     /// Speaks.
     pub tts: Arc<dyn TextToSpeech>,
     /// With this voice.
@@ -60,14 +64,52 @@ pub struct Vendors {
     pub catalog: Catalog,
     /// What comes with the server.
     pub offline: Offline,
+    /// How vendors stand in for each other.
+    pub manners: StandIn,
+}
+
+/// How vendors stand in for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// Where an assistant names two recognisers, both hear the caller all the time.
+    pub warm_spare: bool,
+    /// What comes with the server speaks and listens when every vendor that an assistant names has failed.
+    pub offline: bool,
+}
+
+impl Vendors {
+    /// The voice of a call, with the one of last resort.
+    fn speak(&self, named: HedgedVoice, assistant: &Assistant) -> Arc<dyn TextToSpeech> {
+        if !self.manners.offline {
+            return Arc::new(named);
+        }
+        let voice = Voice { name: espeak_voice(&assistant.language), language: assistant.language.clone() };
+        let choice = Choice::new(Arc::clone(&self.offline.tts));
+        Arc::new(named.or_else(VoiceChoice { choice, voice }))
+    }
+
+    /// The recogniser of last resort: it knows the answers to questions and no free speech.
+    fn stand_in(&self, assistant: &Assistant) -> Option<Arc<dyn SpeechToText>> {
+        let answers_only = assistant.mode == Mode::Flow && primary(&assistant.language) == "en";
+        (self.manners.offline && answers_only).then(|| Arc::clone(&self.offline.stt))
+    }
 }
 
 impl Providers for Vendors {
     fn lineup(&self, org: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
         let served = self.catalog.serve(org, &wanted(assistant));
         let Served { stt, llm, tts, s2s } = served.map_err(|error| NoProvider(error.to_string()))?;
-        let (tts, voice) = tts.unwrap_or_else(|| (Arc::clone(&self.offline.tts), offline_voice(assistant)));
-        Ok(Lineup { stt: stt.unwrap_or_else(|| Arc::clone(&self.offline.stt)), tts, voice, llm, s2s })
+        let (tts, voice): (Arc<dyn TextToSpeech>, _) = match tts {
+            Some((named, voice)) => (self.speak(named, assistant), voice),
+            None => (Arc::clone(&self.offline.tts), offline_voice(assistant)),
+        };
+        let stand_in = stt.as_ref().and_then(|_| self.stand_in(assistant));
+        let stt = match stt {
+            Some(named) if self.manners.warm_spare => Arc::new(named),
+            Some(named) => Arc::new(named.cold()),
+            None => Arc::clone(&self.offline.stt),
+        };
+        Ok(Lineup { stt, stand_in, tts, voice, llm, s2s })
     }
 
     fn room(&self, org: OrgId, assistant: &Assistant) -> Room {
@@ -104,6 +146,20 @@ fn wanted(assistant: &Assistant) -> Wanted {
     }
 }
 
+/// The offline voice for a language.
+fn espeak_voice(language: &str) -> String {
+    match primary(language) {
+        "en" if language.eq_ignore_ascii_case("en-gb") => "en-gb".to_owned(),
+        "en" => OFFLINE_VOICE.to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The language of a BCP 47 tag without its region.
+fn primary(language: &str) -> &str {
+    language.split('-').next().unwrap_or(language)
+}
+
 fn offline_voice(assistant: &Assistant) -> Voice {
     Voice { name: assistant.voice.clone(), language: assistant.language.clone() }
 }
@@ -133,6 +189,7 @@ impl Providers for Offline {
             Some(name) => Err(NoProvider(format!("there is no provider {name}"))),
             None => Ok(Lineup {
                 stt: Arc::clone(&self.stt),
+                stand_in: None,
                 tts: Arc::clone(&self.tts),
                 voice: offline_voice(assistant),
                 llm: None,

@@ -152,7 +152,7 @@ impl CallTask {
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
         let records = assistant.recording.audio;
         let services = Arc::clone(calls.services());
-        let ears = Ears::new(lineup.stt, listen);
+        let ears = Ears::new(lineup.stt, lineup.stand_in, listen);
         let ears = if assistant.mode == Mode::SpeechToSpeech { ears.deaf() } else { ears };
         let toolbox = Arc::clone(&services.toolbox);
         let insight = calls.insight();

@@ -15,6 +15,12 @@ pub struct AgentConfig {
     /// pocketsphinx processes at the same time: calls at one time on this node, for each may listen at any
     /// moment. Default 128. The dialer sees it as capacity.
     pub recognisers: usize,
+    /// Where an assistant names two recognisers, both hear the caller all the time, and the second takes over without a
+    /// gap. Both are paid for. Without it the second hears the turn again when the first has failed. Default true.
+    pub warm_spare: bool,
+    /// The offline voice speaks, and in flows in English the offline recogniser listens, when every vendor that an
+    /// assistant names has failed. Default true.
+    pub offline_stand_in: bool,
     /// Folder of synthesised prompts. Default: `prompts` in the data folder.
     pub prompts_dir: Option<PathBuf>,
     /// Folder of pocketsphinx's English model.
@@ -26,6 +32,8 @@ impl Default for AgentConfig {
         Self {
             synthesisers: 2,
             recognisers: 128,
+            warm_spare: true,
+            offline_stand_in: true,
             prompts_dir: None,
             recogniser_model: PathBuf::from("/usr/share/pocketsphinx/model/en-us"),
         }

@@ -7,6 +7,7 @@ mod office;
 mod outbound;
 mod phone;
 mod replay;
+mod standins;
 mod talker;
 mod tracing;
 mod transfers;

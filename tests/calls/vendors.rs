@@ -66,6 +66,7 @@ impl Providers for Staff {
     fn lineup(&self, _: OrgId, _: &Assistant) -> Result<Lineup, NoProvider> {
         Ok(Lineup {
             stt: Arc::clone(&self.stt),
+            stand_in: None,
             tts: Arc::clone(&self.tts),
             voice: Voice::default(),
             llm: Some(Arc::clone(&self.llm)),

@@ -13,6 +13,7 @@ use crate::agent::input::{Heard, Input};
 use crate::call::providers::guarded;
 use crate::provider::error::Error;
 use crate::provider::stt::{Grammar, ListenRequest, Manner, Patience, SpeechToText, SttEvent, SttInput, TurnId};
+use crate::time;
 
 /// How much of the past is kept for a recogniser that works turn by turn: a turn is announced after its voice began, at
 /// the latest when an interruption is sure.
@@ -27,6 +28,8 @@ const REOPENED: u8 = 2;
 /// One call's recogniser and what it is fed from.
 pub(super) struct Ears {
     stt: Arc<dyn SpeechToText>,
+    /// Listens when that one has given up.
+    stand_in: Option<Arc<dyn SpeechToText>>,
     request: ListenRequest,
     manner: Manner,
     /// A model hears the caller itself: no recogniser is wanted.
@@ -37,6 +40,8 @@ pub(super) struct Ears {
     turn: Option<TurnId>,
     /// A turn whose answer is owed.
     owed: Option<TurnId>,
+    /// What of the turn, open or owed, another recogniser would have to know.
+    asked: Option<Asked>,
     history: VecDeque<(Instant, [i16; FRAME_8K])>,
     bites: Bites,
     /// What is to be told before anything else.
@@ -45,17 +50,32 @@ pub(super) struct Ears {
     dropped: u64,
 }
 
+/// A turn as it was announced.
+struct Asked {
+    turn: TurnId,
+    grammar: Arc<Grammar>,
+    since: Instant,
+    /// Words of it were told: the conversation keeps them.
+    worded: bool,
+}
+
 impl Ears {
-    pub(super) fn new(stt: Arc<dyn SpeechToText>, request: ListenRequest) -> Self {
+    pub(super) fn new(
+        stt: Arc<dyn SpeechToText>,
+        stand_in: Option<Arc<dyn SpeechToText>>,
+        request: ListenRequest,
+    ) -> Self {
         Self {
             manner: stt.manner(),
             stt,
+            stand_in,
             request,
             deaf: false,
             line: None,
             answered: false,
             turn: None,
             owed: None,
+            asked: None,
             history: VecDeque::new(),
             bites: Bites::default(),
             news: VecDeque::new(),
@@ -86,7 +106,7 @@ impl Ears {
         self.answered = true;
         self.open();
         if self.is_continuous() && self.line.is_none() {
-            self.news.push_back(Input::RecogniserDead);
+            self.give_up();
         }
     }
 
@@ -100,7 +120,7 @@ impl Ears {
 
     /// Takes 20 ms of the caller.
     pub(super) fn hear(&mut self, at: Instant, samples: &[i16; FRAME_8K]) {
-        if !self.manner.continuous {
+        if !self.manner.continuous || self.stand_in.is_some() {
             if self.history.len() == HISTORY {
                 self.history.pop_front();
             }
@@ -115,17 +135,23 @@ impl Ears {
     /// A turn begins whose voice began at `since`.
     pub(super) fn begin(&mut self, turn: TurnId, grammar: Arc<Grammar>, since: Instant) {
         self.turn = Some(turn);
+        self.asked = Some(Asked { turn, grammar: Arc::clone(&grammar), since, worded: false });
         if self.line.is_none() && !self.connect() {
             return;
         }
         self.tell(SttInput::Begin { turn, grammar });
         if !self.manner.continuous {
-            self.bites.clear();
-            let from = since.checked_sub(PRE_ROLL).unwrap_or(since);
-            let first = self.history.partition_point(|(at, _)| *at < from);
-            let past: Arc<[i16]> = self.history.range(first..).flat_map(|(_, samples)| *samples).collect();
-            self.audio(past);
+            self.hear_again(since);
         }
+    }
+
+    /// What the caller said since then, and a little before.
+    fn hear_again(&mut self, since: Instant) {
+        self.bites.clear();
+        let from = since.checked_sub(PRE_ROLL).unwrap_or(since);
+        let first = self.history.partition_point(|(at, _)| *at < from);
+        let past: Arc<[i16]> = self.history.range(first..).flat_map(|(_, samples)| *samples).collect();
+        self.audio(past);
     }
 
     /// The turn is over: its answer comes out of [`next`](Self::next).
@@ -143,7 +169,7 @@ impl Ears {
     /// Drops a turn.
     pub(super) fn abandon(&mut self, turn: TurnId) {
         self.turn = None;
-        self.owed.take_if(|owed| *owed == turn);
+        self.answered(turn);
         self.tell(SttInput::Abandon { turn });
     }
 
@@ -157,6 +183,8 @@ impl Ears {
         self.line = None;
         self.turn = None;
         self.owed = None;
+        self.asked = None;
+        self.stand_in = None;
         self.answered = false;
     }
 
@@ -184,19 +212,25 @@ impl Ears {
     }
 
     fn heard(&mut self, event: SttEvent) -> Option<Input> {
+        if let (Some(asked), SttEvent::Partial { .. } | SttEvent::EagerEnd { .. }) = (&mut self.asked, &event) {
+            asked.worded = true;
+        }
         Some(Input::Heard(match event {
             SttEvent::TurnStarted => Heard::TurnStarted,
             SttEvent::Partial { words } => Heard::Partial { words },
             SttEvent::EagerEnd { words } => Heard::EagerEnd { words },
             SttEvent::Resumed => Heard::Resumed,
-            SttEvent::TurnEnded { words } => Heard::TurnEnded { words },
+            SttEvent::TurnEnded { words } => {
+                self.asked = None;
+                Heard::TurnEnded { words }
+            }
             SttEvent::Final { turn, transcript } => {
-                self.owed.take_if(|owed| *owed == turn);
+                self.answered(turn);
                 return Some(Input::Understood { turn, transcript });
             }
             SttEvent::Failed { turn, error } => {
                 log(&error);
-                self.owed.take_if(|owed| *owed == turn);
+                self.answered(turn);
                 return Some(Input::NotUnderstood { turn });
             }
             SttEvent::Interrupted { error } => {
@@ -212,20 +246,57 @@ impl Ears {
         }))
     }
 
+    /// The turn has its answer, or needs none.
+    fn answered(&mut self, turn: TurnId) {
+        self.owed.take_if(|owed| *owed == turn);
+        self.asked.take_if(|asked| asked.turn == turn);
+    }
+
     /// The session is over. One that was given up on stays so; one that vanished, by a bug of its adapter, is opened
     /// again.
     fn lose(&mut self) {
         self.line = None;
-        if let Some(turn) = self.owed.take() {
-            self.news.push_back(Input::NotUnderstood { turn });
-        }
         if !self.manner.continuous {
-            return;
+            return self.owe_nothing();
         }
         let again = self.reopened < REOPENED;
         self.reopened += u8::from(again);
-        if !(again && self.connect()) {
-            self.news.push_back(Input::RecogniserDead);
+        if again && self.connect() {
+            self.owe_nothing();
+        } else {
+            self.give_up();
+        }
+    }
+
+    fn owe_nothing(&mut self) {
+        if let Some(turn) = self.owed.take() {
+            self.asked = None;
+            self.news.push_back(Input::NotUnderstood { turn });
+        }
+    }
+
+    /// The recogniser will not be back: another one listens, from the beginning of a turn of which nothing was understood
+    /// yet.
+    fn give_up(&mut self) {
+        let Some(stt) = self.stand_in.take() else {
+            self.owe_nothing();
+            return self.news.push_back(Input::RecogniserDead);
+        };
+        tracing::warn!("every recogniser has given up; the one that stands in listens");
+        (self.manner, self.stt) = (stt.manner(), stt);
+        self.news.push_back(Input::Recogniser(self.manner));
+        self.bites.clear();
+        let Some(Asked { turn, grammar, since, worded }) = self.asked.take() else { return };
+        let owed = self.owed == Some(turn);
+        let reaches_back = self.history.front().is_some_and(|(first, _)| *first <= since);
+        if owed && (worded || !reaches_back) {
+            return self.owe_nothing();
+        }
+        // What was understood of it is kept: only the rest is listened to.
+        let from = if worded { time::now().mono } else { since };
+        self.begin(turn, grammar, from);
+        if owed {
+            self.end(turn);
         }
     }
 
@@ -270,7 +341,6 @@ mod tests {
     use crate::pii::Pii;
     use crate::provider::error::ErrorKind;
     use crate::provider::stt::{Capacity, Session, Transcript};
-    use crate::time;
 
     /// Hands its other end to the test.
     struct Puppet {
@@ -305,7 +375,7 @@ mod tests {
 
     fn ears(manner: Manner, refuses: bool) -> (Ears, Sessions) {
         let (sessions, opened) = mpsc::unbounded_channel();
-        (Ears::new(Arc::new(Puppet { manner, sessions, refuses }), ListenRequest::default()), opened)
+        (Ears::new(Arc::new(Puppet { manner, sessions, refuses }), None, ListenRequest::default()), opened)
     }
 
     fn hear(ears: &mut Ears, frames: usize) {
@@ -403,6 +473,53 @@ mod tests {
         ears.open();
         ears.answer();
         assert_eq!(ears.next().await, Input::RecogniserDead);
+    }
+
+    #[tokio::test]
+    async fn another_one_listens_when_it_gives_up() {
+        let (mut ears, mut sessions) = ears(ALWAYS, false);
+        let (offline, mut offline_sessions) = mpsc::unbounded_channel();
+        let stand_in = Puppet { manner: Manner::TURN_BY_TURN, sessions: offline, refuses: false };
+        ears.stand_in = Some(Arc::new(stand_in));
+        ears.answer();
+        assert_eq!(ears.next().await, Input::Recogniser(ALWAYS));
+        hear(&mut ears, 30);
+        ears.begin(TurnId(1), Arc::default(), time::now().mono);
+        hear(&mut ears, 10);
+        ears.end(TurnId(1));
+        let (_inputs, events) = sessions.try_recv().expect("connected");
+        let error = Error::new("puppet", ErrorKind::Unreachable, "gone");
+        events.send(SttEvent::Dead { error }).await.expect("the call is there");
+        assert_eq!(ears.next().await, Input::Recogniser(Manner::TURN_BY_TURN));
+        let (mut inputs, events) = offline_sessions.try_recv().expect("it listens");
+        let came = came(&mut inputs);
+        assert_eq!((came[0].as_str(), came[2].as_str()), ("begin 1", "end 1"), "the turn is not lost: {came:?}");
+        assert!(came[1].parse::<usize>().expect("audio") >= 10 * FRAME_8K, "{came:?}");
+        events.send(SttEvent::Final { turn: TurnId(1), transcript: Transcript::Nothing }).await.expect("it is open");
+        let answer = Input::Understood { turn: TurnId(1), transcript: Transcript::Nothing };
+        assert_eq!(ears.next().await, answer);
+    }
+
+    #[tokio::test]
+    async fn what_was_understood_before_it_gave_up_is_not_heard_twice() {
+        let (mut ears, mut sessions) = ears(ALWAYS, false);
+        let (offline, mut offline_sessions) = mpsc::unbounded_channel();
+        let stand_in = Puppet { manner: Manner::TURN_BY_TURN, sessions: offline, refuses: false };
+        ears.stand_in = Some(Arc::new(stand_in));
+        ears.answer();
+        assert_eq!(ears.next().await, Input::Recogniser(ALWAYS));
+        ears.begin(TurnId(1), Arc::default(), time::now().mono);
+        hear(&mut ears, 10);
+        let (_inputs, events) = sessions.try_recv().expect("connected");
+        let words = Pii::new("yes".to_owned());
+        events.send(SttEvent::Partial { words: words.clone() }).await.expect("the call is there");
+        assert_eq!(ears.next().await, Input::Heard(Heard::Partial { words }));
+        ears.end(TurnId(1));
+        let error = Error::new("puppet", ErrorKind::Unreachable, "gone");
+        events.send(SttEvent::Dead { error }).await.expect("the call is there");
+        assert_eq!(ears.next().await, Input::Recogniser(Manner::TURN_BY_TURN));
+        assert_eq!(ears.next().await, Input::NotUnderstood { turn: TurnId(1) }, "its words are known");
+        assert!(offline_sessions.try_recv().is_err(), "nothing to listen to");
     }
 
     #[tokio::test]

@@ -13,8 +13,7 @@ use crate::provider::hedge::synthesiser::{HedgedVoice, VoiceChoice};
 use crate::provider::hedge::{Choice, Held};
 use crate::provider::llm::LanguageModel;
 use crate::provider::s2s::SpeechToSpeech;
-use crate::provider::stt::SpeechToText;
-use crate::provider::tts::{TextToSpeech, Voice};
+use crate::provider::tts::Voice;
 
 /// Whom a call wants, by their names and in the order of preference. Nobody: what comes with the server serves, or the
 /// stage is not there.
@@ -34,11 +33,11 @@ pub struct Wanted {
 #[derive(Clone, Default)]
 pub struct Served {
     /// The recogniser.
-    pub stt: Option<Arc<dyn SpeechToText>>,
+    pub stt: Option<HedgedEars>,
     /// The model.
     pub llm: Option<Arc<dyn LanguageModel>>,
     /// The voice, and how it is called there.
-    pub tts: Option<(Arc<dyn TextToSpeech>, Voice)>,
+    pub tts: Option<(HedgedVoice, Voice)>,
     /// The model that hears and speaks.
     pub s2s: Option<Arc<dyn SpeechToSpeech>>,
 }
@@ -92,13 +91,13 @@ impl Catalog {
 }
 
 /// The recogniser of a call, and a spare where there is another.
-fn listen(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn SpeechToText>> {
+fn listen(entries: &[(Arc<Entry>, ())]) -> Option<HedgedEars> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
         Ok(Adapter::Stt(stt)) => Some(choice(stt, entry)),
         Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
     });
     let choices: Vec<_> = choices.collect();
-    (!choices.is_empty()).then(|| Arc::new(HedgedEars::new(choices).holding(place(entries))) as _)
+    (!choices.is_empty()).then(|| HedgedEars::new(choices).holding(place(entries)))
 }
 
 /// The model of a call, and those that stand in for it.
@@ -112,14 +111,14 @@ fn think(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn LanguageModel>> {
 }
 
 /// The voice of a call, and those that stand in for it.
-fn speak(entries: &[(Arc<Entry>, &Voice)]) -> Option<(Arc<dyn TextToSpeech>, Voice)> {
+fn speak(entries: &[(Arc<Entry>, &Voice)]) -> Option<(HedgedVoice, Voice)> {
     let voices = entries.iter().filter_map(|(entry, voice)| match entry.adapter() {
         Ok(Adapter::Tts(tts)) => Some(VoiceChoice { choice: choice(tts, entry), voice: Voice::clone(voice) }),
         Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_)) | Err(_) => None,
     });
     let voices: Vec<_> = voices.collect();
     let first = voices.first()?.voice.clone();
-    Some((Arc::new(HedgedVoice::new(voices).holding(place(entries))), first))
+    Some((HedgedVoice::new(voices).holding(place(entries)), first))
 }
 
 /// The model that hears and speaks in a call.

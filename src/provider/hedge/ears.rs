@@ -4,6 +4,9 @@
 //! remembered. The spare takes over when the lead is dead, when its connection does not come back, or when it says nothing
 //! while the spare understands; another recogniser becomes the spare then.
 //!
+//! Without a warm spare, which costs twice, and with the last one of several, the caller's latest audio is kept and told to
+//! whoever takes over: it understands the turn a little later.
+//!
 //! No word comes twice and none is lost, because both are told where turns end: when the lead has ended a turn by itself,
 //! the spare is told its end as well and its answer is dropped; when the lead owes an answer that the spare has given, the
 //! spare's is taken and the lead's dropped.
@@ -11,12 +14,14 @@
 //! Where some recognisers detect turns and others do not, none of them does, seen from the call: what one of them calls a
 //! turn is only more words then.
 
+mod past;
 mod source;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::past::Past;
 use self::source::Source;
 use crate::pii::Pii;
 use crate::provider::error::{Error, ErrorKind};
@@ -33,12 +38,21 @@ const ANSWER: Duration = Duration::from_millis(300);
 /// Answers in a row that the spare gave in place of the lead, before it takes over.
 const MISSED: u32 = 2;
 
+/// Of the caller's audio, what is kept when a turn is announced: its voice began before. 1 s.
+const PRE_ROLL: usize = 8_000;
+/// The same when a turn is over: no word of it may be left. 400 ms.
+const BETWEEN: usize = 8_000 * 4 / 10;
+
 /// The recognisers of one call.
 #[derive(Debug)]
 pub struct Ears {
     sources: Vec<Source>,
     lead: usize,
     spare: Option<usize>,
+    /// Whether a spare is fed all the time.
+    warm: bool,
+    /// What the caller said lately, while there is no spare and could be one.
+    past: Past,
     /// The turn that is open, and what may be said in it.
     turn: Option<(TurnId, Arc<Grammar>)>,
     /// The turn whose answer the call waits for.
@@ -84,10 +98,10 @@ pub enum Act {
 }
 
 impl Ears {
-    /// Of recognisers in the order of preference. `admitted` says whose circuit is closed; the first two of them are
-    /// opened at once.
+    /// Of recognisers in the order of preference. `admitted` says whose circuit is closed; the first of them, and with
+    /// `warm` the first two, are opened at once.
     #[must_use]
-    pub fn new(manners: &[Manner], admitted: &[bool]) -> Self {
+    pub fn new(manners: &[Manner], admitted: &[bool], warm: bool) -> Self {
         let manner = common(manners);
         let source = |own: &Manner| Source::new(own.detects_turns && !manner.detects_turns);
         let lead = admitted.iter().position(|&admitted| admitted).unwrap_or(0);
@@ -95,6 +109,8 @@ impl Ears {
             sources: manners.iter().map(source).collect(),
             lead,
             spare: None,
+            warm,
+            past: Past::default(),
             turn: None,
             owed: None,
             short: None,
@@ -124,6 +140,7 @@ impl Ears {
                 self.eager = false;
                 self.words = 0;
                 self.sources.iter_mut().for_each(Source::begin);
+                self.past.keep(PRE_ROLL);
             }
             SttInput::End { turn } => {
                 self.turn.take_if(|(open, _)| open == turn);
@@ -135,9 +152,10 @@ impl Ears {
                 self.owed.take_if(|owed| owed == turn);
                 self.words = 0;
                 self.sources.iter_mut().for_each(Source::begin);
+                self.past.keep(BETWEEN);
             }
             SttInput::Patience(patience) => self.patience = *patience,
-            SttInput::Audio(_) => {}
+            SttInput::Audio(samples) => self.remember(samples),
         }
         for source in [Some(self.lead), self.spare].into_iter().flatten() {
             self.acts.push_back(Act::Tell(source, input.clone()));
@@ -179,6 +197,9 @@ impl Ears {
     /// When to [`tick`](Self::tick) at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.over {
+            return None;
+        }
         [self.lost_at(), self.silent_at(), self.answer_at()].into_iter().flatten().min()
     }
 
@@ -202,7 +223,9 @@ impl Ears {
     fn compare(&mut self, now: Instant) {
         let spare = self.spare.map_or(0, |spare| self.sources[spare].words_ahead());
         let ahead = if self.words == 0 { spare > 0 } else { spare >= self.words + AHEAD };
-        self.ahead = ahead.then(|| self.ahead.unwrap_or(now));
+        // Between turns a spare whose connection is back may still tell what was said in the one before.
+        let asked = self.turn.is_some() || self.owed.is_some();
+        self.ahead = (ahead && asked).then(|| self.ahead.unwrap_or(now));
     }
 
     fn lead_said(&mut self, now: Instant, event: SttEvent) {
@@ -210,6 +233,7 @@ impl Ears {
             SttEvent::TurnEnded { words } => {
                 self.well();
                 (self.eager, self.words) = (false, 0);
+                self.past.keep(BETWEEN);
                 let ended = self.turn.take().map(|(turn, _)| turn);
                 self.end_for_spare(ended);
                 self.emit(SttEvent::TurnEnded { words });
@@ -256,7 +280,10 @@ impl Ears {
     fn spare_said(&mut self, now: Instant, event: SttEvent) {
         let Some(spare) = self.spare else { return };
         let source = &mut self.sources[spare];
+        // What it says before it answers a turn that is answered belongs to that.
+        let late = self.turn.is_none() && source.owes_in_vain();
         match event {
+            SttEvent::Partial { .. } | SttEvent::EagerEnd { .. } | SttEvent::TurnEnded { .. } if late => {}
             SttEvent::Partial { words } | SttEvent::EagerEnd { words } => source.has_words(words),
             SttEvent::TurnEnded { words } => source.has_ended(words),
             SttEvent::Final { turn, transcript } if self.owed == Some(turn) => source.has_answer(now, turn, transcript),
@@ -301,6 +328,9 @@ impl Ears {
     /// The call has its answer: the others' are not wanted any more.
     fn answered(&mut self, turn: TurnId) {
         self.short = None;
+        if self.turn.is_none() {
+            self.past.keep(BETWEEN);
+        }
         if self.owed.take_if(|owed| *owed == turn).is_none() {
             return;
         }
@@ -370,7 +400,9 @@ impl Ears {
     /// The lead is let go, though it is not dead.
     fn take_over(&mut self, why: &str, admitted: &[bool]) {
         let lead = self.lead;
-        if self.spare.is_none() {
+        if self.spare.is_none() && self.candidate(admitted, true).is_none() {
+            // It is better than nobody.
+            self.sources[lead].lost = None;
             return;
         }
         let error = Error::new("a recogniser", ErrorKind::TimedOut, why);
@@ -387,9 +419,33 @@ impl Ears {
         (self.missed, self.ahead) = (0, None);
         if !self.sources[next].open {
             self.open(next);
+            self.hear_again(next);
         }
         self.catch_up();
         self.find_spare(admitted);
+    }
+
+    /// Keeps the caller's audio for one that takes over cold.
+    fn remember(&mut self, samples: &Arc<[i16]>) {
+        if self.spare.is_none() && self.someone_is_left() {
+            self.past.push(samples, self.turn.is_some() || self.owed.is_some());
+        } else {
+            self.past.forget();
+        }
+    }
+
+    /// Has one that was not there hear what is left of the turn, and answer it where an answer is owed.
+    fn hear_again(&mut self, at: usize) {
+        let (past, whole) = self.past.take();
+        if past.is_empty() {
+            return;
+        }
+        self.sources[at].since_begin |= whole;
+        let owed = self.owed;
+        let tell = |input| Act::Tell(at, input);
+        self.acts.extend(owed.map(|turn| tell(SttInput::Begin { turn, grammar: Arc::default() })));
+        self.acts.extend(past.into_iter().map(|samples| tell(SttInput::Audio(samples))));
+        self.acts.extend(owed.map(|turn| tell(SttInput::End { turn })));
     }
 
     /// What the new lead has understood and the call does not know.
@@ -427,7 +483,8 @@ impl Ears {
     }
 
     fn find_spare(&mut self, admitted: &[bool]) {
-        if self.spare.is_none()
+        if self.warm
+            && self.spare.is_none()
             && let Some(spare) = self.candidate(admitted, true)
         {
             self.spare = Some(spare);
@@ -435,9 +492,17 @@ impl Ears {
         }
     }
 
+    fn is_fresh(&self, at: usize) -> bool {
+        at != self.lead && !self.sources[at].open && !self.sources[at].spent
+    }
+
+    fn someone_is_left(&self) -> bool {
+        (0..self.sources.len()).any(|at| self.is_fresh(at))
+    }
+
     /// The best that is not used yet; as a lead also one that failed elsewhere, for somebody has to listen.
     fn candidate(&self, admitted: &[bool], only_admitted: bool) -> Option<usize> {
-        let fresh = |&at: &usize| at != self.lead && !self.sources[at].open && !self.sources[at].spent;
+        let fresh = |&at: &usize| self.is_fresh(at);
         let best = (0..self.sources.len()).filter(fresh).find(|&at| admitted[at]);
         best.or_else(|| (0..self.sources.len()).filter(fresh).find(|_| !only_admitted))
     }
@@ -456,8 +521,11 @@ impl Ears {
     }
 
     fn lost_at(&self) -> Option<Instant> {
-        let spare = self.spare.filter(|&spare| self.sources[spare].lost.is_none());
-        spare.and(self.sources[self.lead].lost).map(|at| at + LOST)
+        let other = match self.spare {
+            Some(spare) => self.sources[spare].lost.is_none(),
+            None => self.someone_is_left(),
+        };
+        self.sources[self.lead].lost.filter(|_| other).map(|at| at + LOST)
     }
 
     fn silent_at(&self) -> Option<Instant> {

@@ -24,6 +24,8 @@ const WAITING: usize = 128;
 pub struct HedgedEars {
     recognisers: Vec<Choice<dyn SpeechToText>>,
     manner: Manner,
+    /// Whether two of them hear the caller all the time.
+    warm: bool,
     /// Kept for as long as this is.
     _held: Option<Held>,
 }
@@ -40,7 +42,14 @@ impl HedgedEars {
             recognisers.truncate(1);
         }
         let manners: Vec<Manner> = recognisers.iter().map(|choice| choice.provider.manner()).collect();
-        Self { recognisers, manner: common(&manners), _held: None }
+        Self { recognisers, manner: common(&manners), warm: true, _held: None }
+    }
+
+    /// Without a warm spare: the next one is asked when the first has failed, and hears the turn again. That takes longer
+    /// and costs half.
+    #[must_use]
+    pub fn cold(self) -> Self {
+        Self { warm: false, ..self }
     }
 
     /// Keeps something until it is dropped itself: the call's places.
@@ -72,7 +81,7 @@ impl SpeechToText for HedgedEars {
         let manners: Vec<Manner> = self.recognisers.iter().map(|choice| choice.provider.manner()).collect();
         let admitted: Vec<bool> = self.recognisers.iter().map(|choice| choice.health.admits()).collect();
         let mut run = Run {
-            core: Ears::new(&manners, &admitted),
+            core: Ears::new(&manners, &admitted, self.warm),
             sessions: self.recognisers.iter().map(|_| None).collect(),
             recognisers: self.recognisers.clone(),
             request: request.clone(),

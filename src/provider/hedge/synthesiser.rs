@@ -21,6 +21,8 @@ use crate::time;
 
 /// A text that is spoken whole takes longer than its first byte: so much for each byte of it.
 const PER_BYTE: Duration = Duration::from_millis(12);
+/// The same with a voice of last resort: later than this it speaks.
+const LAST: Duration = Duration::from_millis(2_500);
 /// Things told to a voice whose connection does not take them; with more it has failed.
 const UNTAKEN: usize = 512;
 
@@ -37,6 +39,8 @@ pub struct VoiceChoice {
 #[derive(Clone)]
 pub struct HedgedVoice {
     voices: Vec<VoiceChoice>,
+    /// Who speaks when all of them have failed.
+    last: Option<VoiceChoice>,
     patience: Duration,
     /// Kept for as long as this is.
     _held: Option<Held>,
@@ -46,7 +50,7 @@ impl HedgedVoice {
     /// Of at least one voice.
     #[must_use]
     pub const fn new(voices: Vec<VoiceChoice>) -> Self {
-        Self { voices, patience: PATIENCE, _held: None }
+        Self { voices, last: None, patience: PATIENCE, _held: None }
     }
 
     /// Keeps something until it is dropped itself: the call's places.
@@ -55,20 +59,43 @@ impl HedgedVoice {
         Self { _held: Some(held), ..self }
     }
 
+    /// With a voice of last resort: it works always, and nobody wants to hear it.
+    #[must_use]
+    pub fn or_else(self, last: VoiceChoice) -> Self {
+        Self { last: Some(last), ..self }
+    }
+
     /// With another patience than [`PATIENCE`].
     #[must_use]
     pub fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
+    /// Whose circuit is closed; never that of a voice of last resort.
     fn admitted(&self) -> Vec<bool> {
-        self.voices.iter().map(|voice| voice.choice.health.admits()).collect()
+        let voices = self.voices.iter().map(|voice| voice.choice.health.admits());
+        voices.chain(self.last.iter().map(|_| false)).collect()
     }
 
     async fn speak_somehow(&self, request: SpeechRequest) -> Result<Speech, Error> {
         let length = u32::try_from(request.text.expose().len()).unwrap_or(u32::MAX);
-        let patience = self.patience + PER_BYTE.saturating_mul(length);
-        let mut race = Race::new(time::now().mono, patience, &self.admitted());
+        let longer = PER_BYTE.saturating_mul(length);
+        let Some(VoiceChoice { choice, voice }) = &self.last else {
+            return self.race(request, self.patience + longer).await;
+        };
+        if self.voices.iter().any(|voice| voice.choice.health.admits()) {
+            let spoken = self.race(request.clone(), self.patience + longer);
+            if let Ok(Ok(speech)) = tokio::time::timeout(LAST + longer, spoken).await {
+                return Ok(speech);
+            }
+        }
+        tracing::info!("no vendor speaks a text; the voice of last resort does");
+        choice.provider.speak(SpeechRequest { voice: voice.clone(), ..request }).await
+    }
+
+    async fn race(&self, request: SpeechRequest, patience: Duration) -> Result<Speech, Error> {
+        let admitted: Vec<bool> = self.voices.iter().map(|voice| voice.choice.health.admits()).collect();
+        let mut race = Race::new(time::now().mono, patience, &admitted);
         let mut running: Vec<Option<Speaking<'_>>> = self.voices.iter().map(|_| None).collect();
         let mut spoken = None;
         loop {
@@ -120,13 +147,14 @@ impl TextToSpeech for HedgedVoice {
     fn open(self: Arc<Self>, voice: &Voice) -> Result<Session, Error> {
         let (input, inputs) = mpsc::channel(INPUT_QUEUE);
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
-        let mut choices = self.voices.clone();
+        let mut choices: Vec<VoiceChoice> = self.voices.iter().chain(&self.last).cloned().collect();
         if let Some(first) = choices.first_mut() {
             first.voice.clone_from(voice);
         }
         let admitted = self.admitted();
+        let core = Voices::new(self.patience, &admitted);
         let mut run = Run {
-            core: Voices::new(self.patience, &admitted),
+            core: if self.last.is_some() { core.with_last_resort() } else { core },
             lines: choices.iter().map(|_| None).collect(),
             voices: choices,
             out: sender.clone(),

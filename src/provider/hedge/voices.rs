@@ -6,6 +6,9 @@
 //! Texts and samples of a leg count from its beginning; what goes out counts from the utterance's.
 //!
 //! The voice that spoke last is asked first: a caller does not hear two voices in turn.
+//!
+//! There may be a voice of last resort, one that always works and that nobody wants to hear. It is asked when all others
+//! have failed, or are known to fail, and when none of them has given a sound for [`LONGEST`].
 
 mod leg;
 mod resume;
@@ -24,6 +27,8 @@ const DRY: Duration = Duration::from_millis(900);
 const DRY_WAITING: Duration = Duration::from_millis(2_500);
 /// Silence between two voices, in samples: half a word and the whole one after it are no long one then. 60 ms.
 const SEAM: usize = 480;
+/// With a voice of last resort nobody waits longer than this for a sound.
+const LONGEST: Duration = Duration::from_millis(2_500);
 /// Texts that are kept of one utterance, in bytes; longer ones are spoken but cannot change their voice.
 const KEPT: usize = 256 << 10;
 
@@ -35,6 +40,8 @@ pub struct Voices {
     open: Vec<bool>,
     /// The voice that is asked first.
     current: usize,
+    /// The voice of last resort.
+    last: Option<usize>,
     utterance: Option<Utterance>,
     acts: VecDeque<Act>,
 }
@@ -42,7 +49,7 @@ pub struct Voices {
 #[derive(Debug)]
 struct Utterance {
     id: UtteranceId,
-    text: String,
+    text: Pii<String>,
     finishing: bool,
     leg: Leg,
     /// Voices that failed it.
@@ -94,10 +101,16 @@ impl Voices {
     #[must_use]
     pub fn new(patience: Duration, admitted: &[bool]) -> Self {
         let current = admitted.iter().position(|&admitted| admitted).unwrap_or(0);
-        let mut voices =
-            Self { patience, open: vec![false; admitted.len()], current, utterance: None, acts: VecDeque::new() };
+        let open = vec![false; admitted.len()];
+        let mut voices = Self { patience, open, current, last: None, utterance: None, acts: VecDeque::new() };
         voices.need(current);
         voices
+    }
+
+    /// Makes the last voice one of last resort. It is never `admitted`.
+    #[must_use]
+    pub fn with_last_resort(self) -> Self {
+        Self { last: self.open.len().checked_sub(1), ..self }
     }
 
     /// The next thing to do.
@@ -192,14 +205,13 @@ impl Voices {
         }
         let Some(current) = &mut self.utterance else { return };
         let Some(speaker) = current.leg.speaker() else {
-            let next = next(&current.failed, &current.leg, admitted, true);
-            match next {
+            match self.helper(now, admitted) {
                 Some(voice) => self.join(now, voice),
-                None => current.leg.wait(now + self.patience),
+                None => self.wait(now),
             }
             return;
         };
-        if current.leg.left(&current.text).trim().is_empty() {
+        if current.leg.left(current.text.expose(), current.finishing).trim().is_empty() {
             // All was spoken, and only its end was not told.
             let id = current.id;
             self.acts.push_back(Act::Tell(speaker, Told::Cancel(id, Duration::ZERO)));
@@ -228,9 +240,9 @@ impl Voices {
         }
         let failed = vec![false; self.open.len()];
         let mut order = std::iter::once(self.current).chain(0..self.open.len());
-        let voice = order.find(|&voice| admitted[voice]).unwrap_or(self.current);
+        let voice = order.find(|&voice| admitted[voice]).or(self.last).unwrap_or(self.current);
         let leg = Leg::new(voice, 0, 0, self.open.len());
-        self.utterance = Some(Utterance { id, text: String::new(), finishing: false, leg, failed });
+        self.utterance = Some(Utterance { id, text: Pii::default(), finishing: false, leg, failed });
         self.need(voice);
     }
 
@@ -239,8 +251,8 @@ impl Voices {
         if current.finishing {
             return;
         }
-        if current.text.len() + text.expose().len() <= KEPT {
-            current.text.push_str(text.expose());
+        if current.text.expose().len() + text.expose().len() <= KEPT {
+            current.text.expose_mut().push_str(text.expose());
         }
         if !text.expose().trim().is_empty() {
             current.leg.asked(now, self.patience);
@@ -282,13 +294,45 @@ impl Voices {
         match current.leg.speaker() {
             Some(speaker) if speaker == voice => self.end(TtsEvent::Finished { utterance }),
             Some(_) => {}
-            None if !has_words(current.leg.text(&current.text)) => self.end(TtsEvent::Finished { utterance }),
+            None if !has_words(current.leg.text(current.text.expose())) => self.end(TtsEvent::Finished { utterance }),
             None => {
                 let error = Error::new("a voice", ErrorKind::Broken, "it gave no audio");
                 self.acts.push_back(Act::Failed(voice, error.clone()));
                 self.failed(now, voice, error, admitted);
             }
         }
+    }
+
+    /// Who is asked as well when nobody is heard.
+    fn helper(&self, now: Instant, admitted: &[bool]) -> Option<usize> {
+        let current = self.utterance.as_ref()?;
+        if let Some(voice) = next(&current.failed, &current.leg, admitted) {
+            return Some(voice);
+        }
+        let hopeless = current.leg.listening().all(|voice| !admitted[voice]);
+        let late = current.leg.begun().is_some_and(|begun| now >= begun + LONGEST);
+        self.last_resort().filter(|_| hopeless || late)
+    }
+
+    fn last_resort(&self) -> Option<usize> {
+        let current = self.utterance.as_ref()?;
+        self.last.filter(|&last| !current.failed[last] && !current.leg.takes_part(last))
+    }
+
+    /// Who stands in for one that failed.
+    fn successor(&self, admitted: &[bool]) -> Option<usize> {
+        let current = self.utterance.as_ref()?;
+        let best = next(&current.failed, &current.leg, admitted);
+        // Better a voice that nobody wants than one that is known to fail.
+        let anybody = || next(&current.failed, &current.leg, &vec![true; admitted.len()]);
+        best.or_else(|| self.last_resort()).or_else(anybody)
+    }
+
+    fn wait(&mut self, now: Instant) {
+        let Some(current) = &mut self.utterance else { return };
+        let latest = current.leg.begun().map(|begun| begun + LONGEST).filter(|&latest| latest > now);
+        let patient = now + self.patience;
+        current.leg.wait(latest.filter(|_| self.last.is_some()).map_or(patient, |latest| latest.min(patient)));
     }
 
     /// A voice is of no use for the current utterance any more.
@@ -299,16 +343,16 @@ impl Voices {
         }
         current.failed[voice] = true;
         if current.leg.speaker() == Some(voice) {
-            let (from, samples) = (current.leg.resume_at(&current.text), current.leg.samples());
-            if current.finishing && !has_words(&current.text[from..]) {
+            let (from, samples) = (current.leg.resume_at(current.text.expose()), current.leg.samples());
+            if current.finishing && !has_words(&current.text.expose()[from..]) {
                 let utterance = current.id;
                 return self.end(TtsEvent::Finished { utterance });
             }
-            let Some(next) = next(&current.failed, &current.leg, admitted, false) else {
-                let utterance = current.id;
-                return self.end(TtsEvent::Failed { utterance, error });
+            let Some(next) = self.successor(admitted) else {
+                return self.give_up(error);
             };
             let seam = if samples > 0 { SEAM } else { 0 };
+            let Some(current) = &mut self.utterance else { return };
             current.leg = Leg::new(next, from, samples + seam as u64, self.open.len());
             if seam > 0 {
                 let silence = TtsEvent::Audio { utterance: current.id, pcm: vec![0; seam].into() };
@@ -323,12 +367,16 @@ impl Voices {
         if current.leg.listening().next().is_some() {
             return;
         }
-        match next(&current.failed, &current.leg, admitted, false) {
+        match self.successor(admitted) {
             Some(next) => self.join(now, next),
-            None => {
-                let utterance = current.id;
-                self.end(TtsEvent::Failed { utterance, error });
-            }
+            None => self.give_up(error),
+        }
+    }
+
+    fn give_up(&mut self, error: Error) {
+        if let Some(current) = &self.utterance {
+            let utterance = current.id;
+            self.end(TtsEvent::Failed { utterance, error });
         }
     }
 
@@ -344,7 +392,7 @@ impl Voices {
     /// Tells a voice all of the leg so far.
     fn tell_all(&mut self, now: Instant, voice: usize) {
         let Some(current) = &mut self.utterance else { return };
-        let text = current.leg.text(&current.text).to_owned();
+        let text = current.leg.text(current.text.expose()).to_owned();
         let id = current.id;
         if !text.trim().is_empty() {
             current.leg.asked_again(now, voice, self.patience);
@@ -359,7 +407,8 @@ impl Voices {
     fn finish_if_nothing_is_left(&mut self) {
         let Some(current) = &self.utterance else { return };
         let utterance = current.id;
-        let nothing = current.finishing && current.leg.is_later() && !has_words(current.leg.text(&current.text));
+        let nothing =
+            current.finishing && current.leg.is_later() && !has_words(current.leg.text(current.text.expose()));
         if nothing {
             for voice in current.leg.listening() {
                 self.acts.push_back(Act::Tell(voice, Told::Cancel(utterance, Duration::ZERO)));
@@ -381,16 +430,14 @@ impl Voices {
 
     fn dry_at(&self, current: &Utterance) -> Option<Instant> {
         let patience = if current.finishing { DRY } else { DRY_WAITING };
-        let left = !current.leg.left(&current.text).trim().is_empty();
+        let left = !current.leg.left(current.text.expose(), current.finishing).trim().is_empty();
         (left || current.finishing).then(|| current.leg.idle_since()).flatten().map(|at| at + patience)
     }
 }
 
-/// The next voice to ask: one with a closed circuit, or, when somebody has failed, anybody.
-fn next(failed: &[bool], leg: &Leg, admitted: &[bool], only_admitted: bool) -> Option<usize> {
-    let fresh = |&voice: &usize| !failed[voice] && !leg.takes_part(voice);
-    let best = (0..failed.len()).filter(fresh).find(|&voice| admitted[voice]);
-    best.or_else(|| (0..failed.len()).find(|voice| !only_admitted && fresh(voice)))
+/// The best voice with a closed circuit that was not asked for this leg.
+fn next(failed: &[bool], leg: &Leg, admitted: &[bool]) -> Option<usize> {
+    (0..failed.len()).find(|&voice| admitted[voice] && !failed[voice] && !leg.takes_part(voice))
 }
 
 fn has_words(text: &str) -> bool {

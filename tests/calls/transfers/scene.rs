@@ -93,6 +93,7 @@ impl Providers for Staff {
         let clerk = Clerk { patient: self.patient };
         Ok(Lineup {
             stt: Arc::clone(&self.ears),
+            stand_in: None,
             tts: Arc::new(Whistle),
             voice: Voice::default(),
             llm: thinks.then(|| Arc::new(clerk) as Arc<dyn LanguageModel>),

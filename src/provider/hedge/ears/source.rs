@@ -18,7 +18,7 @@ pub(super) struct Source {
     /// What it calls a turn is only more words.
     flat: bool,
     /// Words of turns that it ended by itself, of a flat one.
-    held: String,
+    held: Pii<String>,
     /// Turns whose answers are not wanted.
     dropped: BTreeSet<TurnId>,
     /// As the spare: words that the call does not have from it, and what it called a turn.
@@ -43,7 +43,7 @@ impl Source {
             lost: None,
             since_begin: true,
             flat,
-            held: String::new(),
+            held: Pii::new(String::new()),
             dropped: BTreeSet::new(),
             words: None,
             ended: None,
@@ -57,7 +57,7 @@ impl Source {
         if let SttEvent::Final { turn, .. } | SttEvent::Failed { turn, .. } = &event
             && self.dropped.remove(turn)
         {
-            self.held.clear();
+            self.held.expose_mut().clear();
             self.forget();
             return None;
         }
@@ -70,11 +70,11 @@ impl Source {
             SttEvent::TurnStarted | SttEvent::Resumed => None,
             SttEvent::Partial { words } | SttEvent::EagerEnd { words } => Some(self.partial(words.expose())),
             SttEvent::TurnEnded { words } => {
-                self.held = joined(&self.held, words.expose());
+                self.held = Pii::new(joined(self.held.expose(), words.expose()));
                 Some(self.partial(""))
             }
             SttEvent::Final { turn, transcript } => {
-                let held = std::mem::take(&mut self.held);
+                let held = std::mem::take(&mut self.held).into_inner();
                 let transcript = match transcript {
                     Transcript::Words { text, confidence } => {
                         Transcript::Words { text: Pii::new(joined(&held, text.expose())), confidence }
@@ -87,7 +87,7 @@ impl Source {
                 Some(SttEvent::Final { turn, transcript })
             }
             SttEvent::Failed { turn, error } => {
-                let held = std::mem::take(&mut self.held);
+                let held = std::mem::take(&mut self.held).into_inner();
                 if held.is_empty() {
                     return Some(SttEvent::Failed { turn, error });
                 }
@@ -99,13 +99,13 @@ impl Source {
     }
 
     fn partial(&self, words: &str) -> SttEvent {
-        SttEvent::Partial { words: Pii::new(joined(&self.held, words)) }
+        SttEvent::Partial { words: Pii::new(joined(self.held.expose(), words)) }
     }
 
     /// A turn begins, or is abandoned: what was said before it does not matter any more.
     pub(super) fn begin(&mut self) {
         self.since_begin = self.open;
-        self.held.clear();
+        self.held.expose_mut().clear();
         self.forget();
     }
 
@@ -183,6 +183,11 @@ impl Source {
         while self.dropped.len() > 16 {
             self.dropped.pop_first();
         }
+    }
+
+    /// Whether an answer is to come from it that is not wanted.
+    pub(super) fn owes_in_vain(&self) -> bool {
+        !self.dropped.is_empty()
     }
 
     /// What it has understood is known to the call; true when it had ended a turn by itself.

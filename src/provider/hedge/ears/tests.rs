@@ -12,6 +12,8 @@ struct World {
     admitted: Vec<bool>,
 }
 
+mod random;
+
 /// What came of a step: what the call is told, and what else is done, in words.
 #[derive(Debug, Default, PartialEq)]
 struct Done {
@@ -27,9 +29,42 @@ fn done(told: &[&str], done: &[&str]) -> Done {
 impl World {
     fn new(manners: &[Manner]) -> Self {
         let admitted = vec![true; manners.len()];
-        let mut world = Self { ears: Ears::new(manners, &admitted), now: time::now().mono, admitted };
+        let mut world = Self { ears: Ears::new(manners, &admitted, true), now: time::now().mono, admitted };
         world.acts();
         world
+    }
+
+    /// Without a warm spare.
+    fn cold(manners: &[Manner]) -> Self {
+        let admitted = vec![true; manners.len()];
+        let mut world = Self { ears: Ears::new(manners, &admitted, false), now: time::now().mono, admitted };
+        world.acts();
+        world
+    }
+
+    /// The call hears so many milliseconds, in pieces of 100.
+    fn hear(&mut self, ms: usize) {
+        for _ in 0..ms / 100 {
+            self.ears.told(SttInput::Audio(vec![0; 800].into()));
+        }
+        self.acts();
+    }
+
+    /// Milliseconds of audio that one is told, and the rest of what it is told, when the first is dead.
+    fn told_when_dead(&mut self) -> (usize, Vec<String>) {
+        self.ears.said(self.now, 0, dead(), &self.admitted);
+        let (mut audio, mut rest) = (0, Vec::new());
+        while let Some(act) = self.ears.poll_act() {
+            match act {
+                Act::Tell(1, SttInput::Audio(samples)) => audio += samples.len() / 8,
+                Act::Tell(1, SttInput::Begin { turn, .. }) => rest.push(format!("begin {}", turn.0)),
+                Act::Tell(1, SttInput::End { turn }) => rest.push(format!("end {}", turn.0)),
+                Act::Emit(event) => rest.push(words(&event)),
+                Act::Open(at) => rest.push(format!("open {at}")),
+                Act::Tell(..) | Act::Close(_) | Act::Well(_) | Act::Failed(..) => {}
+            }
+        }
+        (audio, rest)
     }
 
     fn acts(&mut self) -> Done {
@@ -115,7 +150,7 @@ fn dead() -> SttEvent {
 
 #[test]
 fn the_spare_is_opened_and_fed_and_not_heard() {
-    let mut ears = Ears::new(&[NOVA, NOVA, NOVA], &[true, false, true]);
+    let mut ears = Ears::new(&[NOVA, NOVA, NOVA], &[true, false, true], true);
     let opened: Vec<_> = std::iter::from_fn(|| ears.poll_act()).map(|act| format!("{act:?}")).collect();
     assert_eq!(opened, ["Open(0)", "Open(2)"], "the one in the middle is failing");
     let mut world = World::new(&[NOVA, NOVA]);
@@ -228,6 +263,16 @@ fn a_turn_that_the_lead_ended_is_over_for_the_spare() {
 }
 
 #[test]
+fn what_a_spare_still_says_of_an_answered_turn_is_no_news() {
+    let mut world = World::new(&[FLUX, FLUX]);
+    world.begin(1);
+    world.said(0, ended("a refund"));
+    world.said(1, partial("a refund"));
+    world.said(1, ended("a refund"));
+    assert_eq!(world.said(0, dead()).told, [""; 0], "no word comes twice");
+}
+
+#[test]
 fn a_turn_that_only_the_spare_has_ended_is_not_lost() {
     let mut world = World::new(&[FLUX, FLUX]);
     world.begin(1);
@@ -309,10 +354,48 @@ fn one_recogniser_alone_is_passed_through() {
 }
 
 #[test]
+fn one_that_takes_over_cold_hears_the_turn_again() {
+    let mut world = World::cold(&[NOVA, NOVA]);
+    world.hear(5_000);
+    assert_eq!(world.begin(1), done(&[], &["0: begin 1"]), "only one is fed");
+    world.hear(2_000);
+    world.said(0, partial("i want"));
+    assert_eq!(world.told_when_dead(), (3_000, vec!["open 1".to_owned(), "begin 1".to_owned()]));
+    assert_eq!(world.said(1, partial("i want to book")), done(&["partial i want to book"], &[]));
+    let mut owing = World::cold(&[NOVA, NOVA]);
+    owing.begin(1);
+    owing.hear(2_000);
+    owing.end(1);
+    let again = ["open 1", "begin 1", "end 1"].map(str::to_owned).to_vec();
+    assert_eq!(owing.told_when_dead(), (2_000, again));
+    assert_eq!(owing.said(1, answer(1, "yes")), done(&["final 1 yes"], &[]));
+    let mut between = World::cold(&[NOVA, NOVA]);
+    between.begin(1);
+    between.hear(3_000);
+    between.end(1);
+    between.said(0, answer(1, "yes"));
+    let open = vec!["open 1".to_owned()];
+    assert_eq!(between.told_when_dead(), (400, open), "what is answered is over, what comes may have begun");
+}
+
+#[test]
+fn a_lost_connection_without_a_warm_spare_is_not_waited_for_either() {
+    let mut world = World::cold(&[NOVA, NOVA]);
+    world.begin(1);
+    world.said(0, SttEvent::Interrupted { error: error() });
+    let acts = world.wait(1_500);
+    assert_eq!(acts, done(&["interrupted"], &["0 failed", "close 0", "open 1", "1: begin 1"]));
+    world.said(1, SttEvent::Interrupted { error: error() });
+    assert_eq!(world.wait(60_000), done(&[], &[]), "the last one is waited for");
+    assert_eq!(world.said(1, dead()), done(&["dead"], &["1 failed", "close 1"]));
+    assert_eq!(world.ears.poll_timeout(), None);
+}
+
+#[test]
 fn nobody_is_left_without_an_answer() {
     let mut world = World::new(&[NOVA, NOVA]);
     world.admitted = vec![true, false];
-    let mut alone = World { ears: Ears::new(&[NOVA, NOVA], &world.admitted), ..world };
+    let mut alone = World { ears: Ears::new(&[NOVA, NOVA], &world.admitted, true), ..world };
     alone.acts();
     alone.begin(1);
     alone.end(1);

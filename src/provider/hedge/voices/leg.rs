@@ -14,7 +14,8 @@ pub(super) struct Leg {
     speaker: Option<usize>,
     /// When the next voice is asked.
     next: Option<Instant>,
-    /// When the last words were told.
+    /// When the first words were told, and the last ones.
+    begun: Option<Instant>,
     told: Option<Instant>,
     /// Of the speaker: samples, marks, and when its first and its last audio came.
     samples: u64,
@@ -41,11 +42,17 @@ impl Leg {
             runners,
             speaker: None,
             next: None,
+            begun: None,
             told: None,
             samples: 0,
             marks: Vec::new(),
             sounded: None,
         }
+    }
+
+    /// Since when somebody has something to say.
+    pub(super) const fn begun(&self) -> Option<Instant> {
+        self.begun
     }
 
     pub(super) const fn speaker(&self) -> Option<usize> {
@@ -74,6 +81,7 @@ impl Leg {
 
     /// There is something to say.
     pub(super) fn asked(&mut self, now: Instant, patience: Duration) {
+        self.begun.get_or_insert(now);
         self.told = Some(now);
         if self.speaker.is_none() {
             self.next.get_or_insert(now + patience);
@@ -85,6 +93,7 @@ impl Leg {
 
     /// One more was told.
     pub(super) fn asked_again(&mut self, now: Instant, voice: usize, patience: Duration) {
+        self.begun.get_or_insert(now);
         self.told = Some(now);
         self.next = Some(now + patience);
         self.runners[voice].asked = Some(now);
@@ -158,9 +167,9 @@ impl Leg {
     }
 
     /// What the speaker has still to say, as far as can be known.
-    pub(super) fn left<'a>(&self, whole: &'a str) -> &'a str {
+    pub(super) fn left<'a>(&self, whole: &'a str, is_over: bool) -> &'a str {
         let text = self.text(whole);
-        if resume::is_said(text, &self.marks, self.samples) { "" } else { text }
+        if resume::is_said(text, &self.marks, self.samples, is_over) { "" } else { text }
     }
 
     /// Since when the speaker has nothing to say but what it was told and has not said: when all audio so far is played,

@@ -24,17 +24,20 @@ pub(super) fn unsaid(text: &str, marks: &[WordMark], samples: u64) -> usize {
     let rest = &text[said..];
     // Quotes and full stops that the mark left out belong to what was said.
     let skipped = rest.find(|letter: char| letter.is_alphanumeric()).unwrap_or(rest.len());
-    let opening = rest[..skipped].rfind(char::is_whitespace).map_or(skipped, |space| space + 1);
+    // Some spaces are longer than a byte.
+    let mut spaces = rest[..skipped].char_indices().filter(|(_, letter)| letter.is_whitespace());
+    let opening = spaces.next_back().map_or(skipped, |(at, space)| at + space.len_utf8());
     said + if skipped == rest.len() { rest.len() } else { opening }
 }
 
-/// Whether the audio that came can be all of the text.
-pub(super) fn is_said(text: &str, marks: &[WordMark], samples: u64) -> bool {
+/// Whether the audio that came is all of the text. Where nobody tells, `is_over` says whether more text may come: a voice
+/// that waits for it is given the benefit of the doubt, one that should have ended is not.
+pub(super) fn is_said(text: &str, marks: &[WordMark], samples: u64, is_over: bool) -> bool {
     let words = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
     match marks.iter().map(|mark| mark.text_end).max() {
         Some(end) if end >= words.len() => marks.iter().all(|mark| mark.sample_end <= samples + SLACK),
         Some(_) => false,
-        None => samples * FASTEST >= words.len() as u64 * u64::from(RATE),
+        None => samples * if is_over { SPEED } else { FASTEST } >= words.len() as u64 * u64::from(RATE),
     }
 }
 
@@ -100,12 +103,24 @@ mod tests {
     }
 
     #[test]
+    fn letters_and_spaces_longer_than_a_byte_are_not_cut() {
+        let text = "Zwölf\u{a0}Äpfel\u{202f}…\u{202f}für „Ähre“。Öl?";
+        for end in 0..=text.len() + 3 {
+            for samples in [0, 100, 4_000, 20_000, 80_000] {
+                let at = unsaid(text, &[WordMark { text_end: end, sample_end: 100 }], samples);
+                assert!(text.is_char_boundary(at) && text.is_char_boundary(unsaid(text, &[], samples)), "{end}: {at}");
+            }
+        }
+    }
+
+    #[test]
     fn it_is_known_when_all_was_said() {
-        assert!(!is_said(TEXT, &[], 8_000));
-        assert!(is_said(TEXT, &[], 8_000 * 3));
-        assert!(is_said(TEXT, &[mark(TEXT.len() - 1, 3_000)], 3_000 * 8));
-        assert!(!is_said(TEXT, &[mark(TEXT.len() - 1, 3_000)], 2_000 * 8), "its audio is still to come");
-        assert!(!is_said(TEXT, &[mark(10, 500)], 60_000 * 8));
-        assert!(is_said(" ", &[], 0));
+        assert!(!is_said(TEXT, &[], 8_000, false));
+        assert!(is_said(TEXT, &[], 8_000 * 3, false));
+        assert!(!is_said(TEXT, &[], 8_000 * 3, true) && is_said(TEXT, &[], 8_000 * 5, true));
+        assert!(is_said(TEXT, &[mark(TEXT.len() - 1, 3_000)], 3_000 * 8, true));
+        assert!(!is_said(TEXT, &[mark(TEXT.len() - 1, 3_000)], 2_000 * 8, true), "its audio is still to come");
+        assert!(!is_said(TEXT, &[mark(10, 500)], 60_000 * 8, true));
+        assert!(is_said(" ", &[], 0, true));
     }
 }

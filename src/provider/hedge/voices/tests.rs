@@ -3,6 +3,8 @@
 use super::*;
 use crate::time;
 
+mod random;
+
 const PATIENCE: Duration = Duration::from_millis(900);
 const ONE: UtteranceId = UtteranceId(1);
 const TWO: UtteranceId = UtteranceId(2);
@@ -241,4 +243,31 @@ fn a_cancelled_utterance_is_over_for_every_voice() {
     assert_eq!(world.said(0, audio(ONE, 20)), []);
     assert_eq!(world.wait(10_000), []);
     assert_eq!(world.say(TWO, "Yes."), [text(0, TWO, "Yes.")]);
+}
+
+#[test]
+fn the_voice_of_last_resort_speaks_when_nobody_else_does() {
+    let last = || {
+        let mut world = World::new(&[true, false]);
+        world.voices = Voices::new(PATIENCE, &world.admitted).with_last_resort();
+        world.acts();
+        world
+    };
+    let mut broken = last();
+    broken.say(ONE, "Hello.");
+    assert_eq!(broken.said(0, failed(ONE)), [Act::Failed(0, error()), Act::Open(1), text(1, ONE, "Hello.")]);
+    let mut late = last();
+    late.say(ONE, "Hello.");
+    assert_eq!(late.wait(900), [], "it is no help against one that is only slow");
+    assert_eq!(late.wait(900), []);
+    assert_eq!(late.wait(699), []);
+    assert_eq!(late.wait(1), [Act::Open(1), text(1, ONE, "Hello.")], "but nobody waits for ever");
+    let mut known = last();
+    known.admitted = vec![false, false];
+    assert_eq!(known.say(ONE, "Hello."), [Act::Open(1), text(1, ONE, "Hello.")], "nobody is tried in vain");
+    known.finish(ONE);
+    known.said(1, audio(ONE, 100));
+    known.said(1, finished(ONE));
+    known.admitted = vec![true, false];
+    assert_eq!(known.say(TWO, "Bye."), [text(0, TWO, "Bye.")], "nor longer than it is needed");
 }
