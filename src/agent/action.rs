@@ -191,6 +191,8 @@ pub enum Ending {
     MessageLeft,
     /// A screening assistant answered and did not put us through.
     Screened,
+    /// Menus led round in circles, or nowhere.
+    LostInMenus,
     /// The time was up; a goodbye was said.
     TimeUp,
     /// A text could not be spoken: technical.

@@ -17,10 +17,12 @@ mod asking;
 mod caller;
 mod closing;
 mod flowing;
+mod manners;
 mod model;
 mod mouth;
 mod native;
 mod sources;
+mod supervising;
 mod tools;
 mod waiting;
 
@@ -30,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use self::caller::{Caller, Keys};
 use self::flowing::FlowLead;
+use self::manners::Manners;
 use self::model::{ModelLead, Phrases};
 use self::mouth::Mouth;
 use self::native::NativeLead;
@@ -65,10 +68,12 @@ pub struct Conversation {
     turns: TurnMachine,
     told_hearing: Hearing,
     told_asked: Asked,
+    told_recording: bool,
     caller: Caller,
     /// Keys that nothing has asked for.
     keys: Option<Keys>,
     tools: Tools,
+    manners: Manners,
     phrases: Phrases,
     /// What is said to a caller who says goodbye.
     farewell: PromptId,
@@ -121,6 +126,8 @@ pub enum Timer {
     Filler,
     /// The caller's voice, over which the agent does not begin to speak.
     Hold,
+    /// What the manners of the call wait for: a mailbox's beep, a decision, the rest of a number.
+    Manners,
     /// The end of what is being said when the time is up.
     LastWords,
 }
@@ -189,6 +196,9 @@ impl Conversation {
         } else {
             first.extend(phrases.all().chain([farewell, time_up]).chain(tools.fillers()));
         }
+        let manners = Manners::new(assistant, &values, &mut texts)?;
+        first.splice(0..0, manners.first_texts(&assistant.disclosure));
+        first.extend(manners.machine_texts());
         let rules = Rules::new(&assistant.language, &assistant.turn.turns());
         let mut conversation = Self {
             lead,
@@ -200,9 +210,11 @@ impl Conversation {
             turns: TurnMachine::new(rules, Manner::TURN_BY_TURN),
             told_hearing: Hearing::Everything,
             told_asked: Asked::default(),
+            told_recording: true,
             caller: Caller::default(),
             keys: None,
             tools,
+            manners,
             phrases,
             farewell,
             time_up,
@@ -271,8 +283,7 @@ impl Conversation {
             Input::Tools(specs) => self.set_outside_tools(specs),
             Input::Transfer(news) => self.transfer_news(now, &news),
             Input::Native(news) => self.native_news(now, news),
-            Input::Detected(Party::Machine | Party::Beep) => self.machine_detected(now),
-            Input::Detected(Party::Human | Party::Ringback | Party::Fax) => {}
+            Input::Detected(party) => self.party_detected(now, party),
             Input::Note(text) => self.note(text),
             Input::Muted(muted) => self.mute(now, muted),
             Input::OffRecord(off) => self.set_off_record(off),
@@ -301,6 +312,7 @@ impl Conversation {
                 Timer::Tool => self.tools_late(now),
                 Timer::Filler => self.fill(now),
                 Timer::Hold => {}
+                Timer::Manners => self.manners_due(now),
                 Timer::LastWords => self.last_words_over(now),
             }
             self.settle_down(now);
@@ -341,6 +353,11 @@ impl Conversation {
         }
         self.timers.remove(&Timer::Greeting);
         self.stage = Stage::Talking;
+        self.take_the_floor(now);
+    }
+
+    /// Whoever leads has the word.
+    fn lead_open(&mut self, now: Instant) {
         match &self.lead {
             Lead::Flow(flow) => {
                 let start = flow.script.start;
@@ -356,6 +373,7 @@ impl Conversation {
             return;
         }
         self.outcome.caller_reacted = true;
+        self.watch_key(now, digit);
         match &self.lead {
             Lead::Flow(_) => self.flow_key(now, digit, at),
             Lead::Model(_) | Lead::Native(_) => self.free_key(now, digit, at),
@@ -377,33 +395,6 @@ impl Conversation {
         matches!(self.lead, Lead::Flow(_))
     }
 
-    /// A supervisor's word.
-    fn note(&mut self, text: Pii<String>) {
-        match &mut self.lead {
-            Lead::Flow(_) => {}
-            Lead::Model(model) => {
-                model.context.note(text);
-                self.context_changed();
-            }
-            Lead::Native(_) => self.actions.push_back(Action::Native(NativeOrder::Note(text))),
-        }
-    }
-
-    fn mute(&mut self, now: Instant, muted: bool) {
-        self.muted = muted;
-        if muted {
-            self.stop_speaking(mouth::AfterCut::Hear);
-        } else if !self.caller_has_word() {
-            self.resume(now);
-        }
-    }
-
-    fn set_off_record(&mut self, off: bool) {
-        if std::mem::replace(&mut self.off_record, off) != off && !self.tools.collects_secret() {
-            self.actions.push_back(Action::Record(!off));
-        }
-    }
-
     /// What follows from the state alone, after every change of it.
     fn settle_down(&mut self, now: Instant) {
         let mut moved = true;
@@ -421,15 +412,18 @@ impl Conversation {
             moved = self.follow_turns(now);
         }
         if self.stage != Stage::Ended {
+            self.tell_recorder();
             self.set_clocks(now);
         }
         self.check_invariants();
     }
 
     fn write(&mut self, mut line: Line) {
-        if self.off_record || self.tools.collects_secret() {
-            line.text = Pii::new(caller::OFF_RECORD.to_owned());
-        }
+        let text = line.text.expose();
+        line.text = Pii::new(match self.off_record || self.tools.collects_secret() {
+            true => caller::OFF_RECORD.to_owned(),
+            false => self.manners.masked(text, line.keys),
+        });
         self.outcome.transcript.push(line.clone());
         self.actions.push_back(Action::Transcribed(line));
     }
@@ -454,7 +448,7 @@ impl Conversation {
             self.stage != Stage::Talking
                 || self.mouth.open.is_some()
                 || clocked
-                || self.muted
+                || self.is_silenced()
                 || !self.caller_is_quiet()
                 || matches!(self.lead, Lead::Native(_)),
             "something ends every wait: {self:?}"

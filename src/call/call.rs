@@ -400,6 +400,10 @@ impl Call {
                 self.seen.answered_by = Some(AnsweredBy::Screening);
                 Verdict::new(DisconnectionReason::CallScreened, EndedBy::Agent, now)
             }
+            Ending::LostInMenus => {
+                self.seen.answered_by = Some(AnsweredBy::Ivr);
+                Verdict::new(DisconnectionReason::CallScreened, EndedBy::Agent, now)
+            }
             Ending::OptedOut => Verdict::new(DisconnectionReason::VoiceCallsOptedOut, EndedBy::Agent, now),
             Ending::Transferred => Verdict::new(DisconnectionReason::CallTransfer, EndedBy::Agent, now),
             Ending::TimeUp => Verdict::new(self.hard_reason(), EndedBy::System, now),

@@ -2,6 +2,7 @@
 
 mod agent;
 mod inbound;
+mod manners;
 mod native;
 mod office;
 mod outbound;

@@ -163,3 +163,9 @@ pub(crate) fn voice(length: Duration) -> Vec<i16> {
         })
         .collect()
 }
+
+/// A pure tone, as a mailbox's beep.
+pub(crate) fn tone(hz: f64, length: Duration) -> Vec<i16> {
+    let step = std::f64::consts::TAU * hz / 8_000.0;
+    (0..length.as_millis() as usize * 8).map(|n| ((n as f64 * step).sin() * 8_000.0) as i16).collect()
+}

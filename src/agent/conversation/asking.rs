@@ -361,7 +361,7 @@ impl Conversation {
             status,
             channel: candidate.as_ref().map(|candidate| candidate.channel),
             confidence: candidate.as_ref().and_then(|candidate| candidate.confidence),
-            value: candidate.map(|candidate| candidate.value),
+            value: candidate.map(|candidate| self.manners.masked_answer(candidate.value)),
             attempts: asking.attempts,
             at_ms: self.millis(now),
         };
@@ -371,6 +371,6 @@ impl Conversation {
 }
 
 /// The question's own words.
-fn asking_text(asking: &Asking) -> super::PromptId {
+pub(super) fn asking_text(asking: &Asking) -> super::PromptId {
     asking.text
 }

@@ -88,12 +88,14 @@ impl Conversation {
         }
         self.outcome.caller_reacted = true;
         self.caller.voice = Some(since);
+        self.manners_hear_voice(now, true);
         self.turns.handle(now, TurnInput::VoiceStarted { since });
     }
 
     pub(super) fn voice_stopped(&mut self, now: Instant, last_voice: Instant) {
         let Some(since) = self.caller.voice.take() else { return };
         self.caller.last_voice = Some(last_voice);
+        self.manners_hear_voice(now, false);
         if let Some(turn) = &mut self.caller.turn {
             turn.last_voice = Some(last_voice);
         } else if matches!(self.lead, Lead::Flow(_)) {
@@ -106,6 +108,11 @@ impl Conversation {
     }
 
     pub(super) fn heard(&mut self, now: Instant, heard: Heard) {
+        if let Heard::Partial { words } | Heard::EagerEnd { words } | Heard::TurnEnded { words } = &heard
+            && self.stage != Stage::Ringing
+        {
+            self.words_so_far(now, words.expose());
+        }
         self.turns.handle(
             now,
             match heard {
@@ -189,6 +196,7 @@ impl Conversation {
         }
         let asked = self.asked();
         if std::mem::replace(&mut self.told_asked, asked) != asked {
+            self.expect_number(matches!(asked, Asked::Number { .. }));
             self.turns.handle(now, TurnInput::Asked(asked));
         }
     }
@@ -196,10 +204,13 @@ impl Conversation {
     /// What counts at present.
     pub(super) fn hearing(&self) -> Hearing {
         let closing = self.closing || self.is_saying_goodbye();
+        let disclosing = self.stage == Stage::Talking && self.manners.is_disclosing();
         match &self.lead {
+            Lead::Flow(_) | Lead::Model(_) if self.manners.keeps_quiet() && !closing => Hearing::Uninterrupted,
             Lead::Flow(_) => mute::rule(Circumstances {
                 unopened: self.stage != Stage::Talking,
                 closing: closing || self.tools.is_transferring(),
+                disclosing,
                 ..Circumstances::default()
             }),
             // The callee's hello is listened to as well: it may say who it is.
@@ -207,8 +218,8 @@ impl Conversation {
             Lead::Model(_) => mute::rule(Circumstances {
                 unopened: self.stage != Stage::Talking,
                 closing: closing || self.tools.is_transferring(),
+                disclosing,
                 secret: self.tools.collects_secret(),
-                ..Circumstances::default()
             }),
             // The model hears by itself.
             Lead::Native(_) => Hearing::Nothing,
@@ -249,6 +260,9 @@ impl Conversation {
 
     fn turn_ended(&mut self, now: Instant, turn: Turn) {
         let expected = self.caller.turn.take().and_then(|open| open.expected);
+        if self.mind_turn(now, &turn) {
+            return self.unprepare_reply();
+        }
         let overlap = self.belongs_to_hello(&turn);
         match (&self.lead, expected) {
             (Lead::Flow(_), Some(expected)) => self.flow_turn_ended(now, turn, &expected, overlap),
@@ -264,6 +278,9 @@ impl Conversation {
     /// It was a noise, or a remark beside what the agent says.
     fn turn_dismissed(&mut self, now: Instant, turn: &Turn) {
         self.caller.turn = None;
+        if matches!(turn.transcript, Transcript::Words { .. }) && self.mind_turn(now, turn) {
+            return self.unprepare_reply();
+        }
         let hello = self.belongs_to_hello(turn);
         if let Transcript::Words { text, .. } = &turn.transcript {
             if let Lead::Model(model) = &mut self.lead {
@@ -278,6 +295,7 @@ impl Conversation {
     }
 
     fn came_late(&mut self, now: Instant, words: Pii<String>) {
+        self.watch_card(now, words.expose());
         if let Lead::Model(model) = &mut self.lead {
             model.context.caller_late(words.expose());
         }
@@ -319,7 +337,9 @@ impl Conversation {
         keys.last = at;
         let over = digit == '#' || keys.typed.len() >= MOST_KEYS;
         self.unprepare_reply();
-        self.stop_speaking(AfterCut::Hear);
+        if !self.manners.is_disclosing() {
+            self.stop_speaking(AfterCut::Hear);
+        }
         self.timers.insert(Timer::Digit, if over { now } else { now + self.timing.key_pause });
     }
 
@@ -327,6 +347,9 @@ impl Conversation {
     pub(super) fn keys_complete(&mut self, now: Instant) {
         let Some(keys) = self.keys.take() else { return };
         self.write_keys(keys.typed.clone(), keys.first, keys.last);
+        if !self.manners.gives_word() {
+            return;
+        }
         let words = format!("(pressed the keys {})", keys.typed);
         match &self.lead {
             Lead::Flow(_) => {}

@@ -9,17 +9,13 @@ use super::{Action, AnswerStatus, Conversation, Ending, Lead, PromptId, Stage, T
 const LAST_WORDS: Duration = Duration::from_secs(8);
 
 impl Conversation {
-    /// A machine answered.
-    pub(super) fn machine_detected(&mut self, now: Instant) {
-        if self.stage != Stage::Ringing {
-            self.end(now, Ending::VoicemailReached);
-        }
-    }
-
     /// The present sentence is finished, then a goodbye is said.
     pub(super) fn time_nearly_up(&mut self, now: Instant) {
         if self.stage == Stage::Ringing || self.is_saying_goodbye() || self.tools.is_transferring() {
             return;
+        }
+        if self.manners.keeps_quiet() {
+            return self.end(now, Ending::TimeUp);
         }
         self.timers.remove(&Timer::Greeting);
         self.stage = Stage::Talking;

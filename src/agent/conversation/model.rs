@@ -230,7 +230,7 @@ impl Conversation {
 
     /// Answers the caller's turn once the agent is silent.
     pub(super) fn answer_waiting(&mut self, now: Instant) {
-        if self.mouth.open.is_some() || self.muted {
+        if self.mouth.open.is_some() || self.is_silenced() {
             return;
         }
         let Lead::Model(model) = &mut self.lead else { return };
@@ -242,10 +242,11 @@ impl Conversation {
     /// The caller waits for an answer to what the context holds.
     fn owe_answer(&mut self, now: Instant, reply_to: ReplyTo) {
         self.tools.new_turn();
+        let silenced = self.is_silenced();
         let Lead::Model(model) = &mut self.lead else { return };
         model.owed = Some(Owed { last_voice: reply_to.last_voice, decided: now, fillers: 0, filled: None });
         model.reply_to = Some(reply_to);
-        if self.muted {
+        if silenced {
             return;
         }
         match &model.generation {
@@ -260,7 +261,8 @@ impl Conversation {
         let Lead::Model(model) = &self.lead else { return };
         let busy =
             model.generation.is_some() || model.waiting.is_some() || self.tools.is_busy() || self.tools.is_followed();
-        if silent && !busy && !self.muted && self.stage == Stage::Talking && self.outcome.first_speech.is_some() {
+        if silent && !busy && !self.is_silenced() && self.stage == Stage::Talking && self.outcome.first_speech.is_some()
+        {
             self.generate(now, Attempt::First, Some(words.expose()));
         }
     }

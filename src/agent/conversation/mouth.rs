@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::manners::Told;
 use super::sources::Readiness;
 use super::{Action, Conversation, Ending, Lead, Line, PromptId, ReplyId, Source, Speaker, Timer, TurnTiming};
 use crate::agent::turn::machine::TurnInput;
@@ -62,6 +63,8 @@ pub(super) enum Purpose {
     Filler,
     /// A sign of life.
     Idle,
+    /// What the manners of the call want said.
+    Told(Told),
 }
 
 /// A turn that is being replied to, and what is known of the way to its reply.
@@ -182,6 +185,9 @@ impl Conversation {
     /// Begins the next saying if the mouth is free.
     pub(super) fn speak_next(&mut self, now: Instant) {
         while self.mouth.open.is_none() && self.mouth.cut.is_none() && !self.muted {
+            if self.mouth.queue.front().is_some_and(|saying| !self.manners.lets_say(saying)) {
+                return;
+            }
             if let Some(until) = self.held_until(now) {
                 self.timers.insert(Timer::Hold, until);
                 return;
@@ -215,7 +221,7 @@ impl Conversation {
         let saying = self.mouth.queue.front()?;
         let begins = match saying.purpose {
             Purpose::Talk | Purpose::Filler | Purpose::Idle => saying.from == 0 && self.mouth.silent_since.is_some(),
-            Purpose::Statement { .. } | Purpose::Question | Purpose::Goodbye(_) => false,
+            Purpose::Statement { .. } | Purpose::Question | Purpose::Goodbye(_) | Purpose::Told(_) => false,
         };
         self.caller.speaks_until().filter(|until| begins && matches!(self.lead, Lead::Model(_)) && *until > now)
     }
@@ -226,10 +232,14 @@ impl Conversation {
         self.mouth.replies += 1;
         let guard = match &saying.purpose {
             Purpose::Goodbye(_) => Guard::Whole,
+            Purpose::Told(told) if told.is_whole() => Guard::Whole,
             _ if id == ReplyId(0) => Guard::Greeting,
-            Purpose::Statement { .. } | Purpose::Question | Purpose::Talk | Purpose::Filler | Purpose::Idle => {
-                Guard::None
-            }
+            Purpose::Statement { .. }
+            | Purpose::Question
+            | Purpose::Talk
+            | Purpose::Filler
+            | Purpose::Idle
+            | Purpose::Told(_) => Guard::None,
         };
         self.actions.push_back(Action::Speak { reply: id, source: saying.source.clone(), from: saying.from });
         self.mouth.open = Some(Reply { id, saying, guard, started: None, starved: None, stopping: None });
@@ -351,6 +361,10 @@ impl Conversation {
             Purpose::Statement { next } => self.enter(now, next),
             Purpose::Question | Purpose::Goodbye(_) => self.wait_for_answer(at),
             Purpose::Talk | Purpose::Filler | Purpose::Idle => self.spoken(now, &saying),
+            Purpose::Told(told) => {
+                self.close_saying(&saying, false);
+                self.told(now, told);
+            }
         }
     }
 
@@ -358,13 +372,15 @@ impl Conversation {
     pub(super) fn resume(&mut self, now: Instant) -> bool {
         let Some(Cut { saying, at, finished }) = self.mouth.cut.take() else { return false };
         self.caller.talked_over = None;
-        if finished || self.sources.is_over(&saying.source, at) || saying.resumes >= self.timing.resumes {
-            if !finished && saying.resumes >= self.timing.resumes {
+        // What must be heard is taken up again as often as it takes.
+        let enough = saying.resumes >= self.timing.resumes && !matches!(saying.purpose, Purpose::Told(_));
+        if finished || self.sources.is_over(&saying.source, at) || enough {
+            if !finished && enough {
                 self.forget(&saying, at);
             }
             self.said(now, saying, now);
         } else {
-            let resumes = saying.resumes + 1;
+            let resumes = saying.resumes.saturating_add(1);
             self.mouth.queue.push_front(Saying { from: at, resumes, ..saying });
         }
         true

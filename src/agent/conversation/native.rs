@@ -60,6 +60,13 @@ impl NativeLead {
         }
     }
 
+    /// Nothing of what it makes at present is wanted; true when it has to be told.
+    pub(super) fn hold(&mut self) -> bool {
+        self.calls.clear();
+        self.awaited = false;
+        std::mem::take(&mut self.responding)
+    }
+
     pub(super) const fn owes_something(&self) -> bool {
         self.awaited || self.responding || (self.caller_since.is_some() && self.caller_until.is_none())
     }
@@ -100,6 +107,9 @@ impl Conversation {
         self.timers.remove(&Timer::Model);
         let Lead::Native(native) = &mut self.lead else { return };
         (native.caller_since, native.caller_until) = (Some(voice), None);
+        if !self.manners.gives_word() {
+            return;
+        }
         (native.awaited, native.nudged, native.idle_prompts) = (false, false, 0);
         let responding = std::mem::take(&mut native.responding);
         native.calls.clear();
@@ -120,6 +130,9 @@ impl Conversation {
         let last_voice = self.caller.last_voice.unwrap_or(now);
         let Lead::Native(native) = &mut self.lead else { return };
         native.caller_until = Some(last_voice);
+        if !self.manners.gives_word() {
+            return;
+        }
         native.awaited = true;
         let mut reply_to = ReplyTo::new(last_voice, now, now);
         reply_to.talk_over = self.caller.talked_over.take();
@@ -131,7 +144,10 @@ impl Conversation {
         let Lead::Native(native) = &mut self.lead else { return };
         let until = native.caller_until.unwrap_or(now);
         let since = native.caller_since.unwrap_or(until);
-        self.write_caller(words, since, until);
+        self.watch_card(now, &words);
+        if !self.mind_words(now, &words, (since, until)) {
+            self.write_caller(words, since, until);
+        }
     }
 
     fn native_audio(&mut self, now: Instant, item: String, samples: u64, complete: bool) {
@@ -140,7 +156,10 @@ impl Conversation {
         let source = Source::Item(item.clone());
         self.sources.begin_item(&item);
         self.sources.lengthen(now, &source, samples, complete);
-        if new {
+        if new && (!self.manners.gives_word() || self.is_saying_goodbye()) {
+            self.actions.push_back(Action::Native(NativeOrder::Cancel));
+            self.actions.push_back(Action::Native(NativeOrder::Truncate { item, heard: Duration::ZERO }));
+        } else if let (true, Lead::Native(native)) = (new, &mut self.lead) {
             (native.awaited, native.nudged, native.responding, native.spoke) = (false, false, true, true);
             let reply_to = native.reply_to.take();
             self.timers.remove(&Timer::Model);

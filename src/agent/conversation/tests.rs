@@ -1,6 +1,7 @@
 mod chance;
 mod failures;
 mod flow;
+mod manners;
 mod model;
 mod native;
 mod phone;
@@ -462,7 +463,7 @@ fn a_machine_is_left_alone() {
     phone.hears("Hello there");
     phone.pass(ms(700));
     let replies = phone.said(0).len();
-    phone.give(Input::Detected(Party::Machine));
+    phone.give(Input::Detected(Party::Beep));
     assert_eq!(phone.ended, Some(Ending::VoicemailReached));
     assert_eq!(phone.said(0).len(), replies);
     assert_eq!(phone.answers(), ["interest:NoInput"]);

@@ -25,6 +25,7 @@ impl Conversation {
             (Timer::Filler, self.filler_at(now)),
             (Timer::Voice, self.voice_until(now)),
             (Timer::Tool, self.tools.until().map(|at| at.max(now))),
+            (Timer::Manners, self.manners.poll_timeout().filter(|_| self.answered.is_some()).map(|at| at.max(now))),
         ];
         for (timer, at) in clocks {
             match at {
@@ -36,7 +37,8 @@ impl Conversation {
 
     /// A question was put, or the caller has the word in other ways, and nothing happens.
     fn idle_at(&self, now: Instant) -> Option<Instant> {
-        let listening = self.stage == Stage::Talking && self.is_mouth_free() && self.caller_is_quiet() && !self.muted;
+        let listening =
+            self.stage == Stage::Talking && self.is_mouth_free() && self.caller_is_quiet() && !self.is_silenced();
         if !listening || self.owes_something() {
             return None;
         }
@@ -65,7 +67,8 @@ impl Conversation {
     fn filler_at(&self, now: Instant) -> Option<Instant> {
         let Lead::Model(model) = &self.lead else { return self.flow_filler_at(now) };
         let owed = model.owed?;
-        let may_speak = self.stage == Stage::Talking && !self.muted && !self.closing && !self.is_saying_goodbye();
+        let may_speak =
+            self.stage == Stage::Talking && !self.is_silenced() && !self.closing && !self.is_saying_goodbye();
         if !may_speak || self.caller_has_word() || self.mouth.cut.is_some() || self.tools.is_listening() {
             return None;
         }

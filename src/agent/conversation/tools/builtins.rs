@@ -194,11 +194,16 @@ impl Conversation {
 
     /// The caller is not to be called again.
     pub(in crate::agent::conversation) fn opt_out(&mut self) {
+        let words = match &self.lead {
+            Lead::Model(model) => model.context.last_words(),
+            Lead::Flow(_) | Lead::Native(_) => self.last_caller_words(),
+        };
+        self.opt_out_with(words);
+    }
+
+    /// The same, with the words that ask for it.
+    pub(in crate::agent::conversation) fn opt_out_with(&mut self, words: String) {
         if !std::mem::replace(&mut self.opted_out, true) {
-            let words = match &self.lead {
-                Lead::Model(model) => model.context.last_words(),
-                Lead::Flow(_) | Lead::Native(_) => self.last_caller_words(),
-            };
             self.actions.push_back(Action::OptOut { words: Pii::new(words) });
         }
     }
@@ -246,6 +251,7 @@ impl Conversation {
                 self.actions.push_back(Action::Transfer(order));
             }
             Deed::SendDtmf(digits) => {
+                self.menu_answered(digits.expose());
                 self.begin_doing(now, run, Doing::SendDtmf, DTMF);
                 self.actions.push_back(Action::SendDtmf { digits });
             }

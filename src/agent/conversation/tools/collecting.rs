@@ -8,7 +8,6 @@ use super::super::caller::OFF_RECORD;
 use super::super::mouth::AfterCut;
 use super::Doing;
 use super::builtins::Deed;
-use crate::agent::action::Action;
 use crate::agent::conversation::{Conversation, Timer};
 use crate::agent::input::ToolRunId;
 use crate::pii::Pii;
@@ -49,9 +48,6 @@ impl Collecting {
 
 impl Conversation {
     pub(super) fn begin_collecting(&mut self, now: Instant, run: ToolRunId, collecting: Collecting) {
-        if collecting.secret && !self.off_record {
-            self.actions.push_back(Action::Record(false));
-        }
         self.begin_doing(now, run, Doing::Collect(collecting), FIRST_DIGIT);
     }
 
@@ -123,9 +119,6 @@ impl Conversation {
         if !collecting.typed.is_empty() {
             let typed = if collecting.secret { OFF_RECORD.to_owned() } else { collecting.typed.clone() };
             self.write_keys(typed, collecting.first.unwrap_or(now), collecting.last.unwrap_or(now));
-        }
-        if collecting.secret && !self.off_record {
-            self.actions.push_back(Action::Record(true));
         }
     }
 }
