@@ -382,8 +382,8 @@ mod tests {
         (0..6).for_each(|_| brain.hear(&[7; FRAME_8K]));
         assert!(inputs.try_recv().is_err(), "early media is not the caller");
         brain.answer();
-        (0..3).for_each(|_| brain.hear(&[7; FRAME_8K]));
-        assert!(matches!(inputs.try_recv(), Ok(S2sInput::Audio(samples)) if samples.len() == 480));
+        (0..4).for_each(|_| brain.hear(&[7; FRAME_8K]));
+        assert!(matches!(inputs.try_recv(), Ok(S2sInput::Audio(samples)) if samples.len() == 640));
         brain.order(NativeOrder::Truncate { item: "a".to_owned(), heard: Duration::from_millis(20) });
         assert!(matches!(inputs.try_recv(), Ok(S2sInput::Truncate { .. })));
         events.send(S2sEvent::Audio { item: "a".to_owned(), pcm: [1; 160].into() }).await.expect("wanted");

@@ -404,16 +404,16 @@ mod tests {
         hear(&mut ears, 6);
         assert_eq!(came(&mut inputs), Vec::<String>::new(), "early media is not the caller");
         ears.answer();
-        hear(&mut ears, 4);
-        assert_eq!(came(&mut inputs), ["480"]);
+        hear(&mut ears, 5);
+        assert_eq!(came(&mut inputs), ["640"]);
         ears.hurry(true);
         hear(&mut ears, 2);
         assert_eq!(came(&mut inputs), ["160", "160", "160"]);
         ears.hurry(false);
-        hear(&mut ears, 3);
+        hear(&mut ears, 4);
         ears.begin(TurnId(1), Arc::default(), time::now().mono);
-        hear(&mut ears, 3);
-        assert_eq!(came(&mut inputs), ["480", "begin 1", "480"], "it has heard the beginning already");
+        hear(&mut ears, 4);
+        assert_eq!(came(&mut inputs), ["640", "begin 1", "640"], "it has heard the beginning already");
         assert!(sessions.try_recv().is_err(), "one connection");
     }
 
@@ -529,7 +529,7 @@ mod tests {
         assert_eq!(ears.next().await, Input::Recogniser(ALWAYS));
         let (mut inputs, events) = sessions.try_recv().expect("connected");
         // Four go at once, the rest waits.
-        hear(&mut ears, 3 * (4 + WAITING + 10));
+        hear(&mut ears, 4 * (4 + WAITING + 10));
         ears.patience(Patience::Dictation);
         assert_eq!(ears.dropped(), 10);
         let take = async {
