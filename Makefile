@@ -27,7 +27,7 @@ test: setup      ## everything CI runs; the last line counts
 	@scripts/test
 
 bench: setup ## measure; figures as JSON in target/bench
-	cargo bench --locked --workspace --bench '*'
+	cargo bench --locked --workspace --no-fail-fast --bench '*'
 
 fmt:             ## format the code
 	cargo fmt --all

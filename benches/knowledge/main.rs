@@ -31,10 +31,7 @@ fn main() -> anyhow::Result<()> {
         figures.extend(measure("PostgreSQL", TestDb::postgres().await).await?);
         anyhow::Ok(())
     })?;
-    figures::write("knowledge", &figures)?;
-    let mut out = std::io::stdout().lock();
-    std::io::Write::write_all(&mut out, figures::table(&figures).as_bytes())?;
-    Ok(())
+    figures::settle("knowledge", &figures)
 }
 
 async fn measure(name: &str, test: TestDb) -> anyhow::Result<[Figure; 2]> {

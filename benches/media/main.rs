@@ -70,10 +70,7 @@ fn main() -> anyhow::Result<()> {
         ));
         figures.push(at_most(format!("cached flow call, {calls} calls"), flow.cost, unit, 2.0, &flow));
     }
-    figures::write("media", &figures)?;
-    let mut out = std::io::stdout().lock();
-    std::io::Write::write_all(&mut out, figures::table(&figures).as_bytes())?;
-    Ok(())
+    figures::settle("media", &figures)
 }
 
 fn quietest(runs: Vec<server::Run>) -> server::Run {

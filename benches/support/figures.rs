@@ -1,7 +1,7 @@
 //! Figures of a bench: printed as a table and written where other programs find them.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Which side of the budget is good.
@@ -33,7 +33,7 @@ impl Figure {
         }
     }
 
-    pub(crate) fn holds(&self) -> bool {
+    fn holds(&self) -> bool {
         match self.cmp {
             Cmp::AtMost => self.value <= self.budget,
             Cmp::AtLeast => self.value >= self.budget,
@@ -42,7 +42,7 @@ impl Figure {
 }
 
 /// A table for people.
-pub(crate) fn table(figures: &[Figure]) -> String {
+fn table(figures: &[Figure]) -> String {
     let mut table = format!("{:44} {:>10}  {:20} {:>12}\n", "figure", "value", "unit", "budget");
     for figure in figures {
         let budget = format!("{} {:.3}", figure.cmp(), figure.budget);
@@ -52,8 +52,17 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     table
 }
 
+/// Writes the figures, prints them and fails when a budget is missed.
+pub(crate) fn settle(name: &str, figures: &[Figure]) -> anyhow::Result<()> {
+    write(name, figures)?;
+    io::stdout().lock().write_all(table(figures).as_bytes())?;
+    let missed = figures.iter().filter(|figure| !figure.holds()).count();
+    anyhow::ensure!(missed == 0, "{missed} of {} budgets missed", figures.len());
+    Ok(())
+}
+
 /// Writes `target/bench/<name>.json` in the workspace's target folder.
-pub(crate) fn write(name: &str, figures: &[Figure]) -> io::Result<()> {
+fn write(name: &str, figures: &[Figure]) -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     fs::create_dir_all(&folder)?;
     let figures: Vec<_> = figures
