@@ -277,6 +277,7 @@ impl Model {
         let first = Duration::from_millis(answer.ttft_ms.unwrap_or(self.shared.script.realtime.ttft_ms));
         let plan = answer::Plan {
             response: response.clone(),
+            connection: self.connection.number,
             first: Instant::now() + first + faults.slow_first_byte(),
             pace: f64::from(faults.pace().unwrap_or(answer::PACE)).max(0.01),
             rate: self.session.output.1,
@@ -361,7 +362,7 @@ impl Model {
 
     fn name(&mut self, of: &str) -> String {
         self.count += 1;
-        format!("{of}_{}", self.count)
+        format!("{of}_{}_{}", self.connection.number, self.count)
     }
 }
 

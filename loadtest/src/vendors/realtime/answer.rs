@@ -34,6 +34,8 @@ pub(super) enum Step {
 /// How an answer is given.
 pub(super) struct Plan<'a> {
     pub(super) response: String,
+    /// Number of the connection; names of items are never used again.
+    pub(super) connection: u64,
     pub(super) first: Instant,
     pub(super) pace: f64,
     pub(super) rate: u32,
@@ -52,13 +54,13 @@ impl Plan<'_> {
         let mut output = Vec::new();
         if !answer.say.is_empty() {
             *count += 1;
-            let item = format!("item_{count}");
+            let item = format!("item_{}_{count}", self.connection);
             at = self.speech(&item, &answer.say, &mut steps);
             output.push(json!({"id": item, "type": "message", "role": "assistant", "status": "completed"}));
         }
         for (number, call) in answer.calls.iter().enumerate() {
             *count += 1;
-            let item = call_item(&format!("item_{count}"), number, *count, call);
+            let item = call_item(&format!("item_{}_{count}", self.connection), number, *count, call);
             let place = json!({"response_id": response, "output_index": output.len()});
             steps
                 .push_back((at, Step::Tell(with(&place, json!({"type": "response.output_item.added", "item": item})))));

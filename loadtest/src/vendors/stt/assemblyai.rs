@@ -7,7 +7,6 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use super::listener::{Listener, Parameters, encoding, text};
 use crate::vendors::faults::Vendor;
@@ -192,10 +191,10 @@ impl Model {
         if words.is_empty() {
             return Ok(());
         }
-        sleep(self.peer.connection.faults().slow_first_byte()).await;
-        self.peer.send_final(&self.message(&words, true, false)).await?;
+        let slow = self.peer.connection.faults().slow_first_byte();
+        self.peer.send_final_later(slow, &self.message(&words, true, false)).await?;
         if self.settings.format {
-            self.peer.send_final(&self.message(&words, true, true)).await?;
+            self.peer.send_final_later(slow, &self.message(&words, true, true)).await?;
         }
         self.turn += 1;
         Ok(())

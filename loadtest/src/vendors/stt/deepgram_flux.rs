@@ -16,7 +16,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::deepgram_listen::ENCODINGS;
 use super::listener::{Listener, Parameters, encoding, text, words_in_seconds};
@@ -230,7 +230,6 @@ impl Model {
         match self.state {
             Phase::Ready if more => {
                 self.state = Phase::Speaking;
-                sleep(self.peer.connection.faults().slow_first_byte()).await;
                 return self.turn_info("StartOfTurn", confidence).await;
             }
             Phase::Ready => return Ok(()),
@@ -266,7 +265,8 @@ impl Model {
         self.state = Phase::Ready;
         self.turn += 1;
         self.stamp(&mut info);
-        self.peer.send_final(&info).await
+        let slow = self.peer.connection.faults().slow_first_byte();
+        self.peer.send_final_later(slow, &info).await
     }
 
     async fn turn_info(&mut self, event: &str, confidence: f64) -> Result<(), Gone> {

@@ -218,8 +218,8 @@ impl Recogniser {
         }
         self.settled = self.listener.seconds();
         self.interim = self.settled;
-        tokio::time::sleep(self.peer.connection.faults().slow_first_byte()).await;
-        self.peer.send_final(&result).await
+        let slow = self.peer.connection.faults().slow_first_byte();
+        self.peer.send_final_later(slow, &result).await
     }
 
     async fn finalize(&mut self) -> Result<(), Gone> {

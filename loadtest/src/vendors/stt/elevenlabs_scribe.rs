@@ -9,7 +9,6 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use super::listener::{Listener, Parameters, text};
 use crate::vendors::faults::Vendor;
@@ -152,16 +151,17 @@ impl Model {
     async fn commit(&mut self) -> Result<(), Gone> {
         self.committed = self.listener.seconds();
         let words = self.listener.finish();
-        sleep(self.peer.connection.faults().slow_first_byte()).await;
+        let slow = self.peer.connection.faults().slow_first_byte();
         let text = text(&words);
-        self.peer.send_final(&json!({ "message_type": "committed_transcript", "text": text })).await?;
+        let committed = json!({ "message_type": "committed_transcript", "text": text });
+        self.peer.send_final_later(slow, &committed).await?;
         if self.settings.timestamps {
             let word = |word: &crate::vendors::hearing::Word| json!({ "text": word.text, "start": self.listener.at(word.start), "end": self.listener.at(word.end), "type": "word" });
             let timed = json!({
                 "message_type": "committed_transcript_with_timestamps", "text": text, "language_code": "en",
                 "words": words.iter().map(word).collect::<Vec<_>>(),
             });
-            self.peer.send_final(&timed).await?;
+            self.peer.send_final_later(slow, &timed).await?;
         }
         Ok(())
     }
