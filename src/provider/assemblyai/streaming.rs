@@ -161,6 +161,7 @@ impl Dialect for Streaming {
             // Less than 50 ms and more than a second are refused.
             pace: Pace { piece: 60..=200, speed: 2.0, keep: Duration::from_secs(6) },
             flush: FLUSH,
+            replies: false,
             idle: Idle::KeepAlive(KEEP_ALIVE),
             talk: None,
         }

@@ -85,6 +85,7 @@ impl Dialect for ListenV1 {
             manner: Manner { continuous: true, detects_turns: false, lag: lag(&self.vendor, 350) },
             pace: pace(20),
             flush: FLUSH,
+            replies: true,
             idle: Idle::KeepAlive(KEEP_ALIVE),
             talk: Some(TALK),
         }

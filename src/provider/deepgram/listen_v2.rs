@@ -127,6 +127,7 @@ impl Dialect for ListenV2 {
             // Flux works in steps of 80 ms.
             pace: pace(80),
             flush: FLUSH,
+            replies: false,
             idle: Idle::Silence,
             talk: Some(TALK),
         }

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! Tries are counted anew with every connection that stands, whatever it was used for. Connections that end within
-//! [`Limits::settled`] are counted apart, so that a server which accepts and hangs up at once is given up too.
+//! [`Limits::settled`], or are soon found half-open, are counted apart, so that a server which accepts and then hangs up
+//! or says nothing is given up too.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 use super::wire::Closing;
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::vendor::Vendor;
+
+/// A connection that was found dead within so long of its beginning was of no use, though it took time to find out.
+const DECEIVED: Duration = Duration::from_secs(10);
 
 /// How patient a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +207,9 @@ impl Lifeline {
     /// The connection has ended, or is to end.
     pub fn closed(&mut self, now: Instant, closing: Closing) {
         let State::Up(up) = &self.state else { return };
-        let flapping = now.saturating_duration_since(up.since) < self.limits.settled;
+        let lived = now.saturating_duration_since(up.since);
+        let deceived = matches!(&closing, Closing::Failed(error) if error.kind == ErrorKind::TimedOut);
+        let flapping = lived < if deceived { DECEIVED } else { self.limits.settled };
         self.flaps = if flapping { self.flaps + 1 } else { 0 };
         match closing {
             Closing::Routine if !flapping => {
@@ -213,6 +219,11 @@ impl Lifeline {
             Closing::Routine => {
                 let error = self.vendor.error(ErrorKind::Broken, "it closes as soon as it is connected");
                 self.try_again(now, error, self.flaps);
+            }
+            // Finding out took long enough.
+            Closing::Failed(error) if deceived && self.flaps <= self.limits.tries => {
+                self.outage(error);
+                self.connect(now);
             }
             Closing::Failed(error) => self.try_again(now, error, self.flaps),
         }
@@ -262,14 +273,18 @@ impl Lifeline {
             self.steps.push_back(Step::Dead(error));
             return;
         }
-        if !self.down {
-            self.down = true;
-            self.steps.push_back(Step::Lost(Some(error)));
-        }
+        self.outage(error);
         if wait.is_zero() {
             self.connect(now);
         } else {
             self.state = State::Waiting { until: now + wait };
+        }
+    }
+
+    /// Tells an outage, once.
+    fn outage(&mut self, error: Error) {
+        if !std::mem::replace(&mut self.down, true) {
+            self.steps.push_back(Step::Lost(Some(error)));
         }
     }
 

@@ -114,7 +114,10 @@ impl<W: Wire> Carrier<W> {
                 self.lifeline.received(now, Sign::Message);
                 self.wire.received(now, message, &mut self.out);
             }
-            Woken::Came(Ok(Incoming::Pulse)) => self.lifeline.received(now, Sign::Pulse),
+            Woken::Came(Ok(Incoming::Pulse)) => {
+                self.lifeline.received(now, Sign::Pulse);
+                self.wire.pulse(now);
+            }
             Woken::Came(Ok(Incoming::Closed(close))) => {
                 let closing = self.wire.judge(&close);
                 self.lifeline.closed(now, closing);
@@ -145,6 +148,9 @@ impl<W: Wire> Carrier<W> {
             }
             Some(_) => {}
             None => self.out.messages.clear(),
+        }
+        if self.out.take_ping() {
+            self.socket.iter_mut().for_each(|socket| socket.ping());
         }
         if let Some(closing) = self.out.closing.take() {
             self.lifeline.closed(now, closing);

@@ -37,6 +37,9 @@ pub trait Wire: Send + 'static {
     /// A message came.
     fn received(&mut self, now: Instant, message: Message, out: &mut Outbox<Self::Event>);
 
+    /// The vendor's machine answered a ping, or sent one: it lives, which says nothing of the program.
+    fn pulse(&mut self, _now: Instant) {}
+
     /// The connection is gone and another is being made, or the first could not be made at once. Told once for every
     /// outage; without an error when the vendor closed as it does in its routine.
     fn lost(&mut self, now: Instant, error: Option<&Error>, out: &mut Outbox<Self::Event>);
@@ -138,11 +141,13 @@ pub struct Outbox<E> {
     pub(super) closing: Option<Closing>,
     /// A message went out that the vendor is bound to say something about.
     pub(super) fed: bool,
+    /// A sign of life is wanted.
+    pub(super) ping: bool,
 }
 
 impl<E> Default for Outbox<E> {
     fn default() -> Self {
-        Self { messages: VecDeque::new(), events: VecDeque::new(), closing: None, fed: false }
+        Self { messages: VecDeque::new(), events: VecDeque::new(), closing: None, fed: false, ping: false }
     }
 }
 
@@ -162,6 +167,16 @@ impl<E> Outbox<E> {
     /// Sends a JSON message.
     pub fn json(&mut self, message: &serde_json::Value) {
         self.send(Message::Text(message.to_string()));
+    }
+
+    /// Asks for a sign of life, which [`Wire::pulse`] is told, or any message.
+    pub fn ping(&mut self) {
+        self.ping = true;
+    }
+
+    /// Whether a sign of life was asked for; only the first time.
+    pub fn take_ping(&mut self) -> bool {
+        std::mem::take(&mut self.ping)
     }
 
     /// Tells the call.

@@ -12,8 +12,8 @@ use crate::provider::socket::{Close, Closing, Endpoint, Message, Outbox, Upgrade
 use crate::provider::vendor::Vendor;
 
 /// An end of a turn is answered within so long, also while the connection is being made again. What is found later
-/// belongs to the next turn.
-const LONGEST: Duration = Duration::from_secs(2);
+/// belongs to the next turn. Less than the caller's side waits for any word at all, so that it hears why there is none.
+const LONGEST: Duration = Duration::from_millis(1_300);
 /// After so long without audio from the call, silence takes its place.
 const GAP: Duration = Duration::from_millis(200);
 /// Pieces of that silence.
@@ -43,8 +43,10 @@ pub struct Listener<D> {
     fed: Instant,
     /// Anything was sent.
     sent: Instant,
-    /// Anything came.
+    /// A message came.
     received: Instant,
+    /// Anything came.
+    alive: Instant,
     /// Seconds of this connection's audio whose words are certain.
     certain: f64,
     unreadable: u32,
@@ -63,6 +65,8 @@ struct Ending {
     deadline: Instant,
     /// The vendor was asked when so many seconds of audio had been sent.
     asked: Option<f64>,
+    /// When.
+    asked_at: Option<Instant>,
 }
 
 /// The vendor's own turn, for those that have turns.
@@ -93,6 +97,7 @@ impl<D: Dialect> Listener<D> {
             fed: now,
             sent: now,
             received: now,
+            alive: now,
             certain: 0.0,
             unreadable: 0,
             proven: false,
@@ -120,8 +125,11 @@ impl<D: Dialect> Listener<D> {
         if let Some(ending) = self.ending.as_mut().filter(|ending| ending.asked.is_none())
             && self.feed.is_live()
         {
-            ending.asked = Some(self.feed.position());
-            ending.deadline = ending.latest.min(now + self.profile.flush);
+            (ending.asked, ending.asked_at) = (Some(self.feed.position()), Some(now));
+            out.ping();
+            // Without a word there is nothing to be said in time: the vendor may take longer over it.
+            let any = !self.profile.replies || self.ledger.is_open() || !self.ledger.text().is_empty();
+            ending.deadline = if any { ending.latest.min(now + self.profile.flush) } else { ending.latest };
             if let Some(message) = self.dialect.flush() {
                 self.sent = now;
                 out.send(message);
@@ -141,12 +149,12 @@ impl<D: Dialect> Listener<D> {
 
     fn end(&mut self, now: Instant, turn: TurnId, out: &mut Outbox<SttEvent>) {
         if let Some(earlier) = self.ending.take() {
-            self.answer(now, earlier, out);
+            self.answer(now, earlier, false, out);
         }
         self.turn = None;
-        let ending = Ending { turn, latest: now + LONGEST, deadline: now + LONGEST, asked: None };
+        let ending = Ending { turn, latest: now + LONGEST, deadline: now + LONGEST, asked: None, asked_at: None };
         if self.is_certain() {
-            self.answer(now, ending, out);
+            self.answer(now, ending, true, out);
             return;
         }
         self.feed.complete();
@@ -169,19 +177,22 @@ impl<D: Dialect> Listener<D> {
         }
     }
 
-    fn answer(&mut self, now: Instant, ending: Ending, out: &mut Outbox<SttEvent>) {
-        let Ending { turn, asked, .. } = ending;
+    /// Answers the end of a turn; `replied` when the vendor has said that this is all.
+    fn answer(&mut self, now: Instant, ending: Ending, replied: bool, out: &mut Outbox<SttEvent>) {
+        let Ending { turn, asked_at, .. } = ending;
         if self.vendor_turn != VendorTurn::None {
             self.vendor_turn = VendorTurn::Overruled;
         }
         let mute = self.profile.talk.is_some() && self.dialect.is_talking() && now > self.received + MUTE;
+        // No news is no news only from somebody who is there.
+        let there = asked_at.is_some_and(|asked| self.alive >= asked) && !mute && !self.profile.replies;
         self.words.clear();
         let event = match self.ledger.answer() {
             Some(Said { text, confidence }) => {
                 let transcript = Transcript::Words { text: Pii::new(text), confidence };
                 SttEvent::Final { turn, transcript }
             }
-            None if asked.is_some() && !mute => SttEvent::Final { turn, transcript: Transcript::Nothing },
+            None if replied || there => SttEvent::Final { turn, transcript: Transcript::Nothing },
             None => {
                 let late = || self.dialect.vendor().error(ErrorKind::TimedOut, "it did not hear the turn");
                 SttEvent::Failed { turn, error: self.trouble.clone().unwrap_or_else(late) }
@@ -214,7 +225,7 @@ impl<D: Dialect> Listener<D> {
                         self.certain = self.certain.max(position);
                         self.feed.settled(position);
                     }
-                    self.answer(now, ending, out);
+                    self.answer(now, ending, true, out);
                 }
             }
             Heard::TurnStarted => {
@@ -255,7 +266,7 @@ impl<D: Dialect> Listener<D> {
     /// The vendor ended the turn: by itself, or because it was asked to, which is the answer to that.
     fn ended(&mut self, now: Instant, out: &mut Outbox<SttEvent>) {
         if let Some(ending) = self.ending.take() {
-            self.answer(now, ending, out);
+            self.answer(now, ending, true, out);
             self.vendor_turn = VendorTurn::None;
             return;
         }
@@ -331,7 +342,7 @@ impl<D: Dialect> Wire for Listener<D> {
         self.trouble = None;
         self.unreadable = 0;
         self.certain = 0.0;
-        (self.fed, self.sent, self.received) = (now, now, now);
+        (self.fed, self.sent, self.received, self.alive) = (now, now, now, now);
         for message in self.dialect.opened() {
             out.send(message);
         }
@@ -367,7 +378,7 @@ impl<D: Dialect> Wire for Listener<D> {
 
     fn received(&mut self, now: Instant, message: Message, out: &mut Outbox<SttEvent>) {
         let Message::Text(text) = message else { return };
-        self.received = now;
+        (self.received, self.alive) = (now, now);
         let mut heard = std::mem::take(&mut self.heard);
         match self.dialect.read(&text, &mut heard) {
             Ok(()) => self.unreadable = 0,
@@ -387,6 +398,10 @@ impl<D: Dialect> Wire for Listener<D> {
         self.pump(now, out);
     }
 
+    fn pulse(&mut self, now: Instant) {
+        self.alive = now;
+    }
+
     fn lost(&mut self, _: Instant, error: Option<&Error>, out: &mut Outbox<SttEvent>) {
         self.up = false;
         self.trouble = error.cloned();
@@ -395,7 +410,7 @@ impl<D: Dialect> Wire for Listener<D> {
         // The vendor's next connection hears the rest of the turn and ends it anew.
         self.resumed(out);
         if let Some(ending) = &mut self.ending {
-            ending.asked = None;
+            (ending.asked, ending.asked_at) = (None, None);
             ending.deadline = ending.latest;
         }
         if let Some(error) = error {
@@ -422,7 +437,7 @@ impl<D: Dialect> Wire for Listener<D> {
 
     fn timeout(&mut self, now: Instant, out: &mut Outbox<SttEvent>) {
         if let Some(ending) = self.ending.take_if(|ending| ending.deadline <= now) {
-            self.answer(now, ending, out);
+            self.answer(now, ending, false, out);
         }
         self.keep_up(now, out);
         self.pump(now, out);

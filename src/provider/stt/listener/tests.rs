@@ -31,6 +31,7 @@ impl Dialect for Plain {
             manner: Manner { continuous: true, detects_turns: true, lag: 300 * MS },
             pace: Pace { piece: 20..=100, speed: 1.25, keep: Duration::from_secs(6) },
             flush: 300 * MS,
+            replies: false,
             idle: self.idle,
             talk: Some(Duration::from_secs(5)),
         }
@@ -94,13 +95,15 @@ struct World {
     listener: Listener<Plain>,
     out: Outbox<SttEvent>,
     sent: Vec<Message>,
+    /// Whether the vendor answers pings.
+    alive: bool,
 }
 
 impl World {
     fn new(idle: Idle) -> Self {
         let now = crate::time::now().mono;
         let dialect = Plain { idle, ..Plain::new(Vendor::named("plain")).expect("it needs no key") };
-        Self { now, listener: Listener::new(now, dialect), out: Outbox::default(), sent: Vec::new() }
+        Self { now, listener: Listener::new(now, dialect), out: Outbox::default(), sent: Vec::new(), alive: true }
     }
 
     fn up() -> Self {
@@ -165,6 +168,9 @@ impl World {
     }
 
     fn take(&mut self) -> Vec<String> {
+        if self.out.take_ping() && self.alive {
+            self.listener.pulse(self.now);
+        }
         let (messages, events) = self.out.take();
         self.sent.extend(messages);
         events.iter().map(print).collect()
@@ -396,13 +402,28 @@ fn a_turn_that_ends_while_the_vendor_is_away_is_answered_when_it_has_heard_it() 
 }
 
 #[test]
+fn silence_of_a_vendor_that_gives_no_sign_of_life_is_no_answer() {
+    let mut world = World::up();
+    world.alive = false;
+    world.begin(1);
+    world.speak(400);
+    world.end(1);
+    assert_eq!(world.pass(400), ["failed 1 TimedOut"]);
+    world.alive = true;
+    world.begin(2);
+    world.speak(400);
+    world.end(2);
+    assert_eq!(world.pass(400), ["final 2 -"]);
+}
+
+#[test]
 fn a_vendor_that_stays_away_fails_the_turn() {
     let mut world = World::up();
     world.begin(1);
     world.speak(400);
     world.lose();
     world.end(1);
-    assert_eq!(world.pass(1_999), [""; 0]);
+    assert_eq!(world.pass(1_299), [""; 0]);
     assert_eq!(world.pass(2), ["failed 1 Unreachable"]);
     world.begin(2);
     world.end(2);
