@@ -1,6 +1,8 @@
 //! Several language models that look like one.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ const WARM: usize = 2;
 pub struct HedgedModel {
     models: Vec<Choice<dyn LanguageModel>>,
     patience: Duration,
+    /// Those whose last answer broke off: asked after the others, until one of theirs is whole.
+    broken: Arc<[AtomicBool]>,
     /// Kept for as long as this is.
     _held: Option<Held>,
 }
@@ -28,8 +32,9 @@ pub struct HedgedModel {
 impl HedgedModel {
     /// Of at least one model.
     #[must_use]
-    pub const fn new(models: Vec<Choice<dyn LanguageModel>>) -> Self {
-        Self { models, patience: PATIENCE, _held: None }
+    pub fn new(models: Vec<Choice<dyn LanguageModel>>) -> Self {
+        let broken = models.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { models, patience: PATIENCE, broken, _held: None }
     }
 
     /// Keeps something until it is dropped itself: the call's places.
@@ -49,7 +54,8 @@ impl LanguageModel for HedgedModel {
     fn generate(&self, request: LlmRequest) -> Generation {
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
         let runners = self.models.iter().map(|_| None).collect();
-        let run = Run { models: self.models.clone(), request, runners, out: sender.clone() };
+        let (models, broken) = (self.models.clone(), Arc::clone(&self.broken));
+        let run = Run { models, broken, request, runners, out: sender.clone() };
         let patience = self.patience;
         tokio::spawn(async move {
             tokio::select! {
@@ -74,6 +80,7 @@ impl LanguageModel for HedgedModel {
 /// One request on its way.
 struct Run {
     models: Vec<Choice<dyn LanguageModel>>,
+    broken: Arc<[AtomicBool]>,
     request: LlmRequest,
     runners: Vec<Option<Generation>>,
     out: mpsc::Sender<LlmEvent>,
@@ -81,7 +88,9 @@ struct Run {
 
 impl Run {
     async fn race(mut self, patience: Duration) {
-        let admitted: Vec<bool> = self.models.iter().map(|model| model.health.admits()).collect();
+        let whole = self.broken.iter().map(|broken| !broken.load(Ordering::Relaxed));
+        let admitted: Vec<bool> =
+            self.models.iter().zip(whole).map(|(model, whole)| whole && model.health.admits()).collect();
         let mut race = Race::new(time::now().mono, patience, &admitted);
         loop {
             let mut first = None;
@@ -128,8 +137,13 @@ impl Run {
     async fn follow(mut self, winner: usize) {
         let Some(mut generation) = self.runners[winner].take() else { return };
         while let Some(event) = generation.events.recv().await {
-            if let LlmEvent::Failed(error) = &event {
-                self.models[winner].health.failed(time::now().mono, error);
+            match &event {
+                LlmEvent::Failed(error) => {
+                    self.models[winner].health.failed(time::now().mono, error);
+                    self.broken[winner].store(true, Ordering::Relaxed);
+                }
+                LlmEvent::Finished { .. } => self.broken[winner].store(false, Ordering::Relaxed),
+                LlmEvent::Text(_) | LlmEvent::Call(_) => {}
             }
             self.tell(event).await;
         }

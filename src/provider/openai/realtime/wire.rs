@@ -19,7 +19,8 @@ use crate::provider::s2s::{S2sEvent, S2sInput, S2sRequest};
 use crate::provider::socket::{Closing, Endpoint, Message, Outbox, Upgrade, Wire};
 use crate::provider::vendor::Vendor;
 
-/// Of the caller's voice, samples that are kept while the session does not stand: 5 s.
+/// Of the caller's voice, samples that are kept: while the session does not stand, and of what was sent since the
+/// caller's last turn, for a connection may have been deaf for a while before that was found out. 5 s.
 const KEPT: usize = 5 * 8_000;
 /// Messages of one connection that make no sense before it is given up.
 const GARBAGE: u32 = 3;
@@ -42,6 +43,8 @@ pub(super) struct RealtimeWire {
     ready: bool,
     /// The caller's voice until the session stands.
     waiting: VecDeque<Arc<[i16]>>,
+    /// The caller's voice that was sent and is in no turn yet.
+    sent: VecDeque<Arc<[i16]>>,
     /// An answer is being made.
     active: bool,
     /// Asked for while another answer is being made, or while there is no session.
@@ -61,6 +64,7 @@ impl RealtimeWire {
             context: Context::default(),
             ready: false,
             waiting: VecDeque::new(),
+            sent: VecDeque::new(),
             active: false,
             respond: None,
             sounding: Vec::new(),
@@ -72,15 +76,11 @@ impl RealtimeWire {
     fn audio(&mut self, pcm: Arc<[i16]>, out: &mut Out) {
         if self.ready {
             append(&pcm, out);
-            return;
+            self.sent.push_back(pcm);
+            return shorten(&mut self.sent);
         }
         self.waiting.push_back(pcm);
-        let mut kept: usize = self.waiting.iter().map(|pcm| pcm.len()).sum();
-        while kept > KEPT
-            && let Some(oldest) = self.waiting.pop_front()
-        {
-            kept -= oldest.len();
-        }
+        shorten(&mut self.waiting);
     }
 
     fn respond(&mut self, instructions: Option<Pii<String>>, out: &mut Out) {
@@ -120,7 +120,8 @@ impl RealtimeWire {
         for item in self.context.items(session::is_beta(&self.vendor)) {
             self.create(&item, out);
         }
-        self.waiting.drain(..).for_each(|pcm| append(&pcm, out));
+        self.waiting.iter().for_each(|pcm| append(pcm, out));
+        self.sent = std::mem::take(&mut self.waiting);
         out.event(S2sEvent::Ready);
         if let Some(instructions) = self.respond.take() {
             self.respond(instructions, out);
@@ -133,6 +134,7 @@ impl RealtimeWire {
             ServerEvent::SpeechStarted => out.event(S2sEvent::CallerStarted),
             ServerEvent::SpeechStopped => out.event(S2sEvent::CallerStopped),
             ServerEvent::Committed { item } => {
+                self.sent.clear();
                 self.context.caller(&item);
                 self.turns.push_back((item, None));
                 self.tell_turns(out);
@@ -324,6 +326,9 @@ impl Wire for RealtimeWire {
 
     fn lost(&mut self, _: Instant, error: Option<&Error>, out: &mut Out) {
         self.ready = false;
+        self.sent.append(&mut self.waiting);
+        self.waiting = std::mem::take(&mut self.sent);
+        shorten(&mut self.waiting);
         self.context.forget_names();
         self.silence(out);
         // What was not said to the end is asked for again; the new session knows how far it came.
@@ -338,6 +343,16 @@ impl Wire for RealtimeWire {
     fn dead(&mut self, error: Error, out: &mut Out) {
         self.silence(out);
         out.event(S2sEvent::Dead { error });
+    }
+}
+
+/// Leaves the latest [`KEPT`] samples.
+fn shorten(voice: &mut VecDeque<Arc<[i16]>>) {
+    let mut kept: usize = voice.iter().map(|pcm| pcm.len()).sum();
+    while kept > KEPT
+        && let Some(oldest) = voice.pop_front()
+    {
+        kept -= oldest.len();
     }
 }
 
@@ -455,6 +470,24 @@ mod tests {
         let cut = json!({"type": "response.audio.delta", "item_id": "a", "delta": "AAAAA"});
         receive(&mut wire, &mut out, &cut);
         assert_eq!(out.take().1, [], "half a message is no audio");
+    }
+
+    #[test]
+    fn what_was_said_into_a_dead_line_is_said_again() {
+        let (mut wire, mut out, now) = ready();
+        let speak = |wire: &mut RealtimeWire, out: &mut Out| {
+            (0..3).for_each(|_| wire.told(now, S2sInput::Audio([0; 160].into()), out));
+        };
+        speak(&mut wire, &mut out);
+        receive(&mut wire, &mut out, &json!({"type": "input_audio_buffer.committed", "item_id": "a"}));
+        speak(&mut wire, &mut out);
+        out.take();
+        for _ in 0..2 {
+            wire.lost(now, None, &mut out);
+            wire.opened(now, &Upgrade::default(), &mut out);
+            receive(&mut wire, &mut out, &json!({"type": "session.updated"}));
+            assert_eq!(sent(&mut out).iter().filter(|kind| kind.ends_with("append")).count(), 3);
+        }
     }
 
     #[test]
