@@ -79,6 +79,8 @@ pub enum NativeNews {
     Called(ToolCall),
     /// The answer is complete.
     Finished,
+    /// The session is being made anew: what the caller said last may not have been heard, or be heard later.
+    Interrupted,
     /// The session is over, and no other takes its place.
     Dead,
 }

@@ -195,6 +195,6 @@ fn is_fault(input: &Input) -> bool {
             | Input::RecogniserDead
             | Input::GenerationFailed { .. }
             | Input::Transfer(TransferNews::Failed(TransferFailure::Broken))
-            | Input::Native(NativeNews::Dead)
+            | Input::Native(NativeNews::Interrupted | NativeNews::Dead)
     )
 }

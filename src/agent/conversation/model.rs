@@ -38,6 +38,9 @@ const NOBODY_SPOKE: &str = "(The call was answered. Nobody has said anything yet
 /// A hello of so many words is more than a hello: it is answered behind the greeting.
 const MORE_THAN_HELLO: usize = 6;
 
+/// Nobody is asked to say something again more often than this less one.
+const NOT_CAUGHT: u8 = 4;
+
 /// A model and what it knows.
 #[derive(Debug)]
 pub(super) struct ModelLead {
@@ -68,6 +71,8 @@ pub(super) struct ModelLead {
     guide: Option<Guide>,
     /// The flow has marked the call as a success.
     success_marked: bool,
+    /// Turns in a row of which nobody knows what was said.
+    not_caught: u8,
 }
 
 /// What the caller said.
@@ -121,6 +126,7 @@ impl ModelLead {
             idle_prompts: 0,
             guide,
             success_marked: false,
+            not_caught: 0,
         })
     }
 
@@ -173,8 +179,12 @@ impl Conversation {
         let mut reply_to = ReplyTo::new(turn.last_voice, turn.decided, now);
         reply_to.talk_over = self.caller.talked_over.take();
         if words.is_empty() {
-            self.not_caught(now, hello);
-        } else if hello {
+            return self.not_caught(now, hello);
+        }
+        if let Lead::Model(model) = &mut self.lead {
+            model.not_caught = 0;
+        }
+        if hello {
             self.take_hello(now, &words, reply_to);
         } else {
             self.caller_said(now, words, reply_to);
@@ -186,6 +196,12 @@ impl Conversation {
         self.drop_prepared();
         if self.resume(now) || hello || self.is_speaking() || self.deaf {
             return;
+        }
+        if let Lead::Model(model) = &mut self.lead {
+            model.not_caught += 1;
+            if model.not_caught == NOT_CAUGHT {
+                return self.say_cannot_hear(now);
+            }
         }
         let pardon = self.phrases.pardon;
         self.say_aside(pardon, Purpose::Talk);

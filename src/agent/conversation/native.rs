@@ -13,6 +13,10 @@ use crate::provider::tts::RATE;
 
 /// An answer that has not begun after this is asked for once more; then the model has failed.
 const LATE: Duration = Duration::from_secs(3);
+/// What the caller said within so long before an interruption may have been lost in it.
+const RECENT: Duration = Duration::from_secs(6);
+/// A session that is made anew has so long to hear what was lost.
+const GRACE: Duration = Duration::from_millis(1_200);
 /// A goodbye takes no longer than this.
 const GOODBYE: Duration = Duration::from_secs(10);
 
@@ -97,6 +101,7 @@ impl Conversation {
                 }
             }
             NativeNews::Finished => self.native_finished(now),
+            NativeNews::Interrupted => self.native_interrupted(now),
             NativeNews::Dead => self.give_up(now, Ending::ModelFailed),
         }
     }
@@ -181,6 +186,20 @@ impl Conversation {
         }
     }
 
+    /// The session is being made anew. Whoever spoke to the old one hears soon that somebody is there.
+    fn native_interrupted(&mut self, now: Instant) {
+        let recent = |last: &Instant| now.saturating_duration_since(*last) < RECENT;
+        let last = self.caller.last_voice.filter(recent).filter(|last| {
+            let answered = self.mouth.silent_since.is_some_and(|silent| silent > *last);
+            !answered && self.mouth.open.is_none()
+        });
+        let owed = matches!(&self.lead, Lead::Native(native) if native.awaited || native.responding);
+        let spoke = last.is_some() || self.caller.voice_since().is_some();
+        if (owed || spoke) && !self.is_saying_goodbye() {
+            self.timers.entry(Timer::Model).or_insert(now + GRACE);
+        }
+    }
+
     /// Asks for an answer.
     pub(super) fn ask_native(&mut self, now: Instant, instructions: Option<String>) {
         let Lead::Native(native) = &mut self.lead else { return };
@@ -192,6 +211,10 @@ impl Conversation {
 
     /// No answer has begun.
     pub(super) fn native_late(&mut self, now: Instant) {
+        if self.caller.voice_since().is_some_and(|since| now.saturating_duration_since(since) < RECENT) {
+            self.timers.insert(Timer::Model, now + GRACE);
+            return;
+        }
         let Lead::Native(native) = &mut self.lead else { return };
         if std::mem::replace(&mut native.nudged, true) {
             return self.give_up(now, Ending::ModelFailed);

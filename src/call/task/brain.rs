@@ -220,7 +220,7 @@ impl Brain {
             Some(S2sEvent::Finished { .. }) => NativeNews::Finished,
             Some(S2sEvent::Interrupted { error }) => {
                 log(&error);
-                return None;
+                NativeNews::Interrupted
             }
             Some(S2sEvent::Dead { error }) => {
                 log(&error);

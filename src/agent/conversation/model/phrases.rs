@@ -66,9 +66,9 @@ impl Phrases {
         }
     }
 
-    /// All of them, those first that are needed first.
+    /// All of them, those first that are needed first; before all others the one for when there is no other.
     pub(in crate::agent::conversation) fn all(&self) -> impl Iterator<Item = PromptId> {
-        let others = [self.trouble, self.still_there, self.pardon, self.lost, self.cannot_hear];
-        self.fillers.clone().into_iter().chain(others)
+        let others = [self.cannot_hear, self.pardon, self.still_there, self.lost];
+        [self.trouble].into_iter().chain(self.fillers.clone()).chain(others)
     }
 }
