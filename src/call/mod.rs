@@ -3,6 +3,7 @@
 #[expect(clippy::module_inception, reason = "the core of a call is called call everywhere")]
 pub mod call;
 pub mod event;
+pub mod facts;
 pub mod inbound;
 pub mod insight;
 pub mod leg;

@@ -154,12 +154,21 @@ pub(crate) fn address(language: Language, address: &str) -> String {
     email::read_back(language, address)
 }
 
-/// A date as it is read out: the weekday shows what was meant by "next Tuesday".
-pub(crate) fn date(language: Language, date: Date) -> String {
+/// The day of the week.
+pub(crate) fn weekday(language: Language, date: Date) -> &'static str {
     const DAYS: [[&str; 7]; 2] = [
         ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
         ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
     ];
+    let row = match language {
+        Language::English => 0,
+        Language::German => 1,
+    };
+    usize::try_from(date.weekday().to_monday_zero_offset()).map_or("", |day| DAYS[row][day])
+}
+
+/// A date as it is read out: the weekday shows what was meant by "next Tuesday".
+pub(crate) fn date(language: Language, date: Date) -> String {
     const MONTHS: [[&str; 12]; 2] = [
         [
             "January",
@@ -194,7 +203,7 @@ pub(crate) fn date(language: Language, date: Date) -> String {
         Language::English => 0,
         Language::German => 1,
     };
-    let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).map_or("", |day| DAYS[row][day]);
+    let weekday = weekday(language, date);
     let month = usize::try_from(date.month()).map_or("", |month| MONTHS[row][month - 1]);
     match language {
         Language::English => format!("{weekday}, {month} {}, {}", date.day(), date.year()),

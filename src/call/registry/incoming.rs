@@ -12,11 +12,13 @@ use super::live::{Entry, Identity};
 use super::{Calls, local_media};
 use crate::agent::conversation::Conversation;
 use crate::call::call::Call;
+use crate::call::facts;
 use crate::call::inbound::Admitted;
 use crate::call::leg::sip::SipLeg;
 use crate::call::task::{CallTask, Parts, refuse};
 use crate::id::CallId;
 use crate::net::sip_driver::IncomingCall;
+use crate::pii::Pii;
 use crate::provider::catalog::Room;
 use crate::time;
 
@@ -59,7 +61,10 @@ impl Calls {
             return Err(overload());
         }
         let lineup = services.providers.lineup(org, definition).map_err(|_| overload())?;
-        let conversation = Conversation::new(definition, &Default::default(), definition.turn.timing())
+        let mut variables = BTreeMap::new();
+        let zone = facts::zone(None, caller.as_ref().map(Pii::expose));
+        facts::add(&mut variables, now.wall, zone, &definition.language);
+        let conversation = Conversation::new(definition, &variables, definition.turn.timing())
             .map_err(|_| (StatusCode::SERVER_INTERNAL_ERROR, None))?;
         let rtp = services.ports.bind().map_err(|_| overload())?;
         let (leg, body) = SipLeg::inbound(local_media(media, &rtp), invite.dialog.clone(), invite.body.as_ref())
@@ -77,7 +82,7 @@ impl Calls {
             started: now,
         };
         let (control, stage, entry) = Entry::new(identity.clone());
-        let context = identity.context(BTreeMap::new());
+        let context = identity.context(variables);
         let recording = identity.recording();
         let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
         let task = CallTask::new(self.clone(), parts, control, stage).taking(session, events);

@@ -10,6 +10,7 @@ use super::live::{Control, Entry, Identity};
 use super::{Calls, local_media};
 use crate::agent::conversation::Conversation;
 use crate::call::call::{Call, CallConfig};
+use crate::call::facts;
 use crate::call::leg::sip::SipLeg;
 use crate::call::outcome::TrunkEvidence;
 use crate::call::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, NotPlaced, PlaceCall};
@@ -116,7 +117,9 @@ impl Calls {
         reports: &mpsc::Sender<AttemptEvent>,
         make: impl FnOnce(CallTask) -> CallTask,
     ) -> Result<mpsc::Sender<Control>, NotPlaced> {
-        let Outgoing { identity, variables, config, evidence, dial } = outgoing;
+        let Outgoing { identity, mut variables, config, evidence, dial } = outgoing;
+        let zone = facts::zone(None, identity.contact.as_ref().map(Pii::expose));
+        facts::add(&mut variables, identity.started.wall, zone, &identity.assistant.definition.language);
         let services = &self.inner.services;
         let media = services.media_address(dial.invite.flow.listener).ok_or(NotPlaced::Listener)?;
         let assistant = &identity.assistant.definition;

@@ -13,6 +13,7 @@ use super::trunks::NoRoute;
 use super::{NO_ROOM, Shared};
 use crate::agent::assistant::AssistantVersion;
 use crate::app::records::record;
+use crate::call::facts;
 use crate::call::place::{AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
@@ -22,6 +23,7 @@ use crate::pii::Pii;
 use crate::store::call::Direction;
 use crate::store::dialing::{AttemptEnd, Claimed, DialRequest, Node, Progress, Report, Step};
 use crate::store::{StoreError, assistant};
+use crate::time;
 use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 
 /// Pause before the end of a call is written again; doubles up to [`LONGEST_RETRY`].
@@ -135,6 +137,9 @@ impl Shared {
         if !claimed.name.expose().is_empty() {
             variables.entry("name".to_owned()).or_insert_with(|| claimed.name.clone());
         }
+        let assistant = self.version(claimed.assistant_version).await?;
+        let zone = facts::zone(claimed.zone.as_deref(), Some(claimed.to.expose()));
+        facts::add(&mut variables, time::now().wall, zone, &assistant.definition.language);
         Ok(PlaceCall {
             call: CallId::generate(),
             org: claimed.org,
@@ -147,7 +152,7 @@ impl Shared {
             invite: InvitePlan::new(route, claimed.to.expose(), Some(&claimed.caller_id)),
             credentials: route.credentials.clone(),
             evidence: self.trunks.evidence(claimed.trunk),
-            assistant: self.version(claimed.assistant_version).await?,
+            assistant,
             variables,
             ring_timeout: Duration::from_secs(claimed.ring_timeout_s.into()),
             max_duration: Duration::from_secs(claimed.max_call_duration_s.into()),

@@ -104,6 +104,8 @@ pub struct Claimed {
     pub name: Pii<String>,
     /// Values for the assistant's variables: the contact's, and over them the target's own.
     pub variables: Pii<BTreeMap<String, String>>,
+    /// The time zone that the contact was given.
+    pub zone: Option<String>,
     /// Seconds to let it ring.
     pub ring_timeout_s: u32,
     /// Longest duration of the call in seconds.
@@ -324,6 +326,7 @@ impl Turn<'_> {
             assistant_version: self.terms.assistant_version,
             name: found.name,
             variables: found.variables,
+            zone: found.candidate.zone,
             ring_timeout_s: settings.ring_timeout_s,
             max_call_duration_s: settings.max_call_duration_s,
             early_hangup_s: settings.early_hangup_s,
