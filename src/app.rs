@@ -1,10 +1,10 @@
 //! The server put together: opens what is below, starts what runs, ends it in order.
 
-mod first_start;
+pub(crate) mod first_start;
 mod inbound;
 mod predecessor;
 pub mod records;
-mod voice;
+pub(crate) mod voice;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -191,7 +191,7 @@ async fn open(config: &Config) -> anyhow::Result<Db> {
 }
 
 /// The vendors of the settings and of the database.
-async fn vendors(config: &Config, db: &Db, prompts: Arc<Prompts>) -> anyhow::Result<Catalog> {
+pub(crate) async fn vendors(config: &Config, db: &Db, prompts: Arc<Prompts>) -> anyhow::Result<Catalog> {
     let sealer = Sealer::open(config.master_key.as_ref(), &config.master_key_file(), rand::random())
         .context("vendors' keys cannot be encrypted")?;
     let fixed = config.providers.iter().map(ProviderConfig::fixed).collect();

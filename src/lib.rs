@@ -9,6 +9,7 @@ pub mod campaign;
 pub mod config;
 pub mod demo;
 pub mod dialer;
+pub mod eval;
 pub mod id;
 pub(crate) mod nanos;
 pub mod net;

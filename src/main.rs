@@ -10,7 +10,7 @@ use callwright::shutdown::Shutdown;
 use callwright::store::Db;
 use callwright::store::db::Settings;
 use callwright::telemetry::{self, LogFormat};
-use callwright::{api, app, demo, replay, time};
+use callwright::{api, app, demo, eval, replay, time};
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 
@@ -58,6 +58,27 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run scenarios against assistants in real calls on this machine
+    Eval {
+        /// Scenario files, and folders of them
+        #[arg(required = true, value_name = "FILE|DIR")]
+        paths: Vec<PathBuf>,
+        /// Write a JUnit report
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+        /// Write a JSON report
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Use providers that are not on this machine, and let tools without a stub ask the servers they name
+        #[arg(long)]
+        real: bool,
+        /// Keep recordings in this folder
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+        /// Scenarios at the same time
+        #[arg(long, value_name = "COUNT", default_value_t = 4)]
+        jobs: usize,
+    },
     /// Bring the database up to date and exit
     Migrate,
     /// Print the OpenAPI document
@@ -66,7 +87,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let quiet = matches!(options.command, Command::Demo { .. } | Command::Openapi | Command::Replay { .. });
+    let quiet = matches!(
+        options.command,
+        Command::Demo { .. } | Command::Eval { .. } | Command::Openapi | Command::Replay { .. }
+    );
     telemetry::start(options.log_format, if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -107,6 +131,11 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
                     Ok(ExitCode::from(2))
                 }
             }
+        }
+        Command::Eval { paths, junit, json, real, keep, jobs } => {
+            let config = Config::load(options.config.as_deref())?;
+            let holds = eval::run(&eval::Options { paths, junit, json, real, keep, jobs }, config).await?;
+            Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Migrate => {
             let config = Config::load(options.config.as_deref())?;

@@ -6,15 +6,15 @@ use crate::store::org::{self, Secrets};
 use crate::store::{Db, Page, StoreError, api_key};
 
 /// What there is after it.
-pub(super) struct First {
+pub(crate) struct First {
     /// Keys of phone hashes and of legs.
-    pub(super) secrets: Secrets,
+    pub(crate) secrets: Secrets,
     /// The API key that was made now, if there was none.
-    pub(super) key: Option<SecretString>,
+    pub(crate) key: Option<SecretString>,
 }
 
 /// Makes what is missing.
-pub(super) async fn prepare(db: &Db) -> Result<First, StoreError> {
+pub(crate) async fn prepare(db: &Db) -> Result<First, StoreError> {
     let mut tx = db.begin_durable().await?;
     let org = org::ensure_default(&mut tx).await?;
     let secrets = org::secrets(&mut tx, [rand::random(), rand::random()]).await?;

@@ -15,16 +15,16 @@ use crate::provider::prompts::Prompts;
 const PROMPTS: u64 = 1 << 30;
 
 /// What calls speak and listen with.
-pub(super) struct Voice {
-    pub(super) providers: Offline,
+pub(crate) struct Voice {
+    pub(crate) providers: Offline,
     /// Fixed texts that were spoken before.
-    pub(super) prompts: Arc<Prompts>,
+    pub(crate) prompts: Arc<Prompts>,
     /// The words that can be understood.
-    pub(super) lexicon: Arc<dyn Lexicon + Send + Sync>,
+    pub(crate) lexicon: Arc<dyn Lexicon + Send + Sync>,
 }
 
 /// Opens both.
-pub(super) fn offline(config: &Config) -> anyhow::Result<Voice> {
+pub(crate) fn offline(config: &Config) -> anyhow::Result<Voice> {
     let folder = config.prompts_dir();
     let prompts = Prompts::open(folder.clone(), PROMPTS)
         .with_context(|| format!("the folder of prompts {} cannot be used", folder.display()))?;

@@ -1,0 +1,142 @@
+//! Stands between calls and what carries out their tools and transfers, and remembers what was asked for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use callwright_sip::endpoint::{Flow, ListenerId, Transport};
+use callwright_sip::message::HostPort;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::outcome::TrunkEvidence;
+use crate::call::tools::{Keeping, Offering, Running, ToolContext, Toolbox};
+use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial};
+use crate::call::transfer::destination::Destination;
+use crate::id::{AttemptId, CallId, LegId, TrunkId};
+use crate::pii::Pii;
+use crate::time;
+use crate::trunk::plan::{InvitePlan, TrunkRoute};
+
+/// How long the INVITE of a second leg may be held up.
+const LATE: Duration = Duration::from_secs(5);
+
+/// A tool that was used.
+#[derive(Clone, Debug)]
+pub(super) struct Used {
+    pub(super) name: String,
+    pub(super) arguments: Value,
+    pub(super) result: Value,
+}
+
+/// What was seen of all calls.
+#[derive(Default)]
+pub(super) struct Seen {
+    used: Mutex<BTreeMap<CallId, Vec<Used>>>,
+    /// The telephone that second legs of a call ring at.
+    phones: Mutex<BTreeMap<AttemptId, SocketAddr>>,
+}
+
+impl Seen {
+    /// Tools used in a call, in the order in which they were begun.
+    pub(super) fn take(&self, call: CallId) -> Vec<Used> {
+        lock(&self.used).remove(&call).unwrap_or_default()
+    }
+
+    /// Second legs of this attempt ring at this telephone.
+    pub(super) fn expect_at(&self, attempt: AttemptId, phone: SocketAddr) {
+        lock(&self.phones).insert(attempt, phone);
+    }
+}
+
+/// The tools, seen.
+pub(super) struct SeenTools {
+    pub(super) seen: Arc<Seen>,
+    pub(super) tools: Arc<dyn Toolbox>,
+}
+
+impl Toolbox for SeenTools {
+    fn offering(&self, context: &Arc<ToolContext>) -> Offering {
+        self.tools.offering(context)
+    }
+
+    fn run(
+        &self,
+        context: &Arc<ToolContext>,
+        name: &str,
+        arguments: Pii<String>,
+        cancelled: CancellationToken,
+    ) -> Running {
+        let given = serde_json::from_str(arguments.expose()).unwrap_or(Value::Null);
+        let used = Used { name: name.to_owned(), arguments: given, result: Value::Null };
+        let place = {
+            let mut all = lock(&self.seen.used);
+            let of_call = all.entry(context.call).or_default();
+            of_call.push(used);
+            of_call.len() - 1
+        };
+        let (seen, call) = (Arc::clone(&self.seen), context.call);
+        let running = self.tools.run(context, name, arguments, cancelled);
+        Box::pin(async move {
+            let result = running.await;
+            let read = serde_json::from_str(result.expose()).unwrap_or_else(|_| Value::from(result.expose().as_str()));
+            if let Some(used) = lock(&seen.used).get_mut(&call).and_then(|of_call| of_call.get_mut(place)) {
+                used.result = read;
+            }
+            result
+        })
+    }
+
+    fn opt_out(&self, context: &Arc<ToolContext>, words: Pii<String>) -> Keeping {
+        self.tools.opt_out(context, words)
+    }
+}
+
+/// Lets every second leg be dialed: at the telephone of its scenario.
+pub(super) struct OpenDesk {
+    pub(super) seen: Arc<Seen>,
+    pub(super) listener: ListenerId,
+    pub(super) transport: Transport,
+}
+
+impl OpenDesk {
+    fn leg(&self, dial: &TransferDial) -> Result<Box<SecondLeg>, NotAdmitted> {
+        let attempt = dial.attempt.ok_or(NotAdmitted::Unreachable)?;
+        let peer = lock(&self.seen.phones).get(&attempt).copied().ok_or(NotAdmitted::Unreachable)?;
+        let flow = Flow { listener: self.listener, transport: self.transport, peer };
+        let domain = HostPort::from(peer);
+        let from = dial.from.as_ref().map(|number| number.expose());
+        let invite = match &dial.to {
+            Destination::Number(number) => {
+                let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, domain, credentials: None };
+                InvitePlan::new(&route, number.expose(), from)
+            }
+            Destination::Address(uri) => InvitePlan::to_address(flow, uri, from, &domain),
+        };
+        let now = time::now().mono;
+        Ok(Box::new(SecondLeg {
+            leg: dial.leg,
+            invite,
+            credentials: None,
+            evidence: TrunkEvidence::default(),
+            send_at: now,
+            send_before: now + LATE,
+        }))
+    }
+}
+
+impl TransferDesk for OpenDesk {
+    fn admit(&self, dial: TransferDial) -> Admission {
+        let leg = self.leg(&dial);
+        Box::pin(std::future::ready(leg))
+    }
+
+    fn note(&self, _: LegId, _: LegNote) -> Noting {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
