@@ -1,6 +1,7 @@
 mod chance;
 mod failures;
 mod flow;
+mod guided;
 mod manners;
 mod model;
 mod native;

@@ -160,8 +160,8 @@ impl Conversation {
             }
             Builtin::RecordAnswer => match (text("question"), text("answer")) {
                 (Some(question), Some(answer)) => {
+                    self.record_answer(now, question.clone(), answer.clone());
                     self.guide_recorded(now, &question, &answer);
-                    self.record_answer(now, question, answer);
                     self.tool_done(now, run, spoke);
                 }
                 (None, _) | (_, None) => self.tool_failed(now, run, "`question` and `answer` are needed"),
