@@ -22,6 +22,7 @@ pub(crate) fn without(folder: &Path, kept: &[&str]) -> Vec<Cut> {
     let days = std::fs::read_dir(folder).expect("calls were recorded").map(|day| day.expect("readable").path());
     let files = days.flat_map(|day| std::fs::read_dir(day).expect("a day's folder"));
     let paths = files.map(|file| file.expect("readable").path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|kind| kind == "wav"));
     let cut = paths.filter(|path| {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         !kept.contains(&name.as_str())
