@@ -257,7 +257,7 @@ impl SpeechToText for Deaf {
     }
 
     fn capacity(&self) -> stt::Capacity {
-        stt::Capacity { total: 100, free: 100 }
+        stt::Capacity { total: 1_000, free: 1_000 }
     }
 
     fn open(&self, _: &stt::ListenRequest) -> Result<stt::Session, Error> {
