@@ -5,15 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::agent::flow::spoken::english::{TEENS, TENS, UNITS, ordinals};
 use crate::agent::flow::wording::Wording;
 use crate::agent::language::Language;
 use crate::agent::manners::optout;
 use crate::provider::stt::{Sequence, Slot};
 
-const DIGITS: [&str; 11] = ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const TEENS: [&str; 10] =
-    ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
-const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONTHS: [&str; 12] = [
     "january",
@@ -28,39 +25,6 @@ const MONTHS: [&str; 12] = [
     "october",
     "november",
     "december",
-];
-const ORDINALS: [&str; 31] = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-    "twenty first",
-    "twenty second",
-    "twenty third",
-    "twenty fourth",
-    "twenty fifth",
-    "twenty sixth",
-    "twenty seventh",
-    "twenty eighth",
-    "twenty ninth",
-    "thirtieth",
-    "thirty first",
 ];
 
 /// Sentences that are no answer, except those that are one here.
@@ -79,7 +43,8 @@ pub(super) fn decoys(language: Language, taken: &BTreeSet<&str>) -> Vec<String> 
 pub(super) fn digits(language: Language, (fewest, most): (usize, usize)) -> Vec<Sequence> {
     match language {
         Language::English => {
-            let digit = |optional| Slot { phrases: owned(&DIGITS), optional };
+            let digits = [&["oh"], UNITS.as_slice()].concat();
+            let digit = |optional| Slot { phrases: owned(&digits), optional };
             let mut sequence = vec![optional(&["the number is", "my number is"])];
             sequence.extend((0..most).map(|place| digit(place >= fewest)));
             sequence.push(optional(&["please"]));
@@ -95,9 +60,9 @@ pub(super) fn number(language: Language, (fewest, most): (usize, usize)) -> Vec<
         Language::English => {
             let mut sequences = digits(language, (fewest, most));
             if fewest <= 2 {
-                let small = [&DIGITS[2..], &TEENS, &TENS].concat();
+                let small = [&UNITS[1..], &TEENS, &TENS].concat();
                 sequences.push(vec![optional(&["um"]), one(&small), optional(&["please"])]);
-                sequences.push(vec![optional(&["um"]), one(&TENS), one(&DIGITS[2..]), optional(&["please"])]);
+                sequences.push(vec![optional(&["um"]), one(&TENS), one(&UNITS[1..]), optional(&["please"])]);
             }
             sequences
         }
@@ -114,9 +79,9 @@ pub(super) fn date(language: Language) -> Vec<Sequence> {
                 one(&["today", "tomorrow", "the day after tomorrow", "day after tomorrow", "yesterday"]),
                 optional(&["please"]),
             ],
-            vec![optional(&["on the", "the", "um the"]), one(&ORDINALS), optional(&["please"])],
-            vec![optional(&["on the", "the"]), one(&ORDINALS), optional(&["of"]), one(&MONTHS), optional(&["please"])],
-            vec![optional(&["on"]), one(&MONTHS), optional(&["the"]), one(&ORDINALS), optional(&["please"])],
+            vec![optional(&["on the", "the", "um the"]), day(), optional(&["please"])],
+            vec![optional(&["on the", "the"]), day(), optional(&["of"]), one(&MONTHS), optional(&["please"])],
+            vec![optional(&["on"]), one(&MONTHS), optional(&["the"]), day(), optional(&["please"])],
             vec![
                 one(&["in"]),
                 one(&["a", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]),
@@ -125,6 +90,11 @@ pub(super) fn date(language: Language) -> Vec<Sequence> {
         ],
         Language::German => Vec::new(),
     }
+}
+
+/// The day of a month.
+fn day() -> Slot {
+    Slot { phrases: ordinals(), optional: false }
 }
 
 fn one(phrases: &[&str]) -> Slot {

@@ -2,10 +2,15 @@
 
 use super::number::Atom;
 
-const UNITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const TEENS: [&str; 10] =
+/// Zero to nine.
+pub(in crate::agent::flow) const UNITS: [&str; 10] =
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+/// Ten to nineteen.
+pub(in crate::agent::flow) const TEENS: [&str; 10] =
     ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
-const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+/// Twenty to ninety.
+pub(in crate::agent::flow) const TENS: [&str; 8] =
+    ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const ORDINALS: [&str; 19] = [
     "first",
     "second",
@@ -53,6 +58,14 @@ const FILLERS: [&str; 22] = [
 ];
 const CORRECTIONS: [&str; 6] = ["no", "sorry", "wait", "correction", "rather", "actually"];
 
+/// "First" to "thirty first", in words parted by spaces.
+pub(in crate::agent::flow) fn ordinals() -> Vec<String> {
+    let small = ORDINALS.iter().map(|ordinal| (*ordinal).to_owned());
+    let twenties = ORDINALS[..9].iter().map(|unit| format!("twenty {unit}"));
+    let round = |ordinal: &str| std::iter::once(ordinal.to_owned());
+    small.chain(round("twentieth")).chain(twenties).chain(round("thirtieth")).chain(round("thirty first")).collect()
+}
+
 /// What a word is among numbers.
 pub(super) fn atom(word: &str) -> Atom {
     if let Some(value) = UNITS.iter().position(|unit| *unit == word) {
@@ -95,4 +108,20 @@ pub(super) fn ordinal(first: &str, second: Option<&str>) -> Option<(i8, usize)> 
     };
     let unit = small(second?).filter(|unit| *unit < 10)?;
     (tens + unit <= 31).then_some((tens + unit, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_days_of_a_month_are_read_back() {
+        let ordinals = ordinals();
+        assert_eq!(ordinals.len(), 31);
+        for (day, written) in (1..).zip(&ordinals) {
+            let mut words = written.split(' ');
+            let first = words.next().expect("a word");
+            assert_eq!(ordinal(first, words.next()).map(|(value, _)| value), Some(day), "{written}");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 
 pub mod date;
 pub mod email;
-mod english;
+pub(super) mod english;
 mod german;
 pub mod number;
 pub mod phone;
