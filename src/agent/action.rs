@@ -101,6 +101,16 @@ pub enum Action {
     /// How long the caller may pause inside a turn from now on.
     Patience(Patience),
 
+    /// Look for passages of the assistant's knowledge that fit; answer with `Input::LookedUp`. It is waited for only as
+    /// long as the assistant's `lookup` says, and several may be under way when earlier ones are not wanted any more.
+    LookUp {
+        /// The generation that waits for it.
+        generation: GenerationId,
+        /// The caller's words.
+        question: Pii<String>,
+        /// So many passages at most.
+        passages: u8,
+    },
     /// Ask the model. Several may be under way for a moment while one is being cancelled; only the newest counts.
     Generate {
         /// Number of this generation.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::policy::{
-    Disclosure, MAX_REASON, MAX_SCREENING_NAME, Recording, Screening, TurnSettings, Voicemail, VoicemailPolicy,
+    Disclosure, Lookup, MAX_REASON, MAX_SCREENING_NAME, Recording, Screening, TurnSettings, Voicemail, VoicemailPolicy,
 };
 pub use self::tools::{Builtin, BuiltinTool, HttpMethod, HttpTool, McpServer, Tool, Transfer};
 use super::flow::graph::Flow;
@@ -81,6 +81,9 @@ pub struct Assistant {
     /// Ids of the knowledge it searches during the call; at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub knowledge: Vec<KnowledgeId>,
+    /// How it uses that knowledge; in mode `llm`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lookup: Lookup,
     /// Who recognises, thinks and speaks.
     #[serde(default, skip_serializing_if = "is_default")]
     pub providers: Providers,

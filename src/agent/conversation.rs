@@ -46,7 +46,7 @@ use super::flow::template;
 use super::flow::wording::Wording;
 pub use super::input::{GenerationId, Heard, Input, NativeNews, Party, PromptId, ReplyId, ToolRunId, TransferNews};
 use super::language::Language;
-pub use super::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, Outcome, Speaker, TurnTiming};
+pub use super::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, LookUp, Outcome, Speaker, TurnTiming};
 use super::texts::Texts;
 pub use super::turn::Timing;
 use super::turn::machine::{TurnInput, TurnMachine, TurnTimer};
@@ -118,6 +118,8 @@ pub enum Timer {
     Speech,
     /// Audio of a streamed reply.
     Voice,
+    /// What is looked up for the model.
+    LookUp,
     /// The model's next word.
     Model,
     /// The result of a tool.
@@ -279,6 +281,7 @@ impl Conversation {
                 self.understanding_over(now, generation, true);
             }
             Input::GenerationFailed { generation, .. } => self.generation_failed(now, generation),
+            Input::LookedUp { generation, passages } => self.looked_up(now, generation, passages),
             Input::ToolResult { run, result } => self.tool_result(now, run, result),
             Input::Tools(specs) => self.set_outside_tools(specs),
             Input::Transfer(news) => self.transfer_news(now, &news),
@@ -309,6 +312,7 @@ impl Conversation {
                 Timer::Model if matches!(self.lead, Lead::Native(_)) => self.native_late(now),
                 Timer::Model if self.is_flow() => self.understanding_late(now),
                 Timer::Model => self.model_late(now),
+                Timer::LookUp => self.look_up_late(now),
                 Timer::Tool => self.tools_late(now),
                 Timer::Filler => self.fill(now),
                 Timer::Hold => {}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use callwright_media::overlap::Overlap;
 use serde::{Deserialize, Serialize};
 
+use super::knowledge::Passage;
 pub use super::native::NativeNews;
 pub use super::transfer::TransferNews;
 use crate::pii::Pii;
@@ -166,6 +167,13 @@ pub enum Input {
     /// Every recogniser there is has given up: the caller is not understood for the rest of the call.
     RecogniserDead,
 
+    /// What a look-up found; answers [`super::conversation::Action::LookUp`].
+    LookedUp {
+        /// The generation that waits, or waited, for it.
+        generation: GenerationId,
+        /// The passages, best first; nothing when it could not be done.
+        passages: Option<Vec<Passage>>,
+    },
     /// The next piece of a generation's text, spaces and all.
     Token {
         /// Which generation.

@@ -142,6 +142,9 @@ pub struct Line {
     /// The caller pressed keys.
     #[serde(default)]
     pub keys: bool,
+    /// Passages of the assistant's knowledge that the agent had before it when it said this: `Handbook › Parking`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<String>,
 }
 
 /// One turn of the caller and the agent's reply to it, measured on the wire, as offsets from the last packet of the
@@ -178,6 +181,27 @@ pub struct TurnTiming {
     #[schema(value_type = Option<u64>)]
     #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_micros")]
     pub talk_over: Option<Duration>,
+    /// How the assistant's knowledge was looked into for this turn; absent when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_up: Option<LookUp>,
+    /// When that was over, or was waited for no longer.
+    #[schema(value_type = Option<u64>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_micros")]
+    pub looked_up: Option<Duration>,
+}
+
+/// How a look-up in the assistant's knowledge went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LookUp {
+    /// Passages were put before the model.
+    Found,
+    /// Nothing fits.
+    Nothing,
+    /// It took too long: the model answered without it.
+    Late,
+    /// It could not be done.
+    Failed,
 }
 
 /// Durations as whole microseconds.

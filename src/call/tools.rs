@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::assistant::AssistantVersion;
+use crate::agent::knowledge::Passage;
 use crate::campaign::phone::E164;
 use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
@@ -43,6 +45,9 @@ pub type Running = Pin<Box<dyn Future<Output = Pii<String>> + Send>>;
 /// What a tool server offers.
 pub type Offering = Pin<Box<dyn Future<Output = Vec<ToolSpec>> + Send>>;
 
+/// A look-up under way: the passages, best first; nothing when it could not be done.
+pub type LookingUp = Pin<Box<dyn Future<Output = Option<Vec<Passage>>> + Send>>;
+
 /// Something that must be on disk.
 pub type Keeping = Pin<Box<dyn Future<Output = bool> + Send>>;
 
@@ -61,6 +66,12 @@ pub trait Toolbox: Send + Sync {
         arguments: Pii<String>,
         cancelled: CancellationToken,
     ) -> Running;
+
+    /// Looks for at most `most` passages of the assistant's knowledge that fit. Whoever waits for it does not wait for
+    /// long: what is ready before `limit` is better than more of it later. Finds nothing where there is no knowledge.
+    fn look_up(&self, _: &Arc<ToolContext>, _question: Pii<String>, _most: u8, _limit: Duration) -> LookingUp {
+        Box::pin(std::future::ready(Some(Vec::new())))
+    }
 
     /// The caller does not want to be called again: puts the number on the suppression list. Whether it is there.
     fn opt_out(&self, context: &Arc<ToolContext>, words: Pii<String>) -> Keeping;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::outcome::TrunkEvidence;
-use crate::call::tools::{Keeping, Offering, Running, ToolContext, Toolbox};
+use crate::call::tools::{Keeping, LookingUp, Offering, Running, ToolContext, Toolbox};
 use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial};
 use crate::call::transfer::destination::Destination;
 use crate::id::{AttemptId, CallId, LegId, TrunkId};
@@ -59,6 +59,10 @@ pub(super) struct SeenTools {
 impl Toolbox for SeenTools {
     fn offering(&self, context: &Arc<ToolContext>) -> Offering {
         self.tools.offering(context)
+    }
+
+    fn look_up(&self, context: &Arc<ToolContext>, question: Pii<String>, most: u8, limit: Duration) -> LookingUp {
+        self.tools.look_up(context, question, most, limit)
     }
 
     fn run(

@@ -193,11 +193,12 @@ pub async fn list(
 /// When the database fails.
 pub async fn conversation(tx: &mut Tx, id: CallId) -> Result<Conversation, StoreError> {
     const LINES: &str =
-        "SELECT speaker, words, from_ms, to_ms, cut, keys FROM transcript WHERE call_id = $1 ORDER BY seq";
+        "SELECT speaker, words, from_ms, to_ms, cut, keys, passages FROM transcript WHERE call_id = $1 ORDER BY seq";
     const ANSWERS: &str = "SELECT name, status, value, channel, confidence, attempts, at_ms FROM answer \
                            WHERE call_id = $1 ORDER BY seq";
     const TURNS: &str = "SELECT at_ms, decided_us, understood_us, replied_us, first_token_us, \
-                         first_sentence_us, first_audio_us, talk_over_us FROM turn_latency WHERE call_id = $1 ORDER BY seq";
+                         first_sentence_us, first_audio_us, talk_over_us, look_up, looked_up_us FROM turn_latency \
+                         WHERE call_id = $1 ORDER BY seq";
     Ok(Conversation {
         transcript: tx.all(LINES, args![id]).await?.iter().map(read_line).collect::<Result<_, _>>()?,
         answers: tx.all(ANSWERS, args![id]).await?.iter().map(read_answer).collect::<Result<_, _>>()?,
@@ -208,10 +209,11 @@ pub async fn conversation(tx: &mut Tx, id: CallId) -> Result<Conversation, Store
 async fn insert_conversation(tx: &mut Tx, id: CallId, conversation: &Conversation) -> Result<(), StoreError> {
     for (seq, line) in (0_i64..).zip(&conversation.transcript) {
         let speaker = wire_name(&line.speaker);
+        let passages = (!line.passages.is_empty()).then(|| Value::from(line.passages.clone()));
         tx.execute(
-            "INSERT INTO transcript (call_id, seq, speaker, words, from_ms, to_ms, cut, keys) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            args![id, seq, speaker, line.text, signed(line.from_ms), signed(line.to_ms), line.cut, line.keys],
+            "INSERT INTO transcript (call_id, seq, speaker, words, from_ms, to_ms, cut, keys, passages) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            args![id, seq, speaker, line.text, signed(line.from_ms), signed(line.to_ms), line.cut, line.keys, passages],
         )
         .await?;
     }
@@ -239,7 +241,8 @@ async fn insert_conversation(tx: &mut Tx, id: CallId, conversation: &Conversatio
     for (seq, turn) in (0_i64..).zip(&conversation.turns) {
         tx.execute(
             "INSERT INTO turn_latency (call_id, seq, at_ms, decided_us, understood_us, replied_us, first_token_us, \
-             first_sentence_us, first_audio_us, talk_over_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             first_sentence_us, first_audio_us, talk_over_us, look_up, looked_up_us) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             args![
                 id,
                 seq,
@@ -250,7 +253,9 @@ async fn insert_conversation(tx: &mut Tx, id: CallId, conversation: &Conversatio
                 turn.first_token.map(micros),
                 turn.first_sentence.map(micros),
                 turn.first_audio.map(micros),
-                turn.talk_over.map(micros)
+                turn.talk_over.map(micros),
+                turn.look_up.as_ref().map(wire_name),
+                turn.looked_up.map(micros)
             ],
         )
         .await?;
@@ -292,6 +297,8 @@ fn read(row: &Row) -> Result<Call, StoreError> {
 }
 
 fn read_line(row: &Row) -> Result<Line, StoreError> {
+    let passages: Option<Value> = row.get("passages")?;
+    let passages = passages.map(serde_json::from_value).transpose();
     Ok(Line {
         speaker: named(row.get("speaker")?, "speaker")?,
         text: row.get("words")?,
@@ -299,6 +306,7 @@ fn read_line(row: &Row) -> Result<Line, StoreError> {
         to_ms: unsigned(row, "to_ms")?,
         cut: row.get("cut")?,
         keys: row.get("keys")?,
+        passages: passages.map_err(|_| StoreError::Corrupt { column: "passages" })?.unwrap_or_default(),
     })
 }
 
@@ -324,6 +332,7 @@ fn read_turn(row: &Row) -> Result<TurnTiming, StoreError> {
         let micros = row.get::<Option<i64>>(column)?.map(u64::try_from).transpose();
         Ok(micros.map_err(|_| StoreError::Corrupt { column })?.map(Duration::from_micros))
     };
+    let look_up: Option<String> = row.get("look_up")?;
     Ok(TurnTiming {
         at_ms: unsigned(row, "at_ms")?,
         decided: duration("decided_us")?,
@@ -333,6 +342,8 @@ fn read_turn(row: &Row) -> Result<TurnTiming, StoreError> {
         first_sentence: stage("first_sentence_us")?,
         first_audio: stage("first_audio_us")?,
         talk_over: stage("talk_over_us")?,
+        look_up: look_up.map(|name| named(name, "look_up")).transpose()?,
+        looked_up: stage("looked_up_us")?,
     })
 }
 

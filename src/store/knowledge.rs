@@ -20,6 +20,8 @@ use crate::pii::Pii;
 pub const MAX_SOURCES: usize = 50;
 /// Most passages that one search gives.
 pub const MAX_PASSAGES: usize = 10;
+/// PostgreSQL looks for so many documents inside its index.
+const FEW: usize = 4;
 /// Chunks written with one statement.
 const BATCH: usize = 100;
 
@@ -205,6 +207,7 @@ async fn known(
 async fn find(tx: &mut Tx, sources: &[KnowledgeId], wanted: &[&[String]]) -> Result<Vec<Hits>, StoreError> {
     let mut bound = args![i64::try_from(LIST).unwrap_or(i64::MAX)];
     let first = bound.len() + 1;
+    let mut of_sources = String::new();
     let one = match tx.kind() {
         Kind::Sqlite => {
             bound.extend(wanted.iter().flat_map(|terms| args![fts_query(sources, terms)]));
@@ -214,12 +217,23 @@ async fn find(tx: &mut Tx, sources: &[KnowledgeId], wanted: &[&[String]]) -> Res
         Kind::Postgres => {
             // Reading a chunk's tsvector costs far more than the planner believes: only the index may find.
             tx.execute("SET LOCAL enable_seqscan = off", args![]).await?;
-            bound.extend(wanted.iter().flat_map(|terms| args![ts_query(sources, terms)]));
-            "SELECT CAST({n} AS BIGINT) AS term, number FROM (SELECT number FROM knowledge_chunk \
-             WHERE search @@ to_tsquery('simple', ${p}) LIMIT $1) AS t{n}"
+            let few = sources.len() <= FEW;
+            bound.extend(wanted.iter().flat_map(|terms| args![ts_query(if few { sources } else { &[] }, terms)]));
+            if few {
+                "SELECT CAST({n} AS BIGINT) AS term, number FROM (SELECT number FROM knowledge_chunk \
+                 WHERE search @@ to_tsquery('simple', ${p}) LIMIT $1) AS t{n}"
+            } else {
+                // The index would walk through all chunks of all these documents for each term. Without them it finds
+                // the term at once; the concatenation keeps it from looking for the documents first.
+                of_sources = places(bound.len() + 1, sources.len());
+                bound.extend(sources.iter().flat_map(|source| args![source]));
+                "SELECT CAST({n} AS BIGINT) AS term, number FROM (SELECT number FROM knowledge_chunk \
+                 WHERE search @@ to_tsquery('simple', ${p}) AND source_id || '' IN ({s}) LIMIT $1) AS t{n}"
+            }
         }
     };
-    let parts = (0..wanted.len()).map(|n| one.replace("{n}", &n.to_string()).replace("{p}", &(first + n).to_string()));
+    let part = |n: usize| one.replace("{n}", &n.to_string()).replace("{p}", &(first + n).to_string());
+    let parts = (0..wanted.len()).map(|n| part(n).replace("{s}", &of_sources));
     let rows = tx.all_built(parts.collect::<Vec<_>>().join(" UNION ALL "), bound).await?;
     let mut hits = vec![Hits { passages: Vec::new() }; wanted.len()];
     for row in rows {
@@ -239,10 +253,11 @@ fn fts_query(sources: &[KnowledgeId], terms: &[String]) -> String {
     format!("{{source}} : ({}) AND {{terms}} : ({})", quoted(&sources, " OR "), quoted(terms, " AND "))
 }
 
-/// What PostgreSQL is asked. Terms are letters and digits only, so none of its operators can be among them.
+/// What PostgreSQL is asked, of all documents when none is named. Terms are letters and digits only, so none of its operators can be among them.
 fn ts_query(sources: &[KnowledgeId], terms: &[String]) -> String {
     let sources: Vec<String> = sources.iter().map(|source| format!("s{}", token(*source))).collect();
-    format!("({}) & {}", sources.join(" | "), terms.join(" & "))
+    let of_sources = if sources.is_empty() { String::new() } else { format!("({}) & ", sources.join(" | ")) };
+    format!("{of_sources}{}", terms.join(" & "))
 }
 
 /// The chunks of these numbers, in this order.

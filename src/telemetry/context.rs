@@ -35,6 +35,8 @@ pub enum SpanOf {
     Generation(u32),
     /// A run of a tool.
     Tool(ToolRunId),
+    /// A look-up for an answer of a model.
+    LookUp(u32),
 }
 
 /// The trace of a call: its id.
@@ -52,6 +54,7 @@ pub fn span_id(call: CallId, of: SpanOf) -> SpanId {
         SpanOf::Greeting => (2, 0, 0),
         SpanOf::Generation(number) => (3, number, 0),
         SpanOf::Tool(run) => (4, run.0, 0),
+        SpanOf::LookUp(number) => (5, number, 0),
     };
     let mut hash = Sha256::new();
     hash.update(call.as_bytes());
@@ -106,6 +109,7 @@ mod tests {
             SpanOf::Generation(0),
             SpanOf::Generation(1),
             SpanOf::Tool(ToolRunId(0)),
+            SpanOf::LookUp(0),
         ];
         let mut names: Vec<_> = all.iter().map(|of| span_id(call, *of).to_bytes()).collect();
         names.sort_unstable();

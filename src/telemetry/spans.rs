@@ -4,6 +4,7 @@
 //! call ─┬─ greeting                 answer → first packet of ours
 //!       ├─ turn ─┬─ end_of_turn     caller stopped → turn declared over          (stage eou)
 //!       │        ├─ transcribe      caller stopped → words known                 (stage stt)
+//!       │        ├─ retrieval       look-up asked for → passages there                (stage knowledge)
 //!       │        ├─ chat            model asked → answer complete, first token as an event   (stage llm)
 //!       │        ├─ execute_tool …  asked for → result
 //!       │        ├─ speak           first sentence → first audio                 (stage tts)
@@ -22,7 +23,7 @@ use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::context::{SpanOf, span_id, trace_id};
-use super::trail::{Generated, Generation, ToolRun, Trail, Turn};
+use super::trail::{Generated, Generation, LookUp, ToolRun, Trail, Turn};
 use crate::agent::record::Outcome;
 use crate::call::outcome::CallOutcome;
 use crate::call::tools::ToolContext;
@@ -54,6 +55,7 @@ pub fn spans(facts: &CallFacts<'_>) -> Vec<SpanData> {
         maker.turn(number, turn, &mut spans);
     }
     spans.extend(facts.trail.generations.iter().map(|generation| maker.generation(generation)));
+    spans.extend(facts.trail.look_ups.iter().map(|look_up| maker.look_up(look_up)));
     spans.extend(facts.trail.tools.iter().map(|tool| maker.tool(tool)));
     spans
 }
@@ -175,6 +177,29 @@ impl Maker<'_> {
             span.events.events.push(self.event("first_token", first, Vec::new()));
         }
         span
+    }
+
+    fn look_up(&self, look_up: &LookUp) -> SpanData {
+        let mut attributes = vec![
+            KeyValue::new("gen_ai.operation.name", "retrieval"),
+            KeyValue::new("gen_ai.conversation.id", self.facts.context.call.to_string()),
+            KeyValue::new("callwright.stage", "knowledge"),
+        ];
+        // One that nobody waited for was over for the call when the model was asked without it.
+        let of_same = |generation: &&Generation| generation.id == look_up.generation;
+        let without = || self.facts.trail.generations.iter().find(of_same).map_or(look_up.asked, |asked| asked.asked);
+        let end = match look_up.end {
+            Some((at, found)) => {
+                attributes.push(KeyValue::new("callwright.knowledge.passages", found as i64));
+                at
+            }
+            None => {
+                attributes.push(KeyValue::new("callwright.cancelled", true));
+                without()
+            }
+        };
+        let (of, asked) = (SpanOf::LookUp(look_up.generation.0), look_up.asked);
+        self.span(of, Some(self.parent(asked)), "retrieval", asked, end, attributes)
     }
 
     fn tool(&self, tool: &ToolRun) -> SpanData {

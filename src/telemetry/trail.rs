@@ -19,6 +19,8 @@ pub struct Trail {
     pub generations: Vec<Generation>,
     /// Runs of tools.
     pub tools: Vec<ToolRun>,
+    /// Look-ups in the assistant's knowledge.
+    pub look_ups: Vec<LookUp>,
     /// Turns that were replied to.
     pub turns: Vec<Turn>,
     /// Replies that were told to stop.
@@ -66,6 +68,17 @@ pub struct ToolRun {
     pub end: Option<Instant>,
     /// The caller did not wait for it.
     pub cancelled: bool,
+}
+
+/// A look-up in the assistant's knowledge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LookUp {
+    /// The generation it was for.
+    pub generation: GenerationId,
+    /// When it was asked for.
+    pub asked: Instant,
+    /// When it was over, and how many passages it brought; `None` when it could not be done, or nobody waited for it.
+    pub end: Option<(Instant, usize)>,
 }
 
 /// A turn that was replied to.
@@ -120,6 +133,13 @@ impl Trail {
             self.generated(now, *generation, Generated::Complete(*reason));
         } else if let Input::GenerationFailed { generation, kind } = input {
             self.generated(now, *generation, Generated::Failed(*kind));
+        } else if let Input::LookedUp { generation, passages: Some(passages) } = input {
+            let asked = self.generations.iter().any(|asked| asked.id == *generation);
+            if let Some(look_up) = self.look_ups.iter_mut().rev().find(|look_up| look_up.generation == *generation)
+                && !asked
+            {
+                look_up.end.get_or_insert((now, passages.len()));
+            }
         } else if let Input::ToolResult { run, .. } = input
             && let Some(tool) = self.tool(*run)
         {
@@ -134,6 +154,8 @@ impl Trail {
         } else if let Action::RunTool { run, name, .. } = action {
             let name = name.clone();
             push(&mut self.tools, ToolRun { run: *run, name, asked: now, end: None, cancelled: false })
+        } else if let Action::LookUp { generation, .. } = action {
+            push(&mut self.look_ups, LookUp { generation: *generation, asked: now, end: None })
         } else if let Action::StopSpeaking { reply, .. } = action {
             push(&mut self.stops, Stop { reply: *reply, asked: now, silent: None })
         } else if let Action::Replied(timing) = action {
@@ -197,6 +219,8 @@ mod tests {
             first_sentence: None,
             first_audio: None,
             talk_over: None,
+            look_up: None,
+            looked_up: None,
         };
         // The packet left 5 ms before it is reported.
         trail.told(begin + ms(1_905), &Input::SpeechStarted { reply: ReplyId(1), ago: ms(5) });

@@ -1,25 +1,31 @@
-//! `search_knowledge`: looks something up in the assistant's documents.
+//! Looks something up in the assistant's documents: before each answer, and when the model asks for it
+//! (`search_knowledge`).
 
 use serde_json::{Value, json};
 
 use super::Fault;
+use crate::agent::assistant::{Assistant, Mode};
+use crate::agent::knowledge::{Passage, brief};
 use crate::call::tools::ToolContext;
 use crate::provider::llm::ToolSpec;
 use crate::store::{Db, knowledge};
 
-/// What models call it.
-pub(super) const NAME: &str = "search_knowledge";
-
 /// Passages given at once: more would be read by the model before the caller hears anything.
 const PASSAGES: usize = 3;
 
+const BY_ITSELF: &str = "Looks something up in the company's documents. Use it before answering a question about the \
+                         company, its products, prices, times or rules that these instructions do not answer.";
+
+/// Where what fits the caller's words is before the model anyway.
+const FURTHER: &str = "Looks something else up in the company's documents. What fits the caller's words has been looked \
+                       up for you already: use this only for what is not among it, in other words than the caller's.";
+
 /// The tool as a model sees it.
-pub(super) fn spec() -> ToolSpec {
+pub(super) fn spec(assistant: &Assistant) -> ToolSpec {
+    let automatic = assistant.mode == Mode::Llm && assistant.lookup.automatic;
     ToolSpec {
-        name: NAME.to_owned(),
-        description: "Looks something up in the company's documents. Use it before answering a question about the \
-                      company, its products, prices, times or rules that these instructions do not answer."
-            .to_owned(),
+        name: brief::TOOL.to_owned(),
+        description: if automatic { FURTHER } else { BY_ITSELF }.to_owned(),
         parameters: json!({
             "type": "object",
             "properties": {
@@ -37,19 +43,27 @@ pub(super) async fn search(db: &Db, context: &ToolContext, arguments: &Value) ->
     if question.trim().is_empty() {
         return Err(Fault::new("`question` must say what is to be found out"));
     }
+    match look_up(db, context, question, PASSAGES).await {
+        Some(found) => {
+            let passage = |found: &Passage| json!({ "source": found.name(), "text": found.text.expose() });
+            Ok(json!({ "passages": found.iter().map(passage).collect::<Vec<_>>() }))
+        }
+        None => Err(Fault::new("the documents cannot be searched at present")),
+    }
+}
+
+/// The passages that fit a question, best first; nothing when the documents cannot be searched.
+pub(super) async fn look_up(db: &Db, context: &ToolContext, question: &str, most: usize) -> Option<Vec<Passage>> {
     let sources = &context.assistant.definition.knowledge;
     let found = async {
         let mut tx = db.read().await?;
-        knowledge::search(&mut tx, context.org, sources, question, PASSAGES).await
+        knowledge::search(&mut tx, context.org, sources, question, most).await
     };
     match found.await {
-        Ok(found) => {
-            let passage = |passage: &crate::agent::knowledge::Passage| json!({ "source": passage.name(), "text": passage.text.expose() });
-            Ok(json!({ "passages": found.iter().map(passage).collect::<Vec<_>>() }))
-        }
+        Ok(found) => Some(found),
         Err(error) => {
             tracing::warn!(call = %context.call, %error, "knowledge cannot be searched");
-            Err(Fault::new("the documents cannot be searched at present"))
+            None
         }
     }
 }

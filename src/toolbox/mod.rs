@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::mcp::Servers;
 use crate::agent::assistant::{Builtin, HttpTool, McpServer, Tool};
-use crate::call::tools::{self, Keeping, Offering, Running, ToolContext};
+use crate::agent::knowledge::brief;
+use crate::call::tools::{self, Keeping, LookingUp, Offering, Running, ToolContext};
 use crate::net::web::Web;
 use crate::pii::Pii;
 use crate::store::org::{PhoneHash, Secrets};
@@ -83,7 +84,7 @@ impl tools::Toolbox for Toolbox {
                 .filter_map(|tool| if let Tool::Mcp(server) = tool { Some(server) } else { None });
             let offered = join_all(servers.map(|server| shared.servers.offering(server, &shared.named))).await;
             let mut specs: Vec<_> = offered.into_iter().flatten().collect();
-            specs.extend((!definition.knowledge.is_empty()).then(knowledge::spec));
+            specs.extend((!definition.knowledge.is_empty()).then(|| knowledge::spec(definition)));
             specs
         })
     }
@@ -106,6 +107,11 @@ impl tools::Toolbox for Toolbox {
                 }
             })
         })
+    }
+
+    fn look_up(&self, context: &Arc<ToolContext>, question: Pii<String>, most: u8, _: Duration) -> LookingUp {
+        let (shared, context) = (Arc::clone(&self.shared), Arc::clone(context));
+        Box::pin(async move { knowledge::look_up(&shared.db, &context, question.expose(), usize::from(most)).await })
     }
 
     fn opt_out(&self, context: &Arc<ToolContext>, _: Pii<String>) -> Keeping {
@@ -143,7 +149,7 @@ impl Shared {
         if name == Builtin::ScheduleCallback.name() {
             return callback::schedule(&self.db, context, &arguments).await;
         }
-        if name == knowledge::NAME {
+        if name == brief::TOOL {
             return knowledge::search(&self.db, context, &arguments).await;
         }
         match self.find(context, name) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callwright::agent::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, Speaker, TurnTiming};
+use callwright::agent::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, LookUp, Speaker, TurnTiming};
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::run::{Day, Days, Run};
 use callwright::campaign::settings::Settings;
@@ -295,6 +295,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
                 to_ms: 2000,
                 cut: true,
                 keys: false,
+                passages: vec!["Handbook › Parking".to_owned(), "Prices".to_owned()],
             },
             Line {
                 speaker: Speaker::Caller,
@@ -303,6 +304,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
                 to_ms: 3,
                 cut: false,
                 keys: true,
+                passages: Vec::new(),
             },
         ],
         answers: vec![answer.clone(), Answer { value: None, channel: None, confidence: None, ..answer }],
@@ -315,6 +317,8 @@ async fn calls_come_back_as_they_were(test: TestDb) {
             first_sentence: Some(Duration::from_millis(380)),
             first_audio: Some(Duration::from_millis(450)),
             talk_over: None,
+            look_up: Some(LookUp::Found),
+            looked_up: Some(Duration::from_micros(212_345)),
         }],
     };
     call::insert(&mut tx, &call, &conversation).await.expect("a record");

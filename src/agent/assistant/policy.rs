@@ -90,6 +90,33 @@ impl TurnSettings {
     }
 }
 
+/// How an assistant that is led by a language model uses its knowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lookup {
+    /// Looks up what fits the caller's words before each answer, without being asked to. The model can look things up by
+    /// itself in any case.
+    pub automatic: bool,
+    /// Passages put before the model for one turn; 1 to 10.
+    pub passages: u8,
+    /// How long an answer waits for them; 20 to 1000 ms. What comes later is left out.
+    pub limit_ms: u16,
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self { automatic: true, passages: 3, limit_ms: 50 }
+    }
+}
+
+impl Lookup {
+    /// How long an answer waits.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        Duration::from_millis(self.limit_ms.into())
+    }
+}
+
 /// What an assistant does when a machine answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

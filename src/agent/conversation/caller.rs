@@ -377,12 +377,15 @@ impl Conversation {
     }
 
     pub(super) fn write_caller(&mut self, text: String, from: Instant, to: Instant) {
-        let (from_ms, to_ms) = (self.millis(from), self.millis(to));
-        self.write(Line { speaker: Speaker::Caller, text: Pii::new(text), from_ms, to_ms, cut: false, keys: false });
+        self.write_caller_line(text, (from, to), false);
     }
 
     pub(super) fn write_keys(&mut self, keys: String, from: Instant, to: Instant) {
-        let (from_ms, to_ms) = (self.millis(from), self.millis(to));
-        self.write(Line { speaker: Speaker::Caller, text: Pii::new(keys), from_ms, to_ms, cut: false, keys: true });
+        self.write_caller_line(keys, (from, to), true);
+    }
+
+    fn write_caller_line(&mut self, text: String, (from, to): (Instant, Instant), keys: bool) {
+        let (from_ms, to_ms, text) = (self.millis(from), self.millis(to), Pii::new(text));
+        self.write(Line { speaker: Speaker::Caller, text, from_ms, to_ms, cut: false, keys, passages: Vec::new() });
     }
 }

@@ -8,6 +8,7 @@ mod context;
 mod generating;
 mod guiding;
 mod phrases;
+mod recall;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::time::Instant;
 pub(super) use self::context::{Context, INTERRUPTED};
 pub(super) use self::generating::{Attempt, Generation};
 pub(super) use self::phrases::Phrases;
+pub(super) use self::recall::Recall;
 use super::mouth::{Purpose, ReplyTo, Saying};
 use super::{Conversation, Ending, Lead, PromptId, ScriptError, Source, Stage, Texts};
 use crate::agent::assistant::Assistant;
@@ -51,6 +53,8 @@ pub(super) struct ModelLead {
     pub(super) greeting: Option<PromptId>,
     /// What may be said: anything.
     pub(super) anything: Arc<Expectation>,
+    /// What was looked up for the caller's turn.
+    pub(super) recall: Recall,
     /// The answer being made.
     pub(super) generation: Option<Generation>,
     /// What a broken answer was spoken as, which is to be continued.
@@ -116,6 +120,7 @@ impl ModelLead {
             temperature: assistant.model.temperature,
             greeting,
             anything: Arc::new(Expectation::nothing(&assistant.language)),
+            recall: Recall::new(assistant),
             generation: None,
             broken: None,
             waiting: None,
@@ -258,6 +263,7 @@ impl Conversation {
     /// The caller waits for an answer to what the context holds.
     fn owe_answer(&mut self, now: Instant, reply_to: ReplyTo) {
         self.tools.new_turn();
+        self.cite_looked_up();
         let silenced = self.is_silenced();
         let Lead::Model(model) = &mut self.lead else { return };
         model.owed = Some(Owed { last_voice: reply_to.last_voice, decided: now, fillers: 0, filled: None });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::manners::Told;
 use super::sources::Readiness;
-use super::{Action, Conversation, Ending, Lead, Line, PromptId, ReplyId, Source, Speaker, Timer, TurnTiming};
+use super::{Action, Conversation, Ending, Lead, Line, LookUp, PromptId, ReplyId, Source, Speaker, Timer, TurnTiming};
 use crate::agent::turn::machine::TurnInput;
 use crate::agent::turn::start::Guard;
 use crate::pii::Pii;
@@ -76,12 +76,21 @@ pub(super) struct ReplyTo {
     pub(super) first_token: Option<Instant>,
     pub(super) first_sentence: Option<Instant>,
     pub(super) talk_over: Option<Duration>,
+    pub(super) looked_up: Option<(Instant, LookUp)>,
 }
 
 impl ReplyTo {
     /// A turn that was understood just now.
     pub(super) const fn new(last_voice: Instant, decided: Instant, understood: Instant) -> Self {
-        Self { last_voice, decided, understood, first_token: None, first_sentence: None, talk_over: None }
+        Self {
+            last_voice,
+            decided,
+            understood,
+            first_token: None,
+            first_sentence: None,
+            talk_over: None,
+            looked_up: None,
+        }
     }
 }
 
@@ -285,6 +294,8 @@ impl Conversation {
                 first_sentence: turn.first_sentence.map(since),
                 first_audio: first_audio.map(since),
                 talk_over: turn.talk_over,
+                look_up: turn.looked_up.map(|(_, how)| how),
+                looked_up: turn.looked_up.map(|(at, _)| since(at)),
             };
             self.outcome.turns.push(timing);
             self.actions.push_back(Action::Replied(timing));
@@ -449,6 +460,7 @@ impl Conversation {
             to_ms: self.millis(at),
             cut: upto < all,
             keys: false,
+            passages: self.sources.cited(&saying.source).to_vec(),
         };
         self.write(line);
     }

@@ -135,6 +135,7 @@ impl Conversation {
         let last_voice = self.caller.last_voice.unwrap_or(now);
         let Lead::Native(native) = &mut self.lead else { return };
         native.caller_until = Some(last_voice);
+        self.sources.cite(Vec::new());
         if !self.manners.gives_word() {
             return;
         }

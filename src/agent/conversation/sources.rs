@@ -1,6 +1,7 @@
 //! What replies are played from: how much of it there is, and which words lie where.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Action, Conversation, PromptId, Source};
@@ -16,6 +17,8 @@ pub(super) struct Sources {
     /// How fast this voice speaks.
     pace: Pace,
     utterances: u32,
+    /// What is said from here on is drawn from these passages.
+    cited: Arc<[String]>,
 }
 
 /// A text as audio.
@@ -40,7 +43,18 @@ pub(super) struct Stream {
     pub(super) first_audio: Option<Instant>,
     /// Since when nothing has come of what was given to the voice.
     pub(super) dry_since: Option<Instant>,
+    /// Passages it is drawn from.
+    cited: Arc<[String]>,
 }
+
+impl Stream {
+    fn citing(cited: &Arc<[String]>) -> Self {
+        Self { cited: Arc::clone(cited), ..Self::default() }
+    }
+}
+
+/// Most passages that one saying names.
+const CITED: usize = 20;
 
 /// Whether a source can be played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,11 +115,27 @@ impl Sources {
         self.ledger(source).is_none_or(|ledger| ledger.is_complete() && played >= ledger.samples())
     }
 
+    /// What is said from here on is drawn from these passages.
+    pub(super) fn cite(&mut self, passages: Vec<String>) {
+        self.cited = passages.into();
+    }
+
+    /// …and from these.
+    pub(super) fn cite_also(&mut self, passages: Vec<String>) {
+        let new: Vec<String> = passages.into_iter().filter(|name| !self.cited.contains(name)).collect();
+        self.cited = self.cited.iter().cloned().chain(new).take(CITED).collect();
+    }
+
+    /// The passages that a source is drawn from.
+    pub(super) fn cited(&self, source: &Source) -> &[String] {
+        self.stream(source).map_or(&[], |stream| &stream.cited)
+    }
+
     /// A new utterance, of which nothing is written yet.
     pub(super) fn begin_utterance(&mut self) -> UtteranceId {
         let id = UtteranceId(self.utterances);
         self.utterances += 1;
-        self.streams.insert(id, Stream::default());
+        self.streams.insert(id, Stream::citing(&self.cited));
         id
     }
 
@@ -113,7 +143,7 @@ impl Sources {
     pub(super) fn begin_item(&mut self, item: &str) -> bool {
         let new = !self.items.contains_key(item);
         if new {
-            self.items.insert(item.to_owned(), Stream::default());
+            self.items.insert(item.to_owned(), Stream::citing(&self.cited));
         }
         new
     }

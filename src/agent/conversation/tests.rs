@@ -2,6 +2,7 @@ mod chance;
 mod failures;
 mod flow;
 mod guided;
+mod knowledge;
 mod manners;
 mod model;
 mod native;

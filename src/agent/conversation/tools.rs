@@ -17,6 +17,7 @@ use crate::agent::assistant::{Assistant, Builtin, BuiltinTool, Mode, Tool};
 use crate::agent::flow::graph::Step;
 use crate::agent::flow::template;
 use crate::agent::input::ToolRunId;
+use crate::agent::knowledge::brief;
 use crate::agent::native::NativeOrder;
 use crate::agent::transfer::TransferManner;
 use crate::agent::turn::stop::Asked;
@@ -286,6 +287,7 @@ impl Conversation {
     /// A call has its result; `follow`: the model is to say something about it.
     fn tool_answered(&mut self, now: Instant, run: ToolRunId, result: Pii<String>, follow: bool) {
         let Some(Run { call, tool, detached, outside, .. }) = self.tools.running.remove(&run) else { return };
+        let result = if tool == brief::TOOL { self.found_by_tool(result) } else { result };
         if outside {
             self.guide_tool_done(now, &tool, &result);
         }

@@ -1,9 +1,10 @@
 //! Knowledge: documents and web pages that an assistant looks things up in while it talks.
 //!
 //! Pure steps from a file to passages: [`mod@extract`] makes text with headings of it, [`chunk`] cuts that into pieces
-//! small enough to be read to a model, [`terms`] reduces words to what is searched for. The database finds; what is
-//! found carries its source's name, which the transcript shows.
+//! small enough to be read to a model, [`terms`] reduces words to what is searched for. The database finds; [`mod@brief`]
+//! puts what was found before the model, and what is found carries its source's name, which the transcript shows.
 
+pub mod brief;
 pub mod chunk;
 pub mod extract;
 pub mod rank;

@@ -36,6 +36,7 @@ impl CallTask {
             Action::EndTurn { turn } => self.ears.end(turn),
             Action::AbandonTurn { turn } => self.ears.abandon(turn),
             Action::Patience(patience) => self.ears.patience(patience),
+            Action::LookUp { generation, question, passages } => self.tools.look_up(generation, question, passages),
             Action::Generate { generation, request } => self.brain.generate(generation, request),
             Action::CancelGeneration { generation } => self.brain.cancel(generation),
             Action::RunTool { run, name, arguments } => self.tools.run(run, name, arguments),

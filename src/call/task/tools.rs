@@ -8,15 +8,22 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::input::{Input, ToolRunId};
+use crate::agent::input::{GenerationId, Input, ToolRunId};
+use crate::agent::knowledge::Passage;
 use crate::call::tools::{ToolContext, Toolbox};
 use crate::pii::Pii;
 use crate::telemetry::context::on_behalf;
+use crate::time;
 
 /// A tool that takes longer has broken its own time limit, of which the longest is a minute.
 const LONGEST: Duration = Duration::from_secs(65);
 /// How long the end of a call waits for tools that are not done by half, and for what must be on disk.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A look-up that takes longer has been waited for by nobody for long.
+const LONGEST_LOOK_UP: Duration = Duration::from_secs(2);
+/// Look-ups at the same time: those before the last one are wanted by nobody.
+const LOOK_UPS: usize = 4;
 
 /// What runs beside the talk.
 pub(super) struct Tools {
@@ -25,6 +32,8 @@ pub(super) struct Tools {
     work: JoinSet<Done>,
     /// The runs, by the task that does them.
     runs: BTreeMap<Id, (ToolRunId, CancellationToken)>,
+    /// Look-ups under way; nothing of them outlives the call.
+    looking: JoinSet<(GenerationId, Option<Vec<Passage>>)>,
     asked: bool,
     /// Servers that tools ask are told the trace of the call.
     traced: bool,
@@ -38,7 +47,15 @@ enum Done {
 
 impl Tools {
     pub(super) fn new(toolbox: Arc<dyn Toolbox>, context: Arc<ToolContext>) -> Self {
-        Self { toolbox, context, work: JoinSet::new(), runs: BTreeMap::new(), asked: false, traced: false }
+        Self {
+            toolbox,
+            context,
+            work: JoinSet::new(),
+            runs: BTreeMap::new(),
+            looking: JoinSet::new(),
+            asked: false,
+            traced: false,
+        }
     }
 
     /// Whether the call has a trace.
@@ -68,6 +85,26 @@ impl Tools {
         self.runs.insert(task.id(), (run, token));
     }
 
+    /// Looks something up for a generation.
+    pub(super) fn look_up(&mut self, generation: GenerationId, question: Pii<String>, most: u8) {
+        if self.looking.len() >= LOOK_UPS {
+            tracing::warn!(call = %self.context.call, "a look-up was not begun: those before it are not over");
+            self.looking.spawn(async move { (generation, None) });
+            return;
+        }
+        let limit = self.context.assistant.definition.lookup.limit();
+        let (call, begun) = (self.context.call, time::now().mono);
+        let looking = self.toolbox.look_up(&self.context, question, most, limit);
+        self.looking.spawn(async move {
+            let found = timeout(LONGEST_LOOK_UP, looking).await.ok().flatten();
+            let took = time::now().mono.saturating_duration_since(begun);
+            if took > limit {
+                tracing::warn!(%call, ms = took.as_millis(), "a look-up took too long; its answer went without it");
+            }
+            (generation, found)
+        });
+    }
+
     /// Nobody waits for a run any more.
     pub(super) fn cancel(&mut self, run: ToolRunId) {
         self.runs.values().filter(|(other, _)| *other == run).for_each(|(_, token)| token.cancel());
@@ -82,13 +119,19 @@ impl Tools {
     /// The next result; waits for ever when nothing runs.
     pub(super) async fn next(&mut self) -> Input {
         loop {
-            match self.work.join_next_with_id().await {
-                Some(done) => {
+            tokio::select! {
+                biased;
+                Some(found) = self.looking.join_next() => match found {
+                    Ok((generation, passages)) => return Input::LookedUp { generation, passages },
+                    // Nobody is told: the conversation does not wait for long.
+                    Err(_) => tracing::error!(call = %self.context.call, "a look-up broke"),
+                },
+                Some(done) = self.work.join_next_with_id() => {
                     if let Some(input) = self.done(done) {
                         return input;
                     }
                 }
-                None => std::future::pending().await,
+                else => std::future::pending().await,
             }
         }
     }

@@ -18,6 +18,8 @@ const GO_ON: &str = "Your last reply was cut off by a fault. The caller hears it
 #[derive(Debug)]
 pub(in crate::agent::conversation) struct Generation {
     id: GenerationId,
+    /// The request, until what is looked up for it is there.
+    held: Option<LlmRequest>,
     /// Prepared for a turn that is not over: nothing of it is said or done.
     pub(in crate::agent::conversation) eager: bool,
     sentences: Sentences,
@@ -43,8 +45,21 @@ pub(in crate::agent::conversation) enum Attempt {
     Continued,
 }
 
+impl Generation {
+    /// Whether it is this one, and the model has not been asked yet.
+    pub(super) fn waits_as(&self, id: GenerationId) -> bool {
+        self.id == id && self.held.is_some()
+    }
+
+    /// The request that was held.
+    pub(super) fn release(&mut self) -> Option<(GenerationId, LlmRequest)> {
+        Some((self.id, self.held.take()?))
+    }
+}
+
 impl Conversation {
-    /// Asks the model; `eager` are words of a turn that is not over.
+    /// Asks the model, once what the assistant knows of it has been looked up; `eager` are words of a turn that is not
+    /// over.
     pub(in crate::agent::conversation) fn generate(&mut self, now: Instant, attempt: Attempt, eager: Option<&str>) {
         self.cancel_generation();
         let id = GenerationId(self.generations);
@@ -53,6 +68,7 @@ impl Conversation {
         let Lead::Model(model) = &mut self.lead else { return };
         let planned = |saying| planned(&self.mouth, &self.sources, &self.texts, saying);
         let mut messages = model.context.messages(planned, eager);
+        let question = model.recall.wanted(&messages);
         if attempt == Attempt::Continued {
             messages.push(Message::System { text: Pii::new(GO_ON.to_owned()) });
         }
@@ -72,6 +88,7 @@ impl Conversation {
         };
         model.generation = Some(Generation {
             id,
+            held: Some(request),
             eager: eager.is_some(),
             sentences: if source.is_some() {
                 Sentences::continued(&model.language)
@@ -86,16 +103,19 @@ impl Conversation {
             attempt,
             first_token: None,
         });
-        self.actions.push_back(Action::Generate { generation: id, request });
-        self.timers.insert(Timer::Model, now + self.timing.model_limit);
+        match question {
+            Some(question) => self.look_up(now, id, question),
+            None => self.send_request(now),
+        }
     }
 
     /// Nobody wants the present answer. What of it was given to the voice is not followed by more.
     pub(in crate::agent::conversation) fn cancel_generation(&mut self) {
         self.timers.remove(&Timer::Model);
+        self.timers.remove(&Timer::LookUp);
         let Lead::Model(model) = &mut self.lead else { return };
         let Some(generation) = model.generation.take() else { return };
-        if generation.finished.is_none() {
+        if generation.finished.is_none() && generation.held.is_none() {
             self.actions.push_back(Action::CancelGeneration { generation: generation.id });
         }
         if let Some(source) = generation.source {
@@ -233,10 +253,11 @@ impl Conversation {
             None => {
                 let source = Source::Utterance(self.sources.begin_utterance());
                 (generation.source, generation.spoke) = (Some(source.clone()), true);
-                let mut reply_to = model.reply_to.take();
+                let (mut reply_to, looked_up) = (model.reply_to.take(), model.recall.settled());
                 if let Some(turn) = &mut reply_to {
                     turn.first_token = first_token;
                     turn.first_sentence = Some(now);
+                    turn.looked_up = looked_up;
                 }
                 let saying = self.say_after(source.clone(), Purpose::Talk, reply_to);
                 if let Lead::Model(model) = &mut self.lead {

@@ -84,7 +84,11 @@ fn transfer(dice: &mut StdRng) -> Vec<(Duration, TransferNews)> {
 fn one_call(seed: u64) -> World {
     let mut dice = StdRng::seed_from_u64(seed);
     let manner = MANNERS[dice.random_range(0..MANNERS.len())];
-    let mut world = World::ringing(OFFICE);
+    let knows = dice.random_range(0..2) == 0;
+    let knowledge = r#"{ "knowledge": ["01990000-0000-7abc-8def-0123456789ab"], "name""#;
+    let mut world =
+        World::ringing(&if knows { OFFICE.replacen("{ \"name\"", knowledge, 1) } else { OFFICE.to_owned() });
+    world.found.0 = (dice.random_range(0..4) > 0).then(|| ms(dice.random_range(0..90)));
     world.judges = dice.random_range(0..2) == 0;
     world.ears.lag = ms(dice.random_range(40..300));
     world.ears.answer = Some(ms(dice.random_range(20..400)));

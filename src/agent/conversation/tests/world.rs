@@ -7,12 +7,14 @@ mod vendors;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+pub(super) use self::checks::show;
 pub(super) use self::vendors::{Answer, SAMPLES_A_BYTE};
 use self::vendors::{Ears, Utterance};
 use callwright_media::overlap::Overlap;
 
 use crate::agent::assistant::Assistant;
 use crate::agent::conversation::*;
+use crate::agent::knowledge::Passage;
 use crate::pii::Pii;
 use crate::provider::llm::LlmRequest;
 use crate::provider::stt::{Manner, TurnId};
@@ -47,6 +49,10 @@ pub(super) struct World {
     pub(super) marks: bool,
     /// What tools give back and when; `None`: never.
     pub(super) tools: BTreeMap<String, (Option<Duration>, String)>,
+    /// What look-ups find, and when; nothing comes where there is no time.
+    pub(super) found: (Option<Duration>, Option<Vec<Passage>>),
+    /// What was looked up.
+    pub(super) questions: Vec<String>,
     /// How a transfer goes.
     pub(super) transfer: Vec<(Duration, TransferNews)>,
     /// The longest silence that the caller met while an answer was owed.
@@ -125,6 +131,8 @@ impl World {
             failing_utterances: 0,
             marks: true,
             tools: BTreeMap::new(),
+            found: (Some(ms(10)), Some(Vec::new())),
+            questions: Vec::new(),
             transfer: Vec::new(),
             longest_silence: Duration::ZERO,
             texts: BTreeMap::new(),

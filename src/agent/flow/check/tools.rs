@@ -46,6 +46,8 @@ impl Check<'_> {
         self.length("/knowledge", assistant.knowledge.len(), 0, 20, "entries");
         let ids: Vec<String> = assistant.knowledge.iter().map(ToString::to_string).collect();
         self.once(|index| format!("/knowledge/{index}"), ids.iter().map(String::as_str));
+        self.range("/lookup/passages", assistant.lookup.passages.into(), 1, 10);
+        self.range("/lookup/limit_ms", assistant.lookup.limit_ms.into(), 20, 1_000);
         self.providers();
     }
 

@@ -49,6 +49,13 @@ impl World {
                     self.recognise(turn);
                 }
                 Action::AbandonTurn { .. } => self.forget_words(),
+                Action::LookUp { generation, question, .. } => {
+                    self.questions.push(question.into_inner());
+                    let (delay, passages) = self.found.clone();
+                    if let Some(delay) = delay {
+                        self.later(delay, Input::LookedUp { generation, passages });
+                    }
+                }
                 Action::Generate { generation, request } => {
                     self.check_request(&request);
                     self.requests.push(request);
@@ -263,7 +270,7 @@ pub(super) fn word_ends(text: &str) -> impl Iterator<Item = usize> + '_ {
 }
 
 /// Messages but the first one, as `role: words`.
-pub(super) fn show(request: &LlmRequest) -> Vec<String> {
+pub(in super::super) fn show(request: &LlmRequest) -> Vec<String> {
     let show = |message: &Message| match message {
         Message::System { text } => format!("system: {}", text.expose()),
         Message::User { text } => format!("user: {}", text.expose()),
