@@ -219,6 +219,7 @@ impl Calls {
         let calls = self.clone();
         let stage = entry.stage.clone();
         let call = identity.call;
+        let task = Box::new(task);
         self.inner.live.insert(call, entry);
         self.inner.tasks.spawn(async move {
             let ended = AssertUnwindSafe(task.run()).catch_unwind().await.unwrap_or_else(|_| {

@@ -208,8 +208,8 @@ impl CallTask {
         self
     }
 
-    /// Runs the call to its end.
-    pub(super) async fn run(mut self) -> Result<Remains, NotPlaced> {
+    /// Runs the call to its end. Boxed, because a future keeps a copy of what is moved into it for each step on the way.
+    pub(super) async fn run(mut self: Box<Self>) -> Result<Remains, NotPlaced> {
         loop {
             self.carry_out().await;
             if let Some(why) = self.not_placed.take() {
@@ -419,7 +419,7 @@ impl CallTask {
     }
 
     /// Collects what the call leaves behind. Its recording is on disk when this is done.
-    async fn wind_up(mut self, outcome: CallOutcome) -> Remains {
+    async fn wind_up(mut self: Box<Self>, outcome: CallOutcome) -> Remains {
         let sink = self.recording.opened_within(LAST_WORD).await;
         self.record(sink).await;
         let media = self.close_media().await;
