@@ -157,7 +157,7 @@ fn waterfall(turns: &[TurnTiming], calls: usize) -> String {
 
 fn cost(run: &Run, calls: usize) -> Vec<Figure> {
     let conditions = format!(
-        "{calls} calls for {} s: SIP, RTP, jitter buffer, voice activity, recogniser, model, voice, recording",
+        "{calls} calls for {} s: SIP, RTP, jitter buffer, voice activity, recogniser, model, voice, recording, replay file",
         run.seconds
     );
     let at_most = |name: &str, value, unit, budget| Figure {

@@ -1,4 +1,4 @@
-//! The server, as far as calls need it: SIP, media, recordings, and three vendors.
+//! The server, as far as calls need it: SIP, media, recordings, replay files, and three vendors.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use callwright::agent::assistant::{Assistant, AssistantVersion};
 use callwright::agent::record::TurnTiming;
 use callwright::call::call::CallConfig;
+use callwright::call::insight::Insight;
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::place::{AttemptEvent, CallPlacer, PlaceCall};
 use callwright::call::providers::{Lineup, NoProvider, Providers};
@@ -26,6 +27,7 @@ use callwright::provider::openai::chat::Chat;
 use callwright::provider::prompts::Prompts;
 use callwright::provider::tts::Voice;
 use callwright::provider::vendor::Vendor;
+use callwright::replay::keeper::{Keep, Replays};
 use callwright::time;
 use callwright::trunk::plan::{InvitePlan, TrunkRoute};
 use callwright_loadtest::vendors::KEY;
@@ -69,6 +71,7 @@ impl Server {
             max_calls: 4_096,
         };
         let (calls, _) = Calls::new(services);
+        calls.set_insight(Insight { replays: Some(Replays::start(Keep::default())?), spans: None });
         Ok(Self { calls, listener, assistant: assistant()?, folder, stop })
     }
 
