@@ -28,6 +28,7 @@ use crate::config::{Config, ProviderConfig};
 use crate::dialer::status::DialerStatus;
 use crate::dialer::task as dialer;
 use crate::id::NodeId;
+use crate::lookup::{self, Lookups};
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
@@ -95,7 +96,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     .await
     .context("SIP cannot listen")?;
     let web = Web::new(config.outbound.clone()).context("HTTP requests cannot be set up")?;
-    let toolbox = Toolbox::new(db.clone(), Arc::clone(&secrets), web.clone(), config.outbound.secrets.clone());
+    let lookups = Lookups::new(db.clone(), Some(catalog.clone()));
+    let named = config.outbound.secrets.clone();
+    let toolbox = Toolbox::new(db.clone(), lookups.clone(), Arc::clone(&secrets), web.clone(), named);
     let services = Services {
         sip: sip.handle.clone(),
         listeners: sip.bound.clone(),
@@ -129,6 +132,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         lexicon: Some(voice.lexicon),
         recordings: config.recordings_dir().into(),
         catalog: catalog.clone(),
+        lookups: lookups.clone(),
         dialer: status.clone(),
         trunks: router.status.clone(),
         web,
@@ -153,6 +157,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     // What they left behind is written down as ours now.
     mark.forget_predecessors()?;
 
+    tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), router.resolver.clone(), shutdown.clone()));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod dialer;
 pub mod eval;
 pub mod id;
+pub mod lookup;
 pub(crate) mod nanos;
 pub mod net;
 pub mod pii;

@@ -1,4 +1,4 @@
-//! How long a search in 10,000 passages takes on each database: it runs between the caller's last word and the agent's
+//! How long a search in 10,000 passages takes on each database, by words and by meaning: it runs between the caller's last word and the agent's
 //! first.
 
 #[path = "../../tests/support/db.rs"]
@@ -6,7 +6,9 @@ mod db;
 #[path = "../support/figures.rs"]
 mod figures;
 
-use std::time::Instant;
+mod meaning;
+
+use std::time::{Duration, Instant};
 
 use callwright::agent::knowledge::chunk::Chunk;
 use callwright::id::{KnowledgeId, OrgId};
@@ -29,12 +31,13 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         figures.extend(measure("SQLite", TestDb::sqlite().await).await?);
         figures.extend(measure("PostgreSQL", TestDb::postgres().await).await?);
+        figures.extend(meaning::measure_memory(&mut Words(0x2545_f491_4f6c_dd1d))?);
         anyhow::Ok(())
     })?;
     figures::settle("knowledge", &figures)
 }
 
-async fn measure(name: &str, test: TestDb) -> anyhow::Result<[Figure; 2]> {
+async fn measure(name: &str, test: TestDb) -> anyhow::Result<Vec<Figure>> {
     let mut words = Words(0x9e37_79b9_7f4a_7c15);
     let (org, sources) = fill(&test, &mut words).await?;
     let mut times = Vec::with_capacity(SEARCHES);
@@ -43,22 +46,30 @@ async fn measure(name: &str, test: TestDb) -> anyhow::Result<[Figure; 2]> {
         let began = now();
         let mut tx = test.db.read().await?;
         let found = knowledge::search(&mut tx, org, &sources, &question, 3).await?;
+        drop(tx);
         times.push(began.elapsed());
         anyhow::ensure!(found.len() == 3, "{} of 3 passages for {question}", found.len());
     }
-    times.sort();
     let conditions = format!(
         "{} passages of {WORDS} words in {DOCUMENTS} documents, questions of 12 words, {SEARCHES} searches one after another",
         DOCUMENTS * CHUNKS
     );
-    Ok([(50, 30.0), (95, 30.0)].map(|(percentile, budget)| Figure {
-        name: format!("search in 10,000 passages, {name}, p{percentile}"),
-        value: times[SEARCHES * percentile / 100].as_secs_f64() * 1_000.0,
+    let mut figures = figures_of(&format!("search by words in 10,000 passages, {name}"), times, &conditions).to_vec();
+    figures.extend(meaning::measure(name, &test, (org, &sources), &mut words).await?);
+    Ok(figures)
+}
+
+/// Percentiles of times against the budget of a look-up.
+fn figures_of(name: &str, mut times: Vec<Duration>, conditions: &str) -> [Figure; 3] {
+    times.sort();
+    [50, 95, 99].map(|percentile| Figure {
+        name: format!("{name}, p{percentile}"),
+        value: times[times.len() * percentile / 100].as_secs_f64() * 1_000.0,
         unit: "ms",
         cmp: Cmp::AtMost,
-        budget,
-        conditions: conditions.clone(),
-    }))
+        budget: 30.0,
+        conditions: conditions.to_owned(),
+    })
 }
 
 async fn fill(test: &TestDb, words: &mut Words) -> anyhow::Result<(OrgId, Vec<KnowledgeId>)> {
@@ -84,12 +95,16 @@ impl Words {
         (0..count).map(|_| self.word()).collect::<Vec<_>>().join(" ")
     }
 
-    fn word(&mut self) -> String {
+    /// From 0 to 1.
+    fn share(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        let share = (self.0 >> 11) as f64 / (1_u64 << 53) as f64;
-        let mut rank = (VOCABULARY as f64).powf(share) as usize;
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn word(&mut self) -> String {
+        let mut rank = (VOCABULARY as f64).powf(self.share()) as usize;
         // Letters only, so that it is one word.
         let mut word = String::from("w");
         while rank > 0 {

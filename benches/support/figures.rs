@@ -15,6 +15,7 @@ pub(crate) enum Cmp {
 }
 
 /// One figure beside its budget.
+#[derive(Clone)]
 pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) value: f64,

@@ -22,12 +22,14 @@ use crate::agent::knowledge::chunk::{Chunk, MAX_CHUNKS, chunks};
 use crate::agent::knowledge::extract::{ExtractError, Format, extract};
 use crate::id::KnowledgeId;
 use crate::pii::Pii;
-use crate::store::knowledge::{self, Document, MAX_PASSAGES, Source};
+use crate::store::knowledge::{self, Document, Source};
 
 /// Largest page that is fetched, in bytes.
 const MAX_PAGE: usize = 10 << 20;
 /// Time a page may take.
 const PAGE_TIME: Duration = Duration::from_secs(20);
+/// Time the vector of a question may take, for somebody who tries the search out.
+const SEARCH_TIME: Duration = Duration::from_secs(3);
 /// What a fetched page's kind is called.
 const WEB: &str = "web";
 
@@ -75,7 +77,7 @@ pub struct Question {
     sources: Vec<KnowledgeId>,
     /// Passages to give, 1 to 10.
     #[serde(default = "three")]
-    #[garde(range(min = 1, max = MAX_PASSAGES))]
+    #[garde(range(min = 1, max = 10))]
     limit: usize,
 }
 
@@ -97,6 +99,14 @@ pub struct SourceView {
     characters: u32,
     /// Pieces it was cut into.
     chunks: u32,
+    /// Pieces that have a vector by now, where there is a provider of embeddings.
+    embedded: u32,
+    /// The model that made them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedding_model: Option<String>,
+    /// Why the last attempt to make vectors failed; it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedding_error: Option<String>,
     /// When it was added.
     created_at: Timestamp,
     /// When its text last changed.
@@ -120,6 +130,8 @@ pub struct PassageView {
 pub struct Found {
     /// Best first; empty when nothing fits.
     passages: Vec<PassageView>,
+    /// Whether it was searched by meaning as well as by words.
+    by_meaning: bool,
 }
 
 /// Upload a document
@@ -301,11 +313,11 @@ pub async fn search(
     caller: Caller,
     Body(question): Body<Question>,
 ) -> Result<Json<Found>, ApiError> {
-    let mut tx = api.db.read().await?;
-    let words = question.question.expose();
-    let found = knowledge::search(&mut tx, caller.org, &question.sources, words, question.limit).await?;
+    let Question { question, sources, limit } = &question;
+    let found = api.lookups.search(caller.org, sources, question.expose(), *limit, SEARCH_TIME).await?;
     let passage = |passage: Passage| PassageView { source: passage.source, name: passage.name(), text: passage.text };
-    Ok(Json(Found { passages: found.into_iter().map(passage).collect() }))
+    let by_meaning = found.by_meaning;
+    Ok(Json(Found { passages: found.passages.into_iter().map(passage).collect(), by_meaning }))
 }
 
 fn check(upload: &Upload) -> Result<(), ApiError> {
@@ -351,8 +363,22 @@ fn digest(pieces: &[Chunk]) -> String {
 }
 
 fn view(source: Source) -> SourceView {
-    let Source { id, title, kind, url, language, digest: _, characters, chunks, created_at, updated_at } = source;
-    SourceView { id, title, kind, url, language, characters, chunks, created_at, updated_at }
+    let Source { id, title, kind, url, language, digest: _, characters, chunks, created_at, updated_at, .. } = source;
+    let Source { embedded, embedding_model, embedding_error, .. } = source;
+    SourceView {
+        id,
+        title,
+        kind,
+        url,
+        language,
+        characters,
+        chunks,
+        embedded,
+        embedding_model,
+        embedding_error,
+        created_at,
+        updated_at,
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde asks for a reference")]

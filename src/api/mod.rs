@@ -25,6 +25,7 @@ use std::sync::Arc;
 use crate::agent::flow::check::Lexicon;
 use crate::config::HttpConfig;
 use crate::dialer::status::DialerStatus;
+use crate::lookup::Lookups;
 use crate::net::web::Web;
 use crate::provider::catalog::Catalog;
 use crate::store::Db;
@@ -47,6 +48,8 @@ pub struct Api {
     pub recordings: Arc<Path>,
     /// The vendors that serve calls.
     pub catalog: Catalog,
+    /// What looks things up in documents.
+    pub lookups: Lookups,
     /// What keeps campaigns from being dialed.
     pub dialer: DialerStatus,
     /// What is known of trunks beyond their settings.

@@ -320,6 +320,7 @@ async fn listen(db: Db, reports: mpsc::Sender<Input>) {
             Wake::Targets(campaign) => Notice::Targets(campaign),
             Wake::Room => Notice::Room,
             Wake::Providers => Notice::Campaigns,
+            Wake::Knowledge => continue,
         };
         if reports.send(Input::Notice(notice)).await.is_err() {
             return;

@@ -35,6 +35,7 @@ use crate::call::transfer::TransferConfig;
 use crate::campaign::phone::E164;
 use crate::config::{Config, ListenerConfig, SipTransport};
 use crate::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
+use crate::lookup::Lookups;
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
@@ -119,7 +120,8 @@ impl Studio {
         let bound = sip.bound.first().cloned().context("SIP listens nowhere")?;
         let seen = Arc::new(Seen::default());
         let web = Web::new(config.outbound.clone()).context("HTTP requests cannot be set up")?;
-        let tools = Toolbox::new(db.clone(), Arc::clone(&secrets), web, config.outbound.secrets.clone());
+        let lookups = Lookups::new(db.clone(), None);
+        let tools = Toolbox::new(db.clone(), lookups, Arc::clone(&secrets), web, config.outbound.secrets.clone());
         let ports = || {
             let range = config.media.port_min..=config.media.port_max;
             RtpPorts::new(bind.ip(), range, rand::random())

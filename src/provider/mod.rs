@@ -6,6 +6,7 @@ pub mod cartesia;
 pub mod catalog;
 pub mod deepgram;
 pub mod elevenlabs;
+pub mod embeddings;
 pub mod error;
 pub mod health;
 pub mod hedge;

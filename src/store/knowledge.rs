@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::db::{Kind, Listing, Page, Row};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, Wake};
 use crate::agent::knowledge::Passage;
 use crate::agent::knowledge::chunk::Chunk;
 use crate::agent::knowledge::rank::{self, Hits, LIST};
@@ -19,7 +19,7 @@ use crate::pii::Pii;
 /// Most documents that one search looks in.
 pub const MAX_SOURCES: usize = 50;
 /// Most passages that one search gives.
-pub const MAX_PASSAGES: usize = 10;
+pub const MAX_PASSAGES: usize = 20;
 /// PostgreSQL looks for so many documents inside its index.
 const FEW: usize = 4;
 /// Chunks written with one statement.
@@ -44,6 +44,12 @@ pub struct Source {
     pub characters: u32,
     /// Pieces it was cut into.
     pub chunks: u32,
+    /// Those of them that have a vector.
+    pub embedded: u32,
+    /// The model that their vectors are of.
+    pub embedding_model: Option<String>,
+    /// Why the last attempt to make vectors failed.
+    pub embedding_error: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When its text last changed.
@@ -88,6 +94,7 @@ pub async fn insert(tx: &mut Tx, org: OrgId, document: &Document<'_>) -> Result<
     )
     .await?;
     write_chunks(tx, id, document).await?;
+    tx.wake(Wake::Knowledge);
     get(tx, org, id).await
 }
 
@@ -102,7 +109,8 @@ pub async fn replace(tx: &mut Tx, org: OrgId, id: KnowledgeId, document: &Docume
     let written = tx
         .execute(
             "UPDATE knowledge_source SET title = $3, kind = $4, url = $5, language = $6, digest = $7, characters = $8, \
-             chunks = $9, updated_at = $10 WHERE org_id = $1 AND id = $2",
+             chunks = $9, updated_at = $10, embed_model = NULL, embedded = 0, embed_failures = 0, embed_error = NULL, \
+             embed_after = 0 WHERE org_id = $1 AND id = $2",
             args![org, id, title, kind, url, language, digest, document.characters(), count(chunks.len()), now],
         )
         .await?;
@@ -111,6 +119,7 @@ pub async fn replace(tx: &mut Tx, org: OrgId, id: KnowledgeId, document: &Docume
     }
     remove_chunks(tx, id).await?;
     write_chunks(tx, id, document).await?;
+    tx.wake(Wake::Knowledge);
     get(tx, org, id).await
 }
 
@@ -119,8 +128,8 @@ pub async fn replace(tx: &mut Tx, org: OrgId, id: KnowledgeId, document: &Docume
 /// # Errors
 /// [`StoreError::NotFound`], or when the database fails.
 pub async fn get(tx: &mut Tx, org: OrgId, id: KnowledgeId) -> Result<Source, StoreError> {
-    const SQL: &str = "SELECT id, title, kind, url, language, digest, characters, chunks, created_at, updated_at \
-                       FROM knowledge_source WHERE org_id = $1 AND id = $2";
+    const SQL: &str = "SELECT id, title, kind, url, language, digest, characters, chunks, created_at, updated_at, \
+                       embed_model, embedded, embed_error FROM knowledge_source WHERE org_id = $1 AND id = $2";
     read(&tx.one(SQL, args![org, id]).await?)
 }
 
@@ -133,8 +142,8 @@ pub async fn list(
     org: OrgId,
     page: Page<KnowledgeId>,
 ) -> Result<Listing<Source, KnowledgeId>, StoreError> {
-    let select = "SELECT id, title, kind, url, language, digest, characters, chunks, created_at, updated_at \
-                  FROM knowledge_source WHERE org_id = $1";
+    let select = "SELECT id, title, kind, url, language, digest, characters, chunks, created_at, updated_at, \
+                  embed_model, embedded, embed_error FROM knowledge_source WHERE org_id = $1";
     tx.page(select, args![org], "id", page, read, |source| source.id).await
 }
 
@@ -322,6 +331,7 @@ async fn remove_chunks(tx: &mut Tx, id: KnowledgeId) -> Result<(), StoreError> {
         )
         .await?;
     }
+    tx.execute("DELETE FROM knowledge_vector WHERE source_id = $1", args![id]).await?;
     tx.execute("DELETE FROM knowledge_chunk WHERE source_id = $1", args![id]).await?;
     Ok(())
 }
@@ -356,12 +366,15 @@ fn read(row: &Row) -> Result<Source, StoreError> {
         digest: row.get("digest")?,
         characters: row.get("characters")?,
         chunks: row.get("chunks")?,
+        embedded: row.get("embedded")?,
+        embedding_model: row.get("embed_model")?,
+        embedding_error: row.get("embed_error")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     })
 }
 
-fn passage(row: &Row) -> Result<Passage, StoreError> {
+pub(super) fn passage(row: &Row) -> Result<Passage, StoreError> {
     Ok(Passage {
         source: row.get("source_id")?,
         title: row.get("title")?,

@@ -13,6 +13,7 @@ pub mod campaign;
 pub mod contact;
 pub mod db;
 pub mod dialing;
+pub mod embedding;
 pub mod knowledge;
 pub mod org;
 pub mod provider;

@@ -1,17 +1,21 @@
 //! Looks something up in the assistant's documents: before each answer, and when the model asks for it
 //! (`search_knowledge`).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Fault;
 use crate::agent::assistant::{Assistant, Mode};
 use crate::agent::knowledge::{Passage, brief};
 use crate::call::tools::ToolContext;
+use crate::lookup::Lookups;
 use crate::provider::llm::ToolSpec;
-use crate::store::{Db, knowledge};
 
 /// Passages given at once: more would be read by the model before the caller hears anything.
 const PASSAGES: usize = 3;
+/// How long a question that the model asks may take: something is said meanwhile.
+const LIMIT: Duration = Duration::from_millis(1_000);
 
 const BY_ITSELF: &str = "Looks something up in the company's documents. Use it before answering a question about the \
                          company, its products, prices, times or rules that these instructions do not answer.";
@@ -38,12 +42,12 @@ pub(super) fn spec(assistant: &Assistant) -> ToolSpec {
 }
 
 /// The passages that fit a question, each with the name of its source.
-pub(super) async fn search(db: &Db, context: &ToolContext, arguments: &Value) -> Result<Value, Fault> {
+pub(super) async fn search(lookups: &Lookups, context: &ToolContext, arguments: &Value) -> Result<Value, Fault> {
     let question = arguments.get("question").and_then(Value::as_str).unwrap_or_default();
     if question.trim().is_empty() {
         return Err(Fault::new("`question` must say what is to be found out"));
     }
-    match look_up(db, context, question, PASSAGES).await {
+    match look_up(lookups, context, question, PASSAGES, LIMIT).await {
         Some(found) => {
             let passage = |found: &Passage| json!({ "source": found.name(), "text": found.text.expose() });
             Ok(json!({ "passages": found.iter().map(passage).collect::<Vec<_>>() }))
@@ -53,14 +57,16 @@ pub(super) async fn search(db: &Db, context: &ToolContext, arguments: &Value) ->
 }
 
 /// The passages that fit a question, best first; nothing when the documents cannot be searched.
-pub(super) async fn look_up(db: &Db, context: &ToolContext, question: &str, most: usize) -> Option<Vec<Passage>> {
+pub(super) async fn look_up(
+    lookups: &Lookups,
+    context: &ToolContext,
+    question: &str,
+    most: usize,
+    limit: Duration,
+) -> Option<Vec<Passage>> {
     let sources = &context.assistant.definition.knowledge;
-    let found = async {
-        let mut tx = db.read().await?;
-        knowledge::search(&mut tx, context.org, sources, question, most).await
-    };
-    match found.await {
-        Ok(found) => Some(found),
+    match lookups.search(context.org, sources, question, most, limit).await {
+        Ok(found) => Some(found.passages),
         Err(error) => {
             tracing::warn!(call = %context.call, %error, "knowledge cannot be searched");
             None

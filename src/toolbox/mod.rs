@@ -25,6 +25,7 @@ use self::mcp::Servers;
 use crate::agent::assistant::{Builtin, HttpTool, McpServer, Tool};
 use crate::agent::knowledge::brief;
 use crate::call::tools::{self, Keeping, LookingUp, Offering, Running, ToolContext};
+use crate::lookup::Lookups;
 use crate::net::web::Web;
 use crate::pii::Pii;
 use crate::store::org::{PhoneHash, Secrets};
@@ -46,6 +47,7 @@ struct Shared {
     /// Secrets that requests may carry, by name.
     named: BTreeMap<String, SecretString>,
     servers: Servers,
+    lookups: Lookups,
 }
 
 /// Why a tool gave no result; what the model is told.
@@ -65,11 +67,18 @@ impl Fault {
 }
 
 impl Toolbox {
-    /// Tools that keep things in `db`, send requests through `web` and may use the secrets `named`.
+    /// Tools that keep things in `db`, look things up with `lookups`, send requests through `web` and may use the secrets
+    /// `named`.
     #[must_use]
-    pub fn new(db: Db, secrets: Arc<Secrets>, web: Web, named: BTreeMap<String, SecretString>) -> Self {
+    pub fn new(
+        db: Db,
+        lookups: Lookups,
+        secrets: Arc<Secrets>,
+        web: Web,
+        named: BTreeMap<String, SecretString>,
+    ) -> Self {
         let servers = Servers::new(web.clone());
-        Self { shared: Arc::new(Shared { db, secrets, web, named, servers }) }
+        Self { shared: Arc::new(Shared { db, secrets, web, named, servers, lookups }) }
     }
 }
 
@@ -78,6 +87,9 @@ impl tools::Toolbox for Toolbox {
         let (shared, context) = (Arc::clone(&self.shared), Arc::clone(context));
         Box::pin(async move {
             let definition = &context.assistant.definition;
+            if !definition.knowledge.is_empty() {
+                shared.lookups.warm(context.org, &definition.knowledge);
+            }
             let servers = definition
                 .tools
                 .iter()
@@ -109,9 +121,12 @@ impl tools::Toolbox for Toolbox {
         })
     }
 
-    fn look_up(&self, context: &Arc<ToolContext>, question: Pii<String>, most: u8, _: Duration) -> LookingUp {
+    fn look_up(&self, context: &Arc<ToolContext>, question: Pii<String>, most: u8, limit: Duration) -> LookingUp {
         let (shared, context) = (Arc::clone(&self.shared), Arc::clone(context));
-        Box::pin(async move { knowledge::look_up(&shared.db, &context, question.expose(), usize::from(most)).await })
+        Box::pin(async move {
+            let most = usize::from(most);
+            knowledge::look_up(&shared.lookups, &context, question.expose(), most, limit).await
+        })
     }
 
     fn opt_out(&self, context: &Arc<ToolContext>, _: Pii<String>) -> Keeping {
@@ -150,7 +165,7 @@ impl Shared {
             return callback::schedule(&self.db, context, &arguments).await;
         }
         if name == brief::TOOL {
-            return knowledge::search(&self.db, context, &arguments).await;
+            return knowledge::search(&self.lookups, context, &arguments).await;
         }
         match self.find(context, name) {
             Some(Found::Http(tool)) => {

@@ -13,6 +13,7 @@ use callwright::call::tools::{Keeping, LookingUp, Offering, Running, ToolContext
 use callwright::config::OutboundConfig;
 use callwright::config::SipTransport::Udp;
 use callwright::id::{KnowledgeId, OrgId};
+use callwright::lookup::Lookups;
 use callwright::net::web::Web;
 use callwright::pii::Pii;
 use callwright::store::knowledge::{self, Document};
@@ -91,7 +92,8 @@ async fn library(test: &TestDb, delay: Duration) -> (Library, KnowledgeId) {
     let id = knowledge::insert(&mut tx, org, &document).await.expect("it is kept").id;
     tx.commit().await.expect("committed");
     let web = Web::new(OutboundConfig::default()).expect("a client");
-    let toolbox = Toolbox::new(test.db.clone(), Arc::new(secrets), web, Default::default());
+    let lookups = Lookups::new(test.db.clone(), None);
+    let toolbox = Toolbox::new(test.db.clone(), lookups, Arc::new(secrets), web, Default::default());
     (Library { toolbox, org, delay }, id)
 }
 

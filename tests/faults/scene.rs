@@ -158,6 +158,7 @@ fn vendor(name: &str, simulated: Simulated, running: &Running) -> Fixed {
         Simulated::OpenaiSpeech => (Kind::OpenaiSpeech, "/v1"),
         Simulated::OpenaiChat => (Kind::OpenaiChat, "/v1"),
         Simulated::OpenaiRealtime => (Kind::OpenaiRealtime, "/v1"),
+        Simulated::OpenaiEmbeddings => (Kind::OpenaiEmbeddings, "/v1"),
     };
     let base_url = format!("http://{}{path}", running.address);
     Fixed { kind, vendor: Vendor { base_url, key: Some(vendors::KEY.into()), ..Vendor::named(name) } }

@@ -9,6 +9,7 @@ use axum::http::{Request, StatusCode, header};
 use callwright::api::{Api, router};
 use callwright::config::{HttpConfig, OutboundConfig};
 use callwright::dialer::status::DialerStatus;
+use callwright::lookup::Lookups;
 use callwright::net::web::Web;
 use callwright::provider::catalog::{Catalog, Fixed, Kind, Sealer};
 use callwright::provider::prompts::Prompts;
@@ -65,6 +66,7 @@ impl Client {
         let prompts = Prompts::open(recordings.join("prompts"), 1 << 20).expect("a folder");
         let catalog = Catalog::new(fixed, Sealer::new([3; 32]), Arc::new(prompts));
         let api = Api {
+            lookups: Lookups::new(db.db.clone(), Some(catalog.clone())),
             catalog,
             dialer: DialerStatus::default(),
             db: db.db.clone(),

@@ -19,12 +19,13 @@ async fn documents_are_uploaded_searched_and_removed(db: TestDb) {
     let path = "/api/v1/knowledge?title=Handbook&language=en";
     let made = client.send("POST", path, Some("text/markdown; charset=utf-8"), Body::from(HANDBOOK)).await;
     assert_eq!((made.status, made.json["chunks"].as_u64()), (201, Some(2)), "{}", made.json);
-    assert_eq!(made.json["kind"], "markdown");
+    assert_eq!((&made.json["kind"], &made.json["embedded"]), (&json!("markdown"), &json!(0)));
     let id = made.json["id"].as_str().expect("an id").to_owned();
     let question = json!({"question": "Where can I park?", "sources": [id], "limit": 1});
     let found = client.post("/api/v1/knowledge/search", question.clone()).await;
     assert_eq!(found.json["passages"][0]["name"], "Handbook › Parking", "{}", found.json);
     assert_eq!(found.json["passages"][0]["text"], "Parking is free.");
+    assert_eq!(found.json["by_meaning"], false, "nobody makes vectors here");
 
     let again = format!("/api/v1/knowledge/{id}?title=Handbook%202");
     let replaced = client.send("PUT", &again, Some("text/plain"), Body::from("Parking costs two euros.")).await;

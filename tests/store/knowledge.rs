@@ -13,6 +13,7 @@ crate::on_both!(
     what_was_asked_for_is_found_first,
     a_rare_word_weighs_more_than_common_ones,
     only_the_named_documents_of_the_organisation_are_looked_in,
+    many_documents_are_looked_in_like_few,
     a_replaced_text_is_found_and_the_old_one_is_not,
     nothing_in_a_question_means_anything_to_the_database,
 );
@@ -88,6 +89,25 @@ async fn only_the_named_documents_of_the_organisation_are_looked_in(test: TestDb
     assert_eq!(find(&mut tx, OrgId::generate(), &[clinic, praxis], "parking").await, [], "another organisation's");
     let both = find(&mut tx, world.org, &[clinic, praxis, KnowledgeId::generate()], "parking").await;
     assert_eq!(both.len(), 2, "the stem is the same in both languages: {both:?}");
+}
+
+async fn many_documents_are_looked_in_like_few(test: TestDb) {
+    let world = World::new(&test.db).await;
+    let mut tx = test.db.begin().await.expect("a transaction");
+    let mut houses = Vec::new();
+    for number in 0..9 {
+        let text = format!("Parking is behind house number {number}.");
+        houses.push(add(&mut tx, world.org, &format!("House {number}"), "en", &[("Parking", &text)]).await);
+    }
+    for count in 1..9 {
+        // One that is not named has the word too.
+        let found = find(&mut tx, world.org, &houses[..count], "where is the parking").await;
+        assert_eq!(found.len(), count.min(3), "in {count} documents");
+        assert!(found.iter().all(|passage| houses[..count].contains(&passage.source)), "{found:?}");
+        let last = find(&mut tx, world.org, &houses[..count], &format!("house number {}", count - 1)).await;
+        assert_eq!(last[0].source, houses[count - 1], "in {count} documents");
+        assert_eq!(find(&mut tx, OrgId::generate(), &houses[..count], "parking").await, []);
+    }
 }
 
 async fn a_replaced_text_is_found_and_the_old_one_is_not(test: TestDb) {

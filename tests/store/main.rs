@@ -5,6 +5,7 @@ mod db;
 
 mod claims;
 mod dials;
+mod embedding;
 mod knowledge;
 mod opening;
 mod recovery;

@@ -3,6 +3,7 @@
 #[path = "../support/db.rs"]
 mod db;
 
+mod meaning;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use callwright::agent::knowledge::chunk::Chunk;
 use callwright::call::tools::{ToolContext, Toolbox as _};
 use callwright::config::OutboundConfig;
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, OrgId, TargetId, TrunkId};
+use callwright::lookup::Lookups;
 use callwright::net::web::Web;
 use callwright::pii::Pii;
 use callwright::store::knowledge::{self, Document};
@@ -49,7 +51,8 @@ impl Desk {
         let named = BTreeMap::from([("crm".to_owned(), SecretString::from("s3cret"))]);
         let outbound = OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() };
         let web = Web::new(outbound).expect("a client");
-        let toolbox = Toolbox::new(test.db.clone(), Arc::new(secrets), web, named);
+        let lookups = Lookups::new(test.db.clone(), None);
+        let toolbox = Toolbox::new(test.db.clone(), lookups, Arc::new(secrets), web, named);
         Self { toolbox, context: Arc::new(context(org, tools, knowledge)) }
     }
 

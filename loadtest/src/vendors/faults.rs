@@ -34,6 +34,8 @@ pub enum Vendor {
     OpenaiChat,
     /// OpenAI `/v1/realtime`.
     OpenaiRealtime,
+    /// OpenAI `/v1/embeddings`.
+    OpenaiEmbeddings,
 }
 
 /// A fault and the connections (or requests) that it strikes.

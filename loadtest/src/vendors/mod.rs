@@ -6,6 +6,7 @@
 
 pub mod chat;
 mod connection;
+pub mod embeddings;
 pub mod faults;
 pub mod hearing;
 pub mod log;
@@ -122,6 +123,8 @@ pub struct Script {
     pub chat: chat::Script,
     /// What models that hear and speak answer; they hear by the script of hearing.
     pub realtime: chat::Script,
+    /// What texts mean to a model of embeddings.
+    pub embeddings: embeddings::Script,
     /// How voices speak.
     pub speaking: tts::speaking::Script,
 }

@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::faults::{Fault, Injection, Plan, Vendor};
 use super::log::{Event, Log, Side};
 use super::peer::Peer;
-use super::{Script, chat, realtime, stt, tts};
+use super::{Script, chat, embeddings, realtime, stt, tts};
 
 /// What all vendors share.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/_faults", post(set_faults))
         .merge(stt::routes())
         .merge(chat::routes())
+        .merge(embeddings::routes())
         .merge(realtime::routes())
         .merge(tts::routes())
         .with_state(shared)

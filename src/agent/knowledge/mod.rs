@@ -9,6 +9,7 @@ pub mod chunk;
 pub mod extract;
 pub mod rank;
 pub mod terms;
+pub mod vector;
 
 use serde::{Deserialize, Serialize};
 

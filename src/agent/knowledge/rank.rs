@@ -47,6 +47,22 @@ pub fn best(hits: &[Hits], total: u64, limit: usize) -> Vec<i64> {
     ranked.into_iter().take(limit).map(|(passage, _)| passage).collect()
 }
 
+/// The best `limit` of several lists, each best first, by reciprocal rank fusion: a place in a list is worth one by 60
+/// and the place. Equals by key.
+#[must_use]
+pub fn fuse<K: Ord + Copy>(lists: &[Vec<K>], limit: usize) -> Vec<K> {
+    const FLAT: f64 = 60.0;
+    let mut scores: BTreeMap<K, f64> = BTreeMap::new();
+    for list in lists {
+        for (place, key) in list.iter().enumerate() {
+            *scores.entry(*key).or_default() += 1.0 / (FLAT + 1.0 + place as f64);
+        }
+    }
+    let mut ranked: Vec<(K, f64)> = scores.into_iter().collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    ranked.into_iter().take(limit).map(|(key, _)| key).collect()
+}
+
 /// The inverse document frequency as BM25 has it; next to nothing for a term that is common.
 fn weight(hit: &Hits, total: u64) -> f64 {
     const COMMON: f64 = 0.1;
@@ -68,6 +84,13 @@ mod tests {
         assert_eq!(best(&lists, 10_000, 3), [8, 7, 200]);
         assert_eq!(best(&lists, 10_000, 0), Vec::<i64>::new());
         assert_eq!(best(&[], 10_000, 3), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn what_several_lists_have_comes_before_what_one_has() {
+        assert_eq!(fuse(&[vec![1, 2, 3], vec![9, 3]], 10), [3, 1, 9, 2]);
+        assert_eq!(fuse(&[vec![1, 2, 3], vec![]], 2), [1, 2]);
+        assert_eq!(fuse::<u8>(&[], 2), Vec::<u8>::new());
     }
 
     #[test]

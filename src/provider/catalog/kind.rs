@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::campaign::wire::wire_enum;
+use crate::provider::embeddings::Embedder;
 use crate::provider::error::Error;
 use crate::provider::llm::LanguageModel;
 use crate::provider::openai::chat::Chat;
+use crate::provider::openai::embeddings::Embeddings;
 use crate::provider::openai::realtime::Realtime;
 use crate::provider::probe::Probing;
 use crate::provider::prompts::Prompts;
@@ -20,6 +22,8 @@ wire_enum! {
     pub enum Kind is "kind of provider" {
         /// Chat completions: OpenAI, and everybody who speaks like it.
         OpenaiChat = "openai_chat",
+        /// Embeddings of OpenAI, and of everybody who speaks like it.
+        OpenaiEmbeddings = "openai_embeddings",
         /// OpenAI Realtime.
         OpenaiRealtime = "openai_realtime",
         /// OpenAI Realtime for transcription.
@@ -46,7 +50,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// What a vendor does in a call.
+    /// What a vendor does.
     pub enum Stage is "stage" {
         /// Recognises.
         Stt = "stt",
@@ -56,6 +60,8 @@ wire_enum! {
         Tts = "tts",
         /// Hears and speaks by itself.
         S2s = "s2s",
+        /// Makes vectors of texts, for the search in documents.
+        Embeddings = "embeddings",
     }
 }
 
@@ -66,6 +72,7 @@ pub(super) enum Adapter {
     Llm(Arc<dyn LanguageModel>),
     Tts(Arc<dyn TextToSpeech>),
     S2s(Arc<dyn SpeechToSpeech>),
+    Embeddings(Arc<dyn Embedder>),
 }
 
 impl Kind {
@@ -74,6 +81,7 @@ impl Kind {
     pub const fn stage(self) -> Stage {
         match self {
             Self::OpenaiChat => Stage::Llm,
+            Self::OpenaiEmbeddings => Stage::Embeddings,
             Self::OpenaiRealtime => Stage::S2s,
             Self::OpenaiTranscription
             | Self::DeepgramListen
@@ -103,6 +111,7 @@ impl Kind {
                 "temperature",
                 "usage",
             ],
+            Self::OpenaiEmbeddings => &["batch", "dimensions", "document_prefix", "min_similarity", "query_prefix"],
             Self::OpenaiRealtime => &[
                 "beta",
                 "max_output_tokens",
@@ -178,6 +187,7 @@ impl Kind {
         let prompts = Arc::clone(prompts);
         Ok(match self {
             Self::OpenaiChat => Adapter::Llm(Arc::new(Chat::new(vendor)?)),
+            Self::OpenaiEmbeddings => Adapter::Embeddings(Arc::new(Embeddings::new(vendor)?)),
             Self::OpenaiRealtime => Adapter::S2s(Arc::new(Realtime::new(vendor)?)),
             Self::OpenaiTranscription => Adapter::Stt(Arc::new(openai::transcription::Transcriber::new(vendor)?)),
             Self::DeepgramListen => Adapter::Stt(Arc::new(deepgram::listen_v1::Nova::new(vendor)?)),
@@ -200,6 +210,7 @@ impl Adapter {
             Self::Llm(llm) => llm.probe(),
             Self::Tts(tts) => tts.probe(),
             Self::S2s(s2s) => s2s.probe(),
+            Self::Embeddings(embedder) => embedder.probe(),
         }
     }
 }

@@ -30,7 +30,7 @@ pub use self::keeper::{keep, load};
 pub use self::kind::{Kind, Stage};
 pub use self::room::{NoRoom, Room};
 pub use self::seal::{MasterKeyError, Sealer, Unopenable};
-pub use self::service::{Served, Unknown, Wanted};
+pub use self::service::{Meaning, Served, Unknown, Wanted};
 
 /// The name that assistants cannot give to a vendor: whatever comes with the server.
 pub const OFFLINE: &str = "offline";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::kind::Adapter;
 use super::{Catalog, Entry, Stage};
 use crate::id::OrgId;
+use crate::provider::embeddings::Embedder;
 use crate::provider::error::Error;
 use crate::provider::hedge::model::HedgedModel;
 use crate::provider::hedge::native::Watched;
@@ -14,6 +15,7 @@ use crate::provider::hedge::{Choice, Held};
 use crate::provider::llm::LanguageModel;
 use crate::provider::s2s::SpeechToSpeech;
 use crate::provider::tts::Voice;
+use crate::time;
 
 /// Whom a call wants, by their names and in the order of preference. Nobody: what comes with the server serves, or the
 /// stage is not there.
@@ -53,6 +55,38 @@ pub enum Unknown {
     Unusable(#[from] Error),
 }
 
+/// An organisation's model of embeddings.
+#[derive(Clone)]
+pub struct Meaning {
+    /// The model.
+    pub embedder: Arc<dyn Embedder>,
+    entry: Arc<Entry>,
+}
+
+impl Meaning {
+    /// Whether it may be asked at present.
+    #[must_use]
+    pub fn admits(&self) -> bool {
+        self.entry.health.admits()
+    }
+
+    /// A place for one question, given back when it is dropped; none when it may not be asked or is asked by as many as
+    /// it takes.
+    #[must_use]
+    pub fn place(&self) -> Option<Held> {
+        (self.entry.free() > 0).then(|| Arc::new(Some(self.entry.take())) as Held)
+    }
+
+    /// Lets its circuit know how a request went.
+    pub fn note<T>(&self, outcome: &Result<T, Error>) {
+        let now = time::now().mono;
+        match outcome {
+            Ok(_) => self.entry.health.succeeded(now),
+            Err(error) => self.entry.health.failed(now, error),
+        }
+    }
+}
+
 impl Catalog {
     /// Who serves a call. Vendors are taken for it until all that is given here is dropped.
     ///
@@ -64,6 +98,23 @@ impl Catalog {
         let tts = self.usable(org, Stage::Tts, wanted.tts.iter().map(|(name, voice)| (name, voice)))?;
         let s2s = self.usable(org, Stage::S2s, wanted.s2s.iter().map(|(name, voice)| (name, voice)))?;
         Ok(Served { stt: listen(&stt), llm: think(&llm), tts: speak(&tts), s2s: converse(&s2s) })
+    }
+
+    /// The model of embeddings of an organisation: of those that can be used its own before those of the settings file,
+    /// and the first by name.
+    #[must_use]
+    pub fn meaning(&self, org: OrgId) -> Option<Meaning> {
+        let own = |entry: &Arc<Entry>| (entry.settings.org.is_none(), Arc::clone(&entry.name));
+        let mut entries = self.entries();
+        entries.retain(|entry| {
+            let kind = entry.settings.kind.stage() == Stage::Embeddings;
+            kind && entry.settings.org.is_none_or(|of| of == org) && entry.fault().is_none()
+        });
+        let entry = entries.into_iter().min_by_key(own)?;
+        match entry.adapter() {
+            Ok(Adapter::Embeddings(embedder)) => Some(Meaning { embedder: Arc::clone(embedder), entry }),
+            Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
+        }
     }
 
     /// The entries of these names that can be used; an error when there are names and none can.
@@ -94,7 +145,7 @@ impl Catalog {
 fn listen(entries: &[(Arc<Entry>, ())]) -> Option<HedgedEars> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
         Ok(Adapter::Stt(stt)) => Some(choice(stt, entry)),
-        Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
+        Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
     });
     let choices: Vec<_> = choices.collect();
     (!choices.is_empty()).then(|| HedgedEars::new(choices).holding(place(entries)))
@@ -104,7 +155,7 @@ fn listen(entries: &[(Arc<Entry>, ())]) -> Option<HedgedEars> {
 fn think(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn LanguageModel>> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
         Ok(Adapter::Llm(llm)) => Some(choice(llm, entry)),
-        Ok(Adapter::Stt(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
+        Ok(Adapter::Stt(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
     });
     let choices: Vec<_> = choices.collect();
     (!choices.is_empty()).then(|| Arc::new(HedgedModel::new(choices).holding(place(entries))) as _)
@@ -114,7 +165,7 @@ fn think(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn LanguageModel>> {
 fn speak(entries: &[(Arc<Entry>, &Voice)]) -> Option<(HedgedVoice, Voice)> {
     let voices = entries.iter().filter_map(|(entry, voice)| match entry.adapter() {
         Ok(Adapter::Tts(tts)) => Some(VoiceChoice { choice: choice(tts, entry), voice: Voice::clone(voice) }),
-        Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_)) | Err(_) => None,
+        Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
     });
     let voices: Vec<_> = voices.collect();
     let first = voices.first()?.voice.clone();

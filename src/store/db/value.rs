@@ -24,6 +24,8 @@ pub enum Arg {
     Bool(Option<bool>),
     /// DOUBLE PRECISION.
     Real(Option<f64>),
+    /// BYTEA.
+    Bytes(Option<Vec<u8>>),
 }
 
 /// A type that can be bound.
@@ -76,6 +78,7 @@ pub(super) fn sqlite_arguments(args: Vec<Arg>) -> Result<SqliteArguments, StoreE
             Arg::Int(value) => bound.add(value),
             Arg::Bool(value) => bound.add(value),
             Arg::Real(value) => bound.add(value),
+            Arg::Bytes(value) => bound.add(value),
         }
         .map_err(|error| StoreError::Db(sqlx::Error::Encode(error)))?;
     }
@@ -90,6 +93,7 @@ pub(super) fn postgres_arguments(args: Vec<Arg>) -> Result<PgArguments, StoreErr
             Arg::Int(value) => bound.add(value),
             Arg::Bool(value) => bound.add(value),
             Arg::Real(value) => bound.add(value),
+            Arg::Bytes(value) => bound.add(value),
         }
         .map_err(|error| StoreError::Db(sqlx::Error::Encode(error)))?;
     }
@@ -135,6 +139,7 @@ native! {
     i64 => Int;
     bool => Bool;
     f64 => Real;
+    Vec<u8> => Bytes;
 }
 
 macro_rules! narrow {

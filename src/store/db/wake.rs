@@ -26,6 +26,8 @@ pub enum Wake {
     Room,
     /// Vendors were added, changed or removed.
     Providers,
+    /// Documents were added or have another text.
+    Knowledge,
     /// Others may have been missed: look at everything.
     Everything,
 }
@@ -37,6 +39,7 @@ impl Wake {
             Self::Targets(campaign) => format!("targets:{campaign}"),
             Self::Room => "room".to_owned(),
             Self::Providers => "providers".to_owned(),
+            Self::Knowledge => "knowledge".to_owned(),
             Self::Everything => "everything".to_owned(),
         }
     }
@@ -47,6 +50,7 @@ impl Wake {
             "campaigns" => Self::Campaigns,
             "room" => Self::Room,
             "providers" => Self::Providers,
+            "knowledge" => Self::Knowledge,
             other => {
                 other.strip_prefix("targets:").and_then(|id| id.parse().ok()).map_or(Self::Everything, Self::Targets)
             }
@@ -103,7 +107,7 @@ impl Wakeups {
             loop {
                 match self.next().await {
                     Wake::Campaigns | Wake::Everything => return,
-                    Wake::Targets(_) | Wake::Room | Wake::Providers => {}
+                    Wake::Targets(_) | Wake::Room | Wake::Providers | Wake::Knowledge => {}
                 }
             }
         };
