@@ -2,18 +2,21 @@
 
 #[path = "../support/db.rs"]
 mod db;
+#[path = "../support/office.rs"]
+mod office;
+#[path = "../support/phone.rs"]
+mod phone;
+#[path = "../support/talker.rs"]
+mod talker;
 
 mod agent;
 mod inbound;
 mod knowledge;
 mod manners;
 mod native;
-mod office;
 mod outbound;
-mod phone;
 mod replay;
 mod standins;
-mod talker;
 mod tracing;
 mod transfers;
 mod vendors;

@@ -29,13 +29,18 @@ pub(crate) const VENDORS: [(Vendor, Part, &str); 12] = [
     (Vendor::OpenaiRealtime, Converses, "OpenAI Realtime"),
 ];
 
+/// The faults of a vendor that does its part.
+type Faults = fn(Vendor, Part) -> Vec<Injection>;
+/// Why there are none.
+type Nonsense = fn(Vendor, Part) -> Option<&'static str>;
+
 /// A way to break, from the moment in which the caller begins to speak.
 pub(crate) struct Trouble {
     pub(crate) name: &'static str,
     /// The faults, for a vendor.
-    pub(crate) faults: fn(Vendor, Part) -> Vec<Injection>,
+    pub(crate) faults: Faults,
     /// Why it makes no sense with a vendor.
-    pub(crate) nonsense: fn(Vendor, Part) -> Option<&'static str>,
+    pub(crate) nonsense: Nonsense,
     /// Whether somebody else who could take over makes a difference.
     pub(crate) backed: bool,
 }
@@ -164,168 +169,51 @@ const fn messages_only(vendor: Vendor, _: Part) -> Option<&'static str> {
     None
 }
 
+/// What is played where nobody stands in.
+const fn alone(name: &'static str, nonsense: Nonsense, faults: Faults) -> Trouble {
+    Trouble { name, faults, nonsense, backed: false }
+}
+
+/// What is played both where nobody stands in and where somebody does.
+const fn backed(name: &'static str, nonsense: Nonsense, faults: Faults) -> Trouble {
+    Trouble { name, faults, nonsense, backed: true }
+}
+
 /// Every way to break.
 pub(crate) const TROUBLES: &[Trouble] = &[
-    Trouble {
-        name: "all of it 0.3 s later",
-        faults: |vendor, _| lasting(vendor, Fault::Delay { ms: 300 }),
-        nonsense: never,
-        backed: false,
-    },
-    Trouble {
-        name: "all of it 1.5 s later",
-        faults: |vendor, _| lasting(vendor, Fault::Delay { ms: 1_500 }),
-        nonsense: never,
-        backed: true,
-    },
-    Trouble {
-        name: "401",
-        faults: |vendor, part| refused(vendor, part, Fault::Unauthorised),
-        nonsense: never,
-        backed: true,
-    },
-    Trouble {
-        name: "429",
-        faults: |vendor, part| refused(vendor, part, Fault::TooMany { retry_after: Some(30) }),
-        nonsense: never,
-        backed: false,
-    },
-    Trouble {
-        name: "500",
-        faults: |vendor, part| refused(vendor, part, Fault::Refuse { status: 500 }),
-        nonsense: never,
-        backed: false,
-    },
-    Trouble {
-        name: "taken and never answered",
-        faults: |vendor, part| refused(vendor, part, Fault::Hang),
-        nonsense: never,
-        backed: true,
-    },
-    Trouble {
-        name: "closed with 1001",
-        faults: |vendor, part| once(vendor, close(1001, early(part))),
-        nonsense: sockets_only,
-        backed: false,
-    },
-    Trouble {
-        name: "closed with 1011",
-        faults: |vendor, part| once(vendor, close(1011, early(part))),
-        nonsense: sockets_only,
-        backed: false,
-    },
-    Trouble {
-        name: "closed with 1011 again and again",
-        faults: |vendor, part| lasting(vendor, close(1011, early(part))),
-        nonsense: sockets_only,
-        backed: false,
-    },
-    Trouble {
-        name: "connection breaks",
-        faults: |vendor, part| once(vendor, Fault::Cut { when: early(part) }),
-        nonsense: never,
-        backed: false,
-    },
-    Trouble {
-        name: "connection breaks again and again",
-        faults: |vendor, part| lasting(vendor, Fault::Cut { when: early(part) }),
-        nonsense: never,
-        backed: true,
-    },
-    Trouble {
-        name: "connection breaks in the reply",
-        faults: |vendor, part| once(vendor, Fault::Cut { when: late(part) }),
-        nonsense: replies_only,
-        backed: false,
-    },
-    Trouble {
-        name: "connection breaks in every reply",
-        faults: |vendor, part| lasting(vendor, Fault::Cut { when: late(part) }),
-        nonsense: replies_only,
-        backed: true,
-    },
-    Trouble {
-        name: "half-open",
-        faults: |vendor, part| once(vendor, Fault::HalfOpen { when: early(part) }),
-        nonsense: never,
-        backed: false,
-    },
-    Trouble {
-        name: "half-open again and again",
-        faults: |vendor, part| lasting(vendor, Fault::HalfOpen { when: early(part) }),
-        nonsense: never,
-        backed: true,
-    },
-    Trouble {
-        name: "half-open in the reply",
-        faults: |vendor, part| once(vendor, Fault::HalfOpen { when: late(part) }),
-        nonsense: replies_only,
-        backed: false,
-    },
-    Trouble {
-        name: "half-open in every reply",
-        faults: |vendor, part| lasting(vendor, Fault::HalfOpen { when: late(part) }),
-        nonsense: replies_only,
-        backed: true,
-    },
-    Trouble {
-        name: "first byte 2 s later",
-        faults: |vendor, _| lasting(vendor, Fault::SlowFirstByte { ms: 2_000 }),
-        nonsense: never,
-        backed: true,
-    },
-    Trouble {
-        name: "first byte 9 s later",
-        faults: |vendor, _| lasting(vendor, Fault::SlowFirstByte { ms: 9_000 }),
-        nonsense: never,
-        backed: false,
-    },
-    Trouble {
-        name: "finals twice",
-        faults: |vendor, _| lasting(vendor, Fault::DuplicateFinals),
-        nonsense: finals_only,
-        backed: false,
-    },
-    Trouble {
-        name: "finals 25 s later",
-        faults: |vendor, _| lasting(vendor, Fault::LateFinal { ms: 25_000 }),
-        nonsense: finals_only,
-        backed: true,
-    },
-    Trouble {
-        name: "audio at 100 times real time",
-        faults: |vendor, _| lasting(vendor, Fault::Pace { factor: 100.0 }),
-        nonsense: audio_only,
-        backed: false,
-    },
-    Trouble {
-        name: "audio at 0.7 of real time",
-        faults: |vendor, _| lasting(vendor, Fault::Pace { factor: 0.7 }),
-        nonsense: audio_only,
-        backed: false,
-    },
-    Trouble {
-        name: "no audio in the answers",
-        faults: |vendor, _| lasting(vendor, Fault::EmptyAudio),
-        nonsense: audio_only,
-        backed: true,
-    },
-    Trouble {
-        name: "base64 cut off",
-        faults: |vendor, _| lasting(vendor, Fault::TruncatedBase64),
-        nonsense: base64_only,
-        backed: true,
-    },
-    Trouble {
-        name: "garbage",
-        faults: |vendor, part| once(vendor, Fault::Garbage { when: early(part) }),
-        nonsense: messages_only,
-        backed: false,
-    },
-    Trouble {
-        name: "garbage again and again",
-        faults: |vendor, part| lasting(vendor, Fault::Garbage { when: early(part) }),
-        nonsense: messages_only,
-        backed: true,
-    },
+    alone("all of it 0.3 s later", never, |vendor, _| lasting(vendor, Fault::Delay { ms: 300 })),
+    backed("all of it 1.5 s later", never, |vendor, _| lasting(vendor, Fault::Delay { ms: 1_500 })),
+    backed("401", never, |vendor, part| refused(vendor, part, Fault::Unauthorised)),
+    alone("429", never, |vendor, part| refused(vendor, part, Fault::TooMany { retry_after: Some(30) })),
+    alone("500", never, |vendor, part| refused(vendor, part, Fault::Refuse { status: 500 })),
+    backed("taken and never answered", never, |vendor, part| refused(vendor, part, Fault::Hang)),
+    alone("closed with 1001", sockets_only, |vendor, part| once(vendor, close(1001, early(part)))),
+    alone("closed with 1011", sockets_only, |vendor, part| once(vendor, close(1011, early(part)))),
+    alone("closed with 1011 again and again", sockets_only, |vendor, part| lasting(vendor, close(1011, early(part)))),
+    alone("connection breaks", never, |vendor, part| once(vendor, Fault::Cut { when: early(part) })),
+    backed("connection breaks again and again", never, |vendor, part| {
+        lasting(vendor, Fault::Cut { when: early(part) })
+    }),
+    alone("connection breaks in the reply", replies_only, |vendor, part| once(vendor, Fault::Cut { when: late(part) })),
+    backed("connection breaks in every reply", replies_only, |vendor, part| {
+        lasting(vendor, Fault::Cut { when: late(part) })
+    }),
+    alone("half-open", never, |vendor, part| once(vendor, Fault::HalfOpen { when: early(part) })),
+    backed("half-open again and again", never, |vendor, part| lasting(vendor, Fault::HalfOpen { when: early(part) })),
+    alone("half-open in the reply", replies_only, |vendor, part| once(vendor, Fault::HalfOpen { when: late(part) })),
+    backed("half-open in every reply", replies_only, |vendor, part| {
+        lasting(vendor, Fault::HalfOpen { when: late(part) })
+    }),
+    backed("first byte 2 s later", never, |vendor, _| lasting(vendor, Fault::SlowFirstByte { ms: 2_000 })),
+    alone("first byte 9 s later", never, |vendor, _| lasting(vendor, Fault::SlowFirstByte { ms: 9_000 })),
+    alone("finals twice", finals_only, |vendor, _| lasting(vendor, Fault::DuplicateFinals)),
+    backed("finals 25 s later", finals_only, |vendor, _| lasting(vendor, Fault::LateFinal { ms: 25_000 })),
+    alone("audio at 100 times real time", audio_only, |vendor, _| lasting(vendor, Fault::Pace { factor: 100.0 })),
+    alone("audio at 0.7 of real time", audio_only, |vendor, _| lasting(vendor, Fault::Pace { factor: 0.7 })),
+    backed("no audio in the answers", audio_only, |vendor, _| lasting(vendor, Fault::EmptyAudio)),
+    backed("base64 cut off", base64_only, |vendor, _| lasting(vendor, Fault::TruncatedBase64)),
+    alone("garbage", messages_only, |vendor, part| once(vendor, Fault::Garbage { when: early(part) })),
+    backed("garbage again and again", messages_only, |vendor, part| {
+        lasting(vendor, Fault::Garbage { when: early(part) })
+    }),
 ];

@@ -4,14 +4,14 @@
 mod cells;
 mod listener;
 mod matrix;
-#[path = "../calls/office.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole calls, which use more of it")]
+#[path = "../support/office.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod office;
-#[path = "../calls/phone.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole calls, which use more of it")]
+#[path = "../support/phone.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod phone;
 mod scene;
-#[path = "../calls/talker.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole calls, which use more of it")]
+#[path = "../support/talker.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use more of it")]
 mod talker;
 mod verdict;
