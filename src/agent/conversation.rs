@@ -17,6 +17,7 @@ mod asking;
 mod caller;
 mod closing;
 mod flowing;
+mod late;
 mod manners;
 mod model;
 mod mouth;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use self::caller::{Caller, Keys};
 use self::flowing::FlowLead;
+use self::late::Bridges;
 use self::manners::Manners;
 use self::model::{ModelLead, Phrases};
 use self::mouth::Mouth;
@@ -75,6 +77,7 @@ pub struct Conversation {
     tools: Tools,
     manners: Manners,
     phrases: Phrases,
+    bridges: Bridges,
     /// What is said to a caller who says goodbye.
     farewell: PromptId,
     /// What is said when the time is up.
@@ -218,6 +221,7 @@ impl Conversation {
             tools,
             manners,
             phrases,
+            bridges: Bridges::default(),
             farewell,
             time_up,
             closing: false,
@@ -267,7 +271,7 @@ impl Conversation {
             }
             Input::Marks { utterance, marks } => self.sources.mark(utterance, &marks),
             Input::SpeechFailed { utterance } => self.speech_failed(now, &Source::Utterance(utterance)),
-            Input::Recogniser(manner) => self.turns.handle(now, TurnInput::Manner(manner)),
+            Input::Recogniser(manner) => self.recogniser_is(now, manner),
             Input::Heard(heard) => self.heard(now, heard),
             Input::Understood { turn, transcript } => self.understood(now, turn, transcript),
             Input::NotUnderstood { turn } => self.not_understood(now, turn),

@@ -320,10 +320,10 @@ mod tests {
             &Input::GenerationFailed { generation: GenerationId(0), kind: ErrorKind::TimedOut },
             r#"{"generation_failed":{"generation":0,"kind":"timed_out"}}"#,
         );
-        let manner = Manner { continuous: true, detects_turns: false, lag: Duration::from_millis(300) };
+        let manner = Manner { continuous: true, detects_turns: false, replies: true, lag: Duration::from_millis(300) };
         reads_back(
             &Input::Recogniser(manner),
-            r#"{"recogniser":{"continuous":true,"detects_turns":false,"lag":300000000}}"#,
+            r#"{"recogniser":{"continuous":true,"detects_turns":false,"replies":true,"lag":300000000}}"#,
         );
     }
 }

@@ -70,6 +70,10 @@ pub struct Manner {
     pub continuous: bool,
     /// It reports [`SttEvent::TurnStarted`] and [`SttEvent::TurnEnded`] by itself.
     pub detects_turns: bool,
+    /// It answers every [`SttInput::End`], if only to say that nobody spoke. From others no news may be a noise, or words
+    /// that are still on their way.
+    #[serde(default)]
+    pub replies: bool,
     /// From the end of speech until its last words are usually there, at the 99th percentile: what a turn's end waits
     /// for at least. Zero for one that is asked with `End`.
     #[serde(with = "crate::nanos")]
@@ -78,7 +82,7 @@ pub struct Manner {
 
 impl Manner {
     /// Asked turn by turn.
-    pub const TURN_BY_TURN: Self = Self { continuous: false, detects_turns: false, lag: Duration::ZERO };
+    pub const TURN_BY_TURN: Self = Self { continuous: false, detects_turns: false, replies: true, lag: Duration::ZERO };
 }
 
 /// What a call wants from a recogniser.

@@ -175,7 +175,12 @@ impl Room {
     }
 
     fn begins(&mut self) {
-        self.give(Input::Recogniser(Manner { continuous: true, detects_turns: true, lag: Duration::from_millis(300) }));
+        self.give(Input::Recogniser(Manner {
+            continuous: true,
+            detects_turns: true,
+            replies: false,
+            lag: Duration::from_millis(300),
+        }));
         self.pass(1_500);
         self.give(Input::Answered);
         self.pass(2_000);

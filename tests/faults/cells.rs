@@ -127,6 +127,13 @@ const fn never(_: Vendor, _: Part) -> Option<&'static str> {
     None
 }
 
+const fn recognisers_only(_: Vendor, part: Part) -> Option<&'static str> {
+    match part {
+        Hears => None,
+        Thinks | Speaks | Converses => Some("only of a recogniser: whoever speaks is bridged and given up by then"),
+    }
+}
+
 const fn replies_only(_: Vendor, part: Part) -> Option<&'static str> {
     match part {
         Hears => Some("a recogniser gives no reply that could break off"),
@@ -183,6 +190,7 @@ const fn backed(name: &'static str, nonsense: Nonsense, faults: Faults) -> Troub
 pub(crate) const TROUBLES: &[Trouble] = &[
     alone("all of it 0.3 s later", never, |vendor, _| lasting(vendor, Fault::Delay { ms: 300 })),
     backed("all of it 1.5 s later", never, |vendor, _| lasting(vendor, Fault::Delay { ms: 1_500 })),
+    backed("all of it 3 s later", recognisers_only, |vendor, _| lasting(vendor, Fault::Delay { ms: 3_000 })),
     backed("401", never, |vendor, part| refused(vendor, part, Fault::Unauthorised)),
     alone("429", never, |vendor, part| refused(vendor, part, Fault::TooMany { retry_after: Some(30) })),
     alone("500", never, |vendor, part| refused(vendor, part, Fault::Refuse { status: 500 })),

@@ -31,7 +31,7 @@ const TURNS: usize = 6;
 /// A silence that is too long.
 const TOO_LONG: Duration = Duration::from_secs(4);
 /// What a busy machine may add to a silence in a test.
-const SLACK: Duration = Duration::from_millis(1_500);
+const SLACK: Duration = Duration::from_millis(1_000);
 /// Where the table is kept.
 const TABLE: &str = "docs/fault-matrix.md";
 
@@ -184,9 +184,6 @@ a second vendor for the same thing.
 A call *goes on* when the caller was answered, answered back and was said goodbye to by the model; or the agent *says goodbye*
 because it cannot go on. Then: from the fault to the next sound of the agent, by the simulator's log and the telephone; and the
 longest silence from the question to the end of the call, the pauses before and after the caller's own words among them.
-
-Not met is the bound of four seconds where a recogniser is alone and says everything late: 4.2 s were seen with ElevenLabs
-Scribe at 1.5 seconds, 5.1 s with Flux and 4.2 s with AssemblyAI at three.
 
 Written by `CALLWRIGHT_UPDATE_FAULTS=1 cargo test --test faults`; the test itself looks that no call is lost and no silence is
 longer than four seconds, give or take what a busy machine adds.

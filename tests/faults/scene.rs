@@ -31,8 +31,12 @@ pub(crate) const ANSWER: &str = "We open today at nine. Then close again at six.
 pub(crate) const GOODBYE: &str = "Thanks for calling, goodbye.";
 
 /// What the server says while something takes long.
-const FILLERS: [&str; 3] =
-    ["One moment, please.", "I am still on it, just a moment.", "Thank you for waiting, one more moment."];
+const FILLERS: [&str; 4] = [
+    "One moment, please.",
+    "I am still on it, just a moment.",
+    "Thank you for waiting, one more moment.",
+    "Just a second, please.",
+];
 
 /// The vendors of one call: those that one of whom breaks, and those that stand in.
 pub(crate) struct Scene {

@@ -197,7 +197,7 @@ impl Conversation {
     }
 
     /// There was speech, and nobody knows what it was.
-    fn not_caught(&mut self, now: Instant, hello: bool) {
+    pub(super) fn not_caught(&mut self, now: Instant, hello: bool) {
         self.drop_prepared();
         if self.resume(now) || hello || self.is_speaking() || self.deaf {
             return;
@@ -246,12 +246,14 @@ impl Conversation {
         if !prepared {
             self.cancel_generation();
         }
-        self.hush();
+        if !self.is_bridging() {
+            self.hush();
+        }
     }
 
     /// Answers the caller's turn once the agent is silent.
     pub(super) fn answer_waiting(&mut self, now: Instant) {
-        if self.mouth.open.is_some() || self.is_silenced() {
+        if self.is_silenced() || (self.mouth.open.is_some() && !self.is_bridging()) {
             return;
         }
         let Lead::Model(model) = &mut self.lead else { return };
@@ -265,8 +267,9 @@ impl Conversation {
         self.tools.new_turn();
         self.cite_looked_up();
         let silenced = self.is_silenced();
+        let fillers = usize::from(self.is_bridged(reply_to.last_voice));
         let Lead::Model(model) = &mut self.lead else { return };
-        model.owed = Some(Owed { last_voice: reply_to.last_voice, decided: now, fillers: 0, filled: None });
+        model.owed = Some(Owed { last_voice: reply_to.last_voice, decided: now, fillers, filled: None });
         model.reply_to = Some(reply_to);
         if silenced {
             return;
@@ -279,7 +282,7 @@ impl Conversation {
 
     /// The turn may be over: an answer is prepared.
     pub(super) fn prepare_reply(&mut self, now: Instant, words: &Pii<String>) {
-        let silent = self.mouth.open.is_none() && self.mouth.queue.is_empty();
+        let silent = self.is_bridging() || (self.mouth.open.is_none() && self.mouth.queue.is_empty());
         let Lead::Model(model) = &self.lead else { return };
         let busy =
             model.generation.is_some() || model.waiting.is_some() || self.tools.is_busy() || self.tools.is_followed();

@@ -134,9 +134,11 @@ impl Conversation {
             || self.mouth.queue.iter().any(says_goodbye)
     }
 
-    /// Whether the agent speaks, or is about to, and was not told to stop.
+    /// Whether the agent speaks, or is about to, and was not told to stop. What only bridges a wait for the caller's own
+    /// words does not count.
     pub(super) fn is_speaking(&self) -> bool {
         match &self.mouth.open {
+            Some(_) if self.is_bridging() => false,
             Some(reply) => reply.stopping.is_none() || !self.mouth.queue.is_empty(),
             None => !self.mouth.queue.is_empty(),
         }

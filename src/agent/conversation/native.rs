@@ -17,6 +17,10 @@ const LATE: Duration = Duration::from_secs(3);
 const RECENT: Duration = Duration::from_secs(6);
 /// A session that is made anew has so long to hear what was lost.
 const GRACE: Duration = Duration::from_millis(1_200);
+/// A session that was made anew hears the last seconds again, and may say so this long after it stands.
+const REPLAYED: Duration = Duration::from_secs(4);
+/// It tells of a caller who speaks, or has just spoken, sooner than this after the last sound.
+const FRESH: Duration = Duration::from_millis(1_500);
 /// A goodbye takes no longer than this.
 const GOODBYE: Duration = Duration::from_secs(10);
 
@@ -38,6 +42,12 @@ pub(super) struct NativeLead {
     said: BTreeSet<String>,
     spoke: bool,
     calls: Vec<ToolCall>,
+    /// The session is being made anew.
+    lost: bool,
+    /// When it stood again.
+    remade: Option<Instant>,
+    /// The caller's present turn is one that it heard a second time.
+    heard_again: bool,
     caller_since: Option<Instant>,
     caller_until: Option<Instant>,
     reply_to: Option<ReplyTo>,
@@ -56,6 +66,9 @@ impl NativeLead {
             said: BTreeSet::new(),
             spoke: false,
             calls: Vec::new(),
+            lost: false,
+            remade: None,
+            heard_again: false,
             caller_since: None,
             caller_until: None,
             reply_to: None,
@@ -86,7 +99,13 @@ impl Conversation {
 
     pub(super) fn native_news(&mut self, now: Instant, news: NativeNews) {
         match news {
-            NativeNews::Ready => {}
+            NativeNews::Ready => {
+                if let Lead::Native(native) = &mut self.lead
+                    && std::mem::take(&mut native.lost)
+                {
+                    native.remade = Some(now);
+                }
+            }
             NativeNews::CallerStarted => self.native_caller_started(now),
             NativeNews::CallerStopped => self.native_caller_stopped(now),
             NativeNews::CallerSaid(words) => self.native_caller_said(now, words.into_inner()),
@@ -106,7 +125,23 @@ impl Conversation {
         }
     }
 
+    /// Whether the voice that a session tells of is what was sent to it once more when it was made anew, and the agent
+    /// speaks meanwhile: that is no interruption.
+    fn native_hears_again(&self, now: Instant) -> bool {
+        let Lead::Native(native) = &self.lead else { return false };
+        let within = |at: Option<Instant>, span| at.is_some_and(|at| now.saturating_duration_since(at) < span);
+        let own_ears = self.caller.voice_since().is_some() || within(self.caller.last_voice, FRESH);
+        within(native.remade, REPLAYED) && !own_ears && self.mouth.open.is_some()
+    }
+
     fn native_caller_started(&mut self, now: Instant) {
+        let again = self.native_hears_again(now);
+        if let Lead::Native(native) = &mut self.lead {
+            native.heard_again = again;
+        }
+        if again {
+            return;
+        }
         self.outcome.caller_reacted = true;
         let voice = self.caller.voice_since().unwrap_or(now);
         self.timers.remove(&Timer::Model);
@@ -134,6 +169,9 @@ impl Conversation {
     fn native_caller_stopped(&mut self, now: Instant) {
         let last_voice = self.caller.last_voice.unwrap_or(now);
         let Lead::Native(native) = &mut self.lead else { return };
+        if std::mem::take(&mut native.heard_again) {
+            return;
+        }
         native.caller_until = Some(last_voice);
         self.sources.cite(Vec::new());
         if !self.manners.gives_word() {
@@ -189,6 +227,9 @@ impl Conversation {
 
     /// The session is being made anew. Whoever spoke to the old one hears soon that somebody is there.
     fn native_interrupted(&mut self, now: Instant) {
+        if let Lead::Native(native) = &mut self.lead {
+            native.lost = true;
+        }
         let recent = |last: &Instant| now.saturating_duration_since(*last) < RECENT;
         let last = self.caller.last_voice.filter(recent).filter(|last| {
             let answered = self.mouth.silent_since.is_some_and(|silent| silent > *last);

@@ -3,6 +3,7 @@ mod failures;
 mod flow;
 mod guided;
 mod knowledge;
+mod late;
 mod manners;
 mod model;
 mod native;

@@ -13,7 +13,7 @@ const LEAST: Duration = Duration::from_millis(1_000);
 /// …unless the silence gets longer than this.
 const MOST: Duration = Duration::from_millis(3_400);
 /// Silence between one filler and the next.
-const NEXT_WORD: Duration = Duration::from_millis(3_200);
+pub(super) const NEXT_WORD: Duration = Duration::from_millis(3_200);
 /// A filler does not follow on the agent's own words without a pause.
 const BREATH: Duration = Duration::from_millis(300);
 
@@ -22,7 +22,7 @@ impl Conversation {
     pub(super) fn set_clocks(&mut self, now: Instant) {
         let clocks = [
             (Timer::Idle, self.idle_at(now)),
-            (Timer::Filler, self.filler_at(now)),
+            (Timer::Filler, self.filler_at(now).or_else(|| self.words_late_at(now))),
             (Timer::Voice, self.voice_until(now)),
             (Timer::Tool, self.tools.until().map(|at| at.max(now))),
             (Timer::Manners, self.manners.poll_timeout().filter(|_| self.answered.is_some()).map(|at| at.max(now))),
@@ -115,6 +115,9 @@ impl Conversation {
 
     /// Says something in place of what is late.
     pub(super) fn fill(&mut self, now: Instant) {
+        if self.words_late_at(now).is_some() {
+            return self.bridge(now);
+        }
         if let Lead::Flow(flow) = &mut self.lead {
             let usual = self.phrases.fillers[flow.fillers.min(self.phrases.fillers.len() - 1)];
             flow.fillers += 1;

@@ -22,6 +22,7 @@
 mod caller;
 mod ending;
 mod event;
+mod late;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 use callwright_media::overlap::Overlap;
 
 pub use self::event::{Turn, TurnInput, TurnSignal};
+use self::late::{Lateness, Sound};
 use super::mute::Hearing;
 use super::settings::Rules;
 use super::start::{self, Decision, Guard, Overlapping};
@@ -65,6 +67,7 @@ pub struct TurnMachine {
     /// The turn before, for words that come late.
     before: Option<Before>,
     pauses: Pauses,
+    lateness: Lateness,
     patience: Patience,
     /// This recogniser has written a full stop.
     punctuates: bool,
@@ -90,6 +93,10 @@ struct OpenTurn {
     phase: Phase,
     /// The last sound, once it has stopped.
     last_voice: Option<Instant>,
+    /// How long there was voice.
+    voiced: Duration,
+    /// The voice before, which had no words: these are its words.
+    late: Option<Sound>,
     /// When words last changed.
     words_at: Option<Instant>,
     /// Words that the recogniser has finished with, though the turn goes on.
@@ -131,7 +138,12 @@ struct Before {
     id: TurnId,
     /// The words it was answered with.
     words: String,
+    since: Instant,
     last_voice: Instant,
+    /// There was a voice and no words: what comes without a voice was said by it.
+    wordless: bool,
+    /// The same, and its words are probably still on their way.
+    unheard: bool,
     at: Instant,
     /// The recogniser still owes its answer.
     owed: bool,
@@ -164,6 +176,7 @@ impl TurnMachine {
             open: None,
             before: None,
             pauses: Pauses::default(),
+            lateness: Lateness::default(),
             patience: Patience::Talk,
             punctuates: false,
             timers: BTreeMap::new(),
@@ -259,12 +272,16 @@ impl TurnMachine {
     fn begin(&mut self, now: Instant, since: Instant) {
         let id = TurnId(self.turns);
         self.turns += 1;
+        let late = self.owner(now);
         let greeting = self.overlapping(since, "").is_some_and(|overlapping| start::is_greeting(&overlapping));
+        let agent = self.agent.filter(|_| late.is_none());
         self.open = Some(OpenTurn {
             id,
             since,
             phase: Phase::Speaking,
             last_voice: None,
+            voiced: Duration::ZERO,
+            late,
             words_at: None,
             held: String::new(),
             words: String::new(),
@@ -273,8 +290,8 @@ impl TurnMachine {
             tries: 0,
             vendor_open: false,
             greeting,
-            over_agent: self.agent.is_some(),
-            interrupted: self.agent.is_some_and(|agent| agent.stopped),
+            over_agent: agent.is_some(),
+            interrupted: agent.is_some_and(|agent| agent.stopped),
             decided: None,
         });
         self.signals.push_back(TurnSignal::Started { turn: id, since });
@@ -289,7 +306,9 @@ impl TurnMachine {
         }
         let Some(turn) = &self.open else { return };
         // What was said before the agent began was not said over it.
-        let over = self.agent.is_some_and(|agent| turn.words_at.is_some_and(|at| at > agent.started));
+        let over = self.agent.is_some_and(|agent| {
+            turn.words_at.is_some_and(|at| at > agent.started) && !self.was_said_before(turn, agent.started)
+        });
         let text = if over { turn.text() } else { String::new() };
         let Some(overlapping) = self.overlapping(turn.since, &text) else { return };
         match start::decide(&self.rules, now, &overlapping) {

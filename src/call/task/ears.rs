@@ -371,7 +371,8 @@ mod tests {
 
     type Sessions = mpsc::UnboundedReceiver<(mpsc::Receiver<SttInput>, mpsc::Sender<SttEvent>)>;
 
-    const ALWAYS: Manner = Manner { continuous: true, detects_turns: true, lag: Duration::from_millis(300) };
+    const ALWAYS: Manner =
+        Manner { continuous: true, detects_turns: true, replies: false, lag: Duration::from_millis(300) };
 
     fn ears(manner: Manner, refuses: bool) -> (Ears, Sessions) {
         let (sessions, opened) = mpsc::unbounded_channel();

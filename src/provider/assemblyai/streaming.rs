@@ -157,11 +157,10 @@ impl Dialect for Streaming {
 
     fn profile(&self) -> Profile {
         Profile {
-            manner: Manner { continuous: true, detects_turns: true, lag: lag(&self.vendor, 500) },
+            manner: Manner { continuous: true, detects_turns: true, replies: false, lag: lag(&self.vendor, 500) },
             // Less than 50 ms and more than a second are refused.
             pace: Pace { piece: 60..=200, speed: 2.0, keep: Duration::from_secs(6) },
             flush: FLUSH,
-            replies: false,
             idle: Idle::KeepAlive(KEEP_ALIVE),
             talk: None,
         }

@@ -82,10 +82,9 @@ impl Dialect for ListenV1 {
 
     fn profile(&self) -> Profile {
         Profile {
-            manner: Manner { continuous: true, detects_turns: false, lag: lag(&self.vendor, 350) },
+            manner: Manner { continuous: true, detects_turns: false, replies: true, lag: lag(&self.vendor, 350) },
             pace: pace(20),
             flush: FLUSH,
-            replies: true,
             idle: Idle::KeepAlive(KEEP_ALIVE),
             talk: Some(TALK),
         }

@@ -123,11 +123,10 @@ impl Dialect for ListenV2 {
 
     fn profile(&self) -> Profile {
         Profile {
-            manner: Manner { continuous: true, detects_turns: true, lag: lag(&self.vendor, 400) },
+            manner: Manner { continuous: true, detects_turns: true, replies: false, lag: lag(&self.vendor, 400) },
             // Flux works in steps of 80 ms.
             pace: pace(80),
             flush: FLUSH,
-            replies: false,
             idle: Idle::Silence,
             talk: Some(TALK),
         }

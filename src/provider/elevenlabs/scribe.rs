@@ -146,10 +146,9 @@ impl Dialect for Realtime {
 
     fn profile(&self) -> Profile {
         Profile {
-            manner: Manner { continuous: true, detects_turns: false, lag: lag(&self.vendor, 500) },
+            manner: Manner { continuous: true, detects_turns: false, replies: true, lag: lag(&self.vendor, 500) },
             pace: Pace { piece: 60..=200, speed: 2.0, keep: Duration::from_secs(6) },
             flush: FLUSH,
-            replies: true,
             idle: Idle::Nothing,
             talk: None,
         }

@@ -580,6 +580,7 @@ pub fn common(manners: &[Manner]) -> Manner {
     Manner {
         continuous: manners.iter().all(|manner| manner.continuous),
         detects_turns: manners.iter().all(|manner| manner.detects_turns),
+        replies: manners.iter().all(|manner| manner.replies),
         lag: manners.iter().map(|manner| manner.lag).max().unwrap_or_default(),
     }
 }

@@ -210,10 +210,9 @@ impl Dialect for Transcription {
 
     fn profile(&self) -> Profile {
         Profile {
-            manner: Manner { continuous: true, detects_turns: false, lag: lag(&self.vendor, 900) },
+            manner: Manner { continuous: true, detects_turns: false, replies: true, lag: lag(&self.vendor, 900) },
             pace: Pace { piece: 60..=200, speed: 4.0, keep: Duration::from_secs(6) },
             flush: FLUSH,
-            replies: true,
             idle: Idle::Nothing,
             talk: None,
         }

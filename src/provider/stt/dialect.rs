@@ -103,8 +103,6 @@ pub struct Profile {
     pub pace: Pace,
     /// Time from asking for all words until the answer is given with what has come.
     pub flush: Duration,
-    /// It answers every request for all words, if only to say that there are none. Others say nothing when nobody spoke.
-    pub replies: bool,
     /// What it needs when there is no audio.
     pub idle: Idle,
     /// It must say something so long after it was fed. None for one that is silent while the caller is.

@@ -128,7 +128,7 @@ impl<D: Dialect> Listener<D> {
             (ending.asked, ending.asked_at) = (Some(self.feed.position()), Some(now));
             out.ping();
             // Without a word there is nothing to be said in time: the vendor may take longer over it.
-            let any = !self.profile.replies || self.ledger.is_open() || !self.ledger.text().is_empty();
+            let any = !self.profile.manner.replies || self.ledger.is_open() || !self.ledger.text().is_empty();
             ending.deadline = if any { ending.latest.min(now + self.profile.flush) } else { ending.latest };
             if let Some(message) = self.dialect.flush() {
                 self.sent = now;
@@ -185,7 +185,7 @@ impl<D: Dialect> Listener<D> {
         }
         let mute = self.profile.talk.is_some() && self.dialect.is_talking() && now > self.received + MUTE;
         // No news is no news only from somebody who is there.
-        let there = asked_at.is_some_and(|asked| self.alive >= asked) && !mute && !self.profile.replies;
+        let there = asked_at.is_some_and(|asked| self.alive >= asked) && !mute && !self.profile.manner.replies;
         self.words.clear();
         let event = match self.ledger.answer() {
             Some(Said { text, confidence }) => {

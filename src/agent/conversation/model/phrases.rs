@@ -8,6 +8,8 @@ use super::super::{PromptId, Texts};
 pub(in crate::agent::conversation) struct Phrases {
     /// While something takes its time; the last one is repeated.
     pub(in crate::agent::conversation) fillers: Vec<PromptId>,
+    /// While the caller's own words are on their way; in turn.
+    pub(in crate::agent::conversation) bridges: [PromptId; 2],
     /// After a silence.
     pub(in crate::agent::conversation) still_there: PromptId,
     /// Something was said, and nobody knows what.
@@ -22,6 +24,7 @@ pub(in crate::agent::conversation) struct Phrases {
 
 struct Wording {
     fillers: [&'static str; 3],
+    bridges: [&'static str; 2],
     still_there: &'static str,
     pardon: &'static str,
     lost: &'static str,
@@ -31,6 +34,7 @@ struct Wording {
 
 const ENGLISH: Wording = Wording {
     fillers: ["One moment, please.", "I am still on it, just a moment.", "Thank you for waiting, one more moment."],
+    bridges: ["One moment, please.", "Just a second, please."],
     still_there: "Are you still there?",
     pardon: "Sorry, I did not get that. Could you say it again?",
     lost: "Sorry, I lost my thread. What were you saying?",
@@ -44,6 +48,7 @@ const GERMAN: Wording = Wording {
         "Ich bin noch dabei, einen Moment noch.",
         "Danke für Ihre Geduld, gleich ist es so weit.",
     ],
+    bridges: ["Einen Moment, bitte.", "Nur eine Sekunde, bitte."],
     still_there: "Sind Sie noch da?",
     pardon: "Entschuldigung, das habe ich nicht verstanden. Könnten Sie das wiederholen?",
     lost: "Entschuldigung, ich habe den Faden verloren. Was wollten Sie sagen?",
@@ -58,6 +63,7 @@ impl Phrases {
         let mut add = |text: &str| texts.add(text.to_owned());
         Self {
             fillers: wording.fillers.iter().map(|text| add(text)).collect(),
+            bridges: wording.bridges.map(&mut add),
             still_there: add(wording.still_there),
             pardon: add(wording.pardon),
             lost: add(wording.lost),
@@ -69,6 +75,7 @@ impl Phrases {
     /// All of them, those first that are needed first; before all others the one for when there is no other.
     pub(in crate::agent::conversation) fn all(&self) -> impl Iterator<Item = PromptId> {
         let others = [self.cannot_hear, self.pardon, self.still_there, self.lost];
-        [self.trouble].into_iter().chain(self.fillers.clone()).chain(others)
+        // The first bridge is the first filler.
+        [self.trouble].into_iter().chain(self.fillers.clone()).chain(others).chain([self.bridges[1]])
     }
 }

@@ -182,3 +182,36 @@ fn notes_and_keys_reach_the_model() {
     let [.., NativeOrder::Note(keys), NativeOrder::Respond { .. }] = &orders[..] else { panic!("{orders:?}") };
     assert_eq!(keys.expose(), "(pressed the keys 12#)");
 }
+
+#[test]
+fn audio_that_a_session_hears_again_when_it_is_made_anew_interrupts_nobody() {
+    const GOODBYE: &str = "Thank you for calling the front desk, have a very pleasant evening, and goodbye.";
+    let interruptions = |world: &World| world.count(|action| matches!(action, Action::StopSpeaking { .. }));
+    let mut world = greeted();
+    says(&mut world, "that was all");
+    world.item("b", GOODBYE, true);
+    news(&mut world, NativeNews::Finished);
+    world.hears("Thank you");
+    world.pass(ms(1_000));
+    news(&mut world, NativeNews::Interrupted);
+    news(&mut world, NativeNews::Ready);
+    news(&mut world, NativeNews::CallerStarted);
+    world.pass(ms(100));
+    news(&mut world, NativeNews::CallerStopped);
+    assert!(world.is_heard());
+    world.caller_begins("", ms(600));
+    world.pass(ms(150));
+    assert_eq!(interruptions(&world), 0);
+    news(&mut world, NativeNews::CallerStarted);
+    world.pass(ms(100));
+    assert_eq!(interruptions(&world), 1, "a voice that is there does interrupt");
+
+    let mut world = greeted();
+    says(&mut world, "that was all");
+    world.item("b", GOODBYE, true);
+    world.hears("Thank you");
+    world.pass(ms(1_000));
+    news(&mut world, NativeNews::CallerStarted);
+    world.pass(ms(100));
+    assert_eq!(interruptions(&world), 1, "a session that was never lost is believed");
+}

@@ -25,9 +25,9 @@ pub(super) const fn ms(ms: u64) -> Duration {
 }
 
 /// A recogniser that listens all the time and is told when a turn is over.
-pub(super) const CONTINUOUS: Manner = Manner { continuous: true, detects_turns: false, lag: ms(250) };
+pub(super) const CONTINUOUS: Manner = Manner { continuous: true, detects_turns: false, replies: true, lag: ms(250) };
 /// One that tells when a turn is over.
-pub(super) const DETECTS: Manner = Manner { continuous: true, detects_turns: true, lag: ms(300) };
+pub(super) const DETECTS: Manner = Manner { continuous: true, detects_turns: true, replies: false, lag: ms(300) };
 
 pub(super) struct World {
     pub(super) now: Instant,

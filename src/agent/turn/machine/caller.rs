@@ -7,7 +7,7 @@ use callwright_media::overlap::Overlap;
 use super::super::mute::Hearing;
 use super::super::stop::{self, Asked};
 use super::super::words::same;
-use super::{Before, OpenTurn, Phase, TurnMachine, TurnSignal, TurnTimer};
+use super::{Before, Lateness, OpenTurn, Phase, TurnMachine, TurnSignal, TurnTimer};
 use crate::pii::Pii;
 use crate::provider::stt::{Manner, Patience};
 
@@ -55,12 +55,11 @@ impl TurnMachine {
     }
 
     pub(super) fn voice_stopped(&mut self, now: Instant, last_voice: Instant) {
-        if self.voice.take().is_none() {
-            return;
-        }
+        let Some(since) = self.voice.take() else { return };
         self.timers.remove(&TurnTimer::Interrupt);
         let Some(turn) = &mut self.open else { return };
         turn.last_voice = Some(last_voice);
+        turn.voiced += last_voice.saturating_duration_since(since.max(turn.since));
         match turn.phase {
             Phase::Speaking => {
                 turn.phase = Phase::Pausing;
@@ -176,6 +175,7 @@ impl TurnMachine {
 
     pub(super) fn set_manner(&mut self, now: Instant, manner: Manner) {
         self.manner = manner;
+        self.lateness = Lateness::default();
         self.punctuates = false;
         self.patience = Patience::Talk;
         if let Some(turn) = &mut self.open {

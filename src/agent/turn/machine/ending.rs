@@ -54,6 +54,9 @@ impl TurnMachine {
             Some(turn) if turn.id == id && turn.phase == Phase::Closing => {
                 if let Transcript::Words { text, .. } = &transcript {
                     text.expose().trim().clone_into(&mut turn.words);
+                    if !turn.words.is_empty() {
+                        turn.words_at.get_or_insert(now);
+                    }
                     if same(&turn.words, &turn.held) {
                         // Said twice: once by the recogniser's own judgement, once on request.
                         turn.words.clear();
@@ -170,13 +173,19 @@ impl TurnMachine {
         if promise.is_some_and(|promise| dismissed || !same(promise, &text)) {
             self.signals.push_back(TurnSignal::Resumed);
         }
-        let last_voice = match turn.last_voice {
-            None if self.voice.is_some() => decided,
-            _ => turn.quiet_since().min(decided).max(turn.since),
+        let late = turn.late.filter(|_| turn.voiced.is_zero() && self.voice.is_none());
+        let (since, last_voice) = match (turn.last_voice, late) {
+            (_, Some(late)) => (late.since, late.until),
+            (None, None) if self.voice.is_some() => (turn.since, decided),
+            (Some(_) | None, None) => (turn.since, turn.quiet_since().min(decided).max(turn.since)),
         };
+        let silent = text.is_empty() && transcript == Transcript::Nothing;
+        // Who always answers has said that there was nothing.
+        let unheard = silent && (owed || !self.manner.replies) && self.is_unheard(&turn);
+        self.learn_lateness(&turn);
         let ended = Turn {
             turn: turn.id,
-            since: turn.since,
+            since,
             last_voice,
             decided,
             transcript,
@@ -184,7 +193,8 @@ impl TurnMachine {
             interrupted: turn.interrupted,
         };
         self.signals.push_back(if dismissed { TurnSignal::Dismissed(ended) } else { TurnSignal::Ended(ended) });
-        self.before = Some(Before { id: turn.id, words: text, last_voice, at: now, owed });
+        let wordless = text.is_empty() && turn.voiced > Duration::ZERO;
+        self.before = Some(Before { id: turn.id, words: text, since, last_voice, wordless, unheard, at: now, owed });
         self.tell_patience();
         if let Some(since) = self.voice
             && self.hearing.hears_voice()

@@ -5,6 +5,7 @@ use crate::provider::stt::Transcript;
 
 mod caller;
 mod interruption;
+mod late;
 mod random;
 mod table;
 mod vendor;
@@ -12,9 +13,10 @@ mod vendor;
 /// Asked afterwards, with a grammar.
 const OFFLINE: Manner = Manner::TURN_BY_TURN;
 /// Brings words on the way.
-const WORDS: Manner = Manner { continuous: true, detects_turns: false, lag: Duration::from_millis(400) };
+const WORDS: Manner = Manner { continuous: true, detects_turns: false, replies: true, lag: Duration::from_millis(400) };
 /// Detects turns.
-const VENDOR: Manner = Manner { continuous: true, detects_turns: true, lag: Duration::from_millis(300) };
+const VENDOR: Manner =
+    Manner { continuous: true, detects_turns: true, replies: false, lag: Duration::from_millis(300) };
 
 /// A machine on a clock of its own. Times are milliseconds since it began.
 struct Bench {

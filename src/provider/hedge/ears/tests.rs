@@ -3,8 +3,8 @@
 use super::*;
 use crate::time;
 
-const NOVA: Manner = Manner { continuous: true, detects_turns: false, lag: Duration::from_millis(400) };
-const FLUX: Manner = Manner { continuous: true, detects_turns: true, lag: Duration::from_millis(300) };
+const NOVA: Manner = Manner { continuous: true, detects_turns: false, replies: true, lag: Duration::from_millis(400) };
+const FLUX: Manner = Manner { continuous: true, detects_turns: true, replies: false, lag: Duration::from_millis(300) };
 
 struct World {
     ears: Ears,

@@ -17,7 +17,7 @@ struct Counter {
 
 impl SpeechToText for Counter {
     fn manner(&self) -> Manner {
-        Manner { continuous: true, detects_turns: false, lag: Duration::ZERO }
+        Manner { continuous: true, detects_turns: false, replies: true, lag: Duration::ZERO }
     }
 
     fn capacity(&self) -> Capacity {

@@ -28,10 +28,9 @@ impl Dialect for Plain {
 
     fn profile(&self) -> Profile {
         Profile {
-            manner: Manner { continuous: true, detects_turns: true, lag: 300 * MS },
+            manner: Manner { continuous: true, detects_turns: true, replies: false, lag: 300 * MS },
             pace: Pace { piece: 20..=100, speed: 1.25, keep: Duration::from_secs(6) },
             flush: 300 * MS,
-            replies: false,
             idle: self.idle,
             talk: Some(Duration::from_secs(5)),
         }
