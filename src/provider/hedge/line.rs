@@ -1,10 +1,13 @@
-//! The inputs of one session, passed on without waiting for it.
+//! One session of several: what it is told, passed on without waiting for it, and what it says.
 
 use std::collections::VecDeque;
-use std::future::pending;
-use std::time::Duration;
+use std::future::{pending, poll_fn};
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+
+use super::model::sleep_until;
 
 /// What a session was told and what of that it has not taken.
 #[derive(Debug)]
@@ -47,7 +50,65 @@ impl<T> Line<T> {
     }
 }
 
+/// A session.
+pub(super) struct Talk<I, O> {
+    pub(super) line: Line<I>,
+    events: mpsc::Receiver<O>,
+}
+
+impl<I, O> Talk<I, O> {
+    pub(super) const fn new(input: mpsc::Sender<I>, events: mpsc::Receiver<O>) -> Self {
+        Self { line: Line::new(input), events }
+    }
+}
+
+/// What happened.
+pub(super) enum Woken<I, O> {
+    /// The call says something; nothing when it is over.
+    Told(Option<I>),
+    /// A session does.
+    Said(usize, O),
+    /// It is time.
+    Due,
+}
+
+/// Waits until something happens or it is time to wake. `ended` is said by a session that ends without a word.
+pub(super) async fn woken<I, O>(
+    inputs: &mut mpsc::Receiver<I>,
+    talks: &mut [Option<Talk<I, O>>],
+    wake: Option<Instant>,
+    ended: impl Fn() -> O,
+) -> Woken<I, O> {
+    tokio::select! {
+        biased;
+        input = inputs.recv() => Woken::Told(input),
+        (at, event) = said(talks, ended) => Woken::Said(at, event),
+        () = sleep_until(wake) => Woken::Due,
+    }
+}
+
+/// The next event of any session. Meanwhile what was not taken is passed on.
+async fn said<I, O>(talks: &mut [Option<Talk<I, O>>], ended: impl Fn() -> O) -> (usize, O) {
+    loop {
+        let waiting = talks.iter().flatten().any(|talk| talk.line.waiting() > 0);
+        let event = poll_fn(|context| {
+            for (at, talk) in talks.iter_mut().enumerate() {
+                let Some(talk) = talk else { continue };
+                if let Poll::Ready(event) = talk.events.poll_recv(context) {
+                    return Poll::Ready((at, event.unwrap_or_else(&ended)));
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            event = event => return event,
+            () = a_moment(waiting) => {}
+        }
+        talks.iter_mut().flatten().for_each(|talk| talk.line.pass_on());
+    }
+}
+
 /// Time until it is worth trying again to pass on what waits; for ever when nothing does.
-pub(super) async fn a_moment(waiting: bool) {
+async fn a_moment(waiting: bool) {
     if waiting { tokio::time::sleep(Duration::from_millis(5)).await } else { pending().await }
 }

@@ -1,13 +1,9 @@
 //! Several recognisers that look like one. What to do is decided by [`Ears`].
 
-use std::future::poll_fn;
-use std::task::Poll;
-
 use tokio::sync::mpsc;
 
 use super::ears::{Act, Ears, common};
-use super::line::{Line, a_moment};
-use super::model::sleep_until;
+use super::line::{Talk, Woken, woken};
 use super::{Choice, Held};
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::probe::{self, Probing};
@@ -108,24 +104,11 @@ impl SpeechToText for HedgedEars {
 struct Run {
     core: Ears,
     recognisers: Vec<Choice<dyn SpeechToText>>,
-    sessions: Vec<Option<Open>>,
+    sessions: Vec<Option<Talk<SttInput, SttEvent>>>,
     request: ListenRequest,
     out: mpsc::Sender<SttEvent>,
     /// Pieces of audio that a recogniser did not take in time.
     unheard: u64,
-}
-
-/// A session with one recogniser.
-struct Open {
-    line: Line<SttInput>,
-    events: mpsc::Receiver<SttEvent>,
-}
-
-/// What happened.
-enum Woken {
-    Told(Option<SttInput>),
-    Said(usize, SttEvent),
-    Due,
 }
 
 impl Run {
@@ -155,12 +138,8 @@ impl Run {
                 break;
             }
             let wake = self.core.poll_timeout();
-            let woken = tokio::select! {
-                biased;
-                input = inputs.recv() => Woken::Told(input),
-                (at, event) = said(&mut self.sessions) => Woken::Said(at, event),
-                () = sleep_until(wake) => Woken::Due,
-            };
+            let ended = || SttEvent::Dead { error: Error::new("a recogniser", ErrorKind::Broken, "its session ended") };
+            let woken = woken(&mut inputs, &mut self.sessions, wake, ended).await;
             let (now, admitted) = (time::now().mono, self.admitted());
             match woken {
                 Woken::Told(Some(input)) => self.core.told(input),
@@ -196,12 +175,12 @@ impl Run {
 
     fn open(&mut self, at: usize) -> Result<(), Error> {
         let session = self.recognisers[at].provider.open(&self.request)?;
-        self.sessions[at] = Some(Open { line: Line::new(session.input), events: session.events });
+        self.sessions[at] = Some(Talk::new(session.input, session.events));
         Ok(())
     }
 
     fn tell(&mut self, at: usize, input: SttInput) {
-        let Some(Open { line, .. }) = &mut self.sessions[at] else { return };
+        let Some(Talk { line, .. }) = &mut self.sessions[at] else { return };
         line.tell(input);
         if line.waiting() > WAITING {
             line.let_go(|input| matches!(input, SttInput::Audio(_)));
@@ -211,28 +190,6 @@ impl Run {
 
     fn admitted(&self) -> Vec<bool> {
         self.recognisers.iter().map(|choice| choice.health.admits()).collect()
-    }
-}
-
-/// The next event of any session; one that ends without a word is dead. Meanwhile what was not taken is passed on.
-async fn said(sessions: &mut [Option<Open>]) -> (usize, SttEvent) {
-    loop {
-        let waiting = sessions.iter().flatten().any(|open| open.line.waiting() > 0);
-        let event = poll_fn(|context| {
-            for (at, session) in sessions.iter_mut().enumerate() {
-                let Some(open) = session else { continue };
-                if let Poll::Ready(event) = open.events.poll_recv(context) {
-                    let ended = || Error::new("a recogniser", ErrorKind::Broken, "its session ended");
-                    return Poll::Ready((at, event.unwrap_or_else(|| SttEvent::Dead { error: ended() })));
-                }
-            }
-            Poll::Pending
-        });
-        tokio::select! {
-            event = event => return event,
-            () = a_moment(waiting) => {}
-        }
-        sessions.iter_mut().flatten().for_each(|open| open.line.pass_on());
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::line::{Line, a_moment};
+use super::line::{Talk, Woken, woken};
 use super::model::sleep_until;
 use super::race::{Act as RaceAct, Race};
 use super::voices::{Act, Told, Voices};
@@ -181,22 +181,9 @@ impl TextToSpeech for HedgedVoice {
 struct Run {
     core: Voices,
     voices: Vec<VoiceChoice>,
-    lines: Vec<Option<Spoken>>,
+    lines: Vec<Option<Talk<TtsInput, TtsEvent>>>,
     out: mpsc::Sender<TtsEvent>,
     held: Arc<HedgedVoice>,
-}
-
-/// A session with one voice.
-struct Spoken {
-    line: Line<TtsInput>,
-    events: mpsc::Receiver<TtsEvent>,
-}
-
-/// What happened.
-enum Woken {
-    Told(Option<TtsInput>),
-    Said(usize, TtsEvent),
-    Due,
 }
 
 impl Run {
@@ -222,12 +209,8 @@ impl Run {
                 return;
             }
             let wake = self.core.poll_timeout();
-            let woken = tokio::select! {
-                biased;
-                input = inputs.recv() => Woken::Told(input),
-                (at, event) = said(&mut self.lines) => Woken::Said(at, event),
-                () = sleep_until(wake) => Woken::Due,
-            };
+            let ended = || TtsEvent::Dead { error: Error::new("a voice", ErrorKind::Broken, "its session ended") };
+            let woken = woken(&mut inputs, &mut self.lines, wake, ended).await;
             let (now, admitted) = (time::now().mono, self.held.admitted());
             match woken {
                 Woken::Told(Some(input)) => self.core.told(now, input, &admitted),
@@ -262,40 +245,17 @@ impl Run {
     fn open(&mut self, at: usize) -> Result<(), Error> {
         let VoiceChoice { choice, voice } = &self.voices[at];
         let session = Arc::clone(&choice.provider).open(voice)?;
-        self.lines[at] = Some(Spoken { line: Line::new(session.input), events: session.events });
+        self.lines[at] = Some(Talk::new(session.input, session.events));
         Ok(())
     }
 
     fn tell(&mut self, at: usize, told: Told) {
-        let Some(Spoken { line, .. }) = &mut self.lines[at] else { return };
+        let Some(Talk { line, .. }) = &mut self.lines[at] else { return };
         line.tell(told.into());
         if line.waiting() > UNTAKEN {
             let error = Error::new("a voice", ErrorKind::TimedOut, "it takes nothing any more");
             self.core.said(time::now().mono, at, TtsEvent::Dead { error }, &self.held.admitted());
         }
-    }
-}
-
-/// The next event of any session; one that ends without a word is dead. Meanwhile what was not taken is passed on.
-async fn said(lines: &mut [Option<Spoken>]) -> (usize, TtsEvent) {
-    loop {
-        let waiting = lines.iter().flatten().any(|spoken| spoken.line.waiting() > 0);
-        let event = poll_fn(|context| {
-            for (at, line) in lines.iter_mut().enumerate() {
-                let Some(spoken) = line else { continue };
-                if let Poll::Ready(event) = spoken.events.poll_recv(context) {
-                    let ended =
-                        || TtsEvent::Dead { error: Error::new("a voice", ErrorKind::Broken, "its session ended") };
-                    return Poll::Ready((at, event.unwrap_or_else(ended)));
-                }
-            }
-            Poll::Pending
-        });
-        tokio::select! {
-            event = event => return event,
-            () = a_moment(waiting) => {}
-        }
-        lines.iter_mut().flatten().for_each(|spoken| spoken.line.pass_on());
     }
 }
 

@@ -1,6 +1,8 @@
 //! In virtual time: recognisers are what the test has them say.
 
 use super::*;
+use crate::pii::Pii;
+use crate::provider::error::ErrorKind;
 use crate::time;
 
 const NOVA: Manner = Manner { continuous: true, detects_turns: false, replies: true, lag: Duration::from_millis(400) };
