@@ -54,24 +54,53 @@ impl Api {
     }
 }
 
+/// The vendor that is away: what it does for the campaign's assistant.
+struct Away {
+    stage: &'static str,
+    kind: &'static str,
+    /// Where its interface begins.
+    path: &'static str,
+    vendor: Vendor,
+    /// First port for media; each server has its own.
+    ports: u16,
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_rung_while_the_model_is_away() {
-    let folder = std::env::temp_dir().join(format!("callwright-providers-{}", std::process::id()));
+    let model = Away { stage: "llm", kind: "openai_chat", path: "/v1", vendor: Vendor::OpenaiChat, ports: 33_000 };
+    nobody_is_rung_while(model).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_rung_while_the_recogniser_is_away() {
+    let ears = Away { stage: "stt", kind: "deepgram_listen", path: "", vendor: Vendor::DeepgramListen, ports: 33_100 };
+    nobody_is_rung_while(ears).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_rung_while_the_voice_is_away() {
+    let voice = Away { stage: "tts", kind: "cartesia", path: "", vendor: Vendor::Cartesia, ports: 33_200 };
+    nobody_is_rung_while(voice).await;
+}
+
+async fn nobody_is_rung_while(away: Away) {
+    let folder = std::env::temp_dir().join(format!("callwright-away-{}-{}", away.stage, std::process::id()));
     drop(std::fs::remove_dir_all(&folder));
     let vendors = vendors::start(vendors::Config::default()).await.expect("a port is free");
-    let (api, shutdown, server) = serve(&folder, &vendors).await;
+    let (api, shutdown, server) = serve(&folder, &vendors, &away).await;
     let provider = api.get("providers").await["items"][0].clone();
-    assert_eq!(provider["name"], "model", "{provider}");
+    assert_eq!(provider["name"], "vendor", "{provider}");
 
-    let limited = Injection::always(Vendor::OpenaiChat, Fault::TooMany { retry_after: Some(1) });
+    let limited = Injection::always(away.vendor, Fault::TooMany { retry_after: Some(1) });
     vendors.set_faults(vec![limited]);
     let test = format!("providers/{}/test", provider["id"].as_str().expect("an id"));
     assert_eq!(api.post(&test, json!({})).await["step"], "quota");
-    let campaign = campaign(&api).await;
+    let campaign = campaign(&api, away.stage).await;
     let progress = format!("campaigns/{campaign}/progress");
     let held = api.until(&progress, |progress| progress["held_by"]["scope"] == "providers").await;
     let reason = held["held_by"]["reason"].as_str().expect("a reason");
-    assert!(reason.contains("no llm provider answers") && reason.contains("429"), "{reason}");
+    let expected = format!("no {} provider answers", away.stage);
+    assert!(reason.contains(&expected) && reason.contains("429"), "{reason}");
     assert_eq!((&held["pending"], &held["in_progress"]), (&json!(1), &json!(0)), "{held}");
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let attempts = format!("campaigns/{campaign}/attempts");
@@ -81,20 +110,21 @@ async fn nobody_is_rung_while_the_model_is_away() {
     vendors.set_faults(vec![]);
     let rung = api.until(&attempts, |attempts| attempts["items"].as_array().is_some_and(|all| !all.is_empty())).await;
     assert!(rung["items"][0]["state"].is_string(), "{rung}");
+    api.until(&progress, |progress| progress["held_by"]["scope"] != "providers").await;
     shutdown.stop.cancel();
     server.finished().await;
     std::fs::remove_dir_all(&folder).expect("the folder can be removed");
 }
 
-async fn serve(folder: &std::path::Path, vendors: &vendors::Running) -> (Api, Shutdown, app::Server) {
+async fn serve(folder: &std::path::Path, vendors: &vendors::Running, away: &Away) -> (Api, Shutdown, app::Server) {
     let bind = "127.0.0.1:0".parse().expect("an address");
     let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
     config.http.listen = bind;
     config.sip.listeners =
         vec![ListenerConfig { transport: SipTransport::Udp, bind, external: None, external_media: None }];
-    (config.media.port_min, config.media.port_max) = (33_000, 33_098);
-    let provider = json!({"name": "model", "kind": "openai_chat", "base_url": format!("http://{}/v1", vendors.address),
-                          "key": KEY, "capacity": 5});
+    (config.media.port_min, config.media.port_max) = (away.ports, away.ports + 98);
+    let provider = json!({"name": "vendor", "kind": away.kind, "key": KEY, "capacity": 5,
+                          "base_url": format!("http://{}{}", vendors.address, away.path)});
     config.providers = vec![serde_json::from_value(provider).expect("a provider")];
     let shutdown = Shutdown::default();
     let server = app::start(config, shutdown.clone()).await.expect("the server starts");
@@ -104,10 +134,10 @@ async fn serve(folder: &std::path::Path, vendors: &vendors::Running) -> (Api, Sh
 }
 
 /// A running campaign with one contact, over a trunk where nobody answers.
-async fn campaign(api: &Api) -> String {
+async fn campaign(api: &Api, stage: &str) -> String {
     let id = |made: Value| made["id"].as_str().expect("an id").to_owned();
     let assistant = json!({
-        "name": "Clerk", "mode": "flow", "providers": {"llm": ["model"]},
+        "name": "Clerk", "mode": "flow", "providers": {stage: ["vendor"]},
         "flow": {"start": "hello", "nodes": [
             {"id": "hello", "say": {"text": "Hello.", "next": "bye"}},
             {"id": "bye", "end": {"text": "Goodbye.", "reason": "completed"}}]},
