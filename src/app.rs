@@ -186,7 +186,7 @@ fn insight(config: &Config, tasks: &TaskTracker, shutdown: &Shutdown) -> anyhow:
         }
         None => None,
     };
-    Ok(Insight { replays, spans })
+    Ok(Insight { replays, spans, lines: None })
 }
 
 async fn open(config: &Config) -> anyhow::Result<Db> {

@@ -71,7 +71,7 @@ impl Server {
             max_calls: 4_096,
         };
         let (calls, _) = Calls::new(services);
-        calls.set_insight(Insight { replays: Some(Replays::start(Keep::default())?), spans: None });
+        calls.set_insight(Insight { replays: Some(Replays::start(Keep::default())?), ..Insight::default() });
         Ok(Self { calls, listener, assistant: assistant()?, folder, stop })
     }
 

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use tokio::sync::mpsc;
+
 use super::tools::ToolContext;
 use crate::agent::conversation::Conversation;
+use crate::agent::record::Line;
+use crate::id::CallId;
 use crate::replay::format::Header;
 use crate::replay::keeper::Replays;
 use crate::replay::observed::Observed;
@@ -20,6 +24,8 @@ pub struct Insight {
     pub replays: Option<Replays>,
     /// Gets the trace of every call.
     pub spans: Option<Spans>,
+    /// Gets every line of every call as soon as it is written. When it is full, lines are left out.
+    pub lines: Option<mpsc::Sender<(CallId, Line)>>,
 }
 
 impl Insight {

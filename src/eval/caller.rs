@@ -1,5 +1,6 @@
 //! Plays the caller of a scenario on an answered call.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use callwright_media::level::rms_dbfs;
 use callwright_media::session::ClipId;
 use callwright_sip::endpoint::Event;
 
+use super::person::{Move, Person};
 use super::phone::Line;
 use super::scenario::{Act, Caller};
+use super::witness::Overheard;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::MediaNews;
 use crate::provider::tts::{SpeechRequest, TextToSpeech, Voice};
@@ -22,6 +25,9 @@ const VOICE_DBFS: f32 = -45.0;
 const PAUSE: Duration = Duration::from_millis(900);
 /// Pause between keys.
 const KEY: Duration = Duration::from_millis(250);
+
+/// A caller who is played by a model says something into a silence of this length.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 /// How soon a colleague says hello …
 const HELLO: Duration = Duration::from_millis(200);
@@ -51,6 +57,26 @@ enum When {
 pub(super) struct Part {
     steps: Vec<(Prepared, When)>,
     pause: Duration,
+    /// Finds the words in place of the steps.
+    person: Option<Box<Played>>,
+}
+
+/// A caller who is played by a model.
+pub(super) struct Played {
+    pub(super) person: Person,
+    pub(super) most_turns: u32,
+    pub(super) heard: Overheard,
+    pub(super) voice: Voice,
+    pub(super) tts: Arc<dyn TextToSpeech>,
+}
+
+/// How far a part was played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Course {
+    /// Lines that were done, or answers that a model gave.
+    pub(super) done: usize,
+    /// The model had not come to an end after as many answers as it may give.
+    pub(super) gave_up: bool,
 }
 
 impl Part {
@@ -72,7 +98,13 @@ impl Part {
             steps.push((prepared, after.map_or(When::Finished, When::IntoSpeech)));
         }
         let pause = caller.pause_ms.map_or(PAUSE, |ms| Duration::from_millis(ms.into()));
-        Ok(Self { steps, pause })
+        Ok(Self { steps, pause, person: None })
+    }
+
+    /// A caller whose words a model finds.
+    pub(super) fn of_model(caller: &Caller, played: Played) -> Self {
+        let pause = caller.pause_ms.map_or(PAUSE, |ms| Duration::from_millis(ms.into()));
+        Self { steps: Vec::new(), pause, person: Some(Box::new(played)) }
     }
 
     /// Somebody who picks up, takes the caller when `asked`, talks for a moment and hangs up.
@@ -84,13 +116,16 @@ impl Part {
             steps.push((Prepared::Press(yes), When::Finished));
         }
         steps.push((Prepared::HangUp, When::After(TALK)));
-        Ok(Self { steps, pause: PAUSE })
+        Ok(Self { steps, pause: PAUSE, person: None })
     }
 
-    /// Plays it to the end, then listens until the other side hangs up. How many lines were done before the call was over.
-    pub(super) async fn play(self, line: Line) -> anyhow::Result<usize> {
+    /// Plays it to the end, then listens until the other side hangs up.
+    pub(super) async fn play(self, line: Line) -> anyhow::Result<Course> {
         let mut player = Player { ear: Ear::default(), line, clips: 0, over: false };
-        let mut done = 0;
+        if let Some(played) = self.person {
+            return player.talk(*played, self.pause).await;
+        }
+        let mut course = Course::default();
         for (prepared, when) in self.steps {
             match when {
                 When::Finished => player.until_quiet(self.pause).await,
@@ -101,12 +136,12 @@ impl Part {
                 break;
             }
             player.act(prepared).await?;
-            done += 1;
+            course.done += 1;
         }
         while !player.over {
             player.listen(None).await;
         }
-        Ok(done)
+        Ok(course)
     }
 }
 
@@ -131,6 +166,59 @@ struct Player {
 }
 
 impl Player {
+    /// Says what a model finds until one side hangs up.
+    async fn talk(mut self, mut played: Played, pause: Duration) -> anyhow::Result<Course> {
+        let mut course = Course::default();
+        while !self.over {
+            let patience = time::now().mono + PATIENCE;
+            while !self.over && self.ear.last.is_none() && time::now().mono < patience {
+                self.listen(Some(patience)).await;
+            }
+            if self.ear.last.is_some() {
+                self.until_quiet(pause).await;
+            }
+            if self.over {
+                break;
+            }
+            if course.done == played.most_turns as usize {
+                course.gave_up = true;
+                self.act(Prepared::HangUp).await?;
+                break;
+            }
+            let heard = played.heard.since();
+            let Some(next) = self.meanwhile(played.person.answers(&heard)).await else { break };
+            let Move { says, hangs_up } = next?;
+            course.done += 1;
+            if !says.is_empty() {
+                let Some(speech) = self.meanwhile(say(says, played.voice.clone(), &*played.tts)).await else { break };
+                // Who has gone on speaking is not spoken over.
+                if self.ear.last.is_some() {
+                    self.until_quiet(pause).await;
+                }
+                if self.over {
+                    break;
+                }
+                self.act(speech?).await?;
+            }
+            if hangs_up && !self.over {
+                self.act(Prepared::HangUp).await?;
+            }
+        }
+        Ok(course)
+    }
+
+    /// What comes of some work, while the line is listened to; nothing when the call is over before.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        while !self.over {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = self.listen(None) => {}
+            }
+        }
+        None
+    }
+
     /// Until the agent has spoken and then been silent for so long.
     async fn until_quiet(&mut self, pause: Duration) {
         while !self.over {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::caller::Course;
+use super::judge::Judged;
 use super::read::pattern_of;
 use super::scenario::{AnswerParts, Expect, ExpectAnswer, ExpectTool, ExpectTransfer, Text};
 use super::witness::Used;
@@ -15,10 +17,12 @@ pub(super) struct Facts {
     pub(super) report: CallReport,
     pub(super) tools: Vec<Used>,
     pub(super) suppressed: bool,
-    /// Lines that the caller got to.
-    pub(super) lines_done: usize,
+    /// How far the caller got.
+    pub(super) course: Course,
     /// Lines that the caller had.
     pub(super) lines: usize,
+    /// What a model was asked of the call.
+    pub(super) judged: Vec<Judged>,
 }
 
 impl Facts {
@@ -77,8 +81,14 @@ pub(super) const fn ending(ending: &Ending) -> &'static str {
 pub(super) fn check(expect: &Expect, assistant: &Assistant, facts: &Facts) -> Vec<String> {
     let mut failures = Vec::new();
     let report = &facts.report;
-    if facts.lines_done < facts.lines {
-        failures.push(format!("the call was over before line {} of the caller", facts.lines_done));
+    if facts.course.done < facts.lines {
+        failures.push(format!("the call was over before line {} of the caller", facts.course.done));
+    }
+    if facts.course.gave_up {
+        failures.push(format!("the caller gave up after {} answers", facts.course.done));
+    }
+    for judged in facts.judged.iter().filter(|judged| !judged.holds) {
+        failures.push(format!("judged to be no: {:?}, because {}", judged.question, judged.reason));
     }
     equal(&mut failures, "reason", expect.reason.as_deref(), report.outcome.reason.as_str());
     equal(&mut failures, "ending", expect.ending.as_deref(), facts.ending());

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::judge::written;
 use super::report::{Report, Verdict};
 
 /// The document: one suite, one case for each scenario.
@@ -22,15 +23,18 @@ pub(super) fn document(report: &Report) -> String {
 }
 
 fn case(text: &mut String, verdict: &Verdict) {
-    let Verdict { scenario, took, failures, error, .. } = verdict;
+    let Verdict { scenario, took, failures, error, facts } = verdict;
     let (name, file) = (escaped(&scenario.written.name), escaped(&scenario.file.display().to_string()));
     let seconds = took.as_secs_f64();
-    let head = format!("    <testcase name=\"{name}\" classname=\"{file}\" file=\"{file}\" time=\"{seconds:.3}\"");
-    if verdict.holds() {
-        let _ = writeln!(text, "{head}/>");
-        return;
+    let _ = writeln!(text, "    <testcase name=\"{name}\" classname=\"{file}\" file=\"{file}\" time=\"{seconds:.3}\">");
+    let caller = &scenario.written.caller;
+    let told = [("persona", &caller.persona), ("goal", &caller.goal)];
+    let told: String = told.iter().filter(|(_, value)| !value.is_empty()).fold(String::new(), |told, (key, value)| {
+        told + &format!("        <property name=\"{key}\" value=\"{}\"/>\n", escaped(value))
+    });
+    if !told.is_empty() {
+        let _ = writeln!(text, "      <properties>\n{told}      </properties>");
     }
-    let _ = writeln!(text, "{head}>");
     if let Some(first) = failures.first() {
         let all = escaped(&failures.join("\n"));
         let _ = writeln!(text, "      <failure message=\"{}\">{all}</failure>", escaped(first));
@@ -38,6 +42,10 @@ fn case(text: &mut String, verdict: &Verdict) {
     if let Some(error) = error {
         let error = escaped(error);
         let _ = writeln!(text, "      <error message=\"{error}\">{error}</error>");
+    }
+    if let Some(facts) = facts {
+        let said = escaped(&written(&facts.report.conversation.transcript));
+        let _ = writeln!(text, "      <system-out>{said}</system-out>");
     }
     text.push_str("    </testcase>\n");
 }

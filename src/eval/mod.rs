@@ -3,7 +3,9 @@
 
 mod caller;
 mod expect;
+mod judge;
 mod junit;
+mod person;
 mod phone;
 mod read;
 mod report;

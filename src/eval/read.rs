@@ -118,6 +118,16 @@ fn one(file: &Path, studio: &Studio) -> Result<Scenario, Vec<Fault>> {
             faults.push(fault(Some(line), "assistant", format!("/providers: `{provider}` {why}")));
         }
     }
+    for (field, provider) in
+        [("caller.model", written.caller.model.as_ref()), ("expect.judge.model", written.judge_model())]
+    {
+        if let Some(provider) = provider
+            && let Some(why) = studio.objection(provider)
+        {
+            faults.push(fault(None, field, format!("`{provider}` {why}")));
+        }
+    }
+    check_model(&written, |field, what| faults.push(fault(None, field, what.to_owned())));
     check_caller(&written, |line, field, what| faults.push(fault(Some(line), &field, what)));
     check_expectations(&written, |field, what| {
         faults.push(fault(Some(written.expect.referenced.line()), &field, what));
@@ -197,6 +207,34 @@ fn check_caller(written: &Written, mut fault: impl FnMut(u64, String, String)) {
         }
         if line.value.after_ms.is_some() && line.value.silence_ms.is_some() {
             fault(at, format!("{field}.after_ms"), "makes no sense with `silence_ms`".to_owned());
+        }
+    }
+}
+
+/// What a caller who is played by a model must have, and nobody else may.
+fn check_model(written: &Written, mut fault: impl FnMut(&str, &str)) {
+    let caller = &written.caller;
+    if caller.model.is_some() {
+        if !caller.lines.is_empty() {
+            fault("caller.lines", "make no sense beside `model`, which finds the words itself");
+        }
+        for (field, text) in [("caller.persona", &caller.persona), ("caller.goal", &caller.goal)] {
+            if text.trim().is_empty() || text.len() > 4_000 {
+                fault(field, "must be 1 to 4000 characters: the model plays it");
+            }
+        }
+    } else if !caller.goal.is_empty() || caller.ends_when.is_some() || caller.max_turns.is_some() {
+        fault("caller.model", "must be there for `goal`, `ends_when` and `max_turns`");
+    }
+    if !(1..=50).contains(&caller.most_turns()) {
+        fault("caller.max_turns", "must be 1 to 50");
+    }
+    if let Some(judge) = &written.expect.value.judge {
+        if written.judge_model().is_none() {
+            fault("expect.judge.model", "must be there when the caller has no model");
+        }
+        if judge.questions.is_empty() || judge.questions.len() > 20 {
+            fault("expect.judge.questions", "must be 1 to 20");
         }
     }
 }

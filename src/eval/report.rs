@@ -84,6 +84,9 @@ fn scenario(verdict: &Verdict) -> Value {
         "name": scenario.written.name,
         "description": scenario.written.description,
         "file": scenario.file.display().to_string(),
+        "persona": scenario.written.caller.persona,
+        "model": scenario.written.caller.model,
+        "goal": scenario.written.caller.model.as_ref().map(|_| &scenario.written.caller.goal),
         "passed": verdict.holds(),
         "failures": failures,
         "error": error,
@@ -112,6 +115,8 @@ fn call(facts: &Facts, scenario: &Scenario) -> Value {
         "transfer": facts.transferred_to(&scenario.assistant),
         "suppressed": facts.suppressed,
         "interruptions": facts.interruptions(),
+        "caller_turns": facts.course.done,
+        "judged": facts.judged,
         "recording": report.recording.as_ref().map(|recording| recording.path.display().to_string()),
     })
 }

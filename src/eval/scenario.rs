@@ -52,8 +52,16 @@ pub(super) struct Scenario {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Caller {
-    /// Who they are, for readers.
+    /// Who they are: for readers, and for the model that plays them.
     pub(super) persona: String,
+    /// The provider of the model that finds their words; without it they do what the lines say.
+    pub(super) model: Option<String>,
+    /// What they want, for the model.
+    pub(super) goal: String,
+    /// When they hang up, for the model, in words.
+    pub(super) ends_when: Option<String>,
+    /// They give up after so many answers.
+    pub(super) max_turns: Option<u32>,
     /// A voice of espeak-ng.
     pub(super) voice: Option<String>,
     /// How long it rings.
@@ -78,6 +86,21 @@ pub(super) struct Line {
     pub(super) hang_up: Option<bool>,
     /// Does it so long after the agent began to speak, instead of after it has finished.
     pub(super) after_ms: Option<u32>,
+}
+
+impl Caller {
+    /// How many answers they give at most.
+    pub(super) fn most_turns(&self) -> u32 {
+        self.max_turns.unwrap_or(12)
+    }
+}
+
+impl Written {
+    /// The provider of the model that judges.
+    pub(super) fn judge_model(&self) -> Option<&String> {
+        let judge = self.expect.value.judge.as_ref()?;
+        judge.model.as_ref().or(self.caller.model.as_ref())
+    }
 }
 
 /// What a line does.
@@ -165,6 +188,19 @@ pub(super) struct Expect {
     pub(super) reply_ms: Option<u32>,
     /// Longest time from the answer to the end.
     pub(super) duration_s: Option<u32>,
+    /// What a model must say yes to.
+    pub(super) judge: Option<Judge>,
+}
+
+/// Questions about the call that a model answers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Judge {
+    /// The model's provider; the caller's when left out.
+    #[serde(default)]
+    pub(super) model: Option<String>,
+    /// Each must be answered with yes.
+    pub(super) questions: Vec<String>,
 }
 
 /// An answer: its value, or more.

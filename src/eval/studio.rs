@@ -14,18 +14,21 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
-use super::caller::Part;
+use super::caller::{Course, Part, Played};
 use super::expect::{Facts, check};
+use super::judge::judge;
+use super::person::Person;
 use super::phone::{Phone, Ringing};
 use super::report::Verdict;
 use super::scenario::{Colleague, Scenario, Written};
 use super::stubs::Stubs;
-use super::witness::{OpenDesk, Seen, SeenTools};
+use super::witness::{OpenDesk, Overheard, Seen, SeenTools};
 use crate::agent::assistant::{Assistant, AssistantVersion};
 use crate::agent::flow::check::Lexicon;
 use crate::agent::transfer::TransferManner;
 use crate::app::{self, first_start, voice};
 use crate::call::call::CallConfig;
+use crate::call::insight::Insight;
 use crate::call::outcome::TrunkEvidence;
 use crate::call::place::{AttemptEvent, CallPlacer, CallReport, PlaceCall};
 use crate::call::providers::{StandIn, Vendors};
@@ -41,7 +44,9 @@ use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
 use crate::net::web::Web;
 use crate::pii::Pii;
-use crate::provider::tts::TextToSpeech;
+use crate::provider::catalog::Wanted;
+use crate::provider::llm::LanguageModel;
+use crate::provider::tts::{TextToSpeech, Voice};
 use crate::store::db::Settings;
 use crate::store::org::Secrets;
 use crate::store::{Db, suppression};
@@ -56,6 +61,8 @@ const MOST_SCENARIOS: u32 = 1_000;
 const OURS: &str = "+442079460999";
 /// How much longer than its limit a call may take to be taken down.
 const SLACK: Duration = Duration::from_secs(15);
+/// Lines of calls that wait to be read by callers.
+const LINES: usize = 1_024;
 
 /// What calls of scenarios are made with.
 pub(super) struct Studio {
@@ -69,6 +76,7 @@ pub(super) struct Studio {
     org: OrgId,
     secrets: Arc<Secrets>,
     seen: Arc<Seen>,
+    catalog: Arc<Vendors>,
     /// Providers of the settings file, and whether they are on this machine.
     vendors: BTreeMap<String, bool>,
     real: bool,
@@ -131,6 +139,7 @@ impl Studio {
         let vendors = named.collect();
         let catalog = app::vendors(&config, &db, voice.prompts).await?;
         let manners = StandIn { warm_spare: config.agent.warm_spare, offline: config.agent.offline_stand_in };
+        let catalog = Arc::new(Vendors { catalog, offline: voice.providers, manners });
         let services = Services {
             sip: sip.handle,
             listeners: sip.bound,
@@ -139,7 +148,7 @@ impl Studio {
             recorder: Some(Recorder::start().context("the recorder does not start")?),
             recordings: folder.join("recordings"),
             max_calls: usize::MAX,
-            providers: Arc::new(Vendors { catalog, offline: voice.providers, manners }),
+            providers: Arc::clone(&catalog) as _,
             toolbox: Arc::new(SeenTools { seen: Arc::clone(&seen), tools: Arc::new(tools) }),
             clocks: CallConfig {
                 transfer: TransferConfig { refer_allowed: false, ..TransferConfig::default() },
@@ -149,6 +158,14 @@ impl Studio {
         };
         let (calls, _) = Calls::new(services);
         calls.set_desk(Arc::new(OpenDesk { seen: Arc::clone(&seen), listener: bound.id, transport: bound.transport }));
+        let (lines, mut written) = mpsc::channel(LINES);
+        calls.set_insight(Insight { lines: Some(lines), ..Insight::default() });
+        let reader = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Some((call, line)) = written.recv().await {
+                reader.write(call, &line);
+            }
+        });
         let serving = calls.clone();
         tokio::spawn(async move { serving.serve(sip.incoming).await });
         Ok(Self {
@@ -162,6 +179,7 @@ impl Studio {
             org,
             secrets,
             seen,
+            catalog,
             vendors,
             real: options.real,
             numbers: AtomicU32::new(0),
@@ -200,21 +218,48 @@ impl Studio {
         let stubs = Stubs::start(written.tools.clone()).await?;
         let mut definition = scenario.assistant.clone();
         stubs.take_over(&mut definition, &written.tools, self.real);
-        let part = Part::of_caller(&written.caller, &definition.language, &*self.tts).await?;
+        let language = definition.language.clone();
         let mut phone = Phone::new().await?;
         let (number, order) = self.order(&phone, definition, written)?;
         let call = order.call;
+        let part = self.part(written, call, language).await?;
         self.seen.expect_at(order.attempt, phone.address());
         let attempt = self.calls.place(order);
         let limit = Duration::from_secs(written.limit_s.into()) + SLACK;
         let both = async { tokio::try_join!(ended(attempt), self.answer(&mut phone, scenario, part)) };
-        let (report, lines_done) =
-            tokio::time::timeout(limit, both).await.context("the call did not end in time")??;
+        let (report, course) = tokio::time::timeout(limit, both).await.context("the call did not end in time")??;
         let hash = self.secrets.phone.hash(&number);
         let mut tx = self.db.read().await?;
         let suppressed = suppression::of_number(&mut tx, self.org, &hash).await?.is_some();
+        let judged = match (&written.expect.value.judge, written.judge_model()) {
+            (Some(wanted), Some(model)) => {
+                judge(&*self.model(model)?, &wanted.questions, &report.conversation.transcript).await?
+            }
+            (None, _) | (_, None) => Vec::new(),
+        };
         let lines = written.caller.lines.len();
-        Ok(Facts { report, tools: self.seen.take(call), suppressed, lines_done, lines })
+        Ok(Facts { report, tools: self.seen.take(call), suppressed, course, lines, judged })
+    }
+
+    /// Who answers a call.
+    async fn part(&self, written: &Written, call: CallId, language: String) -> anyhow::Result<Part> {
+        let caller = &written.caller;
+        let Some(model) = &caller.model else { return Part::of_caller(caller, &language, &*self.tts).await };
+        let played = Played {
+            person: Person::new(self.model(model)?, caller),
+            most_turns: caller.most_turns(),
+            heard: Overheard::new(Arc::clone(&self.seen), call),
+            voice: Voice { name: caller.voice.clone().unwrap_or_default(), language },
+            tts: Arc::clone(&self.tts),
+        };
+        Ok(Part::of_model(caller, played))
+    }
+
+    /// The model of a provider.
+    fn model(&self, provider: &str) -> anyhow::Result<Arc<dyn LanguageModel>> {
+        let wanted = Wanted { llm: vec![provider.to_owned()], ..Wanted::default() };
+        let served = self.catalog.catalog.serve(self.org, &wanted)?;
+        served.llm.with_context(|| format!("{provider} is no model"))
     }
 
     /// The order of a call to this telephone, and the number it is called by.
@@ -261,8 +306,8 @@ impl Studio {
         Ok((to, order))
     }
 
-    /// Takes the call and plays the caller; whatever rings after that is for a colleague. How many lines were done.
-    async fn answer(&self, phone: &mut Phone, scenario: &Scenario, part: Part) -> anyhow::Result<usize> {
+    /// Takes the call and plays the caller; whatever rings after that is for a colleague. How far the part was played.
+    async fn answer(&self, phone: &mut Phone, scenario: &Scenario, part: Part) -> anyhow::Result<Course> {
         let ringing = phone.rings().await?;
         tokio::time::sleep(Duration::from_millis(scenario.written.caller.answer_after_ms.into())).await;
         let line = ringing.answer(&self.ports, &self.workers).await?;

@@ -10,6 +10,7 @@ use callwright_sip::message::HostPort;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::record::{Line, Speaker};
 use crate::call::outcome::TrunkEvidence;
 use crate::call::tools::{Keeping, LookingUp, Offering, Running, ToolContext, Toolbox};
 use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial};
@@ -34,6 +35,8 @@ pub(super) struct Used {
 #[derive(Default)]
 pub(super) struct Seen {
     used: Mutex<BTreeMap<CallId, Vec<Used>>>,
+    /// What agents have said so far.
+    said: Mutex<BTreeMap<CallId, Vec<String>>>,
     /// The telephone that second legs of a call ring at.
     phones: Mutex<BTreeMap<AttemptId, SocketAddr>>,
 }
@@ -41,12 +44,42 @@ pub(super) struct Seen {
 impl Seen {
     /// Tools used in a call, in the order in which they were begun.
     pub(super) fn take(&self, call: CallId) -> Vec<Used> {
+        lock(&self.said).remove(&call);
         lock(&self.used).remove(&call).unwrap_or_default()
+    }
+
+    /// A line of a call.
+    pub(super) fn write(&self, call: CallId, line: &Line) {
+        if line.speaker == Speaker::Agent {
+            lock(&self.said).entry(call).or_default().push(line.text.expose().clone());
+        }
     }
 
     /// Second legs of this attempt ring at this telephone.
     pub(super) fn expect_at(&self, attempt: AttemptId, phone: SocketAddr) {
         lock(&self.phones).insert(attempt, phone);
+    }
+}
+
+/// What the agent of one call says, as it was heard.
+pub(super) struct Overheard {
+    seen: Arc<Seen>,
+    call: CallId,
+    known: usize,
+}
+
+impl Overheard {
+    pub(super) const fn new(seen: Arc<Seen>, call: CallId) -> Self {
+        Self { seen, call, known: 0 }
+    }
+
+    /// What it said since this was asked last.
+    pub(super) fn since(&mut self) -> String {
+        let said = lock(&self.seen.said);
+        let lines = said.get(&self.call).map_or(&[][..], Vec::as_slice);
+        let new = lines[self.known.min(lines.len())..].join(" ");
+        self.known = lines.len();
+        new
     }
 }
 

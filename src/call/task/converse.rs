@@ -55,8 +55,14 @@ impl CallTask {
             }
             Action::Record(on) => self.set_off_record(!on).await,
             Action::OptOut { words } => self.tools.opt_out(words),
+            Action::Transcribed(line) => {
+                if let Some(lines) = &self.calls.insight().lines {
+                    // Whoever does not keep up misses some; the outcome has them all.
+                    let _ = lines.try_send((self.context.call, line));
+                }
+            }
             // The conversation keeps them all; its outcome has them at the end.
-            Action::Transcribed(_) | Action::Answered(_) | Action::Replied(_) => {}
+            Action::Answered(_) | Action::Replied(_) => {}
             Action::End(ending) => self.conversation_ended(ending),
         }
     }
