@@ -211,8 +211,9 @@ async fn known(
     rows.iter().map(|row| Ok((row.get("id")?, row.get("language")?, row.get("chunks")?))).collect()
 }
 
-/// For each of `wanted`, up to [`LIST`] chunks that hold all of its terms. One statement: each one more would cost the
-/// caller a way to the database and back.
+/// For each of `wanted`, up to [`LIST`] chunks that hold all of its terms. One statement, for each one more would cost the
+/// caller a way to the database and back, and one row for each of `wanted`, for thousands take longer to hand over than
+/// to find.
 async fn find(tx: &mut Tx, sources: &[KnowledgeId], wanted: &[&[String]]) -> Result<Vec<Hits>, StoreError> {
     let mut bound = args![i64::try_from(LIST).unwrap_or(i64::MAX)];
     let first = bound.len() + 1;
@@ -220,7 +221,7 @@ async fn find(tx: &mut Tx, sources: &[KnowledgeId], wanted: &[&[String]]) -> Res
     let one = match tx.kind() {
         Kind::Sqlite => {
             bound.extend(wanted.iter().flat_map(|terms| args![fts_query(sources, terms)]));
-            "SELECT {n} AS term, number FROM \
+            "SELECT {n} AS term, group_concat(number) AS numbers FROM \
              (SELECT rowid AS number FROM knowledge_search WHERE knowledge_search MATCH ${p} LIMIT $1)"
         }
         Kind::Postgres => {
@@ -229,15 +230,16 @@ async fn find(tx: &mut Tx, sources: &[KnowledgeId], wanted: &[&[String]]) -> Res
             let few = sources.len() <= FEW;
             bound.extend(wanted.iter().flat_map(|terms| args![ts_query(if few { sources } else { &[] }, terms)]));
             if few {
-                "SELECT CAST({n} AS BIGINT) AS term, number FROM (SELECT number FROM knowledge_chunk \
-                 WHERE search @@ to_tsquery('simple', ${p}) LIMIT $1) AS t{n}"
+                "SELECT CAST({n} AS BIGINT) AS term, string_agg(CAST(number AS TEXT), ',') AS numbers FROM \
+                 (SELECT number FROM knowledge_chunk WHERE search @@ to_tsquery('simple', ${p}) LIMIT $1) AS t{n}"
             } else {
                 // The index would walk through all chunks of all these documents for each term. Without them it finds
                 // the term at once; the concatenation keeps it from looking for the documents first.
                 of_sources = places(bound.len() + 1, sources.len());
                 bound.extend(sources.iter().flat_map(|source| args![source]));
-                "SELECT CAST({n} AS BIGINT) AS term, number FROM (SELECT number FROM knowledge_chunk \
-                 WHERE search @@ to_tsquery('simple', ${p}) AND source_id || '' IN ({s}) LIMIT $1) AS t{n}"
+                "SELECT CAST({n} AS BIGINT) AS term, string_agg(CAST(number AS TEXT), ',') AS numbers FROM \
+                 (SELECT number FROM knowledge_chunk WHERE search @@ to_tsquery('simple', ${p}) \
+                 AND source_id || '' IN ({s}) LIMIT $1) AS t{n}"
             }
         }
     };
@@ -248,7 +250,9 @@ async fn find(tx: &mut Tx, sources: &[KnowledgeId], wanted: &[&[String]]) -> Res
     for row in rows {
         let term: u32 = row.get("term")?;
         let hits = hits.get_mut(term as usize).ok_or(StoreError::Corrupt { column: "term" })?;
-        hits.passages.push(row.get("number")?);
+        let numbers: Option<String> = row.get("numbers")?;
+        let numbers = numbers.iter().flat_map(|numbers| numbers.split(',')).map(str::parse);
+        hits.passages = numbers.collect::<Result<_, _>>().map_err(|_| StoreError::Corrupt { column: "numbers" })?;
     }
     Ok(hits)
 }
@@ -262,7 +266,8 @@ fn fts_query(sources: &[KnowledgeId], terms: &[String]) -> String {
     format!("{{source}} : ({}) AND {{terms}} : ({})", quoted(&sources, " OR "), quoted(terms, " AND "))
 }
 
-/// What PostgreSQL is asked, of all documents when none is named. Terms are letters and digits only, so none of its operators can be among them.
+/// What PostgreSQL is asked, of all documents when none is named. Terms are letters and digits only, so none of its
+/// operators can be among them.
 fn ts_query(sources: &[KnowledgeId], terms: &[String]) -> String {
     let sources: Vec<String> = sources.iter().map(|source| format!("s{}", token(*source))).collect();
     let of_sources = if sources.is_empty() { String::new() } else { format!("({}) & ", sources.join(" | ")) };

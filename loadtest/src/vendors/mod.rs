@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -171,6 +172,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let address = listener.local_addr()?;
     let shared = Arc::new(Shared::new(script, Plan::new(faults), log.clone(), key));
     let router = server::router(Arc::clone(&shared));
+    // What vendors write leaves at once: a small piece does not wait until the one before is acknowledged.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(Running { address, log, shared, server })
 }
