@@ -22,8 +22,10 @@ use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-/// A caller speaks for so many frames: 1.2 s.
-const SENTENCE: usize = 60;
+/// A caller speaks for so many frames: 1.36 s.
+const SENTENCE: usize = 68;
+/// Where the sentence lies in the clip, from its first frame with sound to a vowel.
+const SENTENCE_AT: usize = 137;
 /// An interrupted agent has stopped when it was silent for so long; the caller goes on speaking meanwhile.
 const STOPPED: Duration = Duration::from_millis(400);
 /// The agent has finished when it was silent for so long.
@@ -268,26 +270,16 @@ fn is_loud(packet: &[u8]) -> bool {
     packet.iter().skip(HEADER_LENGTH).filter(|byte| !**byte & 0x7f > 0x30).take(6).count() == 6
 }
 
-/// A voice-like sound as µ-law: a pulse train of 120 Hz through two formants, swelling four times a second.
+/// "I would like to know more…" as µ-law. Real speech: the server tells voices that want the word from other sounds.
 fn voice() -> Vec<u8> {
-    let tau = std::f64::consts::TAU;
-    let samples: Vec<i16> = (0..SENTENCE * FRAME_8K)
-        .map(|n| {
-            let t = n as f64 / 8_000.0;
-            let formants: f64 = (1..=28)
-                .map(|k| {
-                    let hz = 120.0 * f64::from(k);
-                    let near = |centre: f64, width: f64| 1.0 / (1.0 + ((hz - centre) / width).powi(2));
-                    (near(600.0, 120.0) + 0.6 * near(1_400.0, 200.0)) * (tau * hz * t).sin()
-                })
-                .sum();
-            let swell = 0.6 - 0.4 * (tau * 4.0 * t).cos();
-            // No voice ends with a click.
-            let fade = ((SENTENCE * FRAME_8K - n) as f64 / 80.0).min(1.0);
-            (formants * swell * fade * 3_500.0).clamp(-30_000.0, 30_000.0) as i16
-        })
-        .collect();
-    let mut payload = vec![0; samples.len()];
+    let clip = include_bytes!("../../media/tests/data/caller-man.ulaw");
+    let mut payload = clip[SENTENCE_AT * FRAME_8K..][..SENTENCE * FRAME_8K].to_vec();
+    let mut samples = vec![0; payload.len()];
+    Codec::Pcmu.decode(&payload, &mut samples);
+    // No voice ends with a click.
+    for (n, sample) in samples.iter_mut().rev().take(80).enumerate() {
+        *sample = (i32::from(*sample) * n as i32 / 80) as i16;
+    }
     Codec::Pcmu.encode(&samples, &mut payload);
     payload
 }

@@ -62,6 +62,38 @@ impl<const N: usize> Autocorrelation<N> {
 }
 
 impl<const N: usize> Autocorrelation<N> {
+    /// The first correlation: near 1 for hums and hisses through a closed mouth, near 0 for white noise, below it for
+    /// what hisses above 2 kHz.
+    pub(crate) fn tilt(&self) -> f32 {
+        (self.0[1] / (self.0[0] + f64::MIN_POSITIVE)) as f32
+    }
+
+    /// Cepstrum 1 to 8 of the best predictor of order 8: the shape of the spectrum without its level. The distance
+    /// between two of them tells how different two sounds are.
+    pub(crate) fn cepstrum(&self) -> [f32; 8] {
+        const ORDER: usize = 8;
+        let lags = &self.0;
+        // A floor of -40 dB under the signal: what lies lower is the line and not the mouth.
+        let mut error = lags[0] * 1.0001 + 1.0;
+        let mut taps = [0.0f64; ORDER + 1];
+        for step in 1..=ORDER.min(N - 1) {
+            let known: f64 = (1..step).map(|tap| taps[tap] * lags[step - tap]).sum();
+            let reflection = (lags[step] - known) / error;
+            let before = taps;
+            taps[step] = reflection;
+            for tap in 1..step {
+                taps[tap] = before[tap] - reflection * before[step - tap];
+            }
+            error *= (1.0 - reflection * reflection).max(1e-9);
+        }
+        let mut cepstrum = [0.0f64; ORDER + 1];
+        for n in 1..=ORDER {
+            let known: f64 = (1..n).map(|k| k as f64 / n as f64 * cepstrum[k] * taps[n - k]).sum();
+            cepstrum[n] = taps[n] + known;
+        }
+        std::array::from_fn(|n| cepstrum[n + 1] as f32)
+    }
+
     /// Frequency of the strongest resonance, as a part of the sampling rate: exact for one sine, in the middle of two
     /// that lie close together. 0 for silence.
     pub(crate) fn resonance(&self) -> f64 {

@@ -31,6 +31,7 @@ use crate::detect::CalleeDetector;
 use crate::detect::greeting::GreetingConfig;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
+use crate::frame::FRAME_8K;
 use crate::hold::Hold;
 use crate::jitter::JitterBuffer;
 use crate::negotiated::Negotiated;
@@ -285,11 +286,9 @@ impl Session {
         let hands_out = self.hands_out_uplink;
         let voice = &mut self.voice;
         uplink.advance(now, clock, &self.stream, |frame, arrived| {
-            if let Some(voice) = voice {
-                voice.push(now, frame, arrived, |event| outbox.push(event));
-            }
+            let echo = voice.as_mut().is_some_and(|voice| voice.push(now, frame, arrived, |event| outbox.push(event)));
             if hands_out {
-                outbox.push_frame(frame);
+                outbox.push_frame(if echo { &[0; FRAME_8K] } else { frame });
             }
         });
     }

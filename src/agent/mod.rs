@@ -6,6 +6,7 @@
 pub mod action;
 pub mod assistant;
 pub mod conversation;
+pub mod ear;
 pub mod flow;
 pub(crate) mod heard;
 pub mod input;

@@ -114,6 +114,7 @@ impl RingSender {
             other @ (MediaEvent::FirstPacket { .. }
             | MediaEvent::VoiceStarted { .. }
             | MediaEvent::VoiceStopped { .. }
+            | MediaEvent::Overlap { .. }
             | MediaEvent::DtmfReceived { .. }
             | MediaEvent::Detected(_)
             | MediaEvent::ClipStarted { .. }

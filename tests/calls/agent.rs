@@ -18,6 +18,7 @@ use callwright_loadtest::vendors::{Script, faults::Vendor};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::interrupter::interruption;
 use crate::office::{Office, version};
 use crate::phone::Phone;
 use crate::talker::{Talker, voice};
@@ -42,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 
 fn script() -> Script {
     let mut script = Script::default();
-    // The empty line is a noise that is no word.
+    // The empty line is a voice of which no word is understood.
     script.hearing.lines = [TIME, "", WAIT, LOOK, BYE].map(str::to_owned).into();
     script.speaking.char_ms = 50;
     let on = |when: &str, answer: Answer| Answer { when: Some(when.to_owned()), ..answer };
@@ -163,13 +164,14 @@ async fn an_agent_answers_is_interrupted_resumes_looks_up_and_says_goodbye() {
     caller.says(voice(Duration::from_millis(1_100))).await;
     let answered = caller.hears_sound(greeted + 1).await;
     caller.until("some words", |heard| heard.len() > answered + 16_000).await;
-    // A noise over the answer: the agent stops, nobody says a word, the agent goes on where it was.
-    caller.says(voice(Duration::from_millis(450))).await;
+    // Somebody talks over the answer, perhaps to somebody else: the agent stops, no word is understood, the agent goes on
+    // where it was.
+    caller.says(interruption(Duration::from_millis(700))).await;
     let stopped = caller.hears_silence(answered, PAUSE).await;
     let resumed = caller.hears_sound(stopped + 1).await;
     caller.until("more words", |heard| heard.len() > resumed + 12_000).await;
     // An interruption with words.
-    caller.says(voice(Duration::from_millis(1_400))).await;
+    caller.says(interruption(Duration::from_millis(1_400))).await;
     let cut = caller.hears_silence(resumed, Duration::from_millis(300)).await;
     let ahead = caller.hears_sound(cut + 1).await;
     let done = caller.hears_silence(ahead, PAUSE).await;

@@ -11,11 +11,14 @@ mod talker;
 
 mod agent;
 mod inbound;
+mod interrupter;
 mod knowledge;
 mod manners;
 mod native;
 mod outbound;
 mod replay;
+#[path = "../support/speech.rs"]
+mod speech;
 mod standins;
 mod tracing;
 mod transfers;

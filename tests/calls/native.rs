@@ -14,6 +14,7 @@ use callwright_loadtest::vendors::log::Event;
 use callwright_loadtest::vendors::{Script, faults::Vendor};
 use serde_json::json;
 
+use crate::interrupter::interruption;
 use crate::office::{Office, version};
 use crate::phone::Phone;
 use crate::talker::{Talker, voice};
@@ -72,7 +73,7 @@ async fn a_model_that_speaks_is_told_what_was_heard_of_it() {
     caller.says(voice(Duration::from_millis(1_100))).await;
     let answered = caller.hears_sound(greeted + 1).await;
     caller.until("some words", |heard| heard.len() > answered + 12_000).await;
-    caller.says(voice(Duration::from_millis(900))).await;
+    caller.says(interruption(Duration::from_millis(900))).await;
     let cut = caller.hears_silence(answered, Duration::from_millis(400)).await;
     let ahead = caller.hears_sound(cut + 1).await;
     let done = caller.hears_silence(ahead, PAUSE).await;

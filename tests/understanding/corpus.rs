@@ -1,13 +1,7 @@
 //! Who says what. The first set was used to choose grammars and thresholds, the second one never.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use callwright_media::clip::decode_wav;
-
 use crate::dice::Dice;
+use crate::speech::Delivery;
 
 /// Voices and sentences.
 pub(crate) struct Corpus {
@@ -196,27 +190,7 @@ pub(crate) const HELD_OUT: Corpus = Corpus {
     ],
 };
 
-/// A sentence in a voice at a speed, a pitch and a loudness, as 8 kHz samples. Made once and kept.
-pub(crate) fn spoken(folder: &Path, voice: &str, text: &str, dice: &mut Dice) -> Vec<i16> {
-    let (speed, pitch) = (135 + dice.roll(40), 35 + dice.roll(30));
-    let loudness = 50 + dice.roll(70);
-    let name = format!("{voice} {speed} {pitch} {loudness} {text}.s16").replace(' ', "_");
-    let path: PathBuf = folder.join(name);
-    if let Ok(bytes) = fs::read(&path) {
-        return bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    }
-    let mut program = Command::new("espeak-ng")
-        .args(["-v", voice, "-s", &speed.to_string(), "-p", &pitch.to_string(), "-a", &loudness.to_string()])
-        .args(["--stdin", "--stdout"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("espeak-ng is installed");
-    program.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("espeak-ng reads");
-    let wav = program.wait_with_output().expect("espeak-ng ends").stdout;
-    let pcm = decode_wav(&wav).expect("espeak-ng writes WAV");
-    let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
-    fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, &path)).expect("the target folder is writable");
-    pcm
+/// How somebody says something, at random.
+pub(crate) fn delivery(dice: &mut Dice) -> Delivery {
+    Delivery { speed: 135 + dice.roll(40), pitch: 35 + dice.roll(30), loudness: 50 + dice.roll(70) }
 }

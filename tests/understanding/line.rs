@@ -82,13 +82,13 @@ impl Heard {
         while let Some(event) = session.poll_event() {
             match event {
                 MediaEvent::Uplink(frame) => self.frames.push((now, frame)),
-                MediaEvent::VoiceStarted { at } => {
-                    let onset = Duration::from_millis(SegmenterConfig::default().start_ms.into());
-                    self.since.get_or_insert(at - onset);
+                MediaEvent::VoiceStarted { since, .. } => {
+                    self.since.get_or_insert(since);
                     self.last_voice = None;
                 }
                 MediaEvent::VoiceStopped { last_voice, .. } => self.last_voice = Some(last_voice),
                 MediaEvent::FirstPacket { .. }
+                | MediaEvent::Overlap { .. }
                 | MediaEvent::DtmfReceived { .. }
                 | MediaEvent::Detected(_)
                 | MediaEvent::ClipStarted { .. }

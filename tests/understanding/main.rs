@@ -2,8 +2,11 @@
 //! detector, the recogniser and the meaning of words, as in a call.
 
 mod corpus;
+#[path = "../support/dice.rs"]
 mod dice;
 mod line;
+#[path = "../support/speech.rs"]
+mod speech;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,9 +21,10 @@ use callwright::provider::offline::pocketsphinx::{Pocketsphinx, PocketsphinxConf
 use callwright::provider::stt::{ListenRequest, SpeechToText, SttEvent, SttInput, Transcript, TurnId};
 use futures_util::StreamExt;
 
-use self::corpus::{Corpus, HELD_OUT, TUNED, spoken};
+use self::corpus::{Corpus, HELD_OUT, TUNED, delivery};
 use self::dice::Dice;
 use self::line::turn_heard;
+use self::speech::spoken;
 
 /// Questions that are answered and questions that are answered with something else: so many of each kind with phrases …
 const OF_PHRASES: (usize, usize) = (120, 100);
@@ -226,7 +230,8 @@ async fn one(
     let (voice, text, seed) = (trial.voice, trial.text, trial.seed);
     let audio = tokio::task::spawn_blocking(move || {
         let mut dice = Dice::new(seed);
-        turn_heard(&spoken(&folder, voice, text, &mut dice), &mut dice)
+        let delivery = delivery(&mut dice);
+        turn_heard(&spoken(&folder, voice, text, delivery), &mut dice)
     });
     let Some(audio) = audio.await.expect("the line works") else { return (trial, None, "no voice noticed".to_owned()) };
     let expectation = &expectations[trial.kind];

@@ -226,6 +226,7 @@ impl State {
             | MediaEvent::Uplink(_)
             | MediaEvent::VoiceStarted { .. }
             | MediaEvent::VoiceStopped { .. }
+            | MediaEvent::Overlap { .. }
             | MediaEvent::DtmfReceived { .. }
             | MediaEvent::Detected(_)
             | MediaEvent::ClipStarved { .. }

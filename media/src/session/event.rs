@@ -7,6 +7,7 @@ use crate::detect::Detection;
 use crate::digit::Digit;
 use crate::dtmf::QueueFull;
 use crate::frame::PcmFrame;
+use crate::overlap::Overlap;
 
 /// Names one piece of audio given to [`Session::play`](super::Session::play); chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,12 +23,16 @@ pub enum MediaEvent {
         at: Instant,
     },
     /// Twenty milliseconds of the caller for a recogniser: in order, each handed out as soon as it is there. A gap is
-    /// waited for at most 60 ms, then filled, so that frames count the caller's own time.
+    /// waited for at most 60 ms, then filled, so that frames count the caller's own time. With
+    /// [`SessionConfig::vad`](super::SessionConfig::vad) what is nothing but this side's voice, come back from the peer's
+    /// loudspeaker, is silence.
     Uplink(PcmFrame),
     /// The caller began to speak.
     VoiceStarted {
         /// When it was decided.
         at: Instant,
+        /// When the first frame with voice came.
+        since: Instant,
     },
     /// The caller fell silent.
     VoiceStopped {
@@ -35,6 +40,15 @@ pub enum MediaEvent {
         at: Instant,
         /// Arrival of the last packet with voice in it, from which turn latency counts.
         last_voice: Instant,
+    },
+    /// What the caller's voice is taken for while this side speaks. Said after [`MediaEvent::VoiceStarted`], again
+    /// whenever it turns out otherwise, and never of a voice that began in silence. An echo is told of also when it was
+    /// known before it had lasted long enough for a voice.
+    Overlap {
+        /// What it is.
+        verdict: Overlap,
+        /// When it was decided.
+        at: Instant,
     },
     /// The caller pressed a key (RFC 4733); said once per key, at its first packet.
     DtmfReceived {

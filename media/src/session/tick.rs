@@ -36,6 +36,9 @@ impl Session {
         }
         let mut leaves = said;
         self.hold.next(self.playout.is_busy() || self.joint.is_some(), &mut leaves);
+        if let Some(voice) = &mut self.voice {
+            voice.said(&leaves, skipped);
+        }
         let transmit = match destination {
             Some(to) => Some(self.write(to, &leaves, packet)),
             None => {

@@ -106,6 +106,28 @@ impl VoiceActivity {
         }
     }
 
+    /// Takes what was heard in the last `frames` for speech, although it does not look like it by counting: something
+    /// else is sure of it. `None` when speech has started already.
+    pub fn believe(&mut self, frames: u32) -> Option<VoiceChange> {
+        let (since_onset, gap) = match self.state {
+            State::Silent => (frames, 0),
+            State::Rising { since_onset, gap, .. } => (since_onset.max(frames), gap),
+            State::Speaking { .. } => return None,
+        };
+        self.state = State::Speaking { since_onset, gap };
+        Some(VoiceChange::Started { frames: since_onset })
+    }
+
+    /// Takes what was heard for no speech after all. `Stopped` when it had started.
+    pub fn forget(&mut self) -> Option<VoiceChange> {
+        match std::mem::replace(&mut self.state, State::Silent) {
+            State::Speaking { since_onset, gap } => {
+                Some(VoiceChange::Stopped { spoken: since_onset - gap, silent: gap })
+            }
+            State::Silent | State::Rising { .. } => None,
+        }
+    }
+
     /// Between `Started` and `Stopped`.
     pub fn is_speaking(&self) -> bool {
         match self.state {

@@ -36,7 +36,11 @@ use super::settings::Rules;
 use super::start::{self, Decision, Guard, Overlapping};
 use super::stop::pauses::Pauses;
 use super::stop::{self, Asked, Stopped};
+use super::words::tokens;
 use crate::provider::stt::{Manner, Patience, TurnId};
+
+/// A detector that judges voices has told its first verdict so soon after the voice.
+const VERDICT_FOLLOWS: Duration = Duration::from_millis(20);
 
 /// What the machine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +67,8 @@ pub struct TurnMachine {
     /// Since when there is voice, while there is.
     voice: Option<Instant>,
     verdict: Option<Overlap>,
+    /// Until then the recogniser may be writing what it heard of an echo before that was known for one.
+    echo_until: Option<Instant>,
     open: Option<OpenTurn>,
     /// The turn before, for words that come late.
     before: Option<Before>,
@@ -103,6 +109,8 @@ struct OpenTurn {
     held: String,
     /// The recogniser's present words, which follow them.
     words: String,
+    /// The first words of these are the agent's own, come back: how many.
+    echoed: usize,
     /// What `EagerEnd` said, until it is taken back.
     eager: Option<String>,
     /// The same, once the turn is closed.
@@ -155,6 +163,15 @@ impl OpenTurn {
         join(&self.held, &self.words)
     }
 
+    /// The words that are not the agent's own.
+    fn own_words(&self) -> String {
+        if self.echoed == 0 {
+            self.text()
+        } else {
+            tokens(&self.text()).get(self.echoed..).unwrap_or_default().join(" ")
+        }
+    }
+
     /// Where the silence began.
     fn quiet_since(&self) -> Instant {
         self.last_voice.or(self.words_at).unwrap_or(self.since)
@@ -173,6 +190,7 @@ impl TurnMachine {
             agent: None,
             voice: None,
             verdict: None,
+            echo_until: None,
             open: None,
             before: None,
             pauses: Pauses::default(),
@@ -285,6 +303,7 @@ impl TurnMachine {
             words_at: None,
             held: String::new(),
             words: String::new(),
+            echoed: 0,
             eager: None,
             promised: None,
             tries: 0,
@@ -300,24 +319,36 @@ impl TurnMachine {
 
     /// Sets or fires the interruption of what the agent says.
     fn watch(&mut self, now: Instant) {
+        match self.decide(now) {
+            Decision::Now => self.interrupt(),
+            Decision::At(at) => drop(self.timers.insert(TurnTimer::Interrupt, at)),
+            Decision::No => {}
+        }
+    }
+
+    /// The same for a voice that has just been noticed: what it is taken for is told right behind.
+    fn watch_soon(&mut self, now: Instant) {
+        match self.decide(now) {
+            Decision::Now => drop(self.timers.insert(TurnTimer::Interrupt, now + VERDICT_FOLLOWS)),
+            Decision::At(at) => drop(self.timers.insert(TurnTimer::Interrupt, at.max(now + VERDICT_FOLLOWS))),
+            Decision::No => {}
+        }
+    }
+
+    /// Whether the agent is interrupted, by all that is known.
+    fn decide(&mut self, now: Instant) -> Decision {
         self.timers.remove(&TurnTimer::Interrupt);
         if self.hearing != Hearing::Everything {
-            return;
+            return Decision::No;
         }
-        let Some(turn) = &self.open else { return };
+        let Some(turn) = &self.open else { return Decision::No };
         // What was said before the agent began was not said over it.
         let over = self.agent.is_some_and(|agent| {
             turn.words_at.is_some_and(|at| at > agent.started) && !self.was_said_before(turn, agent.started)
         });
-        let text = if over { turn.text() } else { String::new() };
-        let Some(overlapping) = self.overlapping(turn.since, &text) else { return };
-        match start::decide(&self.rules, now, &overlapping) {
-            Decision::Now => self.interrupt(),
-            Decision::At(at) => {
-                self.timers.insert(TurnTimer::Interrupt, at);
-            }
-            Decision::No => {}
-        }
+        let text = if over { turn.own_words() } else { String::new() };
+        let Some(overlapping) = self.overlapping(turn.since, &text) else { return Decision::No };
+        start::decide(&self.rules, now, &overlapping)
     }
 
     /// What the policies of interruption look at; `None` while the agent is silent or was stopped already.

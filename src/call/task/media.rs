@@ -6,11 +6,11 @@ use callwright_media::detect::Detection;
 use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::frame::{FRAME_8K, PcmFrame};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
-use callwright_media::vad::SegmenterConfig;
 use tokio::time::timeout;
 
 use super::player::Ended;
 use super::{CallTask, LAST_WORD};
+use crate::agent::ear::{self, VOICE};
 use crate::agent::input::{Input, Party};
 use crate::call::event::{CallInput, MediaNotice};
 use crate::call::record::RecordingSink;
@@ -21,8 +21,6 @@ use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{CloseCause, MediaNews};
 use crate::time;
 
-/// How the caller's speech is cut into turns.
-const VOICE: SegmenterConfig = SegmenterConfig { start_ms: 200, stop_ms: 200 };
 /// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
 const HURRY: Duration = Duration::from_secs(3);
 
@@ -130,16 +128,16 @@ impl CallTask {
                 self.tell(CallInput::Media(MediaNotice::Stalled { since }));
                 None
             }
-            MediaEvent::VoiceStarted { at } => {
+            MediaEvent::VoiceStarted { .. } => {
                 self.hurry(None);
                 self.tell(CallInput::Media(MediaNotice::CallerSpoke));
-                // It takes so much voice to be sure of it.
-                Some(Input::VoiceStarted { ago: ago(at) + Duration::from_millis(VOICE.start_ms.into()) })
+                ear::told(now, &event)
             }
-            MediaEvent::VoiceStopped { last_voice, .. } => {
+            MediaEvent::VoiceStopped { .. } => {
                 self.hurry(Some(now + HURRY));
-                Some(Input::VoiceStopped { ago: ago(last_voice) })
+                ear::told(now, &event)
             }
+            MediaEvent::Overlap { .. } => ear::told(now, &event),
             MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {

@@ -215,13 +215,14 @@ fn speech_starts_and_stops_with_the_arrival_of_its_last_packet() {
                 .iter()
                 .filter(|event| matches!(event, MediaEvent::VoiceStarted { .. } | MediaEvent::VoiceStopped { .. }))
                 .collect();
-            let [MediaEvent::VoiceStarted { at: started }, MediaEvent::VoiceStopped { at: stopped, last_voice }] =
+            let [MediaEvent::VoiceStarted { at: started, since }, MediaEvent::VoiceStopped { at: stopped, last_voice }] =
                 voice[..]
             else {
                 panic!("seed {seed}, {network:?}: {voice:?}");
             };
             let case = format!("seed {seed}, {network:?}");
             assert!(*started > start + ms(2_000) && *started < start + ms(2_600), "{case}");
+            assert!(*since >= start + ms(1_900) && *started >= *since + ms(200), "{case}");
             assert!(*last_voice > *started && *last_voice < start + ms(2_900), "{case}");
             let decided = *stopped - *last_voice;
             assert!(decided >= ms(200 - 80) && decided <= ms(280 + 60), "{decided:?}, {case}");

@@ -6,7 +6,7 @@ use callwright_media::overlap::Overlap;
 
 use super::super::mute::Hearing;
 use super::super::stop::{self, Asked};
-use super::super::words::same;
+use super::super::words::{same, tokens};
 use super::{Before, Lateness, OpenTurn, Phase, TurnMachine, TurnSignal, TurnTimer};
 use crate::pii::Pii;
 use crate::provider::stt::{Manner, Patience};
@@ -19,6 +19,9 @@ const TRIES: u8 = 3;
 
 /// The same words again so soon, without a voice, are the recogniser's and not the caller's.
 const ECHOED: Duration = Duration::from_secs(2);
+
+/// Words may be so much later than a recogniser's usual.
+const LATE: Duration = Duration::from_millis(100);
 
 /// While the recogniser still changes its words, the turn is not over.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -51,7 +54,7 @@ impl TurnMachine {
                 Phase::Closing => {}
             },
         }
-        self.watch(now);
+        self.watch_soon(now);
     }
 
     pub(super) fn voice_stopped(&mut self, now: Instant, last_voice: Instant) {
@@ -73,7 +76,20 @@ impl TurnMachine {
 
     pub(super) fn judged(&mut self, now: Instant, verdict: Overlap) {
         self.verdict = Some(verdict);
+        if verdict == Overlap::Echo {
+            self.echo_until = Some(now + self.manner.lag + LATE);
+            self.disown_words(now);
+        }
         self.watch(now);
+    }
+
+    /// Words that a recogniser wrote of an echo are not the caller's.
+    fn disown_words(&mut self, now: Instant) {
+        if self.echo_until.is_some_and(|until| now <= until)
+            && let Some(turn) = self.open.as_mut().filter(|turn| turn.over_agent)
+        {
+            turn.echoed = tokens(&turn.text()).len();
+        }
     }
 
     /// The recogniser's words.
@@ -101,6 +117,8 @@ impl TurnMachine {
         }
         turn.words_at = Some(now);
         let text = turn.text();
+        self.disown_words(now);
+        let Some(turn) = &mut self.open else { return };
         if turn.phase == Phase::Closing {
             return;
         }

@@ -221,7 +221,8 @@ impl TurnMachine {
 
     /// Whether the recogniser has listened to the agent.
     pub(super) fn is_echo(&self, turn: &OpenTurn) -> bool {
-        turn.over_agent && self.agent.is_some() && self.verdict == Some(Overlap::Echo)
+        let nothing_else = turn.echoed > 0 && turn.own_words().is_empty();
+        turn.over_agent && self.agent.is_some() && (self.verdict == Some(Overlap::Echo) || nothing_else)
     }
 
     /// Whether these words are said beside what the agent says and not to it. A remark that the agent did not stay

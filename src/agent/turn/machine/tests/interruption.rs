@@ -72,6 +72,24 @@ fn a_verdict_hurries_or_holds_the_interruption() {
 }
 
 #[test]
+fn a_voice_that_is_noticed_late_waits_for_the_verdict_right_behind_it() {
+    let noticed = |verdict: Option<Overlap>| {
+        let mut bench = Bench::new(WORDS);
+        let since = bench.at(5_000);
+        bench.agent(0, Guard::None).tell(5_350, TurnInput::VoiceStarted { since });
+        if let Some(verdict) = verdict {
+            bench.tell(5_350, TurnInput::Overlap(verdict));
+        }
+        bench.until(5_600);
+        bench.said.iter().find(|said| said.contains("interrupt")).cloned()
+    };
+    assert_eq!(noticed(None).as_deref(), Some("5370 interrupt from 5000"));
+    assert_eq!(noticed(Some(Overlap::Speech)).as_deref(), Some("5350 interrupt from 5000"));
+    assert_eq!(noticed(Some(Overlap::Undecided)), None);
+    assert_eq!(noticed(Some(Overlap::Echo)), None);
+}
+
+#[test]
 fn a_command_interrupts_alone_and_an_echo_does_not_with_any_words() {
     let mut bench = Bench::new(WORDS);
     bench.agent(0, Guard::None).voice(5_000, None).tell(5_200, TurnInput::Overlap(Overlap::BackChannel));
@@ -89,6 +107,21 @@ fn a_command_interrupts_alone_and_an_echo_does_not_with_any_words() {
         "6600 close 0",
         "6700 dismissed 0 'your appointment is tomorrow' at 6000",
     ]);
+}
+
+#[test]
+fn words_of_an_echo_do_not_count_when_the_voice_comes_back_and_the_callers_do() {
+    let mut bench = Bench::new(WORDS);
+    let last_voice = bench.at(5_400);
+    bench.agent(0, Guard::None).voice(5_000, None).tell(5_200, TurnInput::Overlap(Overlap::Undecided));
+    bench.tell(5_400, TurnInput::Overlap(Overlap::Echo)).tell(5_400, TurnInput::VoiceStopped { last_voice });
+    // Written of what came before it was known for an echo.
+    bench.partial(5_600, "your appointment").voice(5_500, None).partial(5_750, "your appointment is");
+    bench.tell(5_760, TurnInput::Overlap(Overlap::Undecided)).until(5_880);
+    let said = |bench: &Bench, what: &str| bench.said.iter().any(|said| said.contains(what));
+    assert!(!said(&bench, "interrupt"), "{:?}", bench.said);
+    bench.partial(6_100, "your appointment is wait please");
+    assert!(said(&bench, "6100 interrupt"), "{:?}", bench.said);
 }
 
 #[test]

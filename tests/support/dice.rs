@@ -1,4 +1,5 @@
 //! Seeded chance (SplitMix64).
+#![allow(dead_code, reason = "every test binary uses its part of this")]
 
 pub(crate) struct Dice(u64);
 
@@ -17,7 +18,17 @@ impl Dice {
     }
 
     /// One of several.
-    pub(crate) fn pick(&mut self, from: &[&'static str]) -> &'static str {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::try_from(self.roll(from.len() as u64)).expect("a list is short")]
+    }
+
+    /// A number between two others.
+    pub(crate) fn within(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.roll(1 << 32) as f64 / (1u64 << 32) as f64
+    }
+
+    /// White noise, -1 to 1.
+    pub(crate) fn noise(&mut self) -> f64 {
+        self.within(-1.0, 1.0)
     }
 }
