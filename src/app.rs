@@ -133,6 +133,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         recordings: config.recordings_dir().into(),
         catalog: catalog.clone(),
         lookups: lookups.clone(),
+        calls: calls.clone(),
         dialer: status.clone(),
         trunks: router.status.clone(),
         web,

@@ -23,6 +23,13 @@ impl Now {
         Self { mono: self.mono + by, wall: self.wall + by }
     }
 
+    /// The time of day of an instant at or after this moment; this moment's for an earlier one.
+    #[must_use]
+    pub fn wall_at(self, at: Instant) -> Timestamp {
+        let after = at.saturating_duration_since(self.mono);
+        self.wall.saturating_add(after).unwrap_or(self.wall)
+    }
+
     /// Microseconds since 1970 UTC: the unit of every time column.
     #[must_use]
     pub fn micros(self) -> i64 {

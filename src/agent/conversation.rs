@@ -249,6 +249,11 @@ impl Conversation {
     /// Takes one input.
     pub fn handle(&mut self, now: Instant, input: Input) {
         if self.stage == Stage::Ended {
+            // A caller who was handed over talks on, and is still recorded.
+            if let Input::OffRecord(off) = input {
+                self.set_off_record(off);
+                self.tell_recorder();
+            }
             return;
         }
         let before = |ago: Duration| now.checked_sub(ago).unwrap_or(now);
@@ -291,7 +296,7 @@ impl Conversation {
             Input::Transfer(news) => self.transfer_news(now, &news),
             Input::Native(news) => self.native_news(now, news),
             Input::Detected(party) => self.party_detected(now, party),
-            Input::Note(text) => self.note(text),
+            Input::Note(text) => self.whispered(text.expose()),
             Input::Muted(muted) => self.mute(now, muted),
             Input::OffRecord(off) => self.set_off_record(off),
             Input::TimeNearlyUp => self.time_nearly_up(now),

@@ -12,6 +12,7 @@ pub mod contacts;
 pub mod error;
 pub mod import;
 pub mod knowledge;
+pub mod live_calls;
 pub mod paging;
 pub mod providers;
 mod router;
@@ -23,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::agent::flow::check::Lexicon;
+use crate::call::registry::Calls;
 use crate::config::HttpConfig;
 use crate::dialer::status::DialerStatus;
 use crate::lookup::Lookups;
@@ -50,6 +52,8 @@ pub struct Api {
     pub catalog: Catalog,
     /// What looks things up in documents.
     pub lookups: Lookups,
+    /// The calls of this node.
+    pub calls: Calls,
     /// What keeps campaigns from being dialed.
     pub dialer: DialerStatus,
     /// What is known of trunks beyond their settings.

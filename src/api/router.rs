@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, providers, suppressions,
-    targets, trunks,
+    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, live_calls, providers,
+    suppressions, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -85,6 +85,11 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(knowledge::refresh))
         .routes(routes!(knowledge::read, knowledge::delete))
         .routes(routes!(calls::list))
+        .routes(routes!(live_calls::list))
+        .routes(routes!(live_calls::note))
+        .routes(routes!(live_calls::mute))
+        .routes(routes!(live_calls::off_record))
+        .routes(routes!(live_calls::hang_up))
         .routes(routes!(calls::read))
         .routes(routes!(calls::recording))
         .routes(routes!(calls::replay))

@@ -179,9 +179,6 @@ impl CallReport {
     /// Time of day of an instant of this call.
     #[must_use]
     pub fn wall(&self, at: Instant) -> jiff::Timestamp {
-        match at.checked_duration_since(self.started.mono) {
-            Some(after) => self.started.wall.saturating_add(after).unwrap_or(self.started.wall),
-            None => self.started.wall,
-        }
+        self.started.wall_at(at)
     }
 }

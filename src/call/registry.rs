@@ -3,12 +3,14 @@
 mod incoming;
 mod live;
 mod outgoing;
+mod supervise;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
@@ -21,7 +23,8 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use self::live::Control;
 use self::live::{Entry, Identity, remains_of_a_panic};
-pub use self::live::{LiveCall, Stage, Supervision};
+pub use self::live::{LiveCall, Stage};
+pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
 use super::inbound::InboundRoutes;
 use super::insight::{self, Insight};
@@ -31,7 +34,7 @@ use super::record::Recorder;
 use super::task::{CallTask, Remains};
 use super::tools::Toolbox;
 use super::transfer::desk::TransferDesk;
-use crate::id::CallId;
+use crate::id::{CallId, OrgId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
@@ -71,6 +74,8 @@ pub struct Calls {
 struct Inner {
     services: Arc<Services>,
     live: DashMap<CallId, Entry>,
+    /// Calls that ended just now.
+    ended: Mutex<VecDeque<(OrgId, CallId)>>,
     inbound: RwLock<InboundRoutes>,
     /// Lets second legs be dialed; without it no call is bridged.
     desk: RwLock<Option<Arc<dyn TransferDesk>>>,
@@ -90,6 +95,7 @@ impl Calls {
         let inner = Inner {
             services: Arc::new(services),
             live: DashMap::new(),
+            ended: Mutex::default(),
             inbound: RwLock::new(InboundRoutes::default()),
             desk: RwLock::new(None),
             insight: RwLock::default(),
@@ -140,22 +146,6 @@ impl Calls {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inner.live.is_empty()
-    }
-
-    /// Ends a call for a person: CANCEL before the answer, BYE after it. `false` when there is no such call.
-    #[must_use]
-    pub fn hang_up(&self, call: CallId) -> bool {
-        let Some(entry) = self.inner.live.get(&call) else { return false };
-        // A full queue holds the same wish already.
-        let _ = entry.control.try_send(Control::HangUp);
-        true
-    }
-
-    /// Steps into a live call. `false` when there is no such call, or it has not taken what it was told before.
-    #[must_use]
-    pub fn supervise(&self, call: CallId, what: Supervision) -> bool {
-        let Some(entry) = self.inner.live.get(&call) else { return false };
-        entry.control.try_send(Control::Supervise(what)).is_ok()
     }
 
     /// Takes no further calls, gives up those that are not answered and lets the others say goodbye; returns when all
@@ -218,7 +208,7 @@ impl Calls {
     fn spawn(&self, identity: Identity, entry: Entry, task: CallTask, reports: Option<mpsc::Sender<AttemptEvent>>) {
         let calls = self.clone();
         let stage = entry.stage.clone();
-        let call = identity.call;
+        let (org, call) = (identity.org, identity.call);
         let task = Box::new(task);
         self.inner.live.insert(call, entry);
         self.inner.tasks.spawn(async move {
@@ -232,6 +222,7 @@ impl Calls {
             });
             // Out of the list first: whoever hears of the end finds the channel free.
             calls.inner.live.remove(&call);
+            calls.note_end(org, call);
             match (ended, reports) {
                 (Ok(remains), Some(reports)) => {
                     let report = Box::new(identity.report(remains));

@@ -1,12 +1,12 @@
 //! Who did what: written in the transaction that does it.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::db::{Listing, Page, Row};
 use super::{StoreError, Tx};
 use crate::args;
-use crate::id::{AuditId, OrgId};
+use crate::id::{AuditId, CallId, OrgId};
 
 /// Who acts: a key, a part of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,48 @@ pub struct Entry {
     pub subject: (String, String),
     /// What changed.
     pub detail: Value,
+}
+
+/// What a person did to a live call, as the log tells it: never what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intervention {
+    /// Told the agent something.
+    Note {
+        /// How long it was, in characters.
+        chars: usize,
+    },
+    /// Silenced the agent, or gave it the word again.
+    Mute {
+        /// Silenced.
+        on: bool,
+    },
+    /// Took the talk off the record, or put it on again.
+    OffRecord {
+        /// Off the record.
+        on: bool,
+    },
+    /// Ended the call.
+    HangUp,
+}
+
+/// Keeps that somebody steps into a live call. Its record need not exist yet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stepped_in(
+    tx: &mut Tx,
+    org: OrgId,
+    actor: &Actor,
+    call: CallId,
+    what: Intervention,
+) -> Result<(), StoreError> {
+    let (action, detail) = match what {
+        Intervention::Note { chars } => ("call.note", json!({ "chars": chars })),
+        Intervention::Mute { on } => ("call.mute", json!({ "on": on })),
+        Intervention::OffRecord { on } => ("call.off_record", json!({ "on": on })),
+        Intervention::HangUp => ("call.hang_up", json!({})),
+    };
+    write(tx, org, actor, action, ("call", call.to_string()), detail).await
 }
 
 /// Writes an entry.

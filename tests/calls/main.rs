@@ -1,5 +1,7 @@
 //! Whole calls over loopback: SIP and RTP on real sockets, a telephone on the other side.
 
+#[path = "../support/api.rs"]
+mod api;
 #[path = "../support/db.rs"]
 mod db;
 #[path = "../support/office.rs"]
@@ -20,6 +22,7 @@ mod replay;
 #[path = "../support/speech.rs"]
 mod speech;
 mod standins;
+mod supervision;
 mod tracing;
 mod transfers;
 mod vendors;

@@ -1,30 +1,36 @@
 //! A client of the API: sends a request through the whole router, gives status and JSON.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use callwright::api::{Api, router};
-use callwright::config::{HttpConfig, OutboundConfig};
-use callwright::dialer::status::DialerStatus;
-use callwright::lookup::Lookups;
-use callwright::net::web::Web;
-use callwright::provider::catalog::{Catalog, Fixed, Kind, Sealer};
-use callwright::provider::prompts::Prompts;
-use callwright::provider::vendor::Vendor;
-use callwright::store::{api_key, org};
+use callwright::agent::assistant::Assistant;
+use callwright::api::router;
+use callwright::call::call::CallConfig;
+use callwright::call::providers::{Lineup, NoProvider, Providers};
+use callwright::call::registry::{Calls, Services};
+use callwright::call::tools::NoTools;
+use callwright::id::OrgId;
+use callwright::net::media_worker::MediaWorkers;
+use callwright::net::ports::RtpPorts;
+use callwright::net::sip_driver;
 use callwright::trunk::status::TrunkStatus;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::api::{self, Desk};
 use crate::db::TestDb;
 
 /// A client with a key of a fresh installation.
 pub(crate) struct Client {
     router: Router,
     key: String,
+    /// The organisation that the key is of.
+    pub(crate) org: OrgId,
     /// The database underneath.
     pub(crate) db: TestDb,
     /// Folder of the recordings.
@@ -49,36 +55,11 @@ pub(crate) struct Answer {
 impl Client {
     /// A client against `db`.
     pub(crate) async fn new(db: TestDb) -> Self {
-        let mut tx = db.db.begin().await.expect("a transaction");
-        let org = org::ensure_default(&mut tx).await.expect("an organisation");
-        let secrets = org::secrets(&mut tx, [[1; 32], [2; 32]]).await.expect("secrets");
-        let key = "cw_test_0123456789".to_owned();
-        api_key::insert(&mut tx, org.id, "test", &["admin".to_owned()], &key).await.expect("a key");
-        tx.commit().await.expect("committed");
-        let recordings = std::env::temp_dir().join(format!("callwright-http-{}-{}", std::process::id(), org.id));
+        let Desk { api, key, org } = api::desk(&db, no_calls().await).await;
+        let recordings = api.recordings.to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
-        let trunks = TrunkStatus::default();
-        let local = Vendor { base_url: "http://127.0.0.1:9/v1".to_owned(), ..Vendor::named("house") };
-        let fixed = vec![Fixed {
-            kind: Kind::OpenaiChat,
-            vendor: Vendor { key: Some("sk-of-the-house-0000".into()), ..local },
-        }];
-        let prompts = Prompts::open(recordings.join("prompts"), 1 << 20).expect("a folder");
-        let catalog = Catalog::new(fixed, Sealer::new([3; 32]), Arc::new(prompts));
-        let api = Api {
-            lookups: Lookups::new(db.db.clone(), Some(catalog.clone())),
-            catalog,
-            dialer: DialerStatus::default(),
-            db: db.db.clone(),
-            secrets: Arc::new(secrets),
-            lexicon: None,
-            recordings: recordings.clone().into(),
-            trunks: trunks.clone(),
-            web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() })
-                .expect("a client"),
-            config: Arc::new(HttpConfig { max_body_bytes: 64 << 10, ..HttpConfig::default() }),
-        };
-        Self { router: router(api), key, db, recordings, trunks }
+        let trunks = api.trunks.clone();
+        Self { router: router(api), key, org, db, recordings, trunks }
     }
 
     /// The same client with another key.
@@ -124,6 +105,37 @@ impl Client {
             self.post(&format!("/api/v1/campaigns/{campaign}/contacts"), json!({"contact_ids": [contact]})).await;
         assert_eq!((added.status, added.json["added"].as_u64()), (200, Some(1)), "{}", added.json);
         campaign
+    }
+}
+
+/// A node without calls.
+async fn no_calls() -> Calls {
+    let sip = sip_driver::start(&[], Default::default(), [3; 32], CancellationToken::new()).await;
+    let services = Services {
+        sip: sip.expect("nothing to bind").handle,
+        listeners: Vec::new(),
+        ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), 50_000..=50_008, 1),
+        workers: MediaWorkers::start(1).expect("a thread"),
+        recorder: None,
+        recordings: PathBuf::new(),
+        providers: Arc::new(Nobody),
+        toolbox: Arc::new(NoTools),
+        clocks: CallConfig::default(),
+        secret: [4; 32],
+        max_calls: 0,
+    };
+    Calls::new(services).0
+}
+
+struct Nobody;
+
+impl Providers for Nobody {
+    fn lineup(&self, _: OrgId, _: &Assistant) -> Result<Lineup, NoProvider> {
+        Err(NoProvider("nobody is here".to_owned()))
+    }
+
+    fn capacity(&self) -> usize {
+        0
     }
 }
 

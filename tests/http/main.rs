@@ -1,10 +1,13 @@
 //! The REST API against real databases, without a network in between.
 
+#[path = "../support/api.rs"]
+mod api;
 #[path = "../support/db.rs"]
 mod db;
 
 mod client;
 mod knowledge;
+mod live_calls;
 mod providers;
 mod registrations;
 mod resources;

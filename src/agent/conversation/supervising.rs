@@ -6,8 +6,16 @@ use super::mouth::AfterCut;
 use super::{Action, Conversation, Lead, NativeOrder};
 use crate::pii::Pii;
 
+/// Stands before a supervisor's word, so that the model does not take it for the caller's or read it out.
+const WHISPER: &str = "Your supervisor tells you, unheard by the caller. Act on it and do not mention it:";
+
 impl Conversation {
     /// A supervisor's word.
+    pub(super) fn whispered(&mut self, text: &str) {
+        self.note(Pii::new(format!("{WHISPER} {text}")));
+    }
+
+    /// Something for whoever leads to know, which the caller does not hear.
     pub(super) fn note(&mut self, text: Pii<String>) {
         match &mut self.lead {
             Lead::Flow(_) => {}

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
+use super::supervise::{Supervised, Supervision};
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::record::Outcome;
 use crate::call::outcome::{CallOutcome, Failover};
@@ -41,6 +42,24 @@ pub enum Stage {
         /// When it was answered.
         answered: Instant,
     },
+    /// The agent has left it: the caller is with whom they were handed over to.
+    HandedOver {
+        /// When it was answered.
+        answered: Instant,
+    },
+}
+
+impl Stage {
+    /// When it was answered, if it has been.
+    #[must_use]
+    pub const fn answered(self) -> Option<Instant> {
+        match self {
+            Self::Dialing | Self::Ringing => None,
+            Self::Answered { at } | Self::InConversation { answered: at } | Self::HandedOver { answered: at } => {
+                Some(at)
+            }
+        }
+    }
 }
 
 /// What a call can be told from outside.
@@ -56,17 +75,6 @@ pub(in crate::call) enum Control {
     Handover(Handover),
 }
 
-/// What a supervisor does to a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Supervision {
-    /// Tells the agent something; the caller does not hear it.
-    Note(Pii<String>),
-    /// Silences the agent, or gives it the word again.
-    Mute(bool),
-    /// Takes the talk off the record, or puts it on again.
-    OffRecord(bool),
-}
-
 /// A live call.
 #[derive(Clone, Debug)]
 pub struct LiveCall {
@@ -76,6 +84,12 @@ pub struct LiveCall {
     pub org: OrgId,
     /// The trunk.
     pub trunk: TrunkId,
+    /// The version of the assistant that speaks.
+    pub assistant: Arc<AssistantVersion>,
+    /// The far side's number; `None` when it does not show one.
+    pub contact: Option<Pii<E164>>,
+    /// Our number.
+    pub ours: Option<Pii<E164>>,
     /// The attempt and the target, for calls we made.
     pub attempt: Option<(AttemptId, TargetId)>,
     /// The call whose caller is being handed over on this one, or has been.
@@ -84,12 +98,17 @@ pub struct LiveCall {
     pub started: Now,
     /// How far it has come.
     pub stage: Stage,
+    /// A supervisor has silenced the agent.
+    pub muted: bool,
+    /// A supervisor has taken the talk off the record.
+    pub off_record: bool,
 }
 
 pub(super) struct Entry {
     pub(super) identity: Identity,
     pub(super) control: mpsc::Sender<Control>,
     pub(super) stage: watch::Receiver<Stage>,
+    pub(super) supervised: Arc<Supervised>,
 }
 
 /// Who takes part in a call.
@@ -110,7 +129,7 @@ impl Entry {
     pub(super) fn new(identity: Identity) -> (mpsc::Receiver<Control>, watch::Sender<Stage>, Self) {
         let (control, controls) = mpsc::channel(CONTROLS);
         let (stage, stages) = watch::channel(Stage::Dialing);
-        (controls, stage, Self { identity, control, stage: stages })
+        (controls, stage, Self { identity, control, stage: stages, supervised: Arc::default() })
     }
 
     pub(super) fn live(&self) -> LiveCall {
@@ -118,10 +137,15 @@ impl Entry {
             call: self.identity.call,
             org: self.identity.org,
             trunk: self.identity.trunk,
+            assistant: Arc::clone(&self.identity.assistant),
+            contact: self.identity.contact.clone(),
+            ours: self.identity.ours.clone(),
             attempt: self.identity.attempt,
             second_of: self.identity.second_of,
             started: self.identity.started,
             stage: *self.stage.borrow(),
+            muted: self.supervised.is_muted(),
+            off_record: self.supervised.is_off_record(),
         }
     }
 }
@@ -175,10 +199,7 @@ impl Identity {
 
 /// A call whose task panicked: its leg is hung up by the endpoint's sweep, its media closes with its task.
 pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
-    let answered_at = match stage {
-        Stage::Dialing | Stage::Ringing => None,
-        Stage::Answered { at } | Stage::InConversation { answered: at } => Some(at),
-    };
+    let answered_at = stage.answered();
     let reason = match answered_at {
         Some(_) => DisconnectionReason::AgentHangup,
         None => DisconnectionReason::DialFailed,

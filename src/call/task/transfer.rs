@@ -17,7 +17,7 @@ use crate::agent::assistant::AssistantVersion;
 use crate::agent::input::Input;
 use crate::agent::transfer::{TransferFailure, TransferManner, TransferNews, TransferOrder};
 use crate::call::event::{CallInput, Withdrawal};
-use crate::call::registry::Control;
+use crate::call::registry::{Control, Stage};
 use crate::call::transfer::briefing;
 use crate::call::transfer::desk::{LegNote, NotAdmitted, SecondLeg, TransferDesk, TransferDial, Transferred};
 use crate::call::transfer::destination::{Resolved, resolve};
@@ -386,6 +386,9 @@ impl CallTask {
         }
         if ending == Ending::Transferred {
             self.fall_silent();
+            if let Some(answered) = self.call.answered_at() {
+                self.stage.send_replace(Stage::HandedOver { answered });
+            }
         }
         self.tell(CallInput::AgentEnded(ending));
     }

@@ -285,10 +285,11 @@ fn a_supervisors_word_is_seen_by_the_model_and_not_spoken() {
     world.give(Input::Note("Offer breakfast for free.".to_owned().into()));
     world.says("when do you open");
     world.hears("nine in the morning");
-    assert_eq!(
-        world.context()[1..],
-        ["system: Offer breakfast for free.".to_owned(), "user: when do you open".to_owned()]
-    );
+    let context = world.context();
+    let [_, note, question] = &context[..] else { panic!("{context:?}") };
+    assert!(note.starts_with("system: Your supervisor tells you, unheard by the caller."), "{note}");
+    assert!(note.ends_with("Offer breakfast for free."), "{note}");
+    assert_eq!(question, "user: when do you open");
 }
 
 #[test]

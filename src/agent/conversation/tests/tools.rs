@@ -212,6 +212,12 @@ fn a_transfer_that_works_ends_the_agents_part() {
     world.answers.push_back(Answer::calls("I will put you through.", "transfer", r#"{"to":"lines"}"#));
     world.says("a person please");
     assert_eq!(world.waits_for_end(), Ending::Transferred);
+    // The caller talks on to somebody else, and a supervisor still decides what is kept of it.
+    for (off, on) in [(true, false), (false, true)] {
+        world.conversation.handle(world.now, Input::OffRecord(off));
+        assert_eq!(world.conversation.poll_action(), Some(Action::Record(on)));
+        assert_eq!(world.conversation.poll_action(), None);
+    }
 }
 
 #[test]

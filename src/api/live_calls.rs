@@ -1,0 +1,281 @@
+//! Calls that go on: seen, and stepped into by whoever supervises them.
+//!
+//! What is done to a call is in the audit log before it is done. It is done by the node that has the call.
+
+use axum::Json;
+use axum::extract::State;
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::auth::Caller;
+use super::body::Body;
+use super::error::ApiError;
+use super::paging::Id;
+use crate::agent::assistant::Mode;
+use crate::call::registry::{LiveCall, NotReached, Reached, Stage, Supervision};
+use crate::campaign::phone::E164;
+use crate::id::{AssistantId, AttemptId, CallId, TrunkId};
+use crate::pii::Pii;
+use crate::store::audit::{self, Actor, Intervention};
+use crate::store::{StoreError, call};
+
+/// A call that goes on.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LiveCallView {
+    /// Id; the call keeps it when it is over.
+    id: CallId,
+    /// How far it has come.
+    stage: LiveStage,
+    /// The far side's number; absent when it shows none.
+    #[schema(value_type = Option<String>, examples("+442079460001"))]
+    contact: Option<Pii<E164>>,
+    /// Our number.
+    #[schema(value_type = Option<String>, examples("+442079460999"))]
+    ours: Option<Pii<E164>>,
+    /// The assistant that speaks.
+    assistant_id: AssistantId,
+    /// In which version.
+    assistant_version: u32,
+    /// Who leads it.
+    mode: Mode,
+    /// The trunk.
+    trunk_id: TrunkId,
+    /// The attempt of a campaign; absent for calls that came in.
+    attempt_id: Option<AttemptId>,
+    /// The call whose caller is being handed over on this one, or has been.
+    second_of: Option<CallId>,
+    /// When it began.
+    started_at: Timestamp,
+    /// When it was answered.
+    answered_at: Option<Timestamp>,
+    /// A supervisor has silenced the agent.
+    muted: bool,
+    /// A supervisor has taken the talk off the record.
+    off_record: bool,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveStage {
+    /// Being set up.
+    Dialing,
+    /// Rings.
+    Ringing,
+    /// Answered, and not both have spoken yet.
+    Answered,
+    /// Both sides have spoken.
+    InConversation,
+    /// The agent has left it: the caller is with whom they were handed over to.
+    HandedOver,
+}
+
+/// All live calls of the organisation.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LiveCalls {
+    /// In the order in which they began.
+    items: Vec<LiveCallView>,
+}
+
+/// A word to the agent.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "text": "She is a returning customer: offer free delivery." }))]
+pub struct NoteInput {
+    /// What the agent is told.
+    #[garde(length(chars, max = 2000), custom(not_blank))]
+    #[schema(min_length = 1, max_length = 2000)]
+    text: String,
+}
+
+/// A switch.
+#[derive(Clone, Copy, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "on": true }))]
+pub struct SwitchInput {
+    /// Whether it is on from now.
+    #[garde(skip)]
+    on: bool,
+}
+
+/// List live calls
+///
+/// Those of the node that answers, oldest first.
+#[utoipa::path(get, path = "/api/v1/calls/live", tag = "calls", responses((status = 200, body = LiveCalls)))]
+pub async fn list(State(api): State<Api>, caller: Caller) -> Json<LiveCalls> {
+    let calls = api.calls.list().into_iter().filter(|call| call.org == caller.org);
+    Json(LiveCalls { items: calls.map(view).collect() })
+}
+
+/// Tell the agent of a live call something that the caller does not hear
+///
+/// The model sees it before what it says next, and for the rest of the call. A flow has no model that could be told
+/// something: 409 with the code `no_model`.
+#[utoipa::path(
+    post, path = "/api/v1/calls/{id}/note", tag = "calls", params(("id" = CallId, Path)), request_body = NoteInput,
+    responses(
+        (status = 200, body = LiveCallView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn note(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+    Body(input): Body<NoteInput>,
+) -> Result<Json<LiveCallView>, ApiError> {
+    let chars = input.text.chars().count();
+    step_in(&api, caller, id, Supervision::Note(Pii::new(input.text)), Intervention::Note { chars }).await
+}
+
+/// Silence the agent of a live call, or give it the word again
+///
+/// What it is saying is cut off. The caller is heard, written down and recorded meanwhile; with the word it has back,
+/// the agent goes on from what was said.
+#[utoipa::path(
+    post, path = "/api/v1/calls/{id}/mute", tag = "calls", params(("id" = CallId, Path)), request_body = SwitchInput,
+    responses(
+        (status = 200, body = LiveCallView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn mute(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+    Body(SwitchInput { on }): Body<SwitchInput>,
+) -> Result<Json<LiveCallView>, ApiError> {
+    step_in(&api, caller, id, Supervision::Mute(on), Intervention::Mute { on }).await
+}
+
+/// Take a live call off the record, or put it on again
+///
+/// Meanwhile its recording is silent, its transcript says `[off the record]` for each line, and its replay file has
+/// ended for good. Putting it on again does not undo that the caller refused to be recorded.
+#[utoipa::path(
+    post, path = "/api/v1/calls/{id}/off_record", tag = "calls", params(("id" = CallId, Path)),
+    request_body = SwitchInput,
+    responses(
+        (status = 200, body = LiveCallView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn off_record(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+    Body(SwitchInput { on }): Body<SwitchInput>,
+) -> Result<Json<LiveCallView>, ApiError> {
+    step_in(&api, caller, id, Supervision::OffRecord(on), Intervention::OffRecord { on }).await
+}
+
+/// End a live call
+///
+/// CANCEL before the answer, BYE after it; nothing more is said. The record then has `cancelled` or `agent_hangup` as
+/// its reason, ended by `system`.
+#[utoipa::path(
+    post, path = "/api/v1/calls/{id}/hang_up", tag = "calls", params(("id" = CallId, Path)),
+    responses(
+        (status = 200, body = LiveCallView, description = "The call as it was; it ends now"),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn hang_up(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+) -> Result<Json<LiveCallView>, ApiError> {
+    let reached = reach(&api, caller, id).await?;
+    log(&api, caller, id, Intervention::HangUp).await?;
+    Ok(Json(view(reached.hang_up())))
+}
+
+async fn step_in(
+    api: &Api,
+    caller: Caller,
+    id: CallId,
+    what: Supervision,
+    intervention: Intervention,
+) -> Result<Json<LiveCallView>, ApiError> {
+    let reached = reach(api, caller, id).await?;
+    reached.allows(&what).map_err(refusal)?;
+    log(api, caller, id, intervention).await?;
+    Ok(Json(view(reached.supervise(what))))
+}
+
+/// The call, with room kept for a command.
+async fn reach(api: &Api, caller: Caller, id: CallId) -> Result<Reached, ApiError> {
+    match api.calls.reach(caller.org, id) {
+        Ok(reached) => Ok(reached),
+        Err(NotReached::Unknown) => {
+            let mut tx = api.db.read().await?;
+            match call::get(&mut tx, caller.org, id).await {
+                Ok(_) => Err(refusal(NotReached::Over)),
+                Err(StoreError::NotFound) => Err(refusal(NotReached::Unknown)),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Err(why) => Err(refusal(why)),
+    }
+}
+
+async fn log(api: &Api, caller: Caller, id: CallId, intervention: Intervention) -> Result<(), ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    audit::stepped_in(&mut tx, caller.org, &Actor::key(caller.key), id, intervention).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Why nobody can step in, and what to do.
+fn refusal(why: NotReached) -> ApiError {
+    let (code, remedy) = match why {
+        NotReached::Unknown => return ApiError::NotFound("call"),
+        NotReached::Over => ("call_over", "read it at /api/v1/calls/{id}"),
+        NotReached::NoModel => {
+            ("no_model", "give the campaign or the number an assistant with the mode llm or speech_to_speech")
+        }
+        NotReached::AgentLeft => ("agent_left", "take it off the record or end it, there is no agent to steer"),
+        NotReached::SecondLeg(_) => ("second_leg", "step into that call instead"),
+        NotReached::TooManyNotes => ("too_many_notes", "mute the agent or end the call"),
+        NotReached::Busy => ("call_busy", "send it again in a moment"),
+    };
+    ApiError::Conflict { code, detail: format!("{why}: {remedy}"), faults: Vec::new() }
+}
+
+fn not_blank(text: &str, _: &()) -> garde::Result {
+    if text.trim().is_empty() { Err(garde::Error::new("must say something")) } else { Ok(()) }
+}
+
+fn view(call: LiveCall) -> LiveCallView {
+    let stage = match call.stage {
+        Stage::Dialing => LiveStage::Dialing,
+        Stage::Ringing => LiveStage::Ringing,
+        Stage::Answered { .. } => LiveStage::Answered,
+        Stage::InConversation { .. } => LiveStage::InConversation,
+        Stage::HandedOver { .. } => LiveStage::HandedOver,
+    };
+    let answered_at = call.stage.answered().map(|at| call.started.wall_at(at));
+    LiveCallView {
+        id: call.call,
+        stage,
+        contact: call.contact,
+        ours: call.ours,
+        assistant_id: call.assistant.assistant,
+        assistant_version: call.assistant.version,
+        mode: call.assistant.definition.mode,
+        trunk_id: call.trunk,
+        attempt_id: call.attempt.map(|(attempt, _)| attempt),
+        second_of: call.second_of,
+        started_at: call.started.wall,
+        answered_at,
+        muted: call.muted,
+        off_record: call.off_record,
+    }
+}
