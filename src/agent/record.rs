@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::action::Ending;
+use super::manners::disclosure::Disclosed;
 use crate::pii::Pii;
 
 /// Everything a conversation leaves behind; complete once it has ended, and at any moment what there is so far.
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub transcript: Vec<Line>,
     /// How fast the agent replied.
     pub turns: Vec<TurnTiming>,
+    /// What everybody is told first, as far as it was heard.
+    pub disclosed: Disclosed,
 }
 
 /// What came of one question.

@@ -14,12 +14,13 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::paging::{Id, Items, Params, default_limit, page};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
+use crate::agent::manners::disclosure::Disclosed;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
 use crate::campaign::transfer::TransferWay;
 use crate::id::{AttemptId, CallId, CampaignId, ContactId};
 use crate::pii::Pii;
-use crate::store::call::{self, Call, Direction, Transfer};
+use crate::store::call::{self, Call, Conversation, Direction, Transfer};
 
 /// A call.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -90,6 +91,8 @@ pub struct CallDetail {
     transcript: Vec<Line>,
     /// How fast the agent replied, measured on the wire.
     turns: Vec<TurnTiming>,
+    /// What everybody is told first, as far as it was heard to its end.
+    disclosed: Disclosed,
 }
 
 /// Filter of the list.
@@ -133,8 +136,8 @@ pub async fn list(
 pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Json<CallDetail>, ApiError> {
     let mut tx = api.db.read().await?;
     let call = call::get(&mut tx, caller.org, id).await?;
-    let said = call::conversation(&mut tx, id).await?;
-    Ok(Json(CallDetail { call: view(call), answers: said.answers, transcript: said.transcript, turns: said.turns }))
+    let Conversation { answers, transcript, turns, disclosed } = call::conversation(&mut tx, id).await?;
+    Ok(Json(CallDetail { call: view(call), answers, transcript, turns, disclosed }))
 }
 
 /// Hear a call: stereo WAV, the other side left, the agent right

@@ -13,6 +13,8 @@ use super::auth::Caller;
 use super::body::Body;
 use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Params, default_limit, page};
+use crate::agent::assistant::Disclosure;
+use crate::campaign::disclosure;
 use crate::campaign::phone::E164;
 use crate::campaign::run::Schedule;
 use crate::campaign::settings::Settings;
@@ -52,6 +54,12 @@ pub struct CampaignInput {
     #[serde(default)]
     #[garde(skip)]
     settings: Settings,
+    /// What everybody is told first, whatever the assistant does by itself: the stricter of the two wins, and the
+    /// campaign's words go before the assistant's. Plain words of at most 500 characters, without variables.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = json!({ "ai": true, "recording": true }))]
+    disclosure: Disclosure,
 }
 
 /// A campaign.
@@ -80,6 +88,8 @@ pub struct CampaignView {
     schedule: Schedule,
     /// How fast, how often, how long.
     settings: Settings,
+    /// What everybody is told first, whatever the assistant does by itself.
+    disclosure: Disclosure,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
@@ -249,6 +259,9 @@ async fn parse(tx: &mut Tx, caller: Caller, input: CampaignInput) -> Result<Camp
     for wrong in input.settings.validate().err().into_iter().flatten() {
         fault(format!("/settings/{}", wrong.field.replace('.', "/")), "out_of_range", wrong.fault);
     }
+    for wrong in disclosure::validate(&input.disclosure).err().into_iter().flatten() {
+        fault(format!("/disclosure/{}", wrong.field), "invalid", wrong.fault);
+    }
     for wrong in input.schedule.validate().err().into_iter().flatten() {
         fault(format!("/schedule/{}", wrong.field.replace('.', "/")), "invalid", wrong.fault);
     }
@@ -261,6 +274,7 @@ async fn parse(tx: &mut Tx, caller: Caller, input: CampaignInput) -> Result<Camp
             caller_id,
             schedule: input.schedule,
             settings: input.settings,
+            disclosure: input.disclosure,
             scheduled_start_at: None,
         }),
         Some(_) | None => Err(ApiError::Invalid(faults)),
@@ -283,6 +297,7 @@ pub(super) fn view(campaign: Campaign) -> CampaignView {
         caller_id: data.caller_id,
         schedule: data.schedule,
         settings: data.settings,
+        disclosure: data.disclosure,
         created_at,
         updated_at,
         started_at,

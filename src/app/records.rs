@@ -84,6 +84,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
         transcript: report.conversation.transcript,
         answers: report.conversation.answers,
         turns: report.conversation.turns,
+        disclosed: report.conversation.disclosed,
     };
     (call, conversation)
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row};
 use super::{StoreError, Tx};
+use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::{Answer, Line, TurnTiming};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -109,6 +110,8 @@ pub struct Conversation {
     pub answers: Vec<Answer>,
     /// How fast the agent replied.
     pub turns: Vec<TurnTiming>,
+    /// What everybody is told first, as far as it was heard.
+    pub disclosed: Disclosed,
 }
 
 const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
@@ -123,12 +126,14 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
 pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Result<(), StoreError> {
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
     let transfer = call.transfer.as_ref();
+    let disclosed = (conversation.disclosed != Disclosed::default())
+        .then(|| serde_json::to_string(&conversation.disclosed).expect("three numbers are JSON"));
     tx.execute(
         "INSERT INTO call (id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
-         transfer_way, transferred_at, replay_path) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-         $17, $18, $19, $20, $21, $22, $23, $24, $25)",
+         transfer_way, transferred_at, replay_path, disclosed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)",
         args![
             call.id,
             call.org,
@@ -154,7 +159,8 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             transfer.map(|transfer| transfer.to.expose().clone()),
             transfer.map(|transfer| transfer.way),
             transfer.map(|transfer| transfer.at),
-            call.replay
+            call.replay,
+            disclosed
         ],
     )
     .await?;
@@ -199,10 +205,15 @@ pub async fn conversation(tx: &mut Tx, id: CallId) -> Result<Conversation, Store
     const TURNS: &str = "SELECT at_ms, decided_us, understood_us, replied_us, first_token_us, \
                          first_sentence_us, first_audio_us, talk_over_us, look_up, looked_up_us FROM turn_latency \
                          WHERE call_id = $1 ORDER BY seq";
+    const DISCLOSED: &str = "SELECT disclosed FROM call WHERE id = $1";
     Ok(Conversation {
         transcript: tx.all(LINES, args![id]).await?.iter().map(read_line).collect::<Result<_, _>>()?,
         answers: tx.all(ANSWERS, args![id]).await?.iter().map(read_answer).collect::<Result<_, _>>()?,
         turns: tx.all(TURNS, args![id]).await?.iter().map(read_turn).collect::<Result<_, _>>()?,
+        disclosed: match tx.all(DISCLOSED, args![id]).await?.first() {
+            Some(row) => read_disclosed(row)?,
+            None => Disclosed::default(),
+        },
     })
 }
 
@@ -294,6 +305,12 @@ fn read(row: &Row) -> Result<Call, StoreError> {
             (Some(_) | None, Some(_) | None, Some(_) | None) => None,
         },
     })
+}
+
+fn read_disclosed(row: &Row) -> Result<Disclosed, StoreError> {
+    let value: Option<Value> = row.get("disclosed")?;
+    let read = value.map(serde_json::from_value).transpose();
+    Ok(read.map_err(|_| StoreError::Corrupt { column: "disclosed" })?.unwrap_or_default())
 }
 
 fn read_line(row: &Row) -> Result<Line, StoreError> {

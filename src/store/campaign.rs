@@ -11,7 +11,9 @@ use super::audit::{self, Actor};
 use super::db::value::text_columns;
 use super::db::{Arg, Listing, Page, Row, ToArg};
 use super::{StoreError, Tx, Wake};
+use crate::agent::assistant::Disclosure;
 use crate::args;
+use crate::campaign::disclosure;
 use crate::campaign::phone::E164;
 use crate::campaign::run::{Days, Schedule};
 use crate::campaign::settings::Settings;
@@ -62,6 +64,9 @@ pub struct CampaignData {
     pub schedule: Schedule,
     /// How fast, how often, how long.
     pub settings: Settings,
+    /// What everybody is told first, whatever the assistant's own settings. An attempt takes what is demanded when it
+    /// is claimed.
+    pub disclosure: Disclosure,
     /// When a draft starts by itself.
     pub scheduled_start_at: Option<Timestamp>,
 }
@@ -93,7 +98,7 @@ pub struct Progress {
 }
 
 const SELECT: &str = "SELECT id, org_id, name, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
-                      schedule, scheduled_start_at, settings, created_at, updated_at, started_at, ended_at \
+                      schedule, scheduled_start_at, settings, disclosure, created_at, updated_at, started_at, ended_at \
                       FROM campaign";
 
 /// Keeps a new campaign as a draft.
@@ -109,8 +114,8 @@ pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, data: CampaignData) 
     args.extend(values(&data));
     tx.execute(
         "INSERT INTO campaign (id, org_id, state, version, created_at, updated_at, name, goal, assistant_id, trunk_id, \
-         caller_id, schedule, settings, scheduled_start_at) \
-         VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         caller_id, schedule, settings, disclosure, scheduled_start_at) \
+         VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         args,
     )
     .await?;
@@ -191,7 +196,7 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     let mut args = args![seen.id, seen.state, seen.version, tx.now().await?];
     args.extend(values(data));
     let sql = "UPDATE campaign SET version = version + 1, updated_at = $4, name = $5, goal = $6, assistant_id = $7, \
-               trunk_id = $8, caller_id = $9, schedule = $10, settings = $11, scheduled_start_at = $12 \
+               trunk_id = $8, caller_id = $9, schedule = $10, settings = $11, disclosure = $12, scheduled_start_at = $13 \
                WHERE id = $1 AND state = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -278,8 +283,8 @@ async fn write_days(tx: &mut Tx, id: CampaignId, schedule: &Schedule) -> Result<
     Ok(())
 }
 
-/// Name, goal, assistant, trunk, caller ID, schedule, settings, scheduled start.
-fn values(data: &CampaignData) -> [Arg; 8] {
+/// Name, goal, assistant, trunk, caller ID, schedule, settings, disclosure, scheduled start.
+fn values(data: &CampaignData) -> [Arg; 9] {
     [
         data.name.to_arg(),
         data.goal.to_arg(),
@@ -288,6 +293,7 @@ fn values(data: &CampaignData) -> [Arg; 8] {
         data.caller_id.to_arg(),
         Arg::Text(Some(to_json(&data.schedule))),
         Arg::Text(Some(to_json(&data.settings))),
+        Arg::Text((!disclosure::demands_nothing(&data.disclosure)).then(|| to_json(&data.disclosure))),
         data.scheduled_start_at.to_arg(),
     ]
 }
@@ -302,18 +308,25 @@ fn changed(old: &CampaignData, new: &CampaignData) -> Vec<&'static str> {
         ("caller_id", old.caller_id != new.caller_id),
         ("schedule", old.schedule != new.schedule),
         ("settings", old.settings != new.settings),
+        ("disclosure", old.disclosure != new.disclosure),
         ("scheduled_start_at", old.scheduled_start_at != new.scheduled_start_at),
     ];
     fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("schedules and settings are JSON")
+    serde_json::to_string(value).expect("schedules, settings and disclosures are JSON")
 }
 
 fn from_json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, StoreError> {
     let value: Value = row.get(column)?;
     serde_json::from_value(value).map_err(|_| StoreError::Corrupt { column })
+}
+
+fn read_disclosure(row: &Row) -> Result<Disclosure, StoreError> {
+    let value: Option<Value> = row.get("disclosure")?;
+    let read = value.map(serde_json::from_value).transpose();
+    Ok(read.map_err(|_| StoreError::Corrupt { column: "disclosure" })?.unwrap_or_default())
 }
 
 fn read(row: &Row) -> Result<Campaign, StoreError> {
@@ -325,6 +338,7 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         caller_id: row.get("caller_id")?,
         schedule: from_json(row, "schedule")?,
         settings: from_json(row, "settings")?,
+        disclosure: read_disclosure(row)?,
         scheduled_start_at: row.get("scheduled_start_at")?,
     };
     Ok(Campaign {

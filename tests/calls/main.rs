@@ -12,6 +12,7 @@ mod phone;
 mod talker;
 
 mod agent;
+mod disclosure;
 mod inbound;
 mod interrupter;
 mod knowledge;

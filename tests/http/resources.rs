@@ -7,7 +7,6 @@ use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::id::CallId;
 use callwright::pii::Pii;
 use callwright::store::call::{self, Call, Conversation, Direction, Recording};
-use callwright::store::org;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, assistant, trunk};
@@ -163,6 +162,20 @@ async fn campaigns_are_made_and_checked(db: TestDb) {
     body["schedule"] = json!({"time_zone": "Europe/Berlin"});
     let good = client.put(&format!("/api/v1/campaigns/{id}"), body.clone()).await;
     assert_eq!((good.status, &good.json["settings"]["calls_per_minute"]), (200, &json!(60)), "{}", good.json);
+    assert_eq!(
+        good.json["disclosure"],
+        json!({"ai": false, "recording": false}),
+        "nothing is demanded unless asked for"
+    );
+    body["disclosure"] = json!({"ai": true, "ai_text": "Hi {{ name }}.", "recording_text": "We record."});
+    let bad = client.put(&format!("/api/v1/campaigns/{id}"), body.clone()).await;
+    assert_eq!(pointers(&bad), [("/disclosure/ai_text", "invalid"), ("/disclosure/recording_text", "invalid")]);
+    body["disclosure"] = json!({"ai": true, "aloud": true});
+    let bad = client.put(&format!("/api/v1/campaigns/{id}"), body.clone()).await;
+    assert_eq!(pointers(&bad), [("/disclosure/aloud", "unknown_field")]);
+    body["disclosure"] = json!({"ai": true, "ai_text": "A robot is speaking.", "recording": true});
+    let good = client.put(&format!("/api/v1/campaigns/{id}"), body.clone()).await;
+    assert_eq!((good.status, &good.json["disclosure"]), (200, &body["disclosure"]), "{}", good.json);
     body["caller_id"] = json!("+442079460998");
     let foreign = client.put(&format!("/api/v1/campaigns/{id}"), body).await;
     assert_eq!(pointers(&foreign), [("/caller_id", "not_of_trunk")]);
@@ -195,14 +208,13 @@ async fn campaigns_run_through_their_states(db: TestDb) {
     assert_eq!(pointers(&refused), [("", "no_eligible_contact"), ("/schedule/period_end", "period_over")]);
 }
 
-async fn calls_are_read_and_heard(db: TestDb) {
-    let client = Client::new(db).await;
+/// The record of a call that is over.
+pub(crate) async fn over(client: &Client) -> Call {
     let mut tx = client.db.db.begin().await.expect("a transaction");
-    let org = org::ensure_default(&mut tx).await.expect("an organisation");
     let now = tx.now().await.expect("a clock");
     let recorded = Call {
         id: CallId::generate(),
-        org: org.id,
+        org: client.org,
         direction: Direction::Inbound,
         campaign: None,
         target: None,
@@ -226,6 +238,12 @@ async fn calls_are_read_and_heard(db: TestDb) {
     };
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");
+    recorded
+}
+
+async fn calls_are_read_and_heard(db: TestDb) {
+    let client = Client::new(db).await;
+    let recorded = over(&client).await;
 
     let path = format!("/api/v1/calls/{}", recorded.id);
     let read = client.get(&path).await;

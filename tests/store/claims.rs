@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright::agent::assistant::Disclosure;
 use callwright::args;
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::settings::Settings;
@@ -40,13 +41,15 @@ fn fast(max_concurrent_calls: u32) -> Settings {
 async fn a_claim_carries_everything_the_call_needs(test: TestDb) {
     noon(&test.db).await;
     let world = World::new(&test.db).await;
-    let contacts = world.contacts(1, 1).await;
+    let contacts = world.contacts(1, 2).await;
     let campaign = world.running("Spring", fast(5), &contacts).await;
+    let told = Disclosure { ai: true, ai_text: Some("A robot.".to_owned().into()), ..Disclosure::default() };
+    let campaign = world.demand(&campaign, told.clone()).await;
     let dialer = Dialer::new(&test.db).await;
     let early = dialer.pick(campaign.id).await.expect("an answer");
     assert_eq!(early.result, Err(Refused::Empty), "nothing is ready before a promotion");
     let promoted = dialer.dialing.promote(campaign.id, 10).await.expect("a promotion");
-    assert_eq!((promoted.ready, promoted.open, promoted.next_due), (1, true, None));
+    assert_eq!((promoted.ready, promoted.open, promoted.next_due), (2, true, None));
     let picked = dialer.pick(campaign.id).await.expect("an answer");
     let claimed = picked.result.expect("a claim");
     assert_eq!((claimed.contact, claimed.round, claimed.dial_no), (contacts[0], 1, 1));
@@ -57,6 +60,10 @@ async fn a_claim_carries_everything_the_call_needs(test: TestDb) {
     assert_eq!((claimed.ring_timeout_s, claimed.max_call_duration_s, claimed.early_hangup_s), (30, 300, 10));
     assert_eq!((claimed.send_at, claimed.lease_until), (picked.now + HEADROOM, picked.now + LEASE));
     assert!(claimed.send_by > claimed.send_at);
+    assert_eq!(claimed.disclosure, told);
+    world.demand(&campaign, Disclosure::default()).await;
+    let second = dialer.claim(campaign.id).await.expect("a claim");
+    assert_eq!(second.disclosure, Disclosure::default(), "what is demanded when it is claimed");
     let mut tx = test.db.read().await.expect("a transaction");
     let kept = attempt::get(&mut tx, world.org, claimed.attempt).await.expect("the attempt");
     assert_eq!((kept.state, kept.dialing_at, kept.target), (AttemptState::Claimed, None, claimed.target));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use callwright::agent::assistant::Disclosure;
+use callwright::agent::manners::disclosure::Disclosed;
 use callwright::agent::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, LookUp, Speaker, TurnTiming};
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::run::{Day, Days, Run};
@@ -177,6 +179,7 @@ async fn campaigns_move_by_compare_and_set(test: TestDb) {
     let mut data = paused.data.clone();
     data.settings.max_retries = 9;
     data.name = "Autumn".to_owned();
+    data.disclosure = Disclosure { ai: true, ai_text: Some("A robot.".to_owned().into()), ..Disclosure::default() };
     campaign::update(&mut tx, &paused, &actor, &data).await.expect("an update");
     let stale = campaign::update(&mut tx, &paused, &actor, &data).await;
     assert!(matches!(stale, Err(StoreError::Stale)), "{stale:?}");
@@ -185,7 +188,7 @@ async fn campaigns_move_by_compare_and_set(test: TestDb) {
     let entries = audit::list(&mut tx, world.org, subject, Page::first(10)).await.expect("a page").items;
     let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["campaign.create", "campaign.move", "campaign.move", "campaign.update"]);
-    assert_eq!(entries[3].detail, serde_json::json!({ "changed": ["name", "settings"] }));
+    assert_eq!(entries[3].detail, serde_json::json!({ "changed": ["name", "settings", "disclosure"] }));
     assert_eq!(campaign::in_progress(&mut tx).await.expect("campaigns"), []);
     let paused = campaign::list(&mut tx, world.org, Some(CampaignState::Paused), Page::first(10)).await;
     assert_eq!(paused.expect("a page").items.len(), 1);
@@ -320,6 +323,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
             look_up: Some(LookUp::Found),
             looked_up: Some(Duration::from_micros(212_345)),
         }],
+        disclosed: Disclosed { ai_ms: Some(2_100), recording_ms: None, refused_ms: Some(900) },
     };
     call::insert(&mut tx, &call, &conversation).await.expect("a record");
     assert_eq!(call::get(&mut tx, world.org, call.id).await.expect("the call"), call);

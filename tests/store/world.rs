@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callwright::agent::assistant::Assistant;
+use callwright::agent::assistant::{Assistant, Disclosure};
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::run::Schedule;
 use callwright::campaign::settings::Settings;
@@ -56,6 +56,7 @@ impl World {
             caller_id: "+493012345678".parse().expect("a number"),
             schedule: open_all_day(),
             settings,
+            disclosure: Disclosure::default(),
             scheduled_start_at: None,
         }
     }
@@ -75,6 +76,16 @@ impl World {
         target::add(&mut tx, self.org, draft.id, contacts, 0).await.expect("targets");
         tx.commit().await.expect("a commit");
         self.advance(&draft, CampaignState::InProgress).await
+    }
+
+    /// The campaign, which demands this to be told first.
+    pub(crate) async fn demand(&self, seen: &Campaign, disclosure: Disclosure) -> Campaign {
+        let mut tx = self.db.begin().await.expect("a transaction");
+        let data = CampaignData { disclosure, ..seen.data.clone() };
+        campaign::update(&mut tx, seen, &Actor::system("test"), &data).await.expect("the campaign as seen");
+        let campaign = campaign::get(&mut tx, self.org, seen.id).await.expect("the campaign");
+        tx.commit().await.expect("a commit");
+        campaign
     }
 
     pub(crate) async fn advance(&self, seen: &Campaign, to: CampaignState) -> Campaign {

@@ -114,14 +114,9 @@ impl Talker {
         timeout(PATIENCE, wait).await.unwrap_or(false)
     }
 
-    /// How many words lie between two samples: stretches of sound with at least 40 ms of silence between.
+    /// How many words lie between two samples.
     pub(crate) fn words(&self, from: usize, to: usize) -> usize {
-        let (mut words, mut last) = (0, None);
-        for (at, _) in self.heard()[from..to].iter().enumerate().filter(|(_, sample)| is_loud(**sample)) {
-            words += usize::from(last.is_none_or(|last| at - last >= 320));
-            last = Some(at);
-        }
-        words
+        words(&self.heard()[from..to])
     }
 
     /// Where sound began and ended, in milliseconds, with pauses of at least 200 ms between.
@@ -136,6 +131,16 @@ impl Talker {
         }
         sounds
     }
+}
+
+/// How many words there are: stretches of sound with at least 40 ms of silence between.
+pub(crate) fn words(heard: &[i16]) -> usize {
+    let (mut words, mut last) = (0, None);
+    for (at, _) in heard.iter().enumerate().filter(|(_, sample)| is_loud(**sample)) {
+        words += usize::from(last.is_none_or(|last| at - last >= 320));
+        last = Some(at);
+    }
+    words
 }
 
 fn first_sound(heard: &[i16], from: usize) -> Option<usize> {

@@ -152,19 +152,21 @@ pub struct Screening {
     pub reason: Pii<String>,
 }
 
-/// What an assistant tells everybody before anything else. It cannot be skipped or interrupted.
+/// What everybody is told before anything else. It cannot be skipped or interrupted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disclosure {
     /// Says that it is an AI.
     pub ai: bool,
-    /// The words for it; a template. A sentence in its language when they are left out.
+    /// The words for it; a template, of a campaign plain words. A sentence in the assistant's language when they are left
+    /// out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub ai_text: Option<Pii<String>>,
     /// Says that the call is recorded, when it is, and that this can be refused.
     pub recording: bool,
-    /// The words for it; a template. A sentence in its language when they are left out.
+    /// The words for it; a template, of a campaign plain words. A sentence in the assistant's language when they are left
+    /// out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub recording_text: Option<Pii<String>>,

@@ -242,6 +242,7 @@ impl Conversation {
             Told::Disclosure(line) => {
                 let at = self.millis(now);
                 self.manners.disclosing.said(line, at);
+                self.outcome.disclosed = self.manners.disclosing.record();
                 if self.manners.quiet == Quiet::No && !self.manners.opened {
                     self.take_the_floor(now);
                 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::agent::assistant::Disclosure;
 use crate::agent::language::Language;
@@ -30,13 +31,16 @@ pub struct Disclosing {
 }
 
 /// What a call leaves behind about it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Disclosed {
     /// When the line about the AI had been heard to its end, milliseconds from the answer of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ai_ms: Option<u64>,
     /// When the line about the recording had been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_ms: Option<u64>,
     /// When the caller refused to be recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_ms: Option<u64>,
 }
 

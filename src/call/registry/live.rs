@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::supervise::{Supervised, Supervision};
 use crate::agent::assistant::AssistantVersion;
+use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::Outcome;
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::place::CallReport;
@@ -227,6 +228,7 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         answers: Vec::new(),
         transcript: Vec::new(),
         turns: Vec::new(),
+        disclosed: Disclosed::default(),
     };
     Remains { outcome, conversation, recording: None, replay: None, transfer: None, media: None }
 }

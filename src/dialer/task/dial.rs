@@ -11,10 +11,12 @@ use tokio::sync::mpsc;
 
 use super::trunks::NoRoute;
 use super::{NO_ROOM, Shared};
-use crate::agent::assistant::AssistantVersion;
+use crate::agent::assistant::{AssistantVersion, Disclosure};
+use crate::agent::manners::disclosure::stricter;
 use crate::app::records::record;
 use crate::call::facts;
 use crate::call::place::{AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceCall};
+use crate::campaign::disclosure::demands_nothing;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
 use crate::dialer::engine::Input;
@@ -137,7 +139,7 @@ impl Shared {
         if !claimed.name.expose().is_empty() {
             variables.entry("name".to_owned()).or_insert_with(|| claimed.name.clone());
         }
-        let assistant = self.version(claimed.assistant_version).await?;
+        let assistant = bound(self.version(claimed.assistant_version).await?, &claimed.disclosure);
         let zone = facts::zone(claimed.zone.as_deref(), Some(claimed.to.expose()));
         facts::add(&mut variables, time::now().wall, zone, &assistant.definition.language);
         Ok(PlaceCall {
@@ -309,6 +311,16 @@ impl Shared {
             self.trunks.withdraw(dial.claimed.trunk);
         }
     }
+}
+
+/// The assistant as it speaks in a campaign that demands this to be told first.
+fn bound(version: Arc<AssistantVersion>, demanded: &Disclosure) -> Arc<AssistantVersion> {
+    if demands_nothing(demanded) {
+        return version;
+    }
+    let mut definition = version.definition.clone();
+    definition.disclosure = stricter(demanded, &definition.disclosure);
+    Arc::new(AssistantVersion { definition, ..*version })
 }
 
 /// Stands for something where distinct ones are counted.

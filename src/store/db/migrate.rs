@@ -30,6 +30,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (11, "transfers", Text::Both(include_str!("../../../migrations/0011_transfers.sql"))),
     (12, "providers", Text::Both(include_str!("../../../migrations/0012_providers.sql"))),
     (13, "replays", Text::Both(include_str!("../../../migrations/0013_replays.sql"))),
+    (14, "disclosure", Text::Both(include_str!("../../../migrations/0014_disclosure.sql"))),
     (15, "passages and vectors", Text::Both(include_str!("../../../migrations/0015_passages_and_vectors.sql"))),
 ];
 

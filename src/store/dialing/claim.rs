@@ -10,6 +10,7 @@ use super::limits::{self, Locked};
 use super::node::{self, Node};
 use super::promote::miss_callback;
 use super::terms::Terms;
+use crate::agent::assistant::Disclosure;
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
@@ -100,6 +101,8 @@ pub struct Claimed {
     pub trunk: TrunkId,
     /// Who talks.
     pub assistant_version: AssistantVersionId,
+    /// What the campaign demands to be told first.
+    pub disclosure: Disclosure,
     /// The contact's name.
     pub name: Pii<String>,
     /// Values for the assistant's variables: the contact's, and over them the target's own.
@@ -324,6 +327,7 @@ impl Turn<'_> {
             caller_id: self.terms.caller_id.clone(),
             trunk: self.terms.trunk,
             assistant_version: self.terms.assistant_version,
+            disclosure: self.terms.ready.campaign.data.disclosure.clone(),
             name: found.name,
             variables: found.variables,
             zone: found.candidate.zone,

@@ -52,6 +52,7 @@ impl Conversation {
         let at = self.millis(spoken.1);
         if self.manners.disclosing.heard(text, at) {
             self.manners.unrecorded = true;
+            self.outcome.disclosed = self.manners.disclosing.record();
             self.write_caller(text.to_owned(), spoken.0, spoken.1);
             self.confirm_refusal(now, text);
             return true;
