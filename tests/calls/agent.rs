@@ -74,7 +74,7 @@ fn assistant() -> Assistant {
 }
 
 /// Looks prices up, slowly.
-struct Shelf;
+pub(crate) struct Shelf;
 
 impl Toolbox for Shelf {
     fn offering(&self, context: &Arc<ToolContext>) -> Offering {

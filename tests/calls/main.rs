@@ -18,6 +18,7 @@ mod interrupter;
 mod knowledge;
 mod manners;
 mod native;
+mod native_manners;
 mod outbound;
 mod replay;
 #[path = "../support/speech.rs"]

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::model::INTERRUPTED;
 use super::mouth::{Purpose, ReplyTo};
 use super::{Action, Conversation, Ending, Lead, Source, Timer};
 use crate::agent::native::{NativeNews, NativeOrder};
@@ -32,6 +33,8 @@ const TIME_UP: &str = "The time for this call is up. Say so and say goodbye in o
 #[derive(Debug)]
 pub(super) struct NativeLead {
     greeting: Option<String>,
+    /// It was asked to greet.
+    greeted: bool,
     /// It was asked for an answer, or will give one by itself, and nothing of it has come.
     awaited: bool,
     /// It was asked again.
@@ -60,6 +63,7 @@ impl NativeLead {
     pub(super) const fn new(greeting: Option<String>) -> Self {
         Self {
             greeting,
+            greeted: false,
             awaited: false,
             nudged: false,
             responding: false,
@@ -79,8 +83,7 @@ impl NativeLead {
 
     /// Nothing of what it makes at present is wanted; true when it has to be told.
     pub(super) fn hold(&mut self) -> bool {
-        self.calls.clear();
-        self.awaited = false;
+        (self.awaited, self.nudged) = (false, false);
         std::mem::take(&mut self.responding)
     }
 
@@ -92,9 +95,23 @@ impl NativeLead {
 impl Conversation {
     /// The agent takes the word for the first time.
     pub(super) fn native_open(&mut self, now: Instant) {
-        let Lead::Native(native) = &self.lead else { return };
+        // A machine is not greeted; a person who was taken for one is, when that is known.
+        if self.manners.keeps_quiet() {
+            return;
+        }
+        let Lead::Native(native) = &mut self.lead else { return };
+        native.greeted = true;
         let greeting = native.greeting.as_ref().map(|text| format!("Say exactly this and nothing else: {text}"));
         self.ask_native(now, greeting);
+    }
+
+    /// Whoever was taken for a machine is a person: they are greeted, or answered.
+    pub(super) fn native_go_on(&mut self, now: Instant) {
+        match &self.lead {
+            Lead::Native(native) if native.greeted => self.ask_native(now, None),
+            Lead::Native(_) => self.native_open(now),
+            Lead::Flow(_) | Lead::Model(_) => {}
+        }
     }
 
     pub(super) fn native_news(&mut self, now: Instant, news: NativeNews) {
@@ -152,7 +169,7 @@ impl Conversation {
         }
         (native.awaited, native.nudged, native.idle_prompts) = (false, false, 0);
         let responding = std::mem::take(&mut native.responding);
-        native.calls.clear();
+        self.refuse_calls();
         if self.is_saying_goodbye() {
             return;
         }
@@ -190,6 +207,9 @@ impl Conversation {
         let since = native.caller_since.unwrap_or(until);
         self.watch_card(now, &words);
         if !self.mind_words(now, &words, (since, until)) {
+            if self.mouth.silent_since.is_some_and(|silent| since >= silent) && !words.is_empty() {
+                self.met_person(now);
+            }
             self.write_caller(words, since, until);
         }
     }
@@ -215,13 +235,27 @@ impl Conversation {
         let Lead::Native(native) = &mut self.lead else { return };
         native.responding = false;
         let spoke = std::mem::take(&mut native.spoke);
-        let calls = std::mem::take(&mut native.calls);
-        if spoke || !calls.is_empty() {
+        if spoke || !native.calls.is_empty() {
             native.awaited = false;
             self.timers.remove(&Timer::Model);
         }
-        if !calls.is_empty() && !self.closing {
+        // What it does for a machine, or beside the last words, nobody wants.
+        if !self.manners.gives_word() || self.closing || self.is_saying_goodbye() {
+            return self.refuse_calls();
+        }
+        let Lead::Native(native) = &mut self.lead else { return };
+        let calls = std::mem::take(&mut native.calls);
+        if !calls.is_empty() {
             self.run_calls(now, calls, spoke);
+        }
+    }
+
+    /// What the model has called is not run; each call has its answer all the same.
+    pub(super) fn refuse_calls(&mut self) {
+        let Lead::Native(native) = &mut self.lead else { return };
+        for call in std::mem::take(&mut native.calls) {
+            let result = Pii::new(INTERRUPTED.to_owned());
+            self.actions.push_back(Action::Native(NativeOrder::ToolResult { call: call.id, result }));
         }
     }
 
@@ -253,6 +287,9 @@ impl Conversation {
 
     /// No answer has begun.
     pub(super) fn native_late(&mut self, now: Instant) {
+        if self.manners.keeps_quiet() {
+            return;
+        }
         if self.caller.voice_since().is_some_and(|since| now.saturating_duration_since(since) < RECENT) {
             self.timers.insert(Timer::Model, now + GRACE);
             return;

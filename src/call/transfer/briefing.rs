@@ -124,6 +124,7 @@ mod tests {
             answers: Vec::new(),
             transcript: Vec::new(),
             turns: Vec::new(),
+            disclosed: crate::agent::manners::disclosure::Disclosed::default(),
         };
         let completed = |reason: &str| Ending::Completed { reason: reason.to_owned() };
         for (ending, decided) in [

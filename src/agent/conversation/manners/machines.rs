@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::super::mouth::AfterCut;
-use super::super::{Action, Conversation, Ending, Lead, NativeOrder};
+use super::super::{Action, Conversation, Ending, Lead, NativeOrder, Timer};
 use super::{Quiet, Told};
 use crate::agent::input::Party;
 use crate::agent::manners::disclosure;
@@ -68,6 +68,8 @@ impl Conversation {
         match step {
             screening::Step::Nothing => {}
             screening::Step::State => {
+                // Whatever it sounds like: it is no mailbox, and a person may be next.
+                self.manners.answering.is_person();
                 self.drop_everything(now);
                 self.manners.quiet = Quiet::Telling;
                 if let Some(statement) = self.manners.statement {
@@ -137,7 +139,7 @@ impl Conversation {
             && self.manners.opened
             && self.is_mouth_free()
         {
-            self.ask_native(now, None);
+            self.native_go_on(now);
         }
     }
 
@@ -155,10 +157,12 @@ impl Conversation {
 
     /// A speech-to-speech model that answers while it must not be heard is stopped.
     pub(in crate::agent::conversation) fn hold_native(&mut self) {
-        if let Lead::Native(native) = &mut self.lead
-            && native.hold()
-        {
-            self.actions.push_back(Action::Native(NativeOrder::Cancel));
+        self.refuse_calls();
+        if let Lead::Native(native) = &mut self.lead {
+            self.timers.remove(&Timer::Model);
+            if native.hold() {
+                self.actions.push_back(Action::Native(NativeOrder::Cancel));
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::asking::asking_text;
 use super::super::mouth::Purpose;
 use super::super::{AnswerStatus, Conversation, Ending, Lead, Source, Speaker};
 use super::{Quiet, Told};
-use crate::agent::manners::{Speaks, card, optout, screening, speaks};
+use crate::agent::manners::{Speaks, card, optout, screening, speaks, voicemail};
 use crate::agent::turn::machine::Turn;
 use crate::pii::Pii;
 use crate::provider::stt::Transcript;
@@ -66,9 +66,9 @@ impl Conversation {
             }
         }
         let step = self.manners.answering.heard(now, text);
-        self.answer_machine(now, step);
-        if self.manners.quiet != Quiet::No || self.outcome.ending.is_some() {
+        if step != voicemail::Step::Nothing {
             self.write_caller(text.to_owned(), spoken.0, spoken.1);
+            self.answer_machine(now, step);
             return true;
         }
         self.face_menu(now, text);

@@ -5,12 +5,12 @@ use crate::agent::conversation::*;
 use crate::pii::Pii;
 use crate::provider::llm::ToolCall;
 
-const NATIVE: &str = r#"{ "name": "Desk", "mode": "speech_to_speech", "greeting": "Hello, the front desk.",
+pub(super) const NATIVE: &str = r#"{ "name": "Desk", "mode": "speech_to_speech", "greeting": "Hello, the front desk.",
     "prompt": "You are the front desk of a hotel.", "providers": { "s2s": "realtime" },
     "tools": [ { "kind": "builtin", "name": "end_call" },
                { "kind": "http", "name": "book", "description": "Books.", "url": "https://hotel.example/book" } ] }"#;
 
-fn orders(world: &World) -> Vec<NativeOrder> {
+pub(super) fn orders(world: &World) -> Vec<NativeOrder> {
     let orders = world.log.iter().filter_map(|(_, action)| match action {
         Action::Native(order) => Some(order.clone()),
         _ => None,
@@ -18,7 +18,7 @@ fn orders(world: &World) -> Vec<NativeOrder> {
     orders.collect()
 }
 
-fn news(world: &mut World, news: NativeNews) {
+pub(super) fn news(world: &mut World, news: NativeNews) {
     world.give(Input::Native(news));
 }
 
@@ -34,7 +34,7 @@ fn greeted() -> World {
 }
 
 /// The caller says this, by the model's judgement.
-fn says(world: &mut World, words: &str) {
+pub(super) fn says(world: &mut World, words: &str) {
     world.caller_begins("", ms(800));
     world.pass(ms(150));
     news(world, NativeNews::CallerStarted);
