@@ -433,7 +433,7 @@ impl Conversation {
 
     fn write(&mut self, mut line: Line) {
         let text = line.text.expose();
-        line.text = Pii::new(match self.off_record || self.tools.collects_secret() {
+        line.text = Pii::new(match self.is_off_record() {
             true => caller::OFF_RECORD.to_owned(),
             false => self.manners.masked(text, line.keys),
         });

@@ -106,6 +106,22 @@ impl AnswerValue {
     }
 }
 
+impl AnswerValue {
+    /// The same with these words in place of what was given; a choice stays, there are few of them.
+    #[must_use]
+    pub fn replaced(self, words: &str) -> Self {
+        let words = || Pii::new(words.to_owned());
+        match self {
+            Self::Choice(value) => Self::Choice(value),
+            Self::Digits(_) => Self::Digits(words()),
+            Self::Date(_) => Self::Date(words()),
+            Self::Phone(_) => Self::Phone(words()),
+            Self::Email(_) => Self::Email(words()),
+            Self::Recorded { from_ms, to_ms, text } => Self::Recorded { from_ms, to_ms, text: text.map(|_| words()) },
+        }
+    }
+}
+
 /// How an answer was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

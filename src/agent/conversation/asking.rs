@@ -1,9 +1,13 @@
 //! An open question: from its first word to its one status.
 
+mod keys;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::mouth::{Purpose, ReplyTo};
+pub(super) use self::keys::Key;
+use self::keys::{Secrecy, Typed};
+use super::mouth::Purpose;
 use super::{Action, Answer, AnswerStatus, AnswerValue, Channel, Conversation, Ending, Lead, PromptId, Timer, Timing};
 use crate::agent::flow::meaning::Expectation;
 use crate::agent::flow::script::{Confirm, Form, Kind, Question};
@@ -11,9 +15,6 @@ use crate::agent::flow::wording::{self, Wording};
 use crate::agent::turn::stop::Asked;
 use crate::pii::Pii;
 use crate::provider::stt::Manner;
-
-/// Who types a number ends it with `#` as told, also when the last possible digit has ended it already.
-const LATE_HASH: Duration = Duration::from_secs(2);
 
 /// A question that has no status yet.
 #[derive(Debug)]
@@ -33,10 +34,8 @@ pub(super) struct Asking {
     idle_prompts: u8,
     /// When it was last put completely: silence counts from here.
     quiet_since: Option<Instant>,
-    /// Digits typed so far, and when the first of them was.
-    digits: String,
-    first_digit: Option<Instant>,
-    last_digit: Option<Instant>,
+    /// Digits typed so far.
+    typed: Typed,
     /// The answer to be confirmed.
     candidate: Option<Candidate>,
 }
@@ -47,6 +46,7 @@ struct Candidate {
     value: AnswerValue,
     channel: Channel,
     confidence: Option<f32>,
+    secrecy: Secrecy,
 }
 
 impl Asking {
@@ -95,7 +95,7 @@ impl Asking {
 }
 
 impl Conversation {
-    pub(super) fn ask(&mut self, question: Arc<Question>) {
+    pub(super) fn ask(&mut self, now: Instant, question: Arc<Question>) {
         let Lead::Flow(flow) = &self.lead else { return };
         let (text, hint) = flow.script.words_now(&question, &mut self.texts);
         for prompt in [hint, question.idle] {
@@ -115,15 +115,14 @@ impl Conversation {
             repeats: 0,
             idle_prompts: 0,
             quiet_since: None,
-            digits: String::new(),
-            first_digit: None,
-            last_digit: None,
+            typed: Typed::default(),
             candidate: None,
         };
         if let Lead::Flow(flow) = &mut self.lead {
             flow.asking = Some(asking);
         }
         self.tell(text, Purpose::Question);
+        self.use_kept_keys(now);
     }
 
     /// The question was put; the caller has the word.
@@ -142,108 +141,18 @@ impl Conversation {
     pub(super) fn answer_freely(&mut self, now: Instant, from: Instant, to: Instant, text: Option<String>) {
         let (from_ms, to_ms) = (self.millis(from), self.millis(to));
         let value = AnswerValue::Recorded { from_ms, to_ms, text: text.map(Pii::new) };
-        self.accept(now, Candidate { value, channel: Channel::Voice, confidence: None });
-    }
-
-    /// A key while a flow leads.
-    pub(super) fn flow_key(&mut self, now: Instant, digit: char, at: Instant) {
-        let late_hash = self.caller.hash_until.take().is_some_and(|until| digit == '#' && now <= until);
-        if late_hash {
-            return;
-        }
-        self.stop_understanding();
-        let Some(asking) = self.asking_mut() else { return };
-        asking.idle_prompts = 0;
-        if asking.question.form == Form::Email && asking.candidate.is_none() && digit == '#' {
-            self.write_keys(digit.to_string(), at, at);
-            return self.refused(now);
-        }
-        let keys = match (&asking.candidate, &asking.question.confirm, &asking.question.kind) {
-            (Some(_), Some(confirm), _) => Some(&confirm.keys),
-            (_, _, Kind::Choice { keys }) => Some(keys),
-            (_, _, Kind::Number { .. } | Kind::Open { .. }) => None,
-        };
-        if let Some(keys) = keys {
-            let value = keys.get(&digit).cloned();
-            self.write_keys(digit.to_string(), at, at);
-            self.abandon_turn(now);
-            self.caller.reply_to = Some(ReplyTo::new(at, now, now));
-            match value {
-                Some(value) => self.chosen(now, value, Channel::Dtmf, None),
-                None => self.no_match(now),
-            }
-            self.caller.reply_to = None;
-        } else if self.free_speech_asked() {
-            self.key_in_free_answer(now, digit, at);
-        } else {
-            self.digit_typed(now, digit, at);
-        }
-    }
-
-    fn free_speech_asked(&self) -> bool {
-        self.asking().is_some_and(|asking| asking.free_speech().is_some())
-    }
-
-    /// `#` ends a free answer, or goes on without one.
-    fn key_in_free_answer(&mut self, now: Instant, digit: char, at: Instant) {
-        if digit != '#' {
-            return;
-        }
-        self.write_keys(digit.to_string(), at, at);
-        match self.take_free_answer(now) {
-            Some(answer) => self.free_answer_over(now, &answer),
-            None => self.refused(now),
-        }
-    }
-
-    fn digit_typed(&mut self, now: Instant, digit: char, at: Instant) {
-        let Some(Asking { question, digits, first_digit, last_digit, .. }) = self.asking_mut() else { return };
-        let Kind::Number { max, .. } = question.kind else { return };
-        match digit {
-            '0'..='9' => {
-                digits.push(digit);
-                first_digit.get_or_insert(at);
-                *last_digit = Some(at);
-            }
-            '*' => digits.clear(),
-            _ => {}
-        }
-        let complete = digit == '#' || digits.len() >= max;
-        self.abandon_turn(now);
-        if complete {
-            self.caller.hash_until = (digit != '#').then(|| now + LATE_HASH);
-            self.digits_complete(now);
-        } else {
-            self.hush();
-            self.timers.insert(Timer::Digit, now + self.timing.digit_pause);
-        }
-    }
-
-    /// No more digits come.
-    pub(super) fn digits_complete(&mut self, now: Instant) {
-        self.timers.remove(&Timer::Digit);
-        let Some(Asking { question, digits, first_digit, last_digit, .. }) = self.asking_mut() else { return };
-        let typed = std::mem::take(digits);
-        let answer = question.expected.typed(&typed).map(|answer| question.form.value(answer));
-        let (first, last) = (first_digit.take().unwrap_or(now), last_digit.take().unwrap_or(now));
-        if !typed.is_empty() {
-            self.write_keys(typed.clone(), first, last);
-        }
-        self.caller.reply_to = Some(ReplyTo::new(last, now, now));
-        match answer {
-            Some(value) => self.propose(now, Candidate { value, channel: Channel::Dtmf, confidence: None }),
-            None => self.no_match(now),
-        }
-        self.caller.reply_to = None;
+        let secrecy = self.secrecy();
+        self.accept(now, Candidate { value, channel: Channel::Voice, confidence: None, secrecy });
     }
 
     fn chosen(&mut self, now: Instant, value: String, channel: Channel, confidence: Option<f32>) {
+        let secrecy = self.secrecy();
         let Some(asking) = self.asking_mut() else { return };
         asking.idle_prompts = 0;
         match asking.candidate.take() {
             None => {
                 let value = asking.question.form.value(value);
-                self.propose(now, Candidate { value, channel, confidence });
+                self.propose(now, Candidate { value, channel, confidence, secrecy });
             }
             Some(candidate) if value == wording::YES => self.accept(now, candidate),
             Some(_) => self.put_again(now, asking_text),
@@ -361,7 +270,7 @@ impl Conversation {
             status,
             channel: candidate.as_ref().map(|candidate| candidate.channel),
             confidence: candidate.as_ref().and_then(|candidate| candidate.confidence),
-            value: candidate.map(|candidate| self.manners.masked_answer(candidate.value)),
+            value: candidate.map(|candidate| self.guarded(candidate.value, candidate.secrecy)),
             attempts: asking.attempts,
             at_ms: self.millis(now),
         };

@@ -362,8 +362,9 @@ impl Conversation {
         }
     }
 
-    /// Keys that were being typed are written down and not told any more.
+    /// Keys that were being typed, or kept, are written down and not told any more.
     pub(super) fn drop_keys(&mut self) {
+        self.drop_kept_keys();
         if let Some(keys) = self.keys.take() {
             self.timers.remove(&Timer::Digit);
             self.write_keys(keys.typed, keys.first, keys.last);

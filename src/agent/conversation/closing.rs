@@ -86,6 +86,7 @@ impl Conversation {
     /// Nothing follows.
     pub(super) fn end(&mut self, now: Instant, ending: Ending) {
         self.close_question(now, AnswerStatus::NoInput);
+        self.drop_keys();
         self.abandon_turn(now);
         while self.follow_turns(now) {}
         self.break_off(now);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 pub(super) use self::steps::Step;
 pub(super) use self::understanding::Understanding;
-use super::asking::Asking;
+use super::asking::{Asking, Key};
 use super::caller::FreeAnswer;
 use super::mouth::{Purpose, ReplyTo};
 use super::{AnswerStatus, Conversation, Ending, Lead};
@@ -26,6 +26,8 @@ pub(super) struct FlowLead {
     pub(super) script: Script,
     /// The question that is open.
     pub(super) asking: Option<Asking>,
+    /// Keys pressed while none was.
+    pub(super) kept: Vec<Key>,
     /// A tool or a transfer that is waited for.
     pub(super) doing: Option<(ToolRunId, Step)>,
     /// A model is there that understands free words.
@@ -39,7 +41,7 @@ pub(super) struct FlowLead {
 impl FlowLead {
     /// Before its first node.
     pub(super) const fn new(script: Script, understands: bool) -> Self {
-        Self { script, asking: None, doing: None, understands, understanding: None, fillers: 0 }
+        Self { script, asking: None, kept: Vec::new(), doing: None, understands, understanding: None, fillers: 0 }
     }
 
     /// What may be said at present; `None` when it is only recorded.

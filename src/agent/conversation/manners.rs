@@ -182,6 +182,11 @@ impl Manners {
         self.unrecorded || self.card.as_ref().is_some_and(CardWatch::is_paused)
     }
 
+    /// Whether the number of a card has just been given.
+    pub(super) fn has_card(&self) -> bool {
+        self.card.as_ref().is_some_and(CardWatch::has_card)
+    }
+
     /// A line as it may be written.
     pub(super) fn masked(&self, text: &str, keys: bool) -> String {
         match &self.card {
@@ -284,6 +289,7 @@ impl Conversation {
         }
         self.drop_keys();
         self.owe_nothing();
+        self.hold_native();
         self.cancel_generation();
         self.stop_understanding();
         self.drop_tools(now);
@@ -295,7 +301,7 @@ impl Conversation {
 
     /// Tells the recorder what may be kept, when that has changed.
     pub(super) fn tell_recorder(&mut self) {
-        let on = !(self.off_record || self.tools.collects_secret() || self.manners.forbids_recording());
+        let on = !(self.is_off_record() || self.manners.forbids_recording());
         if std::mem::replace(&mut self.told_recording, on) != on {
             self.actions.push_back(Action::Record(on));
         }

@@ -37,6 +37,11 @@ impl Conversation {
         }
     }
 
+    /// Whether nothing of what is said may be kept, by a supervisor's or a tool's wish.
+    pub(super) fn is_off_record(&self) -> bool {
+        self.off_record || self.tools.collects_secret()
+    }
+
     /// What is said is kept out of the record, or is kept again.
     pub(super) const fn set_off_record(&mut self, off: bool) {
         self.off_record = off;

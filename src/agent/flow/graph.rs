@@ -86,6 +86,10 @@ pub struct Ask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub hint: Option<Pii<String>>,
+    /// Whether keys count that were pressed before it was put, while something else was being said. No for a question
+    /// that must be heard.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub type_ahead: bool,
     /// The node after it, also when no answer was understood.
     pub next: String,
 }
@@ -281,6 +285,15 @@ const fn default_attempts() -> u8 {
 
 fn default_reason() -> String {
     "completed".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_true(value: &bool) -> bool {
+    *value
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

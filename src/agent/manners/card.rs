@@ -96,9 +96,19 @@ impl CardWatch {
         !matches!(self.state, State::Recording)
     }
 
-    /// Whether a phone number or another number is being asked for: then only a number that is surely a card's counts.
+    /// Whether a number that is surely a card's has been given, just now or a moment ago.
+    #[must_use]
+    pub const fn has_card(&self) -> bool {
+        matches!(self.state, State::Card { .. })
+    }
+
+    /// Whether a phone number or another number is being asked for: then only a number that is surely a card's counts,
+    /// and what was only suspected is none.
     pub const fn expect_number(&mut self, expects: bool) {
         self.expects_number = expects;
+        if let (true, State::Suspecting { .. }) = (expects, self.state) {
+            self.state = State::Recording;
+        }
     }
 
     /// The words of the caller's present turn so far; `whole` when the turn is over.
@@ -272,6 +282,12 @@ enum Found {
     Nothing,
     Suspicion,
     Card,
+}
+
+/// What stands where these digits were, which belong to a card.
+#[must_use]
+pub fn hidden(digits: &str) -> &'static str {
+    if is_card(digits) { NUMBER } else { DATA }
 }
 
 /// Whether these digits are a card number: issuer, length and check digit fit.

@@ -27,7 +27,7 @@ impl Conversation {
                     Some(prompt) => return self.tell(prompt, Purpose::Statement { next }),
                     None => next,
                 },
-                Node::Ask(question) => return self.ask(question),
+                Node::Ask(question) => return self.ask(now, question),
                 Node::Branch(fork) => flow.script.way(&fork),
                 Node::Tool(tool) => return self.use_tool(now, tool),
                 Node::Transfer(handover) => return self.hand_over(now, handover),
@@ -73,6 +73,7 @@ impl Conversation {
     }
 
     fn hand_over(&mut self, now: Instant, handover: Arc<Handover>) {
+        self.drop_kept_keys();
         let Lead::Flow(flow) = &self.lead else { return };
         let prompt = handover.text.as_ref().and_then(|text| flow.script.prompt(text, &mut self.texts));
         if let Some(prompt) = prompt {

@@ -275,7 +275,7 @@ impl Phone {
                 | Action::RunTool { .. }
                 | Action::CancelTool { .. }
                 | Action::Transfer(_) => {}
-                Action::Answered(_) | Action::Replied(_) | Action::OptOut { .. } => {}
+                Action::Answered(_) | Action::Replied(_) | Action::OptOut { .. } | Action::Record(_) => {}
                 Action::End(ending) => self.ended = Some(ending),
                 other => panic!("no flow asks for this: {other:?}"),
             }

@@ -103,6 +103,7 @@ mod tests {
             r#"{"id":"a","say":{"text":"Hello","next":"b"}}"#,
             r#"{"id":"a","ask":{"text":"When?","answer":{"kind":"date","lean":"past"},"attempts":2,"next":"b"}}"#,
             r#"{"id":"a","ask":{"text":"Where?","answer":{"kind":"phone"},"attempts":3,"next":"b"}}"#,
+            r#"{"id":"a","ask":{"text":"Do you agree?","answer":{"kind":"yes_no"},"attempts":3,"type_ahead":false,"next":"b"}}"#,
             r#"{"id":"a","branch":{"on":"b","cases":[{"at_least":3,"next":"c"}],"otherwise":"d"}}"#,
             r#"{"id":"a","tool":{"name":"book","arguments":{"day":"{{ day }}"},"into":"slot","next":"b","on_error":"c"}}"#,
             r#"{"id":"a","transfer":{"target":"desk","on_declined":"b"}}"#,

@@ -34,6 +34,8 @@ pub(crate) struct Question {
     pub(crate) idle: PromptId,
     pub(crate) attempts: u8,
     pub(crate) confirm: Option<Confirm>,
+    /// Keys count that were pressed before it was put.
+    pub(crate) type_ahead: bool,
     pub(crate) next: usize,
 }
 
@@ -148,6 +150,7 @@ impl Script {
             idle,
             attempts: ask.attempts,
             confirm,
+            type_ahead: ask.type_ahead,
             next,
         })
     }
