@@ -10,7 +10,8 @@
 //! Of audio there is nothing but how much.
 //!
 //! A file holds what was said. It lies where the recordings are, exists only for calls that may be recorded, and ends
-//! where the talk goes off the record (a refusal, a card's number, a secret).
+//! where the talk goes off the record (a refusal, a card's number, a secret). Digits are held back until it is known
+//! whether they are a card's: of a number that turns out to be one not even the beginning is in the file.
 
 pub mod format;
 pub mod keeper;

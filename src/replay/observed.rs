@@ -97,7 +97,8 @@ impl Observed {
             self.actions.push_back(action);
         }
         if let Some(tape) = self.tape.as_mut().filter(|tape| tape.runs()) {
-            tape.step(now, what(), self.actions.iter().skip(first).cloned().collect());
+            let digits = self.conversation.hears_digits(now);
+            tape.step(now, what(), self.actions.iter().skip(first).cloned().collect(), digits);
         }
     }
 }

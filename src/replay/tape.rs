@@ -19,6 +19,8 @@ use crate::agent::transfer::TransferFailure;
 const BATCH: usize = 64;
 /// Entries wait no longer than this for others, as long as others come at all.
 const OLDEST: Duration = Duration::from_secs(1);
+/// Most entries that are held back until it is known whether a number is a card's. With more the file ends.
+const MOST_HELD: usize = 2_048;
 /// How long the end of a call waits for the file.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A reply that took longer than this is a fault that somebody will ask about.
@@ -29,6 +31,8 @@ const SLOW: Duration = Duration::from_secs(4);
 pub struct Tape {
     begun: Instant,
     batch: Vec<Entry>,
+    /// Entries since digits began that may be a card's number: if they are, nothing of them is put down.
+    held: Vec<Entry>,
     handed_over: Instant,
     /// Gone once nothing more is put down.
     batches: Option<SyncSender<Vec<Entry>>>,
@@ -87,6 +91,7 @@ impl Tape {
         Self {
             begun,
             batch: Vec::new(),
+            held: Vec::new(),
             handed_over: begun,
             batches: Some(batches),
             verdict,
@@ -103,8 +108,9 @@ impl Tape {
         self.batches.is_some()
     }
 
-    /// Puts a step of the conversation down.
-    pub fn step(&mut self, now: Instant, what: What, actions: Vec<Action>) {
+    /// Puts a step of the conversation down. `digits`: the caller gives some that may turn out to be a card's number;
+    /// then it waits with all that follows until they are known to be none.
+    pub fn step(&mut self, now: Instant, what: What, actions: Vec<Action>, digits: bool) {
         if !self.runs() {
             return;
         }
@@ -112,6 +118,17 @@ impl Tape {
             self.faulty |= is_fault(input);
         }
         let off_record = actions.contains(&Action::Record(false));
+        let held = digits || !self.held.is_empty();
+        if held && (off_record || self.held.len() >= MOST_HELD) {
+            let since = self.held.first().map(|entry| self.begun + Duration::from_nanos(entry.at));
+            self.held.clear();
+            return self.end(since.unwrap_or(now), End::OffRecord);
+        }
+        if digits {
+            let entry = self.entry(now, what, actions);
+            return self.held.push(entry);
+        }
+        self.release();
         self.put(now, what, actions);
         if off_record {
             self.end(now, End::OffRecord);
@@ -131,6 +148,7 @@ impl Tape {
 
     /// The call is over, `failed` if by its own account. Whether there is a file.
     pub async fn finish(mut self, now: Instant, failed: bool, outcome: &Outcome) -> bool {
+        self.release();
         self.end(now, End::Complete);
         self.verdict.say(match self.keep {
             Keep::Failed => failed || self.is_faulty(outcome),
@@ -144,6 +162,7 @@ impl Tape {
     /// Nobody wants what there is.
     pub fn discard(mut self) {
         self.batch.clear();
+        self.held.clear();
         self.verdict.say(false);
     }
 
@@ -151,11 +170,24 @@ impl Tape {
         if !self.runs() {
             return;
         }
-        let at = u64::try_from(now.saturating_duration_since(self.begun).as_nanos()).unwrap_or(u64::MAX);
-        self.batch.push(Entry { at, what, actions });
+        let entry = self.entry(now, what, actions);
+        if !self.held.is_empty() {
+            return self.held.push(entry);
+        }
+        self.batch.push(entry);
         if self.batch.len() >= BATCH || now.saturating_duration_since(self.handed_over) >= OLDEST {
             self.hand_over(now);
         }
+    }
+
+    fn entry(&self, now: Instant, what: What, actions: Vec<Action>) -> Entry {
+        let at = u64::try_from(now.saturating_duration_since(self.begun).as_nanos()).unwrap_or(u64::MAX);
+        Entry { at, what, actions }
+    }
+
+    /// What was held back is harmless.
+    fn release(&mut self) {
+        self.batch.append(&mut self.held);
     }
 
     fn end(&mut self, now: Instant, end: End) {

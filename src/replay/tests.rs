@@ -346,6 +346,61 @@ async fn what_is_off_the_record_is_not_in_the_file() {
 }
 
 #[tokio::test]
+async fn of_a_cards_number_not_even_the_beginning_is_in_the_file() {
+    let folder = Folder::new("card");
+    let replays = Replays::start(Keep::All).expect("a thread");
+    let mut room = Room::new(&replays, folder.file());
+    room.begins();
+    room.caller_says("I want to pay");
+    room.model_says("Type your number please.");
+    for digit in "4111111111111111".chars() {
+        room.give(Input::Dtmf { digit, ago: Duration::ZERO });
+        // Longer than entries wait for others.
+        room.pass(1_200);
+    }
+    assert!(room.said.contains(&Action::Record(false)));
+    assert!(room.ends(false).await, "there is a file");
+    let text = lines(&folder.file());
+    assert!(text.contains("I want to pay") && !text.contains("dtmf"), "{text}");
+    let (played, _) = play(&folder.file());
+    assert_eq!((played.difference, played.missing.as_deref()), (None, End::OffRecord.missing()));
+
+    // The same by voice, in two breaths.
+    let mut room = Room::new(&replays, folder.file());
+    room.begins();
+    room.caller_says("I want to pay");
+    room.model_says("Tell me your number please.");
+    room.caller_says("it is four one one one one one one one");
+    room.pass(2_000);
+    room.caller_says("one one one one one one one one");
+    assert!(room.said.contains(&Action::Record(false)));
+    assert!(room.ends(false).await, "there is a file");
+    let text = lines(&folder.file());
+    assert!(text.contains("I want to pay") && !text.contains("four one") && !text.contains("one one"), "{text}");
+}
+
+#[tokio::test]
+async fn digits_that_are_no_cards_are_all_in_the_file() {
+    let folder = Folder::new("digits");
+    let replays = Replays::start(Keep::All).expect("a thread");
+    let mut room = Room::new(&replays, folder.file());
+    room.begins();
+    room.caller_says("my order is one two three");
+    room.model_says("Thank you.");
+    room.give(Input::Dtmf { digit: '7', ago: Duration::ZERO });
+    room.pass(30_000);
+    room.caller_says("are you there");
+    room.model_says("Yes.");
+    room.give(Input::Dtmf { digit: '8', ago: Duration::ZERO });
+    assert!(room.ends(false).await, "there is a file");
+    let text = lines(&folder.file());
+    assert!(text.contains("one two three") && text.contains("are you there"), "{text}");
+    assert!(text.contains(r#""digit":"7""#) && text.contains(r#""digit":"8""#), "{text}");
+    let (played, _) = play(&folder.file());
+    assert_eq!((played.difference, played.missing), (None, None));
+}
+
+#[tokio::test]
 async fn sound_calls_leave_no_file_unless_asked_for() {
     let folder = Folder::new("failed");
     let replays = Replays::start(Keep::Failed).expect("a thread");

@@ -187,6 +187,11 @@ impl Manners {
         self.card.as_ref().is_some_and(CardWatch::has_card)
     }
 
+    /// Whether digits are being given that may turn out to be a card's.
+    pub(super) fn hears_digits(&self, now: Instant) -> bool {
+        self.card.as_ref().is_some_and(|card| card.hears_digits(now))
+    }
+
     /// A line as it may be written.
     pub(super) fn masked(&self, text: &str, keys: bool) -> String {
         match &self.card {

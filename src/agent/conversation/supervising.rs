@@ -10,6 +10,13 @@ use crate::pii::Pii;
 const WHISPER: &str = "Your supervisor tells you, unheard by the caller. Act on it and do not mention it:";
 
 impl Conversation {
+    /// Whether digits were given just now that may turn out to be the beginning of a card's number. What is told and
+    /// asked for meanwhile must not be kept for good before that is known.
+    #[must_use]
+    pub fn hears_digits(&self, now: Instant) -> bool {
+        self.manners.hears_digits(now)
+    }
+
     /// A supervisor's word.
     pub(super) fn whispered(&mut self, text: &str) {
         self.note(Pii::new(format!("{WHISPER} {text}")));

@@ -57,6 +57,8 @@ pub struct CardWatch {
     carried: Option<Carried>,
     keys: String,
     last_key: Option<Instant>,
+    /// Until when digits may follow on those that were given last.
+    digits_until: Option<Instant>,
     /// A number is asked for that is no card's: suspicion alone does not count.
     expects_number: bool,
 }
@@ -86,6 +88,7 @@ impl CardWatch {
             carried: None,
             keys: String::new(),
             last_key: None,
+            digits_until: None,
             expects_number: false,
         }
     }
@@ -102,6 +105,12 @@ impl CardWatch {
         matches!(self.state, State::Card { .. })
     }
 
+    /// Whether digits are being given that may turn out to be the beginning of a card's number.
+    #[must_use]
+    pub fn hears_digits(&self, now: Instant) -> bool {
+        self.digits_until.is_some_and(|until| now <= until)
+    }
+
     /// Whether a phone number or another number is being asked for: then only a number that is surely a card's counts,
     /// and what was only suspected is none.
     pub const fn expect_number(&mut self, expects: bool) {
@@ -115,6 +124,9 @@ impl CardWatch {
     pub fn heard(&mut self, now: Instant, text: &str, whole: bool) -> Step {
         let words = words(text);
         let runs = digit_runs(self.language, &words);
+        if !runs.is_empty() {
+            self.digits_until = Some(now + BETWEEN_GROUPS);
+        }
         let carried = self.carried.clone().filter(|carried| carried.until >= now);
         let alone = runs.iter().map(|run| self.judge(&run.digits)).max().unwrap_or(Found::Nothing);
         let joined = match (runs.first(), &carried) {
@@ -138,6 +150,7 @@ impl CardWatch {
         let ended = !key.is_ascii_digit();
         if !ended {
             self.keys.push(key);
+            self.digits_until = Some(now + BETWEEN_GROUPS);
         }
         let found = self.judge(&self.keys);
         if ended {
