@@ -13,6 +13,7 @@ use super::outcome::{CallOutcome, TrunkEvidence};
 use super::providers::NoProvider;
 use super::transfer::desk::Transferred;
 use crate::agent::assistant::AssistantVersion;
+use crate::agent::conversation::ScriptError;
 use crate::agent::record::Outcome;
 use crate::campaign::phone::E164;
 use crate::id::{AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
@@ -116,7 +117,7 @@ pub enum NotPlaced {
     Port(#[from] PortError),
     /// The assistant cannot speak to this contact.
     #[error("the assistant cannot be used for this contact: {0}")]
-    Script(String),
+    Script(#[from] ScriptError),
     /// The assistant names a provider that is not there.
     #[error(transparent)]
     Provider(#[from] NoProvider),

@@ -13,7 +13,7 @@ use callwright::id::CallId;
 use callwright::time;
 use callwright_media::recording::RecordingReader;
 
-use crate::office::Office;
+use crate::office::{Office, version};
 use crate::phone::Phone;
 
 const NUMBER: &str = "+4930901820";
@@ -168,6 +168,13 @@ async fn what_cannot_be_sent_in_time_or_at_all_never_leaves() {
     let mut late = office.order(phone.address(), NUMBER);
     late.send_before = time::now().mono;
     assert!(office.place(late).stays_unplaced().await.contains("in time"));
+    let mut faulty = office.order(phone.address(), NUMBER);
+    let mut definition = faulty.assistant.definition.clone();
+    definition.language = "xx".to_owned();
+    definition.name = String::new();
+    faulty.assistant = version(definition);
+    let why = office.place(faulty).stays_unplaced().await;
+    assert!(why.contains("has 2 fault(s): /name: ") && why.contains("; /language: language `xx`"), "{why}");
     let twice = office.order(phone.address(), NUMBER);
     let first = office.place(twice.clone());
     let mut ringing = phone.rings().await;

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 pub(crate) use self::question::{Confirm, Form, Kind, Question};
-use super::check::FACTS;
+use super::check::{FACTS, Fault};
 use super::graph::{Flow, Step, Test};
 use super::meaning::Expectation;
 use super::template;
@@ -96,8 +96,8 @@ pub(crate) struct Handover {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
     /// The assistant itself is faulty; nobody checked it before it was saved.
-    #[error("the assistant has {0} faults")]
-    Faulty(usize),
+    #[error("{}", told(.0))]
+    Faulty(Vec<Fault>),
     /// It has no flow: a model leads it.
     #[error("the assistant has no flow")]
     NoFlow,
@@ -112,6 +112,20 @@ pub enum ScriptError {
         /// What is wrong with its text.
         problem: String,
     },
+}
+
+/// Faults in one line, for a log.
+fn told(faults: &[Fault]) -> String {
+    const MOST: usize = 5;
+    let mut told = format!("the assistant has {} fault(s)", faults.len());
+    for (number, fault) in faults.iter().take(MOST).enumerate() {
+        told.push_str(if number == 0 { ": " } else { "; " });
+        told.push_str(&fault.to_string());
+    }
+    if faults.len() > MOST {
+        told.push_str("; …");
+    }
+    told
 }
 
 impl Script {
@@ -337,7 +351,7 @@ pub(crate) fn values(
 ) -> Result<BTreeMap<String, String>, ScriptError> {
     let faults = assistant.faults(None);
     if !faults.is_empty() {
-        return Err(ScriptError::Faulty(faults.len()));
+        return Err(ScriptError::Faulty(faults));
     }
     let mut values = BTreeMap::new();
     for fact in FACTS {

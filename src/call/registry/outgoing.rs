@@ -124,8 +124,7 @@ impl Calls {
         let media = services.media_address(dial.invite.flow.listener).ok_or(NotPlaced::Listener)?;
         let assistant = &identity.assistant.definition;
         let lineup = services.providers.lineup(identity.org, assistant)?;
-        let conversation = Conversation::new(assistant, &variables, assistant.turn.timing())
-            .map_err(|error| NotPlaced::Script(error.to_string()))?;
+        let conversation = Conversation::new(assistant, &variables, assistant.turn.timing())?;
         let rtp = services.ports.bind()?;
         let (leg, body) = SipLeg::outbound(local_media(media, &rtp));
         let call = Call::outbound(identity.started.mono, config, evidence);
