@@ -27,6 +27,7 @@ use callwright::provider::openai::chat::Chat;
 use callwright::provider::prompts::Prompts;
 use callwright::provider::tts::Voice;
 use callwright::provider::vendor::Vendor;
+use callwright::provider::witness::Witness;
 use callwright::replay::keeper::{Keep, Replays};
 use callwright::time;
 use callwright::trunk::plan::{InvitePlan, TrunkRoute};
@@ -165,6 +166,7 @@ impl Staff {
                 voice: Voice::default(),
                 llm: Some(Arc::new(Chat::new(vendor("model", "/v1"))?)),
                 s2s: None,
+                witness: Witness::default(),
             },
         })
     }

@@ -8,6 +8,7 @@ use super::tools::ToolContext;
 use crate::agent::conversation::Conversation;
 use crate::agent::record::Line;
 use crate::id::CallId;
+use crate::provider::witness::Witness;
 use crate::replay::format::Header;
 use crate::replay::keeper::Replays;
 use crate::replay::observed::Observed;
@@ -34,6 +35,7 @@ impl Insight {
         &self,
         conversation: Conversation,
         context: &ToolContext,
+        witness: &Witness,
         folder: &Path,
         recording: &Path,
     ) -> Observed {
@@ -42,7 +44,7 @@ impl Insight {
             let header = Header::new(context.call, begun.wall, assistant.id, &assistant.definition, &context.variables);
             replays.begin(folder.join(beside(recording)), begun.mono, &header)
         });
-        let trail = self.spans.is_some().then(Trail::default);
+        let trail = self.spans.is_some().then(|| Trail::of(witness.clone()));
         Observed::new(context.started.mono, conversation, tape, trail)
     }
 }

@@ -13,7 +13,11 @@ use crate::provider::llm::LanguageModel;
 use crate::provider::s2s::SpeechToSpeech;
 use crate::provider::stt::SpeechToText;
 use crate::provider::tts::{TextToSpeech, Voice};
+use crate::provider::witness::{Seen, Who, Witness};
 
+/// What comes with the server.
+const ESPEAK: &str = "espeak-ng";
+const POCKETSPHINX: &str = "pocketsphinx";
 /// The offline voice that an assistant has when it names none.
 const OFFLINE_VOICE: &str = "en-us";
 
@@ -51,6 +55,8 @@ pub struct Lineup {
     pub llm: Option<Arc<dyn LanguageModel>>,
     /// Hears and speaks by itself, where the assistant has such a model.
     pub s2s: Option<Arc<dyn SpeechToSpeech>>,
+    /// Who of them serves at any moment.
+    pub witness: Witness,
 }
 
 /// An assistant names a provider that is not there, or cannot be used at all.
@@ -79,12 +85,13 @@ pub struct StandIn {
 
 impl Vendors {
     /// The voice of a call, with the one of last resort.
-    fn speak(&self, named: HedgedVoice, assistant: &Assistant) -> Arc<dyn TextToSpeech> {
+    fn speak(&self, named: HedgedVoice, assistant: &Assistant, witness: &Witness) -> Arc<dyn TextToSpeech> {
         if !self.manners.offline {
             return Arc::new(named);
         }
         let voice = Voice { name: espeak_voice(&assistant.language), language: assistant.language.clone() };
-        let choice = Choice::new(Arc::clone(&self.offline.tts));
+        let seen = Seen { witness: witness.clone(), stage: Stage::Tts, who: offline(ESPEAK) };
+        let choice = Choice::new(Arc::clone(&self.offline.tts)).seen(seen);
         Arc::new(named.or_else(VoiceChoice { choice, voice }))
     }
 
@@ -98,18 +105,26 @@ impl Vendors {
 impl Providers for Vendors {
     fn lineup(&self, org: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
         let served = self.catalog.serve(org, &wanted(assistant));
-        let Served { stt, llm, tts, s2s } = served.map_err(|error| NoProvider(error.to_string()))?;
+        let Served { stt, llm, tts, s2s, witness } = served.map_err(|error| NoProvider(error.to_string()))?;
         let (tts, voice): (Arc<dyn TextToSpeech>, _) = match tts {
-            Some((named, voice)) => (self.speak(named, assistant), voice),
-            None => (Arc::clone(&self.offline.tts), offline_voice(assistant)),
+            Some((named, voice)) => (self.speak(named, assistant, &witness), voice),
+            None => {
+                witness.saw(Stage::Tts, &offline(ESPEAK));
+                (Arc::clone(&self.offline.tts), offline_voice(assistant))
+            }
         };
         let stand_in = stt.as_ref().and_then(|_| self.stand_in(assistant));
         let stt = match stt {
             Some(named) if self.manners.warm_spare => Arc::new(named),
             Some(named) => Arc::new(named.cold()),
-            None => Arc::clone(&self.offline.stt),
+            None => {
+                if s2s.is_none() {
+                    witness.saw(Stage::Stt, &offline(POCKETSPHINX));
+                }
+                Arc::clone(&self.offline.stt)
+            }
         };
-        Ok(Lineup { stt, stand_in, tts, voice, llm, s2s })
+        Ok(Lineup { stt, stand_in, tts, voice, llm, s2s, witness })
     }
 
     fn room(&self, org: OrgId, assistant: &Assistant) -> Room {
@@ -160,6 +175,11 @@ fn primary(language: &str) -> &str {
     language.split('-').next().unwrap_or(language)
 }
 
+/// A program that comes with the server, as a trace names it.
+fn offline(program: &str) -> Arc<Who> {
+    Arc::new(Who { name: "offline".into(), system: "offline", model: program.into() })
+}
+
 fn offline_voice(assistant: &Assistant) -> Voice {
     Voice { name: assistant.voice.clone(), language: assistant.language.clone() }
 }
@@ -194,6 +214,12 @@ impl Providers for Offline {
                 voice: offline_voice(assistant),
                 llm: None,
                 s2s: None,
+                witness: {
+                    let witness = Witness::default();
+                    witness.saw(Stage::Stt, &offline(POCKETSPHINX));
+                    witness.saw(Stage::Tts, &offline(ESPEAK));
+                    witness
+                },
             }),
         }
     }

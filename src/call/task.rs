@@ -157,7 +157,7 @@ impl CallTask {
         let toolbox = Arc::clone(&services.toolbox);
         let insight = calls.insight();
         let traced = insight.spans.is_some();
-        let conversation = insight.observe(conversation, &context, &services.recordings, &recording);
+        let conversation = insight.observe(conversation, &context, &lineup.witness, &services.recordings, &recording);
         Self {
             calls,
             services,

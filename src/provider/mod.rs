@@ -25,3 +25,4 @@ pub mod tls;
 pub mod tts;
 pub mod vendor;
 pub mod whole;
+pub mod witness;

@@ -16,6 +16,7 @@
 //! may last longer than their turn. Names and attributes follow the semantic conventions for generative AI where they
 //! have any; there are no words in them, no numbers, no names of people.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
@@ -29,6 +30,7 @@ use crate::call::outcome::CallOutcome;
 use crate::call::tools::ToolContext;
 use crate::provider::error::ErrorKind;
 use crate::provider::llm::FinishReason;
+use crate::provider::witness::Who;
 
 /// What there is to tell of a call that is over.
 #[derive(Debug)]
@@ -127,6 +129,7 @@ impl Maker<'_> {
             seconds("callwright.turn.voice_to_voice", timing.replied),
         ];
         attributes.extend(timing.talk_over.map(|both| seconds("callwright.turn.talk_over", both)));
+        attributes.extend(served(turn.by.s2s.as_ref()));
         spans.push(self.span(of(0), Some(SpanOf::Call), "turn", turn.since, turn.end(), attributes));
 
         let mut stage = |number, name, stage, from: Duration, to: Duration| {
@@ -134,6 +137,9 @@ impl Maker<'_> {
             if stage == "tts" {
                 attributes.push(KeyValue::new("gen_ai.operation.name", "text_to_speech"));
                 attributes.push(KeyValue::new("gen_ai.output.type", "speech"));
+                attributes.extend(served(turn.by.tts.as_ref()));
+            } else if stage == "stt" {
+                attributes.extend(served(turn.by.stt.as_ref()));
             }
             let (from, to) = (turn.at(from), turn.at(to.max(from)));
             spans.push(self.span(of(number), Some(of(0)), name, from, to, attributes));
@@ -155,6 +161,7 @@ impl Maker<'_> {
             KeyValue::new("gen_ai.conversation.id", self.facts.context.call.to_string()),
             KeyValue::new("callwright.stage", "llm"),
         ];
+        attributes.extend(served(generation.by.as_ref()));
         let mut status = Status::Unset;
         match generation.end {
             Some((_, Generated::Complete(reason))) => {
@@ -267,6 +274,19 @@ impl Maker<'_> {
         let started = self.facts.context.started;
         SystemTime::from(started.wall) + at.saturating_duration_since(started.mono)
     }
+}
+
+/// Who did it: whose product, which model, and what the operator calls it.
+fn served(by: Option<&Arc<Who>>) -> Vec<KeyValue> {
+    let Some(who) = by else { return Vec::new() };
+    let mut attributes = vec![
+        KeyValue::new("gen_ai.provider.name", who.system),
+        KeyValue::new("callwright.provider.name", who.name.to_string()),
+    ];
+    if !who.model.is_empty() {
+        attributes.push(KeyValue::new("gen_ai.request.model", who.model.to_string()));
+    }
+    attributes
 }
 
 fn seconds(name: &'static str, duration: Duration) -> KeyValue {

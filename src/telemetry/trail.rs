@@ -1,6 +1,7 @@
 //! What is kept of a live call for its trace: when models, tools and replies began and ended. Pure, bounded, and
 //! without a word of what was said.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::agent::action::Action;
@@ -8,13 +9,16 @@ use crate::agent::input::{GenerationId, Input, ReplyId, ToolRunId};
 use crate::agent::record::TurnTiming;
 use crate::provider::error::ErrorKind;
 use crate::provider::llm::FinishReason;
+use crate::provider::witness::{Serving, Who, Witness};
 
 /// Most of each that is kept of one call; what comes later is counted.
 const MOST: usize = 1_000;
 
 /// When what happened in a call.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Trail {
+    /// Who serves the call.
+    witness: Witness,
     /// Answers of models, in the order in which they were asked for.
     pub generations: Vec<Generation>,
     /// Runs of tools.
@@ -32,7 +36,7 @@ pub struct Trail {
 }
 
 /// An answer of a model.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Generation {
     /// Its number in the call.
     pub id: GenerationId,
@@ -42,6 +46,8 @@ pub struct Generation {
     pub first: Option<Instant>,
     /// When and how it ended; `None` when the call ended before.
     pub end: Option<(Instant, Generated)>,
+    /// Whose it is, once the first piece has come.
+    pub by: Option<Arc<Who>>,
 }
 
 /// How an answer ended.
@@ -82,12 +88,14 @@ pub struct LookUp {
 }
 
 /// A turn that was replied to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Turn {
     /// The last packet of the caller's voice, or the last key: what the timing counts from.
     pub since: Instant,
     /// The way to the reply.
     pub timing: TurnTiming,
+    /// Who served when the reply began.
+    pub by: Serving,
 }
 
 impl Turn {
@@ -116,6 +124,12 @@ pub struct Stop {
 }
 
 impl Trail {
+    /// Of a call that is served by those.
+    #[must_use]
+    pub fn of(witness: Witness) -> Self {
+        Self { witness, ..Self::default() }
+    }
+
     /// The conversation is told something.
     pub fn told(&mut self, now: Instant, input: &Input) {
         let before = |ago: Duration| now.checked_sub(ago).unwrap_or(now);
@@ -126,8 +140,10 @@ impl Trail {
                 stop.silent = Some(before(*ago).max(stop.asked));
             }
         } else if let Input::Token { generation, .. } | Input::ToolCalled { generation, .. } = input {
-            if let Some(generation) = self.generation(*generation) {
-                generation.first.get_or_insert(now);
+            let witness = self.witness.clone();
+            if let Some(generation) = self.generation(*generation).filter(|generation| generation.first.is_none()) {
+                generation.first = Some(now);
+                generation.by = witness.serving().llm;
             }
         } else if let Input::Generated { generation, reason } = input {
             self.generated(now, *generation, Generated::Complete(*reason));
@@ -150,7 +166,7 @@ impl Trail {
     /// The conversation asks for something.
     pub fn asked(&mut self, now: Instant, action: &Action) {
         let fits = if let Action::Generate { generation, .. } = action {
-            push(&mut self.generations, Generation { id: *generation, asked: now, first: None, end: None })
+            push(&mut self.generations, Generation { id: *generation, asked: now, first: None, end: None, by: None })
         } else if let Action::RunTool { run, name, .. } = action {
             let name = name.clone();
             push(&mut self.tools, ToolRun { run: *run, name, asked: now, end: None, cancelled: false })
@@ -160,7 +176,8 @@ impl Trail {
             push(&mut self.stops, Stop { reply: *reply, asked: now, silent: None })
         } else if let Action::Replied(timing) = action {
             let since = self.spoke.and_then(|spoke| spoke.checked_sub(timing.replied)).unwrap_or(now);
-            push(&mut self.turns, Turn { since, timing: *timing })
+            let by = self.witness.serving();
+            push(&mut self.turns, Turn { since, timing: *timing, by })
         } else {
             if let Action::CancelGeneration { generation } = action {
                 self.generated(now, *generation, Generated::Cancelled);
@@ -242,7 +259,7 @@ mod tests {
         trail.told(begin + ms(20), &token(1));
         trail.asked(begin + ms(30), &Action::CancelGeneration { generation: GenerationId(1) });
         trail.told(begin + ms(40), &Input::GenerationFailed { generation: GenerationId(2), kind: ErrorKind::TimedOut });
-        let [open, cancelled, failed] = trail.generations[..] else { panic!("three") };
+        let [open, cancelled, failed] = &trail.generations[..] else { panic!("three") };
         assert_eq!((open.first, open.end), (None, None));
         assert_eq!(cancelled.first, Some(begin + ms(10)));
         assert_eq!(cancelled.end, Some((begin + ms(30), Generated::Cancelled)));

@@ -206,6 +206,12 @@ async fn the_trace_of_a_call_arrives() {
             [eou, stt, speak, wire, chat].map(|span| text(span, "callwright.stage")),
             ["eou", "stt", "tts", "wire", "llm"]
         );
+        assert_eq!(
+            [stt, speak, chat].map(|span| text(span, "gen_ai.provider.name")),
+            ["deepgram", "cartesia", "openai"]
+        );
+        assert_eq!([stt, speak, chat].map(|span| text(span, "callwright.provider.name")), ["ears", "voice", "model"]);
+        assert_eq!([stt, chat].map(|span| text(span, "gen_ai.request.model")), ["nova-3", "gpt-4.1-mini"]);
     }
 
     // The phone's view of the first turn: from the end of what it said to the first sound of the answer. It hears

@@ -7,6 +7,7 @@ use callwright::agent::assistant::Assistant;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
 use callwright::id::OrgId;
 use callwright::provider::cartesia;
+use callwright::provider::catalog::Stage;
 use callwright::provider::deepgram::listen_v1::Nova;
 use callwright::provider::llm::LanguageModel;
 use callwright::provider::openai::chat::Chat;
@@ -16,6 +17,7 @@ use callwright::provider::s2s::SpeechToSpeech;
 use callwright::provider::stt::SpeechToText;
 use callwright::provider::tts::{TextToSpeech, Voice};
 use callwright::provider::vendor::Vendor;
+use callwright::provider::witness::{Who, Witness};
 use callwright_loadtest::vendors::{self, Config, Running, Script};
 
 /// Vendors at work, and the adapters to them.
@@ -62,6 +64,22 @@ struct Staff {
     s2s: Arc<dyn SpeechToSpeech>,
 }
 
+impl Staff {
+    /// Nobody stands in for anybody here: it is known beforehand who serves.
+    fn witness(&self) -> Witness {
+        let witness = Witness::default();
+        let served = [
+            (Stage::Stt, "ears", "deepgram", "nova-3"),
+            (Stage::Llm, "model", "openai", "gpt-4.1-mini"),
+            (Stage::Tts, "voice", "cartesia", ""),
+        ];
+        for (stage, name, system, model) in served {
+            witness.saw(stage, &Arc::new(Who { name: name.into(), system, model: model.into() }));
+        }
+        witness
+    }
+}
+
 impl Providers for Staff {
     fn lineup(&self, _: OrgId, _: &Assistant) -> Result<Lineup, NoProvider> {
         Ok(Lineup {
@@ -71,6 +89,7 @@ impl Providers for Staff {
             voice: Voice::default(),
             llm: Some(Arc::clone(&self.llm)),
             s2s: Some(Arc::clone(&self.s2s)),
+            witness: self.witness(),
         })
     }
 

@@ -14,6 +14,7 @@ use crate::provider::health::Health;
 use crate::provider::probe::Failure;
 use crate::provider::prompts::Prompts;
 use crate::provider::vendor::Vendor;
+use crate::provider::witness::Who;
 use crate::time;
 
 /// What an entry is made from; the same again keeps the entry, with its connections and its calls.
@@ -34,6 +35,8 @@ pub(super) struct Entry {
     pub(super) name: Arc<str>,
     /// Who it is without its key, and whether it has one.
     pub(super) shown: Option<(Vendor, bool)>,
+    /// Who it is in the trace of a call.
+    pub(super) who: Arc<Who>,
     adapter: Result<Adapter, Error>,
     pub(super) health: Health,
     pub(super) capacity: usize,
@@ -70,9 +73,14 @@ impl Entry {
             let has_key = vendor.key.as_ref().is_some_and(|key| !key.expose_secret().is_empty());
             (Vendor { key: None, ..vendor.clone() }, has_key)
         });
+        let who = Arc::new(Who {
+            name: Arc::clone(&name),
+            system: kind.system(),
+            model: vendor.as_ref().map_or("", |vendor| vendor.model.as_str()).into(),
+        });
         let adapter = vendor.and_then(|vendor| kind.adapter(vendor, prompts));
         let health = Health::ringing(Arc::clone(bell));
-        Self { settings, name, shown, adapter, health, capacity, used: Arc::default() }
+        Self { settings, name, shown, who, adapter, health, capacity, used: Arc::default() }
     }
 
     /// Who speaks to it.

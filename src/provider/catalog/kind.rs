@@ -96,6 +96,23 @@ impl Kind {
         }
     }
 
+    /// Whose product vendors of this kind are, as OpenTelemetry names it; for a protocol that others speak as well,
+    /// whose that is.
+    #[must_use]
+    pub const fn system(self) -> &'static str {
+        match self {
+            Self::OpenaiChat
+            | Self::OpenaiRealtime
+            | Self::OpenaiTranscription
+            | Self::OpenaiSpeech
+            | Self::OpenaiEmbeddings => "openai",
+            Self::DeepgramListen | Self::DeepgramFlux | Self::DeepgramSpeak | Self::DeepgramFluxSpeak => "deepgram",
+            Self::Assemblyai => "assemblyai",
+            Self::ElevenlabsScribe | Self::ElevenlabsSpeak => "elevenlabs",
+            Self::Cartesia => "cartesia",
+        }
+    }
+
     /// The options that vendors of this kind have.
     #[must_use]
     pub const fn options(self) -> &'static [&'static str] {

@@ -15,6 +15,7 @@ use crate::provider::hedge::{Choice, Held};
 use crate::provider::llm::LanguageModel;
 use crate::provider::s2s::SpeechToSpeech;
 use crate::provider::tts::Voice;
+use crate::provider::witness::{Seen, Witness};
 use crate::time;
 
 /// Whom a call wants, by their names and in the order of preference. Nobody: what comes with the server serves, or the
@@ -42,6 +43,8 @@ pub struct Served {
     pub tts: Option<(HedgedVoice, Voice)>,
     /// The model that hears and speaks.
     pub s2s: Option<Arc<dyn SpeechToSpeech>>,
+    /// Who of them serves at any moment.
+    pub witness: Witness,
 }
 
 /// A vendor that is wanted is not there, or cannot be used at all.
@@ -97,7 +100,14 @@ impl Catalog {
         let llm = self.usable(org, Stage::Llm, wanted.llm.iter().map(|name| (name, ())))?;
         let tts = self.usable(org, Stage::Tts, wanted.tts.iter().map(|(name, voice)| (name, voice)))?;
         let s2s = self.usable(org, Stage::S2s, wanted.s2s.iter().map(|(name, voice)| (name, voice)))?;
-        Ok(Served { stt: listen(&stt), llm: think(&llm), tts: speak(&tts), s2s: converse(&s2s) })
+        let witness = Witness::default();
+        Ok(Served {
+            stt: listen(&stt, &witness),
+            llm: think(&llm, &witness),
+            tts: speak(&tts, &witness),
+            s2s: converse(&s2s, &witness),
+            witness,
+        })
     }
 
     /// The model of embeddings of an organisation: of those that can be used its own before those of the settings file,
@@ -142,9 +152,9 @@ impl Catalog {
 }
 
 /// The recogniser of a call, and a spare where there is another.
-fn listen(entries: &[(Arc<Entry>, ())]) -> Option<HedgedEars> {
+fn listen(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<HedgedEars> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
-        Ok(Adapter::Stt(stt)) => Some(choice(stt, entry)),
+        Ok(Adapter::Stt(stt)) => Some(choice(stt, entry, witness)),
         Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
     });
     let choices: Vec<_> = choices.collect();
@@ -152,9 +162,9 @@ fn listen(entries: &[(Arc<Entry>, ())]) -> Option<HedgedEars> {
 }
 
 /// The model of a call, and those that stand in for it.
-fn think(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn LanguageModel>> {
+fn think(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<Arc<dyn LanguageModel>> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
-        Ok(Adapter::Llm(llm)) => Some(choice(llm, entry)),
+        Ok(Adapter::Llm(llm)) => Some(choice(llm, entry, witness)),
         Ok(Adapter::Stt(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
     });
     let choices: Vec<_> = choices.collect();
@@ -162,9 +172,9 @@ fn think(entries: &[(Arc<Entry>, ())]) -> Option<Arc<dyn LanguageModel>> {
 }
 
 /// The voice of a call, and those that stand in for it.
-fn speak(entries: &[(Arc<Entry>, &Voice)]) -> Option<(HedgedVoice, Voice)> {
+fn speak(entries: &[(Arc<Entry>, &Voice)], witness: &Witness) -> Option<(HedgedVoice, Voice)> {
     let voices = entries.iter().filter_map(|(entry, voice)| match entry.adapter() {
-        Ok(Adapter::Tts(tts)) => Some(VoiceChoice { choice: choice(tts, entry), voice: Voice::clone(voice) }),
+        Ok(Adapter::Tts(tts)) => Some(VoiceChoice { choice: choice(tts, entry, witness), voice: Voice::clone(voice) }),
         Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
     });
     let voices: Vec<_> = voices.collect();
@@ -173,14 +183,15 @@ fn speak(entries: &[(Arc<Entry>, &Voice)]) -> Option<(HedgedVoice, Voice)> {
 }
 
 /// The model that hears and speaks in a call.
-fn converse(entries: &[(Arc<Entry>, &String)]) -> Option<Arc<dyn SpeechToSpeech>> {
+fn converse(entries: &[(Arc<Entry>, &String)], witness: &Witness) -> Option<Arc<dyn SpeechToSpeech>> {
     let (entry, voice) = entries.first()?;
     let Ok(Adapter::S2s(s2s)) = entry.adapter() else { return None };
-    Some(Arc::new(Watched::new(choice(s2s, entry), (*voice).clone()).holding(place(entries))))
+    Some(Arc::new(Watched::new(choice(s2s, entry, witness), (*voice).clone()).holding(place(entries))))
 }
 
-fn choice<T: ?Sized>(provider: &Arc<T>, entry: &Entry) -> Choice<T> {
-    Choice { provider: Arc::clone(provider), health: entry.health.clone() }
+fn choice<T: ?Sized>(provider: &Arc<T>, entry: &Entry, witness: &Witness) -> Choice<T> {
+    let seen = Seen { witness: witness.clone(), stage: entry.settings.kind.stage(), who: Arc::clone(&entry.who) };
+    Choice { provider: Arc::clone(provider), health: entry.health.clone(), seen: Some(seen) }
 }
 
 /// Takes a place of the vendor that is asked first.

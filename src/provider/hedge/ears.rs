@@ -99,6 +99,12 @@ pub enum Act {
 }
 
 impl Ears {
+    /// Whose words the call is told.
+    #[must_use]
+    pub const fn lead(&self) -> usize {
+        self.lead
+    }
+
     /// Of recognisers in the order of preference. `admitted` says whose circuit is closed; the first of them, and with
     /// `warm` the first two, are opened at once.
     #[must_use]

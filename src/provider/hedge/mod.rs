@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::health::Health;
+use super::witness::Seen;
 
 /// Without a first word or byte for so long, the next vendor is asked as well.
 pub const PATIENCE: Duration = Duration::from_millis(900);
@@ -31,11 +32,13 @@ pub struct Choice<T: ?Sized> {
     pub provider: Arc<T>,
     /// How it is doing.
     pub health: Health,
+    /// Who is told when it serves, if anybody.
+    pub seen: Option<Seen>,
 }
 
 impl<T: ?Sized> Clone for Choice<T> {
     fn clone(&self) -> Self {
-        Self { provider: Arc::clone(&self.provider), health: self.health.clone() }
+        Self { provider: Arc::clone(&self.provider), health: self.health.clone(), seen: self.seen.clone() }
     }
 }
 
@@ -43,7 +46,20 @@ impl<T: ?Sized> Choice<T> {
     /// A vendor of which nothing is known yet.
     #[must_use]
     pub fn new(provider: Arc<T>) -> Self {
-        Self { provider, health: Health::default() }
+        Self { provider, health: Health::default(), seen: None }
+    }
+
+    /// The same, seen when it serves.
+    #[must_use]
+    pub fn seen(self, seen: Seen) -> Self {
+        Self { seen: Some(seen), ..self }
+    }
+
+    /// It is the one that serves.
+    fn serves(&self) {
+        if let Some(seen) = &self.seen {
+            seen.serves();
+        }
     }
 }
 

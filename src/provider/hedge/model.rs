@@ -101,6 +101,7 @@ impl Run {
                     }
                     Act::Won(at, wait) => {
                         self.models[at].health.began(time::now().mono, wait);
+                        self.models[at].serves();
                         first = Some(at);
                     }
                     Act::Drop(at, wait) => {

@@ -35,6 +35,7 @@ impl SpeechToSpeech for Watched {
     fn open(&self, request: S2sRequest) -> Result<Session, Error> {
         let request = S2sRequest { voice: self.voice.clone(), ..request };
         let Session { input, mut events } = self.model.provider.open(request)?;
+        self.model.serves();
         let (sender, watched) = mpsc::channel(EVENT_QUEUE);
         let health = self.model.health.clone();
         let opened = time::now().mono;

@@ -165,7 +165,10 @@ impl Run {
                 }
                 Act::Close(at) => self.sessions[at] = None,
                 Act::Tell(at, input) => self.tell(at, input),
-                Act::Emit(event) => self.out.send(event).await?,
+                Act::Emit(event) => {
+                    self.recognisers[self.core.lead()].serves();
+                    self.out.send(event).await?;
+                }
                 Act::Well(at) => self.recognisers[at].health.succeeded(now),
                 Act::Failed(at, error) => self.recognisers[at].health.failed(now, &error),
             }

@@ -90,6 +90,7 @@ impl HedgedVoice {
             }
         }
         tracing::info!("no vendor speaks a text; the voice of last resort does");
+        choice.serves();
         choice.provider.speak(SpeechRequest { voice: voice.clone(), ..request }).await
     }
 
@@ -110,6 +111,7 @@ impl HedgedVoice {
                     RaceAct::Won(at, _) => {
                         // How long a whole text takes says little of the first byte.
                         self.voices[at].choice.health.succeeded(time::now().mono);
+                        self.voices[at].choice.serves();
                         return spoken.take().ok_or_else(|| Error::new("a voice", ErrorKind::Local, "it was lost"));
                     }
                     RaceAct::Drop(at, _) => running[at] = None,
@@ -234,7 +236,10 @@ impl Run {
                 Act::Close(at) => self.lines[at] = None,
                 Act::Tell(at, told) => self.tell(at, told),
                 Act::Emit(event) => self.out.send(event).await?,
-                Act::Began(at, wait) => self.voices[at].choice.health.began(now, wait),
+                Act::Began(at, wait) => {
+                    self.voices[at].choice.health.began(now, wait);
+                    self.voices[at].choice.serves();
+                }
                 Act::PassedOver(at, wait) => self.voices[at].choice.health.passed_over(wait),
                 Act::Failed(at, error) => self.voices[at].choice.health.failed(now, &error),
             }

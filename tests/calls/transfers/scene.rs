@@ -22,6 +22,7 @@ use callwright::pii::Pii;
 use callwright::provider::llm::{FinishReason, Generation, LanguageModel, LlmEvent, LlmRequest, Message, ToolCall};
 use callwright::provider::stt::SpeechToText;
 use callwright::provider::tts::Voice;
+use callwright::provider::witness::Witness;
 use callwright::time;
 use callwright::trunk::plan::InvitePlan;
 use callwright_media::level::rms_dbfs;
@@ -98,6 +99,7 @@ impl Providers for Staff {
             voice: Voice::default(),
             llm: thinks.then(|| Arc::new(clerk) as Arc<dyn LanguageModel>),
             s2s: None,
+            witness: Witness::default(),
         })
     }
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::pii::Pii;
+use crate::provider::catalog::Stage;
 use crate::provider::llm::FinishReason;
+use crate::provider::witness::{Seen, Serving, Who, Witness};
 
 const MS: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -94,6 +96,21 @@ async fn a_late_model_is_joined_by_the_next() {
     assert!(late.is_given_up(), "the loser is given up");
     let waits = |at: usize| model.models[at].health.report().first.expect("known").0;
     assert!(waits(0) >= PATIENCE + MS * 20 && waits(1) >= MS * 20, "{:?} {:?}", waits(0), waits(1));
+}
+
+#[tokio::test]
+async fn who_answers_is_seen() {
+    let witness = Witness::default();
+    let who = |name: &str| Arc::new(Who { name: name.into(), system: "openai", model: "m".into() });
+    let choice = |name: &str, model: Arc<Speaker>| {
+        let seen = Seen { witness: witness.clone(), stage: Stage::Llm, who: who(name) };
+        Choice::new(model as Arc<dyn LanguageModel>).seen(seen)
+    };
+    let dead = choice("dead", speaker(&[(5, "")], Some(ErrorKind::Busy)));
+    let model = HedgedModel::new(vec![dead, choice("spare", speaker(&[(5, "fine")], None))]).patient(PATIENCE);
+    assert_eq!(witness.serving(), Serving::default(), "nobody has said anything");
+    assert_eq!(answer(&model).await.0, "fine");
+    assert_eq!(witness.serving(), Serving { llm: Some(who("spare")), ..Serving::default() });
 }
 
 #[tokio::test]
