@@ -366,6 +366,7 @@ async fn of_a_cards_number_not_even_the_beginning_is_in_the_file() {
     assert_eq!((played.difference, played.missing.as_deref()), (None, End::OffRecord.missing()));
 
     // The same by voice, in two breaths.
+    std::fs::remove_file(folder.file()).expect("a file");
     let mut room = Room::new(&replays, folder.file());
     room.begins();
     room.caller_says("I want to pay");
@@ -386,6 +387,7 @@ async fn digits_that_are_no_cards_are_all_in_the_file() {
     let mut room = Room::new(&replays, folder.file());
     room.begins();
     room.caller_says("my order is one two three");
+    room.pass(4_000);
     room.model_says("Thank you.");
     room.give(Input::Dtmf { digit: '7', ago: Duration::ZERO });
     room.pass(30_000);

@@ -105,12 +105,22 @@ impl Conversation {
         self.ask_native(now, greeting);
     }
 
-    /// Whoever was taken for a machine is a person: they are greeted, or answered.
+    /// Whoever was taken for a machine is a person: they are greeted, or answered, once; what the model began to answer
+    /// by itself is not wanted beside it.
     pub(super) fn native_go_on(&mut self, now: Instant) {
+        self.cancel_native();
         match &self.lead {
             Lead::Native(native) if native.greeted => self.ask_native(now, None),
             Lead::Native(_) => self.native_open(now),
             Lead::Flow(_) | Lead::Model(_) => {}
+        }
+    }
+
+    /// What the model may be making is not wanted.
+    pub(super) fn cancel_native(&mut self) {
+        if let Lead::Native(native) = &mut self.lead {
+            native.hold();
+            self.actions.push_back(Action::Native(NativeOrder::Cancel));
         }
     }
 

@@ -78,6 +78,7 @@ impl Conversation {
             }
             screening::Step::Talk => {
                 self.manners.quiet = Quiet::No;
+                self.cancel_native();
                 if let (Lead::Model(model), false) = (&mut self.lead, text.is_empty()) {
                     model.context.caller(text);
                 }
