@@ -32,6 +32,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (13, "replays", Text::Both(include_str!("../../../migrations/0013_replays.sql"))),
     (14, "disclosure", Text::Both(include_str!("../../../migrations/0014_disclosure.sql"))),
     (15, "passages and vectors", Text::Both(include_str!("../../../migrations/0015_passages_and_vectors.sql"))),
+    (
+        16,
+        "knowledge lookup",
+        Text::Each {
+            sqlite: include_str!("../../../migrations/0016_knowledge_lookup_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0016_knowledge_lookup_postgres.sql"),
+        },
+    ),
 ];
 
 /// The statements of a migration.
