@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::policy::{
-    Disclosure, Lookup, MAX_REASON, MAX_SCREENING_NAME, Recording, Screening, TurnSettings, Voicemail, VoicemailPolicy,
+    Disclosure, LanguagePatience, Lookup, MAX_REASON, MAX_SCREENING_NAME, Recording, Screening, TurnSettings,
+    Voicemail, VoicemailPolicy,
 };
 pub use self::tools::{Builtin, BuiltinTool, HttpMethod, HttpTool, McpServer, Tool, Transfer};
 use super::flow::graph::Flow;

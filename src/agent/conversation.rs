@@ -204,7 +204,7 @@ impl Conversation {
         let manners = Manners::new(assistant, &values, &mut texts)?;
         first.splice(0..0, manners.first_texts(&assistant.disclosure));
         first.extend(manners.machine_texts());
-        let rules = Rules::new(&assistant.language, &assistant.turn.turns());
+        let rules = Rules::new(&assistant.language, &assistant.turn.turns(&assistant.language));
         let mut conversation = Self {
             lead,
             texts,

@@ -1,5 +1,6 @@
 //! How an assistant behaves whatever it talks about: patience, machines, screening, disclosure, recording.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,8 @@ pub struct TurnSettings {
     /// Silence after which a turn is over in any case, from its last sound; 500 to 10000 ms. Usually 2500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_pause_ms: Option<u32>,
-    /// Silence that a caller may leave inside a number, an address, a name being spelt; 500 to 10000 ms. Usually 1500.
+    /// Silence that a caller may leave inside a number, an address, a name being spelt; 500 to 10000 ms. Usually 1500 in
+    /// English and up to 1800 where numbers are said in pairs, as in German or French.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dictation_pause_ms: Option<u32>,
     /// Whether replies are prepared when a turn may be over and thrown away when it goes on: faster, and dearer.
@@ -56,6 +58,28 @@ pub struct TurnSettings {
     /// Pause after which typed digits are complete; 1000 to 10000 ms. Usually 4000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digit_pause_ms: Option<u32>,
+    /// What differs in single languages, by BCP 47 tag, for assistants that share their patience; at most 20. `de-AT`
+    /// comes before `de`, both before what stands beside.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub languages: BTreeMap<String, LanguagePatience>,
+}
+
+/// An assistant's patience in one language; what is left out stays as it is in all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LanguagePatience {
+    /// As in `turn`; 100 to 2000 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_of_turn_ms: Option<u32>,
+    /// As in `turn`; 500 to 10000 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_pause_ms: Option<u32>,
+    /// As in `turn`; 500 to 10000 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dictation_pause_ms: Option<u32>,
+    /// On top of those of the assistant and of the language; at most 50.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backchannels: Vec<String>,
 }
 
 impl TurnSettings {
@@ -73,20 +97,34 @@ impl TurnSettings {
         }
     }
 
-    /// By what the caller's turns are told.
+    /// By what the caller's turns are told in a language (BCP 47).
     #[must_use]
-    pub fn turns(&self) -> settings::TurnSettings {
-        let usual = settings::TurnSettings::default();
+    pub fn turns(&self, language: &str) -> settings::TurnSettings {
+        let usual = settings::TurnSettings::of(language);
+        let there = self.patience_in(language);
+        let or = |of_language: Option<u32>, of_all: Option<u32>, usual| of_language.or(of_all).unwrap_or(usual);
         settings::TurnSettings {
             interruptible: self.interruptible.unwrap_or(usual.interruptible),
             interrupt_after_ms: self.barge_in_ms.unwrap_or(usual.interrupt_after_ms),
             interrupt_words: self.barge_in_words.unwrap_or(usual.interrupt_words),
-            end_of_turn_ms: self.end_of_turn_ms.unwrap_or(usual.end_of_turn_ms),
-            longest_pause_ms: self.longest_pause_ms.unwrap_or(usual.longest_pause_ms),
-            dictation_pause_ms: self.dictation_pause_ms.unwrap_or(usual.dictation_pause_ms),
+            end_of_turn_ms: or(there.end_of_turn_ms, self.end_of_turn_ms, usual.end_of_turn_ms),
+            longest_pause_ms: or(there.longest_pause_ms, self.longest_pause_ms, usual.longest_pause_ms),
+            dictation_pause_ms: or(there.dictation_pause_ms, self.dictation_pause_ms, usual.dictation_pause_ms),
             eager: self.eager.unwrap_or(usual.eager),
-            back_channels: self.backchannels.clone(),
+            back_channels: [&self.backchannels[..], &there.backchannels[..]].concat(),
         }
+    }
+
+    /// What differs in a language: of all entries that are meant for it the one that says most, field by field.
+    fn patience_in(&self, language: &str) -> LanguagePatience {
+        let mut meant: Vec<_> = self.languages.iter().filter(|(tag, _)| settings::covers(tag, language)).collect();
+        meant.sort_by_key(|(tag, _)| std::cmp::Reverse(tag.len()));
+        meant.into_iter().fold(LanguagePatience::default(), |found, (_, more)| LanguagePatience {
+            end_of_turn_ms: found.end_of_turn_ms.or(more.end_of_turn_ms),
+            longest_pause_ms: found.longest_pause_ms.or(more.longest_pause_ms),
+            dictation_pause_ms: found.dictation_pause_ms.or(more.dictation_pause_ms),
+            backchannels: [found.backchannels, more.backchannels.clone()].concat(),
+        })
     }
 }
 

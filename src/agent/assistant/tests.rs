@@ -184,11 +184,50 @@ fn an_offline_voice_speaks_the_language() {
 #[test]
 fn settings_stand_in_for_the_usual_patience() {
     let clinic: Assistant = serde_json::from_str(CLINIC).expect("the fixture is valid");
-    let (timing, turns) = (clinic.turn.timing(), clinic.turn.turns());
+    let (timing, turns) = (clinic.turn.timing(), clinic.turn.turns("en-GB"));
     assert_eq!(turns.end_of_turn_ms, 400);
     assert_eq!(turns.back_channels, ["right-o"]);
     assert_eq!(turns.faults(), []);
     assert_eq!(timing.idle, crate::agent::turn::Timing::default().idle);
+}
+
+#[test]
+fn patience_differs_by_language_and_the_closest_entry_comes_first() {
+    let turn: TurnSettings = serde_json::from_value(json!({
+        "end_of_turn_ms": 350,
+        "backchannels": ["right-o"],
+        "languages": {
+            "de": { "dictation_pause_ms": 2_200, "end_of_turn_ms": 450, "backchannels": ["jo mei"] },
+            "de-AT": { "end_of_turn_ms": 500 },
+            "fr": { "longest_pause_ms": 4_000 },
+        },
+    }))
+    .expect("it has the shape");
+    let in_language = |tag: &str| {
+        let turns = turn.turns(tag);
+        (turns.end_of_turn_ms, turns.longest_pause_ms, turns.dictation_pause_ms, turns.back_channels.len())
+    };
+    assert_eq!(in_language("en"), (350, 2_500, 1_500, 1));
+    assert_eq!(in_language("de-CH"), (450, 2_500, 2_200, 2));
+    assert_eq!(in_language("de-AT"), (500, 2_500, 2_200, 2));
+    assert_eq!(in_language("fr-FR"), (350, 4_000, 1_800, 1));
+    // What is set for all languages comes before what is usual in one.
+    let slow = TurnSettings { dictation_pause_ms: Some(3_000), ..TurnSettings::default() };
+    assert_eq!(slow.turns("fr").dictation_pause_ms, 3_000);
+}
+
+#[test]
+fn patience_of_a_language_is_checked_like_the_other() {
+    let found = faults(|clinic| {
+        clinic["turn"]["languages"] = json!({
+            "de": { "dictation_pause_ms": 20 },
+            "x": { "backchannels": [" "] },
+        });
+    });
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].starts_with("/turn/languages/de/dictation_pause_ms"), "{found:?}");
+    assert!(found[1].starts_with("/turn/languages/x:"), "{found:?}");
+    assert!(found[2].starts_with("/turn/languages/x/backchannels/0"), "{found:?}");
 }
 
 #[test]

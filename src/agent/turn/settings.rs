@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::language;
 use super::words::Lexicon;
 
-/// What an assistant may change about turns. Everything left out is as calls have shown it to work.
+/// What an assistant may change about turns. Everything left out is as it usually is in English; [`Self::of`] knows other
+/// languages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
@@ -57,6 +59,12 @@ pub struct TurnFault {
 }
 
 impl TurnSettings {
+    /// What is usual in a language, by its BCP 47 tag: numbers that are said in pairs are said with longer pauses.
+    #[must_use]
+    pub fn of(language: &str) -> Self {
+        Self { dictation_pause_ms: language::of(language).dictation_pause_ms, ..Self::default() }
+    }
+
     /// What is wrong with these settings.
     #[must_use]
     pub fn faults(&self) -> Vec<TurnFault> {
@@ -110,9 +118,15 @@ impl Rules {
     }
 }
 
+/// Whether settings for one BCP 47 tag are meant for another: the same tag, or its language without a country.
+#[must_use]
+pub fn covers(wanted: &str, tag: &str) -> bool {
+    language::covers(wanted, tag)
+}
+
 impl Default for Rules {
     fn default() -> Self {
-        Self::new("en", &TurnSettings::default())
+        Self::new("en", &TurnSettings::of("en"))
     }
 }
 
@@ -125,6 +139,16 @@ mod tests {
         let settings: TurnSettings = serde_json::from_str("{}").expect("nothing is required");
         assert_eq!(settings, TurnSettings::default());
         assert_eq!(settings.faults(), []);
+    }
+
+    #[test]
+    fn every_language_has_a_pace_of_its_own_in_range() {
+        assert_eq!(TurnSettings::of("en-GB"), TurnSettings::default());
+        for (tag, pause) in [("de-CH", 1_700), ("fr", 1_800), ("it", 1_600), ("xx", 1_700)] {
+            let settings = TurnSettings::of(tag);
+            assert_eq!(settings.dictation_pause_ms, pause, "{tag}");
+            assert_eq!(settings.faults(), [], "{tag}");
+        }
     }
 
     #[test]

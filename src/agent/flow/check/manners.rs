@@ -1,7 +1,11 @@
 //! Whether patience, voicemail, screening and disclosure are sound.
 
-use super::{Check, Problem};
+use super::{Check, Problem, escape};
 use crate::agent::assistant::{MAX_REASON, MAX_SCREENING_NAME, VoicemailPolicy};
+
+/// Most languages that an assistant's patience differs in, and the longest name of one.
+const MAX_LANGUAGES: usize = 20;
+const MAX_TAG: usize = 35;
 
 impl Check<'_> {
     pub(super) fn manners(&mut self) {
@@ -47,9 +51,29 @@ impl Check<'_> {
                 self.range(&format!("/turn/{field}"), value, min, max);
             }
         }
-        self.length("/turn/backchannels", turn.backchannels.len(), 0, 50, "phrases");
-        for (index, phrase) in turn.backchannels.iter().enumerate() {
-            self.length(&format!("/turn/backchannels/{index}"), phrase.trim().chars().count(), 1, 40, "characters");
+        self.backchannels("/turn/backchannels", &turn.backchannels);
+        self.length("/turn/languages", turn.languages.len(), 0, MAX_LANGUAGES, "languages");
+        for (tag, patience) in &turn.languages {
+            let at = format!("/turn/languages/{}", escape(tag));
+            self.length(&at, tag.chars().count(), 2, MAX_TAG, "characters of a language tag");
+            let ranges = [
+                ("end_of_turn_ms", patience.end_of_turn_ms, 100, 2_000),
+                ("longest_pause_ms", patience.longest_pause_ms, 500, 10_000),
+                ("dictation_pause_ms", patience.dictation_pause_ms, 500, 10_000),
+            ];
+            for (field, value, min, max) in ranges {
+                if let Some(value) = value {
+                    self.range(&format!("{at}/{field}"), value, min, max);
+                }
+            }
+            self.backchannels(&format!("{at}/backchannels"), &patience.backchannels);
+        }
+    }
+
+    fn backchannels(&mut self, at: &str, phrases: &[String]) {
+        self.length(at, phrases.len(), 0, 50, "phrases");
+        for (index, phrase) in phrases.iter().enumerate() {
+            self.length(&format!("{at}/{index}"), phrase.trim().chars().count(), 1, 40, "characters");
         }
     }
 }
