@@ -49,6 +49,8 @@ pub(super) struct RealtimeWire {
     active: bool,
     /// Asked for while another answer is being made, or while there is no session.
     respond: Option<Option<Pii<String>>>,
+    /// What was asked for last, until it is over: the vendor may refuse it, because it has begun to answer by itself.
+    asked: Option<Pii<String>>,
     /// Items whose audio is not complete.
     sounding: Vec<String>,
     /// What the caller said, in order, until it can be told.
@@ -67,6 +69,7 @@ impl RealtimeWire {
             sent: VecDeque::new(),
             active: false,
             respond: None,
+            asked: None,
             sounding: Vec::new(),
             turns: VecDeque::new(),
             garbage: 0,
@@ -90,6 +93,7 @@ impl RealtimeWire {
         }
         self.active = true;
         let mut message = json!({"type": "response.create"});
+        self.asked.clone_from(&instructions);
         if let Some(instructions) = instructions {
             message["response"] = json!({"instructions": instructions.expose()});
         }
@@ -183,7 +187,7 @@ impl RealtimeWire {
     }
 
     fn response_done(&mut self, done: ResponseDone, out: &mut Out) {
-        self.active = false;
+        (self.active, self.asked) = (false, None);
         done.items.into_iter().for_each(|item| self.item_done(item, out));
         // An answer that was cancelled leaves its audio where it was.
         self.silence(out);
@@ -205,7 +209,12 @@ impl RealtimeWire {
             Some("response_cancel_not_active") => {}
             Some("conversation_already_has_active_response") => {
                 self.active = true;
-                self.respond.get_or_insert(None);
+                let asked = self.asked.take();
+                // Words of ours are said in place of what the vendor began by itself.
+                if asked.is_some() {
+                    out.json(&json!({"type": "response.cancel"}));
+                }
+                self.respond.get_or_insert(asked);
             }
             Some("session_expired") => out.hang_up(Closing::Routine),
             _ if failure.event_id.as_deref() == Some(UPDATE) => {
@@ -296,7 +305,7 @@ impl Wire for RealtimeWire {
             S2sInput::Audio(pcm) => self.audio(pcm, out),
             S2sInput::Respond { instructions } => self.respond(instructions, out),
             S2sInput::Cancel => {
-                self.respond = None;
+                (self.respond, self.asked) = (None, None);
                 if self.active && self.ready {
                     out.json(&json!({"type": "response.cancel"}));
                 }
@@ -411,6 +420,24 @@ mod tests {
         assert_eq!(sent(&mut out), [""; 0]);
         wire.told(now, S2sInput::Cancel, &mut out);
         assert_eq!(sent(&mut out), [""; 0], "nothing is there to cancel");
+    }
+
+    #[test]
+    fn words_of_ours_are_said_though_the_vendor_began_to_answer_in_the_same_moment() {
+        let (mut wire, mut out, now) = ready();
+        let words = Some(Pii::new("Say exactly this: Hello".to_owned()));
+        wire.told(now, S2sInput::Respond { instructions: words }, &mut out);
+        assert_eq!(sent(&mut out), ["response.create"]);
+        receive(&mut wire, &mut out, &json!({"type": "response.created", "response": {"id": "its own"}}));
+        let refusal = json!({"type": "invalid_request_error", "code": "conversation_already_has_active_response"});
+        receive(&mut wire, &mut out, &json!({"type": "error", "error": refusal}));
+        assert_eq!(sent(&mut out), ["response.cancel"]);
+        receive(&mut wire, &mut out, &json!({"type": "response.done", "response": {"status": "cancelled"}}));
+        let (messages, ..) = out.take();
+        let [Message::Text(message)] = &messages[..] else { panic!("{messages:?}") };
+        let message: Value = serde_json::from_str(message).expect("JSON");
+        assert_eq!(message["type"], "response.create");
+        assert_eq!(message["response"]["instructions"], "Say exactly this: Hello");
     }
 
     #[test]
