@@ -11,13 +11,23 @@ const MAX_EVENTS: usize = 64;
 /// Most uplink frames that wait: 2.56 s.
 const MAX_FRAMES: usize = 128;
 
+/// Events for which there is room from the beginning: what one packet and one tick tell at most.
+const USUAL_EVENTS: usize = 8;
+
 /// Two bounded queues, because frames are many and large. When one is full its oldest entry goes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     events: VecDeque<MediaEvent>,
     frames: VecDeque<[i16; FRAME_8K]>,
     lost_events: u64,
     lost_frames: u64,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        let events = VecDeque::with_capacity(USUAL_EVENTS);
+        Self { events, frames: VecDeque::new(), lost_events: 0, lost_frames: 0 }
+    }
 }
 
 impl Outbox {
