@@ -126,22 +126,40 @@ fn agent_lines(report: &CallReport) -> Vec<(String, bool)> {
     agent.map(|line| (line.text.expose().clone(), line.cut)).collect()
 }
 
-/// The long answer went on, after the noise, at the sample where it had stopped, give or take its fade.
+/// Asserts that the phone heard these words, in their order. A frame that a busy machine sent late stands in the middle of
+/// a word as silence, and that word is not known: one may be missing.
+fn assert_heard(script: &Script, text: &str, samples: &[i16]) {
+    let (said, heard) = (words(text), heard(script, text, samples));
+    let mut rest = heard.iter();
+    let known = said.iter().filter(|word| rest.clone().any(|other| other == *word) && rest.any(|other| other == *word));
+    assert!(known.count() + 1 >= said.len(), "{said:?} was said, {heard:?} was heard");
+}
+
+/// The long answer went on, after the noise, at the sample where it had stopped, give or take its fade. Both places are
+/// looked for by what is heard there: the time between them may hold a frame more than the answer.
 fn assert_seamless(script: &Script, heard: &[i16], (answered, stopped): (usize, usize), resumed: usize) {
     const FADE: usize = 120;
+    // Longer than a word: within one, a voice that is a tone is the same everywhere.
+    const PIECE: usize = 4_000;
     let source = script.speaking.say(&script.hearing, HOURS, 8_000);
     let loud = |sample: &i16| sample.unsigned_abs() >= 400;
     let begin = source.iter().position(loud).expect("it has sound");
-    let end = begin + stopped - answered;
-    let piece = &heard[resumed..resumed + 800];
-    let off = |at: usize| -> u64 {
-        piece.iter().zip(&source[at..]).map(|(heard, said)| u64::from(heard.abs_diff(*said))).sum()
+    let place = |from: usize, near: usize| -> usize {
+        let piece = &heard[from..from + PIECE];
+        let off = |at: usize| -> u64 {
+            piece.iter().zip(&source[at..]).map(|(heard, said)| u64::from(heard.abs_diff(*said))).sum()
+        };
+        let places = near.saturating_sub(2_000)..(near + 4_000).min(source.len() - PIECE);
+        let at = places.min_by_key(|at| off(*at)).expect("there are places");
+        let power: u64 = piece.iter().map(|sample| u64::from(sample.unsigned_abs())).sum();
+        assert!(off(at) < power / 2, "it is part of the answer: {} of {power} differ", off(at));
+        at
     };
-    let (places, length) = (end.saturating_sub(2_000)..end + 4_000, source.len() - piece.len());
-    let at = places.filter(|at| *at < length).min_by_key(|at| off(*at)).expect("there are places");
-    assert!(off(at) / 800 < 300, "what was resumed is part of the answer: {}", off(at) / 800);
+    let last = stopped - PIECE - FADE;
+    let end = place(last, begin + last - answered) + PIECE + FADE;
+    let at = place(resumed, end);
     assert!(
-        at > end && at <= end + FADE || !source[end + FADE..at].iter().any(loud),
+        at > end && (at <= end + FADE || !source[end + FADE..at].iter().any(loud)),
         "stopped at {end}, resumed at {at}"
     );
 }
@@ -158,7 +176,7 @@ async fn an_agent_answers_is_interrupted_resumes_looks_up_and_says_goodbye() {
     let mut caller = Talker::new(phone.rings().await.answer().await);
 
     let greeted = caller.hears_silence(0, PAUSE).await;
-    assert_eq!(heard(&script, GREETING, &caller.heard()[..greeted + 1]), words(GREETING));
+    assert_heard(&script, GREETING, &caller.heard()[..greeted + 1]);
 
     // A question, answered at length.
     caller.says(voice(Duration::from_millis(1_100))).await;
@@ -175,13 +193,13 @@ async fn an_agent_answers_is_interrupted_resumes_looks_up_and_says_goodbye() {
     let cut = caller.hears_silence(resumed, Duration::from_millis(300)).await;
     let ahead = caller.hears_sound(cut + 1).await;
     let done = caller.hears_silence(ahead, PAUSE).await;
-    assert_eq!(heard(&script, GO_AHEAD, &caller.heard()[ahead..done + 1]), words(GO_AHEAD));
+    assert_heard(&script, GO_AHEAD, &caller.heard()[ahead..done + 1]);
 
     // A tool, then the end.
     caller.says(voice(Duration::from_millis(1_000))).await;
     let priced = caller.hears_sound(done + 1).await;
     let done = caller.hears_silence(priced, PAUSE).await;
-    assert_eq!(heard(&script, PRICE, &caller.heard()[priced..done + 1]), words(PRICE));
+    assert_heard(&script, PRICE, &caller.heard()[priced..done + 1]);
     caller.says(voice(Duration::from_millis(600))).await;
     assert!(caller.gets_hung_up().await, "the model ends the call");
 
@@ -198,10 +216,10 @@ async fn an_agent_answers_is_interrupted_resumes_looks_up_and_says_goodbye() {
     let hours = words(HOURS);
     let told = &said[all[0].len()..said.len() - all[1].len() - all[2].len() - all[3].len()];
     assert_eq!(told, &hours[..told.len()], "what was cut is a beginning: {lines:?}");
-    // A word that was cut in the middle and resumed in the middle is two pieces on the wire.
+    // A word that was cut in the middle and resumed in the middle is two pieces on the wire, and one may not be known.
     let wire = before.len() + after.len();
     assert!(
-        (wire..=wire + 2).contains(&told.len()),
+        (wire..=wire + 3).contains(&told.len()),
         "{before:?} and {after:?} on the wire, {told:?} in the transcript"
     );
     assert!(told.len() < hours.len(), "it was interrupted");
