@@ -333,6 +333,9 @@ impl Equations {
     }
 }
 
+/// Frames kept beyond what is needed, so that the rest need not be moved with every frame.
+const SURPLUS: usize = 16;
+
 /// Samples at 2 kHz, the newest last, always in one piece.
 struct History {
     samples: Vec<f32>,
@@ -348,7 +351,7 @@ struct History {
 
 impl History {
     fn new(length: usize) -> Self {
-        let mut samples = Vec::with_capacity(2 * length + LOW_FRAME);
+        let mut samples = Vec::with_capacity(length + SURPLUS * LOW_FRAME);
         samples.resize(length, 0.0);
         Self { samples, length, tail: [0.0; LOW_TAPS], frames: 0, silent: 2 }
     }
