@@ -37,8 +37,8 @@ use callwright_sip::message::HostPort;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// So much voice interrupts the agent.
-pub(crate) const BARGE_IN: Duration = Duration::from_millis(300);
+/// A voice over the agent's is judged so long after its onset at the latest.
+pub(crate) const BARGE_IN: Duration = Duration::from_millis(460);
 
 /// A server that places calls.
 pub(crate) struct Server {
