@@ -42,26 +42,12 @@ impl<const N: usize> Autocorrelation<N> {
     /// Ratio, in dB, of the signal's power to what is left after predicting each sample from the `order` before it.
     /// 0 for white noise, 5 to 20 for speech, over 30 for a few steady sines.
     pub(crate) fn prediction_gain_db(&self, order: usize) -> f32 {
-        let lags = &self.0;
         // A floor of -90 dB under the signal keeps the recursion stable for exact sines.
-        let power = lags[0] * (1.0 + 1e-9) + f64::MIN_POSITIVE;
-        let mut error = power;
-        let mut taps = [0.0f64; N];
-        for step in 1..=order.min(N - 1) {
-            let known: f64 = (1..step).map(|tap| taps[tap] * lags[step - tap]).sum();
-            let reflection = (lags[step] - known) / error;
-            let before = taps;
-            taps[step] = reflection;
-            for tap in 1..step {
-                taps[tap] = before[tap] - reflection * before[step - tap];
-            }
-            error = (error * (1.0 - reflection * reflection)).max(power * 1e-9);
-        }
+        let power = self.0[0] * (1.0 + 1e-9) + f64::MIN_POSITIVE;
+        let (_, error) = self.predictor(order, power);
         (10.0 * (power / error).log10()) as f32
     }
-}
 
-impl<const N: usize> Autocorrelation<N> {
     /// The first correlation: near 1 for hums and hisses through a closed mouth, near 0 for white noise, below it for
     /// what hisses above 2 kHz.
     pub(crate) fn tilt(&self) -> f32 {
@@ -72,24 +58,13 @@ impl<const N: usize> Autocorrelation<N> {
     /// between two of them tells how different two sounds are.
     pub(crate) fn cepstrum(&self) -> [f32; 8] {
         const ORDER: usize = 8;
-        let lags = &self.0;
         // A floor of -40 dB under the signal: what lies lower is the line and not the mouth.
-        let mut error = lags[0] * 1.0001 + 1.0;
-        let mut taps = [0.0f64; ORDER + 1];
-        for step in 1..=ORDER.min(N - 1) {
-            let known: f64 = (1..step).map(|tap| taps[tap] * lags[step - tap]).sum();
-            let reflection = (lags[step] - known) / error;
-            let before = taps;
-            taps[step] = reflection;
-            for tap in 1..step {
-                taps[tap] = before[tap] - reflection * before[step - tap];
-            }
-            error *= (1.0 - reflection * reflection).max(1e-9);
-        }
+        let (taps, _) = self.predictor(ORDER, self.0[0] * 1.0001 + 1.0);
+        let tap = |n: usize| taps.get(n).copied().unwrap_or_default();
         let mut cepstrum = [0.0f64; ORDER + 1];
         for n in 1..=ORDER {
-            let known: f64 = (1..n).map(|k| k as f64 / n as f64 * cepstrum[k] * taps[n - k]).sum();
-            cepstrum[n] = taps[n] + known;
+            let known: f64 = (1..n).map(|k| k as f64 / n as f64 * cepstrum[k] * tap(n - k)).sum();
+            cepstrum[n] = tap(n) + known;
         }
         std::array::from_fn(|n| cepstrum[n + 1] as f32)
     }
@@ -103,6 +78,23 @@ impl<const N: usize> Autocorrelation<N> {
         let (first, second) = (r1 * (r0 - r2) / scale, (r1 * r1 - r0 * r2) / scale);
         let cosine = first / (2.0 * second.max(f64::MIN_POSITIVE).sqrt());
         if cosine.is_finite() { cosine.clamp(-1.0, 1.0).acos() / std::f64::consts::TAU } else { 0.0 }
+    }
+
+    /// The best predictor from the `order` samples before (Durbin's recursion), its taps from 1 on, and the power of what
+    /// it leaves of a signal of `power`, which is a little more than that of the signal.
+    fn predictor(&self, order: usize, power: f64) -> ([f64; N], f64) {
+        let (lags, mut error, mut taps) = (&self.0, power, [0.0f64; N]);
+        for step in 1..=order.min(N - 1) {
+            let known: f64 = (1..step).map(|tap| taps[tap] * lags[step - tap]).sum();
+            let reflection = (lags[step] - known) / error;
+            let before = taps;
+            taps[step] = reflection;
+            for tap in 1..step {
+                taps[tap] = before[tap] - reflection * before[step - tap];
+            }
+            error = (error * (1.0 - reflection * reflection)).max(power * 1e-9);
+        }
+        (taps, error)
     }
 }
 

@@ -110,11 +110,15 @@ fn best_period(window: &[f32; 2 * FRAME_8K]) -> (f32, f32) {
     let half: [f32; FRAME_8K] = std::array::from_fn(|n| window[2 * n] + window[2 * n + 1]);
     let mean = half.iter().sum::<f32>() / FRAME_8K as f32;
     let half = half.map(|sample| sample - mean);
+    // Energy of the first n samples: that of every stretch is a difference.
+    let mut energy = [0.0f32; FRAME_8K + 1];
+    for (n, sample) in half.iter().enumerate() {
+        energy[n + 1] = energy[n] + sample * sample;
+    }
     let mut best = (0.0f32, 0);
     for lag in 10..70 {
-        let (late, early) = (&half[lag..], &half[..FRAME_8K - lag]);
-        let energy = dot(late, late) * dot(early, early);
-        let score = dot(late, early) / (energy.sqrt() + 1.0);
+        let (late, early) = (energy[FRAME_8K] - energy[lag], energy[FRAME_8K - lag]);
+        let score = dot(&half[lag..], &half[..FRAME_8K - lag]) / ((late.max(0.0) * early).sqrt() + 1.0);
         if score > best.0 {
             best = (score, lag);
         }
