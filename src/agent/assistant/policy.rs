@@ -36,7 +36,7 @@ pub struct TurnSettings {
     /// Usually yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eager: Option<bool>,
-    /// So much voice interrupts; 100 to 2000 ms. Usually 300.
+    /// So much voice at least interrupts, once it is known to be talk (460 ms at the latest); 100 to 2000 ms. Usually 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub barge_in_ms: Option<u32>,
     /// So many words interrupt; 1 to 5. Usually 2.
