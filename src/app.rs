@@ -1,5 +1,6 @@
 //! The server put together: opens what is below, starts what runs, ends it in order.
 
+pub mod clerk;
 pub(crate) mod first_start;
 mod inbound;
 mod predecessor;
@@ -159,6 +160,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     mark.forget_predecessors()?;
 
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
+    tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), router.resolver.clone(), shutdown.clone()));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));

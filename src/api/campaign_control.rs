@@ -16,12 +16,12 @@ use super::paging::Id;
 use crate::campaign::states::{CampaignState, PauseReason, TargetState};
 use crate::campaign::transition::CampaignEvent;
 use crate::dialer::pacing::Scope;
-use crate::dialer::start::{StartFacts, StartGuard, failed_start_guards};
+use crate::dialer::start::StartGuard;
 use crate::dialer::status::Held;
 use crate::id::CampaignId;
+use crate::store::Tx;
 use crate::store::audit::Actor;
-use crate::store::campaign::{self, Campaign, Move};
-use crate::store::{Tx, trunk};
+use crate::store::campaign::{self, Move, Reopened};
 
 /// How far a campaign is: `total = pending + in_progress + completed + failed`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -59,6 +59,20 @@ pub struct HeldView {
     until: Option<Timestamp>,
 }
 
+/// Where a campaign stands after its contacts were changed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Dialing {
+    /// The campaign.
+    id: CampaignId,
+    /// Where it stands. A completed one with contacts to call waits for somebody to resume it.
+    state: CampaignState,
+    /// Why it is paused.
+    pause_reason: Option<PauseReason>,
+    /// What kept it from being opened again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    guards: Vec<FieldFault>,
+}
+
 /// Start a draft
 ///
 /// Everything that stands in the way is answered at once.
@@ -87,7 +101,10 @@ pub async fn pause(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Resul
     advance(api, caller, id, CampaignEvent::Pause).await
 }
 
-/// Go on after a pause
+/// Go on after a pause, or open a completed campaign again
+///
+/// A completed campaign that has contacts to call dials again while its period lasts; where its trunk or its number is
+/// missing it is paused for that reason.
 #[utoipa::path(
     post, path = "/api/v1/campaigns/{id}/resume", tag = "campaigns", params(("id" = CampaignId, Path)),
     responses(
@@ -153,62 +170,60 @@ async fn advance(
 ) -> Result<Json<CampaignView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
+    let actor = Actor::key(caller.key);
+    if event == CampaignEvent::Resume && seen.state == CampaignState::Completed {
+        if let Reopened::Refused(failed) = campaign::reopen(&mut tx, &seen, &actor).await? {
+            return Err(guarded(failed));
+        }
+        let campaign = campaign::get(&mut tx, caller.org, id).await?;
+        tx.commit().await?;
+        return Ok(Json(view(campaign)));
+    }
     let to = event.apply(seen.state).map_err(|error| ApiError::Conflict {
         code: "not_allowed_in_state",
         detail: error.to_string(),
         faults: Vec::new(),
     })?;
     if to == CampaignState::InProgress {
-        check_guards(&mut tx, &seen).await?;
+        let failed = campaign::failed_guards(&mut tx, &seen).await?;
+        if !failed.is_empty() {
+            return Err(guarded(failed));
+        }
     }
     let pause_reason = (to == CampaignState::Paused).then_some(PauseReason::User);
-    campaign::advance(&mut tx, &seen, &Actor::key(caller.key), Move { to, pause_reason }).await?;
+    campaign::advance(&mut tx, &seen, &actor, Move { to, pause_reason }).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(Json(view(campaign)))
 }
 
-async fn check_guards(tx: &mut Tx, campaign: &Campaign) -> Result<(), ApiError> {
-    let trunk = trunk::get(tx, campaign.org, campaign.data.trunk).await?;
-    let progress = campaign::progress(tx, campaign.id).await?;
-    let now = tx.now().await?;
-    let failed = failed_start_guards(
-        now,
-        &StartFacts {
-            name: &campaign.data.name,
-            has_assistant: true,
-            has_caller_id: trunk.data.caller_ids.contains(&campaign.data.caller_id),
-            trunk_usable: trunk.data.enabled,
-            has_eligible_contact: progress.pending > 0,
-            schedule: &campaign.data.schedule,
-            settings: &campaign.data.settings,
-        },
-    );
-    if failed.is_empty() {
-        return Ok(());
+/// Where a campaign stands after its contacts were changed, or the failure to open it again.
+pub(super) async fn after(tx: &mut Tx, caller: Caller, id: CampaignId, start: bool) -> Result<Dialing, ApiError> {
+    let seen = campaign::get(tx, caller.org, id).await?;
+    let mut guards = Vec::new();
+    if start && seen.state == CampaignState::Completed {
+        match campaign::reopen(tx, &seen, &Actor::key(caller.key)).await? {
+            Reopened::Dials => {}
+            Reopened::Paused(_, failed) | Reopened::Refused(failed) => guards = failed,
+        }
     }
-    let faults = failed.into_iter().map(|guard| {
-        let (pointer, reason) = remedy(guard);
-        FieldFault { pointer: pointer.to_owned(), code: guard.to_string(), reason: reason.to_owned() }
-    });
-    Err(ApiError::Conflict {
-        code: "start_guards",
-        detail: "the campaign cannot run yet; every reason is listed".to_owned(),
-        faults: faults.collect(),
-    })
+    let now = campaign::get(tx, caller.org, id).await?;
+    Ok(Dialing { id, state: now.state, pause_reason: now.pause_reason, guards: faults(guards) })
 }
 
-/// The field that a guard is about, and what to do.
-const fn remedy(guard: StartGuard) -> (&'static str, &'static str) {
-    match guard {
-        StartGuard::NameMissing => ("/name", "give the campaign a name"),
-        StartGuard::AssistantMissing => ("/assistant_id", "choose an assistant"),
-        StartGuard::CallerIdMissing => ("/caller_id", "the trunk no longer has this number: choose another one"),
-        StartGuard::TrunkUnusable => ("/trunk_id", "the trunk is switched off: enable it or choose another one"),
-        StartGuard::NoEligibleContact => ("", "no contact is left to call: add contacts first"),
-        StartGuard::SettingsInvalid => ("/settings", "some settings are out of range"),
-        StartGuard::ScheduleInvalid => ("/schedule", "the schedule has no valid run"),
-        StartGuard::PeriodOver => ("/schedule/period_end", "the period has ended: extend it"),
-        StartGuard::NoWindow => ("/schedule", "no calling window opens before the period ends: add days or hours"),
+fn guarded(failed: Vec<StartGuard>) -> ApiError {
+    ApiError::Conflict {
+        code: "start_guards",
+        detail: "the campaign cannot run yet; every reason is listed".to_owned(),
+        faults: faults(failed),
     }
+}
+
+/// What does not hold, each with the field it is about and what to do.
+pub(super) fn faults(failed: Vec<StartGuard>) -> Vec<FieldFault> {
+    let fault = |guard: StartGuard| {
+        let (pointer, reason) = guard.remedy();
+        FieldFault { pointer: pointer.to_owned(), code: guard.to_string(), reason: reason.to_owned() }
+    };
+    failed.into_iter().map(fault).collect()
 }

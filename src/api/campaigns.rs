@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
 use super::body::Body;
+use super::campaign_control::faults;
 use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Params, default_limit, page};
 use crate::agent::assistant::Disclosure;
@@ -19,9 +21,11 @@ use crate::campaign::phone::E164;
 use crate::campaign::run::Schedule;
 use crate::campaign::settings::Settings;
 use crate::campaign::states::{CampaignState, PauseReason};
+use crate::campaign::zone::{UnknownZone, zone_named};
+use crate::dialer::calling_hours::instant;
 use crate::id::{AssistantId, CampaignId, TrunkId};
 use crate::store::audit::Actor;
-use crate::store::campaign::{self, Campaign, CampaignData};
+use crate::store::campaign::{self, Campaign, CampaignData, StartFailed};
 use crate::store::{StoreError, Tx, assistant, trunk};
 
 /// What can be set of a campaign.
@@ -60,6 +64,33 @@ pub struct CampaignInput {
     #[garde(skip)]
     #[schema(example = json!({ "ai": true, "recording": true }))]
     disclosure: Disclosure,
+    /// When a draft starts by itself. A time that the clocks skip stands for the next one there is, one they show twice
+    /// for the first. What does not hold at that moment leaves it a draft and is told in `start_failed`.
+    #[serde(default)]
+    #[garde(skip)]
+    scheduled_start: Option<ScheduledStart>,
+}
+
+/// A moment on a clock on the wall.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "at": "2027-03-01T09:00:00", "time_zone": "Europe/Berlin" }))]
+pub struct ScheduledStart {
+    /// Date and time, without an offset.
+    #[schema(value_type = String)]
+    at: DateTime,
+    /// Whose clock, an IANA name; the schedule's zone when it is left out.
+    #[serde(default)]
+    time_zone: Option<String>,
+}
+
+/// A scheduled start that could not take place.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StartFailedView {
+    /// When it should have been.
+    at: Timestamp,
+    /// What did not hold, and what to do.
+    guards: Vec<FieldFault>,
 }
 
 /// A campaign.
@@ -90,12 +121,18 @@ pub struct CampaignView {
     settings: Settings,
     /// What everybody is told first, whatever the assistant does by itself.
     disclosure: Disclosure,
+    /// When a draft starts by itself.
+    scheduled_start_at: Option<Timestamp>,
+    /// Why it did not start by itself.
+    start_failed: Option<StartFailedView>,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
     /// When it was started first.
     started_at: Option<Timestamp>,
+    /// When it last began to dial: at its start, after a pause, when it was opened again.
+    resumed_at: Option<Timestamp>,
     /// When it was completed or cancelled.
     ended_at: Option<Timestamp>,
 }
@@ -193,6 +230,33 @@ pub async fn replace(
     Ok(Json(view(campaign)))
 }
 
+/// Delete a campaign with its calls
+///
+/// One in progress is cancelled first. Live calls finish; then contacts-in-campaign, attempts, calls, transcripts and
+/// recordings are taken away. The contacts themselves stay. Until then it is `deleting`.
+#[utoipa::path(
+    delete, path = "/api/v1/campaigns/{id}", tag = "campaigns", params(("id" = CampaignId, Path)),
+    responses(
+        (status = 202, body = CampaignView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+) -> Result<(StatusCode, Json<CampaignView>), ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    let seen = campaign::get(&mut tx, caller.org, id).await?;
+    if seen.state != CampaignState::Deleting {
+        campaign::delete(&mut tx, &seen, &Actor::key(caller.key)).await?;
+    }
+    let campaign = campaign::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, Json(view(campaign))))
+}
+
 /// Whether the fields that differ may differ in the campaign's state.
 fn may_change(seen: &Campaign, data: &CampaignData) -> Result<(), ApiError> {
     let conflict =
@@ -212,6 +276,7 @@ fn may_change(seen: &Campaign, data: &CampaignData) -> Result<(), ApiError> {
             };
             fixed("/trunk_id", data.trunk == seen.data.trunk);
             fixed("/caller_id", data.caller_id == seen.data.caller_id);
+            fixed("/scheduled_start", data.scheduled_start_at.is_none());
             if faults.is_empty() { Ok(()) } else { conflict("some fields are fixed by now", faults) }
         }
         CampaignState::Cancelled | CampaignState::Deleting => {
@@ -265,6 +330,18 @@ async fn parse(tx: &mut Tx, caller: Caller, input: CampaignInput) -> Result<Camp
     for wrong in input.schedule.validate().err().into_iter().flatten() {
         fault(format!("/schedule/{}", wrong.field.replace('.', "/")), "invalid", wrong.fault);
     }
+    let scheduled_start_at = match input.scheduled_start.as_ref().map(|wish| moment(wish, &input.schedule)) {
+        None => None,
+        Some(Ok(at)) if at > tx.now().await? => Some(at),
+        Some(Ok(_)) => {
+            fault("/scheduled_start/at".to_owned(), "in_past", "must lie in the future".to_owned());
+            None
+        }
+        Some(Err(error)) => {
+            fault("/scheduled_start/time_zone".to_owned(), "unknown_zone", error.to_string());
+            None
+        }
+    };
     match caller_id {
         Some(caller_id) if faults.is_empty() => Ok(CampaignData {
             name: input.name,
@@ -275,16 +352,25 @@ async fn parse(tx: &mut Tx, caller: Caller, input: CampaignInput) -> Result<Camp
             schedule: input.schedule,
             settings: input.settings,
             disclosure: input.disclosure,
-            scheduled_start_at: None,
+            scheduled_start_at,
         }),
         Some(_) | None => Err(ApiError::Invalid(faults)),
     }
 }
 
+/// The instant of a wish.
+fn moment(wish: &ScheduledStart, schedule: &Schedule) -> Result<Timestamp, UnknownZone> {
+    let zone = zone_named(wish.time_zone.as_ref().unwrap_or(&schedule.time_zone))?;
+    instant(&zone, wish.at).ok_or(UnknownZone)
+}
+
 /// A campaign in the words of the API.
 pub(super) fn view(campaign: Campaign) -> CampaignView {
-    let Campaign { id, org: _, state, pause_reason, version, data, created_at, updated_at, started_at, ended_at } =
-        campaign;
+    let Campaign { id, state, pause_reason, version, data, created_at, updated_at, .. } = campaign;
+    let start_failed = campaign.start_failed.map(|failed| {
+        let StartFailed { at, guards } = failed;
+        StartFailedView { at, guards: faults(guards) }
+    });
     CampaignView {
         id,
         version,
@@ -298,9 +384,12 @@ pub(super) fn view(campaign: Campaign) -> CampaignView {
         schedule: data.schedule,
         settings: data.settings,
         disclosure: data.disclosure,
+        scheduled_start_at: data.scheduled_start_at,
+        start_failed,
         created_at,
         updated_at,
-        started_at,
-        ended_at,
+        started_at: campaign.started_at,
+        resumed_at: campaign.resumed_at,
+        ended_at: campaign.ended_at,
     }
 }

@@ -17,6 +17,7 @@ pub mod paging;
 pub mod providers;
 mod router;
 pub mod suppressions;
+pub mod target_control;
 pub mod targets;
 pub mod trunks;
 

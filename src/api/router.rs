@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, live_calls, providers,
-    suppressions, targets, trunks,
+    suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -70,10 +70,17 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(suppressions::create, suppressions::list))
         .routes(routes!(suppressions::delete))
         .routes(routes!(campaigns::create, campaigns::list))
-        .routes(routes!(campaigns::read, campaigns::replace))
+        .routes(routes!(campaigns::read, campaigns::replace, campaigns::delete))
         .routes(routes!(targets::add, targets::list))
         .routes(routes!(targets::attempts))
         .routes(routes!(targets::attempt))
+        .routes(routes!(target_control::read))
+        .routes(routes!(target_control::approve))
+        .routes(routes!(target_control::reject))
+        .routes(routes!(target_control::suspend))
+        .routes(routes!(target_control::resume))
+        .routes(routes!(target_control::remove))
+        .routes(routes!(target_control::restart))
         .routes(routes!(campaign_control::start))
         .routes(routes!(campaign_control::pause))
         .routes(routes!(campaign_control::resume))

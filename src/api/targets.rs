@@ -10,16 +10,18 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::auth::Caller;
 use super::body::Body;
+use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
 use super::paging::{Id, Items, Paging, Params, default_limit, page};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, EndedBy, TargetState};
+use crate::dialer::retry::Hold;
 use crate::id::{AttemptId, CampaignId, ContactId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::{self, Attempt, Of};
 use crate::store::campaign;
-use crate::store::target::{self, MAX_PRIORITY, Target};
+use crate::store::target::{self, Entry, MAX_PRIORITY, Target};
 
 /// Contacts to add.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -34,15 +36,25 @@ pub struct AddInput {
     #[garde(range(min = -MAX_PRIORITY, max = MAX_PRIORITY))]
     #[schema(default = 0, minimum = -1000, maximum = 1000)]
     priority: i32,
+    /// They are new until somebody approves them, instead of being called when it is their turn.
+    #[serde(default)]
+    #[garde(skip)]
+    for_approval: bool,
+    /// A completed campaign is opened again at once. Without it, it stays completed until somebody resumes it.
+    #[serde(default)]
+    #[garde(skip)]
+    start: bool,
 }
 
 /// What came of adding.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AddReport {
     /// Contacts that are in the campaign now and were not before.
     added: u64,
     /// Contacts that were in it already.
     already_there: u64,
+    /// The campaign they are in.
+    campaign: Dialing,
 }
 
 /// A contact in a campaign.
@@ -50,6 +62,8 @@ pub struct AddReport {
 pub struct TargetView {
     /// Id of the contact in this campaign.
     id: TargetId,
+    /// The campaign.
+    campaign_id: CampaignId,
     /// The contact.
     contact_id: ContactId,
     /// Its name.
@@ -62,6 +76,8 @@ pub struct TargetView {
     state: TargetState,
     /// Why it is not called at all.
     blocked_reason: Option<BlockedReason>,
+    /// What was decided for the end of its live call.
+    hold: Option<Hold>,
     /// Round of calls, from 1.
     round: u32,
     /// Calls of this round.
@@ -142,7 +158,8 @@ pub struct TargetFilter {
 
 /// Add contacts to a campaign
 ///
-/// In a running campaign they are called as soon as it is their turn.
+/// In a running campaign they are called as soon as it is their turn. A completed one takes them as well; they are called
+/// when it is resumed, or at once with `start`.
 #[utoipa::path(
     post, path = "/api/v1/campaigns/{id}/contacts", tag = "campaigns", params(("id" = CampaignId, Path)),
     request_body = AddInput,
@@ -159,19 +176,21 @@ pub async fn add(
     Id(id): Id<CampaignId>,
     Body(input): Body<AddInput>,
 ) -> Result<Json<AddReport>, ApiError> {
-    let mut tx = api.db.begin().await?;
+    let mut tx = api.db.begin_durable().await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     match campaign.state {
-        CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused => {}
-        CampaignState::Completed | CampaignState::Cancelled | CampaignState::Deleting => {
+        CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused | CampaignState::Completed => {}
+        CampaignState::Cancelled | CampaignState::Deleting => {
             let detail = format!("a campaign that is {} takes no contacts", campaign.state);
             return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
         }
     }
     let wanted = input.contact_ids.len() as u64;
-    let added = target::add(&mut tx, caller.org, id, &input.contact_ids, input.priority).await?;
+    let entry = Entry { priority: input.priority, for_approval: input.for_approval };
+    let added = target::add(&mut tx, caller.org, id, &input.contact_ids, entry).await?;
+    let campaign = after(&mut tx, caller, id, input.start && added > 0).await?;
     tx.commit().await?;
-    Ok(Json(AddReport { added, already_there: wanted.saturating_sub(added) }))
+    Ok(Json(AddReport { added, already_there: wanted.saturating_sub(added), campaign }))
 }
 
 /// List the contacts of a campaign
@@ -224,14 +243,17 @@ pub async fn attempt(
     Ok(Json(attempt_view(attempt::get(&mut tx, caller.org, id).await?)))
 }
 
-fn view(target: Target) -> TargetView {
+/// A contact of a campaign in the words of the API.
+pub(super) fn view(target: Target) -> TargetView {
     TargetView {
         id: target.id,
+        campaign_id: target.campaign,
         contact_id: target.contact,
         name: target.name,
         phone: target.phone,
         state: target.state,
         blocked_reason: target.blocked_reason,
+        hold: target.hold,
         round: target.round,
         dials: target.dials,
         next_at: target.next_at,

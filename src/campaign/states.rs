@@ -11,7 +11,8 @@ wire_enum! {
     ///                     │ nothing left, or period over    │
     ///                     ▼                                 │
     ///                 COMPLETED        CANCELLED ◄──cancel──┴── IN_PROGRESS
-    /// DRAFT | PAUSED | COMPLETED | CANCELLED ──delete──► DELETING ──drained──► gone
+    /// COMPLETED ──contacts added or restarted──► IN_PROGRESS, or PAUSED when a trunk or a number is missing
+    /// DRAFT | PAUSED | COMPLETED | CANCELLED ──delete──► DELETING ──drained──► gone;  IN_PROGRESS is cancelled first
     /// ```
     pub enum CampaignState is "campaign state" {
         /// Being prepared; everything can be edited.
@@ -91,20 +92,11 @@ impl TargetState {
         }
     }
 
-    /// Whether a campaign with such a target still has something to dial or to wait for.
+    /// Whether a campaign with such a target still has something to dial or to wait for. Those that only a person can
+    /// move on, NEW and SUSPENDED, count as pending: it waits for that person until its period ends.
     #[must_use]
     pub const fn keeps_campaign_open(self) -> bool {
-        match self {
-            Self::Waiting | Self::Ready | Self::InProgress | Self::Callback => true,
-            Self::New
-            | Self::Rejected
-            | Self::Done
-            | Self::Failed
-            | Self::Suspended
-            | Self::Blocked
-            | Self::Expired
-            | Self::Removed => false,
-        }
+        !self.is_final()
     }
 }
 

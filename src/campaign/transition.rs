@@ -18,8 +18,10 @@ wire_enum! {
         PeriodEnd = "period_end",
         /// A person ends it for good.
         Cancel = "cancel",
-        /// Contacts were added or restarted; the guards have to hold.
+        /// Contacts were added or restarted, and somebody wants them called; the guards have to hold.
         Reopen = "reopen",
+        /// As before, but trunk, caller ID or plan do not allow it: it is open, and paused for that reason.
+        ReopenHeld = "reopen_held",
         /// A person deletes it.
         Delete = "delete",
     }
@@ -47,6 +49,7 @@ impl CampaignEvent {
             Self::Complete | Self::PeriodEnd => (&[S::InProgress], S::Completed),
             Self::Cancel => (&[S::InProgress, S::Paused], S::Cancelled),
             Self::Reopen => (&[S::Completed], S::InProgress),
+            Self::ReopenHeld => (&[S::Completed], S::Paused),
             Self::Delete => (&[S::Draft, S::Paused, S::Completed, S::Cancelled], S::Deleting),
         }
     }

@@ -192,8 +192,10 @@ fn wall(date: Date, minute: u16) -> DateTime {
     date.at(hour, minute, 0, 0)
 }
 
-/// The instant of a wall time: the first of two when clocks go back, the first one after the gap when they go forward.
-fn instant(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
+/// The instant of a wall time: the first of two when clocks go back, the first one after the gap when they go forward;
+/// none beyond the range of instants.
+#[must_use]
+pub fn instant(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(wall);
     match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok(),

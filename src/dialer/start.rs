@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::campaign::run::Schedule;
 use crate::campaign::settings::Settings;
+use crate::campaign::states::PauseReason;
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::{ZoneSource, Zones};
 use crate::dialer::calling_hours::{CallingHours, Opening};
@@ -48,6 +49,41 @@ wire_enum! {
         PeriodOver = "period_over",
         /// No calling window opens before the period ends.
         NoWindow = "no_window",
+    }
+}
+
+impl StartGuard {
+    /// The field of the campaign that it is about, as a JSON Pointer, and what to do.
+    #[must_use]
+    pub const fn remedy(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NameMissing => ("/name", "give the campaign a name"),
+            Self::AssistantMissing => ("/assistant_id", "choose an assistant"),
+            Self::CallerIdMissing => ("/caller_id", "the trunk no longer has this number: choose another one"),
+            Self::TrunkUnusable => ("/trunk_id", "the trunk is switched off: enable it or choose another one"),
+            Self::NoEligibleContact => ("", "no contact is left to call: add contacts or restart some first"),
+            Self::SettingsInvalid => ("/settings", "some settings are out of range"),
+            Self::ScheduleInvalid => ("/schedule", "the schedule has no valid run"),
+            Self::PeriodOver => ("/schedule/period_end", "the period has ended: extend it"),
+            Self::NoWindow => ("/schedule", "no calling window opens before the period ends: add days or hours"),
+        }
+    }
+
+    /// Why a campaign that is opened again is paused when this does not hold; none for what keeps it from being open
+    /// at all.
+    #[must_use]
+    pub const fn pauses(self) -> Option<PauseReason> {
+        match self {
+            Self::CallerIdMissing => Some(PauseReason::NoPhoneNumber),
+            Self::TrunkUnusable => Some(PauseReason::TrunkDown),
+            Self::NameMissing
+            | Self::AssistantMissing
+            | Self::NoEligibleContact
+            | Self::SettingsInvalid
+            | Self::ScheduleInvalid
+            | Self::PeriodOver
+            | Self::NoWindow => None,
+        }
     }
 }
 

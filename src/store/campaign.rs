@@ -1,16 +1,21 @@
 //! Campaigns: what they are to do, where they stand, how far they are.
 
+mod guards;
+mod purge;
+mod reopen;
+mod revive;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::audit::{self, Actor};
 use super::db::value::text_columns;
 use super::db::{Arg, Listing, Page, Row, ToArg};
-use super::{StoreError, Tx, Wake};
+use super::{StoreError, Tx, Wake, target};
 use crate::agent::assistant::Disclosure;
 use crate::args;
 use crate::campaign::disclosure;
@@ -18,7 +23,13 @@ use crate::campaign::phone::E164;
 use crate::campaign::run::{Days, Schedule};
 use crate::campaign::settings::Settings;
 use crate::campaign::states::{CampaignState, PauseReason, TargetState};
+use crate::dialer::start::StartGuard;
 use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
+
+pub use guards::failed_guards;
+pub use purge::{Purged, purge};
+pub use reopen::{Reopened, reopen};
+pub use revive::revive;
 
 text_columns!(CampaignState, PauseReason, TargetState);
 
@@ -43,8 +54,21 @@ pub struct Campaign {
     pub updated_at: Timestamp,
     /// When it first started.
     pub started_at: Option<Timestamp>,
+    /// When it last began to dial: at its start, after a pause, when it was opened again.
+    pub resumed_at: Option<Timestamp>,
     /// When it was completed or cancelled.
     pub ended_at: Option<Timestamp>,
+    /// What its scheduled start ran into, until it is changed or started.
+    pub start_failed: Option<StartFailed>,
+}
+
+/// A scheduled start that could not take place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartFailed {
+    /// When it should have been.
+    pub at: Timestamp,
+    /// What did not hold.
+    pub guards: Vec<StartGuard>,
 }
 
 /// What can be edited of a campaign.
@@ -98,8 +122,8 @@ pub struct Progress {
 }
 
 const SELECT: &str = "SELECT id, org_id, name, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
-                      schedule, scheduled_start_at, settings, disclosure, created_at, updated_at, started_at, ended_at \
-                      FROM campaign";
+                      schedule, scheduled_start_at, settings, disclosure, created_at, updated_at, started_at, \
+                      resumed_at, ended_at, start_failed FROM campaign";
 
 /// Keeps a new campaign as a draft.
 ///
@@ -131,7 +155,9 @@ pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, data: CampaignData) 
         created_at: now,
         updated_at: now,
         started_at: None,
+        resumed_at: None,
         ended_at: None,
+        start_failed: None,
     })
 }
 
@@ -196,8 +222,8 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     let mut args = args![seen.id, seen.state, seen.version, tx.now().await?];
     args.extend(values(data));
     let sql = "UPDATE campaign SET version = version + 1, updated_at = $4, name = $5, goal = $6, assistant_id = $7, \
-               trunk_id = $8, caller_id = $9, schedule = $10, settings = $11, disclosure = $12, scheduled_start_at = $13 \
-               WHERE id = $1 AND state = $2 AND version = $3";
+               trunk_id = $8, caller_id = $9, schedule = $10, settings = $11, disclosure = $12, \
+               scheduled_start_at = $13, start_failed = NULL WHERE id = $1 AND state = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
     }
@@ -209,6 +235,10 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
         let due = "UPDATE target SET next_at = $2 WHERE campaign_id = $1 AND status = 'waiting' AND dials = 0 \
                    AND next_at > $2";
         tx.execute(due, args![seen.id, now]).await?;
+        revive::period_changed(tx, seen, &data.schedule, now).await?;
+    }
+    if seen.data.settings.strict_time_zones && !data.settings.strict_time_zones {
+        target::mend_zones(tx, seen.id).await?;
     }
     let detail = json!({ "changed": changed(&seen.data, data) });
     audit::write(tx, seen.org, actor, "campaign.update", ("campaign", seen.id.to_string()), detail).await?;
@@ -224,11 +254,17 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
 /// [`StoreError::Stale`], or when the database fails.
 pub async fn advance(tx: &mut Tx, seen: &Campaign, actor: &Actor, to: Move) -> Result<i64, StoreError> {
     const SQL: &str = "UPDATE campaign SET version = version + 1, updated_at = $4, state = $5, pause_reason = $6, \
-                       started_at = $7, ended_at = $8 WHERE id = $1 AND state = $2 AND version = $3";
+                       started_at = $7, ended_at = $8, resumed_at = $9, start_failed = NULL WHERE id = $1 AND state = $2 AND version = $3";
     let now = tx.now().await?;
-    let started = if to.to == CampaignState::InProgress { seen.started_at.or(Some(now)) } else { seen.started_at };
-    let ended = matches!(to.to, CampaignState::Completed | CampaignState::Cancelled).then_some(now);
-    let args = args![seen.id, seen.state, seen.version, now, to.to, to.pause_reason, started, ended];
+    let dials = to.to == CampaignState::InProgress;
+    let started = if dials { seen.started_at.or(Some(now)) } else { seen.started_at };
+    let resumed = if dials { Some(now) } else { seen.resumed_at };
+    let ended = match to.to {
+        CampaignState::Completed | CampaignState::Cancelled => Some(now),
+        CampaignState::Deleting => seen.ended_at,
+        CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused => None,
+    };
+    let args = args![seen.id, seen.state, seen.version, now, to.to, to.pause_reason, started, ended, resumed];
     if tx.execute(SQL, args).await? == 0 {
         return Err(StoreError::Stale);
     }
@@ -236,6 +272,71 @@ pub async fn advance(tx: &mut Tx, seen: &Campaign, actor: &Actor, to: Move) -> R
     audit::write(tx, seen.org, actor, "campaign.move", ("campaign", seen.id.to_string()), detail).await?;
     tx.wake(Wake::Campaigns);
     Ok(seen.version + 1)
+}
+
+/// Keeps what the scheduled start of a draft ran into: it stays a draft, and is not started by the clock again.
+///
+/// # Errors
+/// [`StoreError::Stale`], or when the database fails.
+pub async fn not_started(tx: &mut Tx, seen: &Campaign, actor: &Actor, failed: &StartFailed) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE campaign SET version = version + 1, updated_at = $4, scheduled_start_at = NULL, \
+                       start_failed = $5 WHERE id = $1 AND state = $2 AND version = $3";
+    let now = tx.now().await?;
+    let kept = Arg::Text(Some(to_json(failed)));
+    let mut args = args![seen.id, seen.state, seen.version, now];
+    args.push(kept);
+    if tx.execute(SQL, args).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    let detail = json!({ "guards": failed.guards });
+    audit::write(tx, seen.org, actor, "campaign.start_failed", ("campaign", seen.id.to_string()), detail).await?;
+    Ok(())
+}
+
+/// Deletes a campaign: from now on it is gone for everybody but [`purge`], which takes its data away once its live
+/// calls have ended. One in progress is cancelled first.
+///
+/// # Errors
+/// [`StoreError::Stale`], or when the database fails.
+pub async fn delete(tx: &mut Tx, seen: &Campaign, actor: &Actor) -> Result<(), StoreError> {
+    let mut version = seen.version;
+    let mut state = seen.state;
+    for to in [CampaignState::Cancelled, CampaignState::Deleting] {
+        if to == CampaignState::Cancelled && state != CampaignState::InProgress {
+            continue;
+        }
+        let now_seen = Campaign { state, version, ..seen.clone() };
+        version = advance(tx, &now_seen, actor, Move { to, pause_reason: None }).await?;
+        state = to;
+    }
+    Ok(())
+}
+
+/// The campaigns of all organisations whose data is to be taken away.
+///
+/// # Errors
+/// When the database fails.
+pub async fn deleting(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
+    let rows = tx.all("SELECT id FROM campaign WHERE state = $1 ORDER BY id", args![CampaignState::Deleting]).await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// The campaigns of all organisations that have contacts to [`revive`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn extended(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
+    let rows = tx.all("SELECT id FROM campaign WHERE revive_before IS NOT NULL ORDER BY id", vec![]).await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// When the next draft is to start by itself.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_scheduled(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT MIN(scheduled_start_at) AS value FROM campaign WHERE state = $1";
+    tx.value(sql, args![CampaignState::Draft]).await
 }
 
 /// How far a campaign is, from one query.
@@ -315,12 +416,17 @@ fn changed(old: &CampaignData, new: &CampaignData) -> Vec<&'static str> {
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("schedules, settings and disclosures are JSON")
+    serde_json::to_string(value).expect("schedules, settings, disclosures and guards are JSON")
 }
 
 fn from_json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, StoreError> {
     let value: Value = row.get(column)?;
     serde_json::from_value(value).map_err(|_| StoreError::Corrupt { column })
+}
+
+fn read_failed(row: &Row) -> Result<Option<StartFailed>, StoreError> {
+    let value: Option<Value> = row.get("start_failed")?;
+    value.map(serde_json::from_value).transpose().map_err(|_| StoreError::Corrupt { column: "start_failed" })
 }
 
 fn read_disclosure(row: &Row) -> Result<Disclosure, StoreError> {
@@ -351,6 +457,8 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         started_at: row.get("started_at")?,
+        resumed_at: row.get("resumed_at")?,
         ended_at: row.get("ended_at")?,
+        start_failed: read_failed(row)?,
     })
 }

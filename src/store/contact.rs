@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::db::{Arg, Listing, Page, Row, ToArg};
 use super::org::{PhoneHash, PhoneKey};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, target};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::id::{ContactId, OrgId};
@@ -109,7 +109,8 @@ pub async fn list(
     tx.page(&select, args, "id", page, read, |contact| contact.id).await
 }
 
-/// Replaces what can be edited of a contact. The next dial of its targets uses the new values.
+/// Replaces what can be edited of a contact. The next dial of its targets uses the new values; those that its number or
+/// its zone had blocked go through the gate again.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or when the database fails.
@@ -126,7 +127,7 @@ pub async fn update(
                search = $9 WHERE org_id = $1 AND id = $2";
     match tx.execute(sql, args).await? {
         0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+        _ => target::mend_contact(tx, id).await.map(drop),
     }
 }
 

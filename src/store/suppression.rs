@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row};
 use super::org::PhoneHash;
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, target};
 use crate::args;
 use crate::campaign::states::BlockedReason;
 use crate::campaign::wire::wire_enum;
@@ -95,15 +95,15 @@ pub async fn list(
     tx.page(select, args![org], "id", page, read, |entry| entry.id).await
 }
 
-/// Takes a number off the list.
+/// Takes a number off the list. Whoever it blocked goes through the gate again.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or when the database fails.
 pub async fn delete(tx: &mut Tx, org: OrgId, id: SuppressionId) -> Result<(), StoreError> {
-    match tx.execute("DELETE FROM suppression WHERE org_id = $1 AND id = $2", args![org, id]).await? {
-        0 => Err(StoreError::NotFound),
-        _ => Ok(()),
-    }
+    const SQL: &str = "DELETE FROM suppression WHERE org_id = $1 AND id = $2 RETURNING phone_hash";
+    let number: PhoneHash = tx.one(SQL, args![org, id]).await?.get("phone_hash")?;
+    target::mend_number(tx, org, &number).await?;
+    Ok(())
 }
 
 fn read(row: &Row) -> Result<Suppression, StoreError> {

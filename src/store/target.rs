@@ -1,5 +1,8 @@
 //! Contacts in campaigns.
 
+mod mend;
+mod moves;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -14,6 +17,9 @@ use crate::campaign::states::{BlockedReason, TargetState};
 use crate::dialer::retry::Hold;
 use crate::id::{CampaignId, ContactId, OrgId, TargetId};
 use crate::pii::Pii;
+
+pub(in crate::store) use mend::{mend_contact, mend_number, mend_zones};
+pub use moves::{Act, act};
 
 text_columns!(DisconnectionReason, BlockedReason, Hold);
 
@@ -62,8 +68,17 @@ const ROWS_PER_INSERT: usize = 400;
 /// Furthest that a person can move a target from the others.
 pub const MAX_PRIORITY: i32 = 1000;
 
-/// Adds contacts to a campaign, due at once; those that are in it already stay as they are. Returns how many are new.
-/// `priority` lies within ±[`MAX_PRIORITY`]. On SQLite all other writers wait for the transaction: thousands at a time.
+/// How contacts come into a campaign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Higher is dialed first, within ±[`MAX_PRIORITY`].
+    pub priority: i32,
+    /// They are NEW until somebody approves them, instead of due at once.
+    pub for_approval: bool,
+}
+
+/// Adds contacts to a campaign; those that are in it already stay as they are. Returns how many are new. On SQLite
+/// all other writers wait for the transaction: thousands at a time.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when the campaign or one of the contacts is not the organisation's, or when the database
@@ -73,7 +88,7 @@ pub async fn add(
     org: OrgId,
     campaign: CampaignId,
     contacts: &[ContactId],
-    priority: i32,
+    entry: Entry,
 ) -> Result<u64, StoreError> {
     // Holds back the campaign's completion until the new targets are there.
     let lock = tx.pick(
@@ -82,7 +97,8 @@ pub async fn add(
     );
     tx.one(lock, args![org, campaign]).await?;
     let now = tx.now().await?;
-    let priority = priority.clamp(-MAX_PRIORITY, MAX_PRIORITY);
+    let priority = entry.priority.clamp(-MAX_PRIORITY, MAX_PRIORITY);
+    let state = if entry.for_approval { TargetState::New } else { TargetState::Waiting };
     let mut added = 0;
     // In one order, so that two callers who add the same contacts wait for each other instead of deadlocking.
     let mut contacts = contacts.to_vec();
@@ -93,7 +109,7 @@ pub async fn add(
         let mut sql = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, \
                        updated_at, round, dials, overwrites, id, contact_id) VALUES "
             .to_owned();
-        let mut args = args![org, campaign, TargetState::Waiting, now, priority];
+        let mut args = args![org, campaign, state, now, priority];
         for (index, contact) in contacts.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let (id, contact_at) = (args.len() + 1, args.len() + 2);
@@ -135,75 +151,6 @@ pub async fn list(
         args.push(state.to_arg());
     }
     tx.page(&select, args, "t.id", page, read, |target| target.id).await
-}
-
-/// Asks for a target to be suspended or removed: at once, or at the end of its call when one is live. Returns the
-/// state it is in now.
-///
-/// # Errors
-/// [`StoreError::NotFound`]; [`StoreError::Stale`] when its state has nothing to suspend or remove; or when the
-/// database fails.
-pub async fn hold(tx: &mut Tx, org: OrgId, id: TargetId, hold: Hold) -> Result<TargetState, StoreError> {
-    let lock = tx.pick(
-        "SELECT status, campaign_id FROM target WHERE org_id = $1 AND id = $2",
-        "SELECT status, campaign_id FROM target WHERE org_id = $1 AND id = $2 FOR UPDATE",
-    );
-    let row = tx.one(lock, args![org, id]).await?;
-    let (state, campaign): (TargetState, CampaignId) = (row.get("status")?, row.get("campaign_id")?);
-    let now = tx.now().await?;
-    let next = match (state, hold) {
-        (TargetState::InProgress, Hold::Suspend | Hold::Remove) => {
-            tx.execute("UPDATE target SET hold = $2, updated_at = $3 WHERE id = $1", args![id, hold, now]).await?;
-            return Ok(state);
-        }
-        (TargetState::Waiting | TargetState::Ready | TargetState::Callback, Hold::Suspend) => TargetState::Suspended,
-        (TargetState::Removed, Hold::Suspend | Hold::Remove) => return Err(StoreError::Stale),
-        (
-            TargetState::New
-            | TargetState::Rejected
-            | TargetState::Done
-            | TargetState::Failed
-            | TargetState::Suspended
-            | TargetState::Blocked
-            | TargetState::Expired,
-            Hold::Suspend,
-        ) => return Err(StoreError::Stale),
-        (
-            TargetState::New
-            | TargetState::Rejected
-            | TargetState::Waiting
-            | TargetState::Ready
-            | TargetState::Callback
-            | TargetState::Done
-            | TargetState::Failed
-            | TargetState::Suspended
-            | TargetState::Blocked
-            | TargetState::Expired,
-            Hold::Remove,
-        ) => TargetState::Removed,
-    };
-    tx.execute("UPDATE target SET status = $2, updated_at = $3 WHERE id = $1", args![id, next, now]).await?;
-    tx.wake(Wake::Targets(campaign));
-    Ok(next)
-}
-
-/// Opens a new round for a target that has come to rest, or lets a suspended one go on. Its history stays.
-///
-/// # Errors
-/// [`StoreError::Stale`] when it is neither, or not the organisation's; or when the database fails.
-pub async fn restart(tx: &mut Tx, org: OrgId, id: TargetId) -> Result<(), StoreError> {
-    let now = tx.now().await?;
-    let again = "UPDATE target SET status = 'waiting', round = round + 1, dials = 0, next_at = $3, callback_at = NULL, \
-                 blocked_reason = NULL, hold = NULL, priority = base_priority, updated_at = $3 \
-                 WHERE org_id = $1 AND id = $2 AND status IN ('done', 'failed', 'blocked', 'expired')";
-    let resume = "UPDATE target SET status = CASE WHEN callback_at > $3 THEN 'callback' ELSE 'waiting' END, \
-                  hold = NULL, updated_at = $3 WHERE org_id = $1 AND id = $2 AND status = 'suspended'";
-    if tx.execute(again, args![org, id, now]).await? == 0 && tx.execute(resume, args![org, id, now]).await? == 0 {
-        return Err(StoreError::Stale);
-    }
-    let campaign = tx.value("SELECT campaign_id AS value FROM target WHERE id = $1", args![id]).await?;
-    tx.wake(Wake::Targets(campaign));
-    Ok(())
 }
 
 /// Fails unless all contacts, each given once, are the organisation's.

@@ -5,6 +5,7 @@ mod api;
 #[path = "../support/db.rs"]
 mod db;
 
+mod campaigns;
 mod client;
 mod knowledge;
 mod live_calls;

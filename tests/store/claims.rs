@@ -16,6 +16,7 @@ use callwright::store::attempt::{self, AttemptKind, Of};
 use callwright::store::contact::ContactData;
 use callwright::store::dialing::{ClaimRequest, Refused, TurnedAway};
 use callwright::store::suppression::{self, SuppressionSource};
+use callwright::store::target::Entry;
 use callwright::store::{Constraint, Db, Page, StoreError, contact, org, target};
 
 use crate::db::TestDb;
@@ -264,7 +265,9 @@ async fn priorities_come_first(test: TestDb) {
     let draft = world.draft("Spring", fast(5)).await;
     let mut tx = test.db.begin().await.expect("a transaction");
     for (contact, priority) in contacts.iter().zip([0, 7, -3]) {
-        target::add(&mut tx, world.org, draft.id, &[*contact], priority).await.expect("a target");
+        target::add(&mut tx, world.org, draft.id, &[*contact], Entry { priority, ..Entry::default() })
+            .await
+            .expect("a target");
     }
     tx.commit().await.expect("a commit");
     let campaign = world.advance(&draft, CampaignState::InProgress).await.id;

@@ -7,13 +7,14 @@ use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, TargetState};
 use callwright::dialer::claim::DialRefusal;
-use callwright::dialer::retry::Hold;
 use callwright::id::{CallId, CampaignId, LegId, NodeId};
 use callwright::store::attempt::{self, Attempt, AttemptKind};
+use callwright::store::audit::Actor;
 use callwright::store::call::{self, Call, Conversation, Direction};
 use callwright::store::dialing::callback::{Arranged, arrange};
 use callwright::store::dialing::{AttemptEnd, Claimed, Node, Progress, Reaped, Refused, Report, Step};
 use callwright::store::suppression::{self, SuppressionSource};
+use callwright::store::target::Act;
 use callwright::store::{Constraint, Db, Page, StoreError, campaign, target};
 use serde_json::json;
 
@@ -317,7 +318,8 @@ async fn an_opt_out_holds_for_the_whole_organisation(test: TestDb) {
     assert_eq!(entry.source, SuppressionSource::SpokenOptOut);
     drop(tx);
     let mut tx = test.db.begin().await.expect("a transaction");
-    target::restart(&mut tx, scene.world.org, claimed.target).await.expect("a restart");
+    let act = target::act(&mut tx, scene.world.org, &Actor::system("test"), claimed.target, Act::Restart).await;
+    act.expect("an answer").expect("a restart");
     tx.commit().await.expect("a commit");
     assert_eq!(scene.dialer.claim(scene.campaign).await, Err(Refused::Empty));
     let target = scene.target(&claimed).await;
@@ -334,12 +336,13 @@ async fn a_cancelled_dial_is_not_a_call(test: TestDb) {
 
 async fn what_a_person_decided_during_the_call_holds_after_it(test: TestDb) {
     let scene = Scene::new(&test.db, 2).await;
-    for (hold, want) in [(Hold::Suspend, TargetState::Suspended), (Hold::Remove, TargetState::Removed)] {
+    for (act, want) in [(Act::Suspend, TargetState::Suspended), (Act::Remove, TargetState::Removed)] {
         let (claimed, _) = scene.dialer.dial_next(scene.campaign).await;
         let mut tx = test.db.begin().await.expect("a transaction");
-        let now = target::hold(&mut tx, scene.world.org, claimed.target, hold).await.expect("a hold");
+        let now = target::act(&mut tx, scene.world.org, &Actor::system("test"), claimed.target, act).await;
         tx.commit().await.expect("a commit");
-        assert_eq!(now, TargetState::InProgress, "the call goes on");
+        let want_now = Ok((scene.campaign, TargetState::InProgress));
+        assert_eq!(now.expect("an answer"), want_now, "the call goes on");
         assert_eq!(scene.end(&scene.dialer.end(&claimed, DisconnectionReason::DialNoAnswer)).await, want);
         assert_eq!(scene.target(&claimed).await.hold, None);
     }
@@ -436,7 +439,8 @@ async fn a_kill_after_the_dial_rings_nobody_twice(test: TestDb) {
     assert_eq!(dialing.orphans(&node).await.expect("orphans"), [], "taken for the length of a lease");
     // Restarted by a person, the number waits until its orphan is gone.
     let mut tx = test.db.begin().await.expect("a transaction");
-    target::restart(&mut tx, scene.world.org, ringing.target).await.expect("a restart");
+    let act = target::act(&mut tx, scene.world.org, &Actor::system("test"), ringing.target, Act::Restart).await;
+    act.expect("an answer").expect("a restart");
     tx.commit().await.expect("a commit");
     let dialer = Dialer { dialing: dialing.clone(), node };
     assert_eq!(dialer.claim(scene.campaign).await, Err(Refused::Empty));
@@ -511,6 +515,14 @@ async fn the_owner_may_still_tell_how_an_unknown_dial_ended(test: TestDb) {
 async fn a_period_that_is_over_expires_what_waits(test: TestDb) {
     let scene = Scene::new(&test.db, 3).await;
     let (claimed, _) = scene.dialer.dial_next(scene.campaign).await;
+    let expired = scene.dialer.dialing.expire_waiting(scene.campaign).await;
+    assert_eq!(expired.expect("a count"), 0, "its period is not over");
+    let mut tx = test.db.begin().await.expect("a transaction");
+    let seen = campaign::get(&mut tx, scene.world.org, scene.campaign).await.expect("the campaign");
+    let mut data = seen.data.clone();
+    data.schedule.period_end = Some(jiff::civil::date(2020, 1, 1));
+    campaign::update(&mut tx, &seen, &Actor::system("test"), &data).await.expect("the campaign as seen");
+    tx.commit().await.expect("a commit");
     assert_eq!(scene.dialer.dialing.expire_waiting(scene.campaign).await.expect("a count"), 2);
     assert_eq!(scene.dialer.dialing.expire_waiting(scene.campaign).await.expect("a count"), 0);
     assert_eq!(scene.target(&claimed).await.state, TargetState::InProgress, "the call goes on");

@@ -7,6 +7,7 @@ mod claims;
 mod dials;
 mod embedding;
 mod knowledge;
+mod lifecycle;
 mod opening;
 mod recovery;
 mod resources;

@@ -14,7 +14,7 @@ use callwright::store::campaign::{Campaign, CampaignData, Move};
 use callwright::store::contact::ContactData;
 use callwright::store::dialing::{AttemptEnd, ClaimRequest, Claimed, DialRequest, Dialing, Node, Picked, Refused};
 use callwright::store::org::PhoneKey;
-use callwright::store::target::Target;
+use callwright::store::target::{Entry, Target};
 use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, Page, StoreError, assistant, campaign, contact, org, target, trunk};
 
@@ -73,7 +73,7 @@ impl World {
     pub(crate) async fn running(&self, name: &str, settings: Settings, contacts: &[ContactId]) -> Campaign {
         let draft = self.draft(name, settings).await;
         let mut tx = self.db.begin().await.expect("a transaction");
-        target::add(&mut tx, self.org, draft.id, contacts, 0).await.expect("targets");
+        target::add(&mut tx, self.org, draft.id, contacts, Entry::default()).await.expect("targets");
         tx.commit().await.expect("a commit");
         self.advance(&draft, CampaignState::InProgress).await
     }

@@ -40,6 +40,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../../../migrations/0016_knowledge_lookup_postgres.sql"),
         },
     ),
+    (17, "campaign lifecycle", Text::Both(include_str!("../../../migrations/0017_campaign_lifecycle.sql"))),
 ];
 
 /// The statements of a migration.

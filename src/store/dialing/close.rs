@@ -31,13 +31,21 @@ impl Dialing {
         Ok(true)
     }
 
-    /// Ends the targets that still wait when a campaign's period is over. Returns how many; call again until none.
+    /// Ends the targets that still wait when a campaign's period is over, and only then. Returns how many; call again until
+    /// none.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
     pub async fn expire_waiting(&self, id: CampaignId) -> Result<u64, StoreError> {
         let mut tx = self.db.begin().await?;
+        // Whoever extends the period waits, or has done so: then nothing is over.
+        let lock = tx.pick("SELECT id FROM campaign WHERE id = $1", "SELECT id FROM campaign WHERE id = $1 FOR SHARE");
+        tx.one(lock, args![id]).await?;
+        let ready = self.book.ready(&mut tx, id).await?;
         let now = tx.now().await?;
+        if ready.rules.hours.period_end().is_none_or(|end| end > now) {
+            return Ok(0);
+        }
         let sql = tx.pick(
             "UPDATE target SET status = 'expired', updated_at = $2 WHERE id IN (SELECT id FROM target \
              WHERE campaign_id = $1 AND status IN ('new', 'waiting', 'ready', 'callback', 'suspended') LIMIT $3)",

@@ -1,0 +1,132 @@
+//! What happens to campaigns by the clock and behind the back of a request: scheduled starts, contacts that wait again
+//! because the period was extended, the data of deleted campaigns. Nodes that share a database may all do it; each step is
+//! a compare-and-set.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::campaign::states::CampaignState;
+use crate::id::CampaignId;
+use crate::shutdown::Shutdown;
+use crate::store::audit::Actor;
+use crate::store::campaign::{self, Campaign, Move, StartFailed};
+use crate::store::{Db, StoreError, Wake};
+
+/// The clerk looks at least this often: mends lost notifications.
+const RECHECK: Duration = Duration::from_secs(60);
+/// Pause after the database failed.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What one round left to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// When the next campaign is to start by itself, on the database's clock, and how long that is from now.
+    pub next: Option<(Timestamp, Duration)>,
+    /// Whether a deleted campaign waits for its last call.
+    pub draining: bool,
+}
+
+/// Looks after campaigns until the server ends.
+pub(super) async fn keep(db: Db, recordings: PathBuf, shutdown: Shutdown) {
+    let mut wakeups = db.wakeups();
+    loop {
+        let (pause, draining) = match round(&db, &recordings).await {
+            Ok(left) => (left.next.map_or(RECHECK, |(_, pause)| pause.min(RECHECK)), left.draining),
+            Err(error) => {
+                tracing::warn!(%error, "campaigns are not looked after for a moment");
+                (RETRY, false)
+            }
+        };
+        let news = async {
+            loop {
+                match wakeups.next().await {
+                    Wake::Campaigns | Wake::Everything => return,
+                    Wake::Room | Wake::Targets(_) if draining => return,
+                    Wake::Room | Wake::Targets(_) | Wake::Providers | Wake::Knowledge => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = news => {}
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.asked() => return,
+        }
+    }
+}
+
+/// Starts what is due, takes away the data of what was deleted.
+///
+/// # Errors
+/// When the database fails.
+pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
+    let mut tx = db.read().await?;
+    let (due, deleted) = (campaign::scheduled(&mut tx).await?, campaign::deleting(&mut tx).await?);
+    let extended = campaign::extended(&mut tx).await?;
+    drop(tx);
+    for draft in due {
+        match start(db, &draft).await {
+            // Somebody was faster: another node, or a person.
+            Ok(()) | Err(StoreError::Stale | StoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for id in extended {
+        loop {
+            let mut tx = db.begin().await?;
+            let revived = campaign::revive(&mut tx, id).await?;
+            tx.commit().await?;
+            if revived == 0 {
+                break;
+            }
+        }
+    }
+    let mut left = Left::default();
+    for id in deleted {
+        left.draining |= take_away(db, recordings, id).await?;
+    }
+    let mut tx = db.read().await?;
+    let now = tx.now().await?;
+    left.next = campaign::next_scheduled(&mut tx)
+        .await?
+        .map(|at| (at, Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)));
+    Ok(left)
+}
+
+/// Starts a draft whose time has come; when a guard does not hold it stays a draft and keeps why.
+async fn start(db: &Db, draft: &Campaign) -> Result<(), StoreError> {
+    let mut tx = db.begin_durable().await?;
+    let seen = campaign::get(&mut tx, draft.org, draft.id).await?;
+    let at = seen.data.scheduled_start_at.filter(|_| seen.version == draft.version).ok_or(StoreError::Stale)?;
+    let actor = Actor::system("schedule");
+    let guards = campaign::failed_guards(&mut tx, &seen).await?;
+    if guards.is_empty() {
+        let to = Move { to: CampaignState::InProgress, pause_reason: None };
+        campaign::advance(&mut tx, &seen, &actor, to).await?;
+    } else {
+        tracing::warn!(campaign = %seen.id, ?guards, "a scheduled start could not take place");
+        campaign::not_started(&mut tx, &seen, &actor, &StartFailed { at, guards }).await?;
+    }
+    tx.commit().await
+}
+
+/// Takes the data of a deleted campaign away; whether it waits for a call.
+async fn take_away(db: &Db, recordings: &Path, id: CampaignId) -> Result<bool, StoreError> {
+    loop {
+        let mut tx = db.begin().await?;
+        let purged = campaign::purge(&mut tx, id).await?;
+        tx.commit().await?;
+        for file in &purged.files {
+            let path = recordings.join(file);
+            match tokio::fs::remove_file(&path).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => tracing::warn!(path = %path.display(), %error, "a file of a deleted campaign stays"),
+            }
+        }
+        if purged.gone || purged.draining {
+            return Ok(purged.draining);
+        }
+    }
+}

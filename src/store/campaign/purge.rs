@@ -1,0 +1,95 @@
+//! The data of a deleted campaign, taken away piece by piece.
+
+use crate::args;
+use crate::campaign::states::{CampaignState, TargetState};
+use crate::id::CampaignId;
+use crate::store::{StoreError, Tx};
+
+/// What one step took away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Recordings and replays that belonged to it, relative to the folder of recordings: to be deleted after the commit.
+    pub files: Vec<String>,
+    /// Whether nothing of the campaign is left, or it was not to be deleted.
+    pub gone: bool,
+    /// Whether its live calls have to end first.
+    pub draining: bool,
+}
+
+/// Calls, attempts or targets that one transaction takes away.
+const BATCH: i64 = 500;
+
+/// Takes some data of a campaign away that is DELETING and has no live call. To be called again until it is gone. The
+/// contacts stay, and so does what the audit log says.
+///
+/// # Errors
+/// When the database fails.
+pub async fn purge(tx: &mut Tx, id: CampaignId) -> Result<Purged, StoreError> {
+    // Whoever else is at it waits here, and then finds less.
+    let lock =
+        tx.pick("SELECT state FROM campaign WHERE id = $1", "SELECT state FROM campaign WHERE id = $1 FOR UPDATE");
+    let state = tx.optional(lock, args![id]).await?.map(|row| row.get::<CampaignState>("state")).transpose()?;
+    if state != Some(CampaignState::Deleting) {
+        return Ok(Purged { gone: true, ..Purged::default() });
+    }
+    let live = tx.pick(
+        "SELECT COUNT(*) AS value FROM attempt INDEXED BY attempt_live_campaign WHERE campaign_id = $1 AND live",
+        "SELECT COUNT(*) AS value FROM attempt WHERE campaign_id = $1 AND live",
+    );
+    let busy = "SELECT COUNT(*) AS value FROM target WHERE campaign_id = $1 AND status = $2";
+    let live: i64 = tx.value(live, args![id]).await?;
+    let busy: i64 = tx.value(busy, args![id, TargetState::InProgress]).await?;
+    if live + busy > 0 {
+        return Ok(Purged { draining: true, ..Purged::default() });
+    }
+    let mut purged = Purged::default();
+    if calls(tx, id, &mut purged.files).await? || attempts(tx, id, &mut purged).await? || targets(tx, id).await? {
+        return Ok(purged);
+    }
+    tx.execute("DELETE FROM run_day WHERE campaign_id = $1", args![id]).await?;
+    tx.execute("DELETE FROM limiter WHERE scope = 'campaign' AND scope_id = $1", args![id]).await?;
+    tx.execute("DELETE FROM campaign WHERE id = $1", args![id]).await?;
+    purged.gone = true;
+    Ok(purged)
+}
+
+async fn calls(tx: &mut Tx, id: CampaignId, files: &mut Vec<String>) -> Result<bool, StoreError> {
+    let some = "SELECT id, recording_path, replay_path FROM call WHERE campaign_id = $1 ORDER BY id LIMIT $2";
+    let rows = tx.all(some, args![id, BATCH]).await?;
+    for row in &rows {
+        let call: String = row.get("id")?;
+        for sql in [
+            "DELETE FROM transcript WHERE call_id = $1",
+            "DELETE FROM answer WHERE call_id = $1",
+            "DELETE FROM turn_latency WHERE call_id = $1",
+            "DELETE FROM call WHERE id = $1",
+        ] {
+            tx.execute(sql, args![call]).await?;
+        }
+        files.extend(row.get::<Option<String>>("recording_path")?);
+        files.extend(row.get::<Option<String>>("replay_path")?);
+    }
+    Ok(!rows.is_empty())
+}
+
+async fn attempts(tx: &mut Tx, id: CampaignId, purged: &mut Purged) -> Result<bool, StoreError> {
+    let some = "SELECT id FROM attempt WHERE campaign_id = $1 ORDER BY id LIMIT $2";
+    let rows = tx.all(some, args![id, BATCH]).await?;
+    for row in &rows {
+        let attempt: String = row.get("id")?;
+        // A caller who was handed over may still be talking on a second leg.
+        let open = "SELECT COUNT(*) AS value FROM leg WHERE attempt_id = $1 AND ended_at IS NULL";
+        if tx.value::<i64>(open, args![attempt]).await? > 0 {
+            purged.draining = true;
+            return Ok(true);
+        }
+        tx.execute("DELETE FROM leg WHERE attempt_id = $1", args![attempt]).await?;
+        tx.execute("DELETE FROM attempt WHERE id = $1", args![attempt]).await?;
+    }
+    Ok(!rows.is_empty())
+}
+
+async fn targets(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
+    let some = "DELETE FROM target WHERE id IN (SELECT id FROM target WHERE campaign_id = $1 ORDER BY id LIMIT $2)";
+    Ok(tx.execute(some, args![id, BATCH]).await? > 0)
+}

@@ -1,0 +1,130 @@
+//! Campaigns over their whole life, and what people do to single contacts of theirs.
+
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+use crate::db::TestDb;
+use crate::on_both;
+
+on_both!(
+    contacts_are_taken_in_held_and_started_over,
+    a_completed_campaign_takes_contacts_and_opens_again,
+    a_campaign_is_deleted,
+    starts_are_scheduled_on_a_clock_on_the_wall,
+);
+
+fn codes(answer: &Answer) -> Vec<(&str, &str)> {
+    let errors = answer.json["errors"].as_array().expect("faults");
+    errors.iter().map(|e| (e["pointer"].as_str().unwrap_or(""), e["code"].as_str().unwrap_or(""))).collect()
+}
+
+async fn state(client: &Client, target: &str) -> String {
+    let read = client.get(&format!("/api/v1/targets/{target}")).await;
+    read.json["state"].as_str().expect("a state").to_owned()
+}
+
+async fn contacts_are_taken_in_held_and_started_over(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let contact = client.create("/api/v1/contacts", json!({"name": "Bo", "phone": "+442079460002"})).await;
+    let path = format!("/api/v1/campaigns/{campaign}/contacts");
+    let added = client.post(&path, json!({"contact_ids": [contact], "for_approval": true, "priority": 5})).await;
+    assert_eq!((added.status, &added.json["campaign"]["state"]), (200, &json!("draft")), "{}", added.json);
+    let listed = client.get(&format!("{path}?state=new")).await;
+    let target = listed.json["items"][0]["id"].as_str().expect("a contact").to_owned();
+    let over = |verb: &str| format!("/api/v1/targets/{target}/{verb}");
+    for (verb, want) in [
+        ("reject", "rejected"),
+        ("approve", "waiting"),
+        ("suspend", "suspended"),
+        ("resume", "waiting"),
+        ("remove", "removed"),
+    ] {
+        let done = client.post(&over(verb), json!({})).await;
+        assert_eq!((done.status, done.json["state"].as_str()), (200, Some(want)), "{verb}: {}", done.json);
+    }
+    let again = client.post(&over("restart"), json!({})).await;
+    assert_eq!((again.status, again.json["code"].as_str()), (409, Some("not_allowed_in_state")), "{}", again.json);
+    assert_eq!(state(&client, &target).await, "removed");
+    assert_eq!(client.post(&format!("/api/v1/campaigns/{campaign}/start"), json!({})).await.status, 200);
+    assert_eq!(client.post(&format!("/api/v1/campaigns/{campaign}/cancel"), json!({})).await.status, 200);
+    let other = client.get(&format!("{path}?state=waiting")).await.json["items"][0]["id"].clone();
+    let late = client.post(&format!("/api/v1/targets/{}/suspend", other.as_str().expect("an id")), json!({})).await;
+    assert_eq!(late.status, 409, "a cancelled campaign's contacts stay as they are: {}", late.json);
+    assert_eq!(client.get("/api/v1/targets/00000000-0000-7000-8000-000000000000").await.status, 404);
+}
+
+async fn a_completed_campaign_takes_contacts_and_opens_again(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = |verb: &str| format!("/api/v1/campaigns/{campaign}/{verb}");
+    assert_eq!(client.post(&path("start"), json!({})).await.status, 200);
+    let first = client.get(&path("contacts")).await.json["items"][0]["id"].as_str().expect("an id").to_owned();
+    client.post(&format!("/api/v1/targets/{first}/remove"), json!({})).await;
+    let dialing = callwright::store::dialing::Dialing::new(&client.db.db, std::time::Duration::from_secs(30));
+    assert!(dialing.complete_if_done(campaign.parse().expect("an id")).await.expect("an answer"));
+
+    let empty = client.post(&path("resume"), json!({})).await;
+    assert_eq!((empty.status, codes(&empty)), (409, vec![("", "no_eligible_contact")]));
+    let contact = client.create("/api/v1/contacts", json!({"name": "Bo", "phone": "+442079460002"})).await;
+    let added = client.post(&path("contacts"), json!({"contact_ids": [contact]})).await;
+    assert_eq!(added.json["campaign"]["state"], "completed", "a person is asked: {}", added.json);
+    let resumed = client.post(&path("resume"), json!({})).await;
+    assert_eq!((resumed.status, &resumed.json["state"]), (200, &json!("in_progress")), "{}", resumed.json);
+    assert_eq!(resumed.json["ended_at"], Value::Null);
+
+    let second = client.get(&format!("{}?state=waiting", path("contacts"))).await;
+    let second = second.json["items"][0]["id"].as_str().expect("an id").to_owned();
+    client.post(&format!("/api/v1/targets/{second}/remove"), json!({})).await;
+    assert!(dialing.complete_if_done(campaign.parse().expect("an id")).await.expect("an answer"));
+    let third = client.create("/api/v1/contacts", json!({"name": "Cy", "phone": "+442079460003"})).await;
+    let started = client.post(&path("contacts"), json!({"contact_ids": [third], "start": true})).await;
+    assert_eq!(started.json["campaign"]["state"], "in_progress", "a trigger starts it: {}", started.json);
+}
+
+async fn a_campaign_is_deleted(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = format!("/api/v1/campaigns/{campaign}");
+    assert_eq!(client.post(&format!("{path}/start"), json!({})).await.status, 200);
+    for _ in 0..2 {
+        let gone = client.delete(&path).await;
+        assert_eq!((gone.status, &gone.json["state"]), (202, &json!("deleting")), "{}", gone.json);
+    }
+    assert_eq!(client.post(&format!("{path}/resume"), json!({})).await.status, 409);
+    callwright::app::clerk::round(&client.db.db, &client.recordings).await.expect("a round");
+    assert_eq!(client.get(&path).await.status, 404);
+    assert_eq!(client.delete(&path).await.status, 404);
+}
+
+async fn starts_are_scheduled_on_a_clock_on_the_wall(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = format!("/api/v1/campaigns/{campaign}");
+    let read = client.get(&path).await.json;
+    let put = |start: Value| {
+        let body = json!({
+            "name": "Spring", "assistant_id": read["assistant_id"], "trunk_id": read["trunk_id"],
+            "schedule": {"time_zone": "Europe/Berlin"}, "scheduled_start": start,
+        });
+        client.put(&path, body)
+    };
+    let past = put(json!({"at": "2020-01-01T09:00:00"})).await;
+    assert_eq!((past.status, codes(&past)), (422, vec![("/scheduled_start/at", "in_past")]));
+    let nowhere = put(json!({"at": "2099-01-01T09:00:00", "time_zone": "Moon/Base"})).await;
+    assert_eq!(codes(&nowhere), [("/scheduled_start/time_zone", "unknown_zone")]);
+    for (wish, instant) in [
+        (json!({"at": "2099-01-15T09:00:00"}), "2099-01-15T08:00:00Z"),
+        (json!({"at": "2099-01-15T09:00:00", "time_zone": "America/New_York"}), "2099-01-15T14:00:00Z"),
+        // The clocks skip from two to three: the next time there is.
+        (json!({"at": "2099-03-29T02:30:00"}), "2099-03-29T01:00:00Z"),
+        // They show it twice: the first time.
+        (json!({"at": "2099-10-25T02:30:00"}), "2099-10-25T00:30:00Z"),
+    ] {
+        let kept = put(wish.clone()).await;
+        assert_eq!((kept.status, kept.json["scheduled_start_at"].as_str()), (200, Some(instant)), "{wish}");
+    }
+    assert_eq!(client.post(&format!("{path}/start"), json!({})).await.status, 200);
+    let late = put(json!({"at": "2099-01-15T09:00:00"})).await;
+    assert_eq!((late.status, codes(&late)), (409, vec![("/scheduled_start", "fixed")]));
+}
