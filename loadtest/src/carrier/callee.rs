@@ -209,7 +209,13 @@ impl Persona {
             | Self::Voicemail
             | Self::Unavailable
             | Self::Drops => true,
-            Self::HangsUp | Self::Silent | Self::NoAnswer | Self::Declines | Self::Invalid | Self::Spam => false,
+            Self::HangsUp
+            | Self::Silent
+            | Self::NoAnswer
+            | Self::Declines
+            | Self::Invalid
+            | Self::Spam
+            | Self::Fails => false,
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
 use super::callee::Callee;
+use super::challenge::{Arrival, Doorman};
 use super::clock::WallClock;
 use super::log::{Event, Log, Parties};
 use super::persona::{Persona, Population};
@@ -47,6 +48,8 @@ pub(crate) struct Exchange {
     dialed: BTreeMap<String, u32>,
     /// Call-IDs of callees that have vanished: nothing goes to them or comes from them any more.
     vanished: BTreeSet<String>,
+    /// Asks strangers for credentials, if the carrier does.
+    doorman: Option<Doorman>,
     /// What to do at a later time, in its order.
     later: BTreeMap<(Instant, SessionId), Later>,
     news: Channel,
@@ -99,9 +102,15 @@ impl Exchange {
             calls: BTreeMap::new(),
             dialed: BTreeMap::new(),
             vanished: BTreeSet::new(),
+            doorman: None,
             later: BTreeMap::new(),
             news: mpsc::channel(NEWS),
         })
+    }
+
+    /// The same carrier, which asks for credentials or does not.
+    pub(crate) fn challenging(self, challenging: bool) -> Self {
+        Self { doorman: challenging.then(Doorman::default), ..self }
     }
 
     /// Where it listens.
@@ -146,6 +155,21 @@ impl Exchange {
 
     fn datagram(&mut self, peer: SocketAddr, bytes: &[u8]) {
         let now = Instant::now();
+        match self.doorman.as_mut().map_or(Arrival::Other, |doorman| doorman.look(bytes)) {
+            Arrival::Other => {}
+            Arrival::Settled => return,
+            Arrival::Stranger { answer, news } => {
+                if let Err(error) = self.socket.try_send_to(&answer, peer) {
+                    tracing::debug!(%error, "a challenge was not sent; the INVITE comes again");
+                }
+                if let Some([call_id, to, from]) = news {
+                    let persona = self.population.persona(&to);
+                    let parties = Parties { call_id, to, from, persona };
+                    self.log.write(self.clock.unix(now), &parties, &Event::Invite);
+                }
+                return;
+            }
+        }
         if !self.vanished.is_empty()
             && let Ok(message) = parse(bytes)
         {
@@ -250,6 +274,7 @@ impl Exchange {
             }
             Persona::Invalid => self.refuse(session, StatusCode::NOT_FOUND, None, now),
             Persona::Spam => self.refuse_with(session, 607, None, now),
+            Persona::Fails => self.refuse(session, StatusCode::SERVER_INTERNAL_ERROR, None, now),
             Persona::NoAnswer => self.send_ringing(session, now),
             Persona::Declines => {
                 self.send_ringing(session, now);

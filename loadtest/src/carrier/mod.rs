@@ -1,6 +1,7 @@
 //! A simulated carrier: callees on real SIP and RTP, each with a persona, all that happens written down.
 
 mod callee;
+mod challenge;
 mod clock;
 mod exchange;
 mod log;
@@ -44,6 +45,9 @@ pub struct Options {
     /// JSON file with an object of number to persona; numbers in it do not follow the mix
     #[arg(long)]
     personas: Option<PathBuf>,
+    /// Ask for credentials (407) before a call is taken; any are good
+    #[arg(long)]
+    challenge: bool,
     /// JSON file with the questions that callees expect; the demonstration's when it is left out
     #[arg(long)]
     script: Option<PathBuf>,
@@ -64,7 +68,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let log = Log::open(&options.log).with_context(|| format!("cannot write {}", options.log.display()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let exchange = Exchange::open(options.listen, population, script, studio, log).await?;
+        let exchange =
+            Exchange::open(options.listen, population, script, studio, log).await?.challenging(options.challenge);
         let mut out = std::io::stdout();
         writeln!(out, "{}", serde_json::json!({ "sip": exchange.address()? }))?;
         out.flush()?;

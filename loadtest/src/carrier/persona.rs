@@ -62,6 +62,8 @@ personas! {
     Voicemail = "voicemail";
     /// The carrier is overloaded at the first call (503 with Retry-After), then the callee answers like `says_yes`.
     Unavailable = "unavailable";
+    /// The carrier fails at every call to this number (500), before anything rings.
+    Fails = "fails";
     /// Answers, speaks, then vanishes: no more RTP and no answer to anything.
     Drops = "drops";
 }

@@ -78,6 +78,7 @@ impl Script {
             | Persona::Declines
             | Persona::Invalid
             | Persona::Spam
+            | Persona::Fails
             | Persona::Voicemail => return lines,
             Persona::SaysYes
             | Persona::SaysNo
@@ -116,6 +117,7 @@ fn answer(question: &Question, persona: Persona, rng: &mut StdRng) -> Line {
                 | Persona::Declines
                 | Persona::Invalid
                 | Persona::Spam
+                | Persona::Fails
                 | Persona::Voicemail
                 | Persona::Unavailable
                 | Persona::Drops => true,
