@@ -37,6 +37,44 @@ impl Now {
     }
 }
 
+/// A moment on the clock that goes on while the machine sleeps (CLOCK_BOOTTIME), which `Now::mono` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Boot(Duration);
+
+impl Boot {
+    /// The moment so much later.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+}
+
+/// The last moment at which something may be done, on both clocks: a process that was stopped, or a machine that slept,
+/// does not do it late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// On the monotonic clock.
+    pub mono: Instant,
+    /// On the one that sleep does not stop.
+    pub boot: Boot,
+}
+
+impl Latest {
+    /// The same moment on both clocks, unless the machine sleeps from now on.
+    #[must_use]
+    pub fn at(mono: Instant) -> Self {
+        Self { mono, boot: boot().after(mono.saturating_duration_since(now().mono)) }
+    }
+}
+
+/// Reads the clock that goes on while the machine sleeps.
+#[must_use]
+pub fn boot() -> Boot {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Boot(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))
+}
+
 /// Reads both clocks.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads clocks")]

@@ -99,7 +99,7 @@ impl Server {
             ring_timeout: Duration::from_secs(30),
             max_duration: Duration::from_secs(3_600),
             early_hangup: Duration::from_secs(1),
-            send_before: time::now().mono + Duration::from_secs(10),
+            send_before: time::Latest::at(time::now().mono + Duration::from_secs(10)),
         })
     }
 }

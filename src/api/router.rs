@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaigns, contacts, import, knowledge, live_calls, providers,
-    suppressions, target_control, targets, trunks,
+    Api, assistants, auth, calls, campaign_control, campaign_trunks, campaigns, contacts, import, knowledge,
+    live_calls, providers, suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -64,6 +64,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(assistants::read, assistants::replace))
         .routes(routes!(trunks::create, trunks::list))
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
+        .routes(routes!(trunks::resume))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))
@@ -81,6 +82,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(target_control::resume))
         .routes(routes!(target_control::remove))
         .routes(routes!(target_control::restart))
+        .routes(routes!(campaign_trunks::read, campaign_trunks::replace))
         .routes(routes!(campaign_control::start))
         .routes(routes!(campaign_control::pause))
         .routes(routes!(campaign_control::resume))

@@ -18,9 +18,11 @@ use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Paging, Params};
 use crate::campaign::phone::E164;
 use crate::id::{AssistantId, TrunkId};
+use crate::store::dialing::breaker;
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
-use crate::store::{StoreError, Tx, assistant};
+use crate::store::{Listing, StoreError, Tx, assistant};
 use crate::time;
+use crate::trunk::breaker::{BreakerCause, BreakerState};
 use crate::trunk::registrations::Standing;
 
 /// What can be set of a trunk.
@@ -80,6 +82,10 @@ pub struct TrunkInput {
     #[serde(default)]
     #[garde(range(min = 1, max = 60_000))]
     caller_id_calls_per_minute: Option<u32>,
+    /// Simultaneous calls from one caller ID; unlimited when it is left out.
+    #[serde(default)]
+    #[garde(range(min = 1, max = 100_000))]
+    caller_id_max_calls: Option<u32>,
     /// Who answers calls that come in over this trunk, from the address of `host`; without one they are refused.
     #[serde(default)]
     #[garde(skip)]
@@ -135,6 +141,8 @@ pub struct TrunkView {
     calls_per_minute: u32,
     /// Calls started per minute from one caller ID.
     caller_id_calls_per_minute: Option<u32>,
+    /// Simultaneous calls from one caller ID.
+    caller_id_max_calls: Option<u32>,
     /// Who answers calls that come in.
     inbound_assistant_id: Option<AssistantId>,
     /// How our registration with the carrier goes, as this node sees it.
@@ -142,10 +150,29 @@ pub struct TrunkView {
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
     /// `host` and `port`.
     bound_until: Option<Timestamp>,
+    /// Whether calls go over it, as all nodes see it.
+    breaker: BreakerView,
     /// When it was made.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
+}
+
+/// Whether calls go over a trunk. It opens when calls to three different numbers fail, when the carrier asks for it by
+/// Retry-After, or when it refuses calls to five different numbers by permission; then one call tries, and when that gets
+/// through the trunk comes back with half its rate, which grows by 5 % for every ten seconds without a failure.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BreakerView {
+    /// Where it stands.
+    state: BreakerState,
+    /// Why no call goes over the trunk; absent while it is closed.
+    cause: Option<BreakerCause>,
+    /// Since when; absent while it is closed.
+    since: Option<Timestamp>,
+    /// When one call tries again; absent while it is closed.
+    until: Option<Timestamp>,
+    /// What is left of the trunk's calls per minute, in percent.
+    rate_percent: f64,
 }
 
 /// Our registration with a carrier.
@@ -179,8 +206,9 @@ pub async fn create(
     let mut tx = api.db.begin().await?;
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     let trunk = trunk::insert(&mut tx, caller.org, data).await?;
+    let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(&api, trunk))))
+    Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// List trunks
@@ -195,7 +223,11 @@ pub async fn list(
 ) -> Result<Json<Items<TrunkView>>, ApiError> {
     let mut tx = api.db.read().await?;
     let listing = trunk::list(&mut tx, Some(caller.org), paging.page()?).await?;
-    Ok(Json(Items::of(listing, |trunk| view(&api, trunk))))
+    let mut items = Vec::with_capacity(listing.items.len());
+    for trunk in listing.items {
+        items.push(view(&api, &mut tx, trunk).await?);
+    }
+    Ok(Json(Items::of(Listing { items, next: listing.next }, |view| view)))
 }
 
 /// Read a trunk
@@ -205,7 +237,25 @@ pub async fn list(
 )]
 pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Json<TrunkView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(&api, trunk::get(&mut tx, caller.org, id).await?)))
+    let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    Ok(Json(view(&api, &mut tx, trunk).await?))
+}
+
+/// Let calls over a trunk again
+///
+/// For a trunk that was stopped because its carrier refused our calls, or is left alone for a while: what was wrong is
+/// mended. Its breaker closes at once. Replacing a trunk does the same.
+#[utoipa::path(
+    post, path = "/api/v1/trunks/{id}/resume", tag = "trunks", params(("id" = TrunkId, Path)),
+    responses((status = 200, body = TrunkView), (status = 404, body = super::Problem))
+)]
+pub async fn resume(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Json<TrunkView>, ApiError> {
+    let mut tx = api.db.begin().await?;
+    let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    breaker::reset(&mut tx, id).await?;
+    let view = view(&api, &mut tx, trunk).await?;
+    tx.commit().await?;
+    Ok(Json(view))
 }
 
 /// Replace a trunk
@@ -232,8 +282,9 @@ pub async fn replace(
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     trunk::update(&mut tx, caller.org, id, trunk.version, &data).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
-    Ok(Json(view(&api, trunk)))
+    Ok(Json(view))
 }
 
 /// Delete a trunk that no campaign uses
@@ -304,6 +355,7 @@ fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkD
         max_channels: input.max_channels,
         calls_per_minute: input.calls_per_minute,
         caller_id_calls_per_minute: input.caller_id_calls_per_minute,
+        caller_id_max_calls: input.caller_id_max_calls,
         inbound_assistant: input.inbound_assistant_id,
     })
 }
@@ -317,10 +369,12 @@ fn is_host(text: &str, (): &()) -> garde::Result {
     Err(garde::Error::new("a host name or an IP address, without scheme, port or spaces"))
 }
 
-fn view(api: &Api, trunk: Trunk) -> TrunkView {
+async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreError> {
+    let (breaker, now) = (breaker::read(tx, trunk.id).await?, tx.now().await?);
+    let opened = breaker.opened();
     let report = api.trunks.report(trunk.id);
     let Trunk { id, org: _, version, data, created_at, updated_at } = trunk;
-    TrunkView {
+    Ok(TrunkView {
         id,
         version,
         name: data.name,
@@ -335,6 +389,7 @@ fn view(api: &Api, trunk: Trunk) -> TrunkView {
         max_channels: data.max_channels,
         calls_per_minute: data.calls_per_minute,
         caller_id_calls_per_minute: data.caller_id_calls_per_minute,
+        caller_id_max_calls: data.caller_id_max_calls,
         inbound_assistant_id: data.inbound_assistant,
         registration: RegistrationView {
             state: report.standing,
@@ -343,7 +398,14 @@ fn view(api: &Api, trunk: Trunk) -> TrunkView {
             until: report.until,
         },
         bound_until: api.trunks.bound_until(time::now(), id),
+        breaker: BreakerView {
+            state: breaker.standing(now),
+            cause: opened.map(|(cause, ..)| cause),
+            since: opened.map(|(_, since, _)| since),
+            until: opened.map(|(.., until)| until),
+            rate_percent: f64::from(breaker.share(now)) / 10.0,
+        },
         created_at,
         updated_at,
-    }
+    })
 }

@@ -1,7 +1,9 @@
 //! Calls that come in: who may call, and who answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use callwright_sip::endpoint::IncomingInvite;
@@ -10,8 +12,31 @@ use callwright_sip::message::{StatusCode, Uri};
 
 use crate::agent::assistant::AssistantVersion;
 use crate::campaign::phone::E164;
-use crate::id::{OrgId, TrunkId};
+use crate::id::{CallId, OrgId, TrunkId};
 use crate::pii::Pii;
+
+/// Counts calls that come in against what their organisation may have at one time, over all nodes.
+pub trait Door: Send + Sync {
+    /// Whether a call may come in. Answers within half a second, whatever the database does.
+    fn admit(&self, call: CallId, org: OrgId, trunk: TrunkId) -> Entering;
+
+    /// An admitted call is over, or was not taken after all.
+    fn over(&self, call: CallId);
+}
+
+/// A call that waits at the door.
+pub type Entering = Pin<Box<dyn Future<Output = Entrance> + Send>>;
+
+/// Whether a call may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// It counts from now on.
+    Open,
+    /// The organisation has as many calls as it may.
+    Full,
+    /// The database did not answer: what this node knows by itself has to do.
+    Unknown,
+}
 
 /// What a trunk may bring in.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ use crate::campaign::phone::E164;
 use crate::id::{AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use crate::net::ports::PortError;
 use crate::pii::Pii;
-use crate::time::Now;
+use crate::time::{Latest, Now};
 use crate::trunk::plan::InvitePlan;
 
 /// Makes calls. The dialer knows this and nothing behind it.
@@ -69,7 +69,7 @@ pub struct PlaceCall {
     /// A BYE this soon after the answer is an immediate hang-up.
     pub early_hangup: Duration,
     /// The INVITE leaves before this or not at all: the lease on the attempt may be lost afterwards.
-    pub send_before: Instant,
+    pub send_before: Latest,
 }
 
 /// What becomes of an attempt.

@@ -26,7 +26,7 @@ use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Stage};
 pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
-use super::inbound::InboundRoutes;
+use super::inbound::{Door, InboundRoutes};
 use super::insight::{self, Insight};
 use super::place::{AttemptEvent, CallReport};
 use super::providers::Providers;
@@ -77,6 +77,10 @@ struct Inner {
     /// Calls that ended just now.
     ended: Mutex<VecDeque<(OrgId, CallId)>>,
     inbound: RwLock<InboundRoutes>,
+    /// Held while a call that has come in looks for a place and takes it.
+    taking: Mutex<()>,
+    /// Counts calls that come in over all nodes; without it each node counts its own.
+    door: RwLock<Option<Arc<dyn Door>>>,
     /// Lets second legs be dialed; without it no call is bridged.
     desk: RwLock<Option<Arc<dyn TransferDesk>>>,
     insight: RwLock<Insight>,
@@ -97,6 +101,8 @@ impl Calls {
             live: DashMap::new(),
             ended: Mutex::default(),
             inbound: RwLock::new(InboundRoutes::default()),
+            taking: Mutex::default(),
+            door: RwLock::new(None),
             desk: RwLock::new(None),
             insight: RwLock::default(),
             inbound_reports,
@@ -115,6 +121,11 @@ impl Calls {
     /// Says who lets second legs be dialed, from the next transfer on.
     pub fn set_desk(&self, desk: Arc<dyn TransferDesk>) {
         *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = Some(desk);
+    }
+
+    /// Says who counts calls that come in, from the next one on.
+    pub fn set_door(&self, door: Arc<dyn Door>) {
+        *self.inner.door.write().unwrap_or_else(PoisonError::into_inner) = Some(door);
     }
 
     /// Says who looks at calls while they go on, from the next call on. Nobody does before.
@@ -189,6 +200,11 @@ impl Calls {
         self.inner.draining.load(Ordering::Relaxed) || self.inner.live.len() >= self.capacity()
     }
 
+    /// Who counts calls that come in.
+    fn door(&self) -> Option<Arc<dyn Door>> {
+        self.inner.door.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Who lets second legs be dialed.
     pub(super) fn desk(&self) -> Option<Arc<dyn TransferDesk>> {
         self.inner.desk.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -223,6 +239,9 @@ impl Calls {
             // Out of the list first: whoever hears of the end finds the channel free.
             calls.inner.live.remove(&call);
             calls.note_end(org, call);
+            if let Some(door) = calls.door().filter(|_| identity.came_in()) {
+                door.over(call);
+            }
             match (ended, reports) {
                 (Ok(remains), Some(reports)) => {
                     let report = Box::new(identity.report(remains));

@@ -60,7 +60,7 @@ use crate::net::sip_driver::InviteError;
 use crate::provider::stt::ListenRequest;
 use crate::replay::observed::{Observed, Seen};
 use crate::telemetry::spans::CallFacts;
-use crate::time;
+use crate::time::{self, Latest};
 use crate::trunk::plan::{InvitePlan, leg_key};
 
 /// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
@@ -96,7 +96,7 @@ pub(super) struct Dial {
     pub(super) leg: LegId,
     pub(super) invite: InvitePlan,
     pub(super) credentials: Option<Credential>,
-    pub(super) send_before: Instant,
+    pub(super) send_before: Latest,
 }
 
 /// The task of one call.

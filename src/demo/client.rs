@@ -126,6 +126,14 @@ impl Client {
         self.send(self.http.post(format!("{}{path}", self.base)).json(body), path).await
     }
 
+    /// Replaces.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(self.http.put(format!("{}{path}", self.base)).json(body), path).await
+    }
+
     /// Creates, and gives the id.
     ///
     /// # Errors

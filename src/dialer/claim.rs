@@ -116,8 +116,10 @@ pub struct DialView {
     pub attempt: AttemptState,
     /// Whether the attempt is held by this node in this epoch.
     pub mine: bool,
-    /// When the lease ends.
+    /// When the claim's lease ends.
     pub lease_until: Timestamp,
+    /// When the node's ends.
+    pub node_lease_until: Timestamp,
     /// The campaign's state.
     pub campaign: CampaignState,
     /// A suppression that has come up since the claim.
@@ -157,7 +159,30 @@ impl DialRefusal {
 /// # Errors
 /// Why not, the strongest reason first.
 pub fn may_dial(view: &DialView) -> Result<(), DialRefusal> {
-    if !view.mine || view.attempt != AttemptState::Claimed || view.now >= view.lease_until {
+    if view.attempt != AttemptState::Claimed || view.now >= view.lease_until {
+        return Err(DialRefusal::LeaseLost);
+    }
+    may_go_on(view)?;
+    if view.now > view.send_by {
+        return Err(DialRefusal::TooLate);
+    }
+    Ok(())
+}
+
+/// Whether a dialing attempt whose leg has failed may get another leg. Its moment has passed by nature: the new leg
+/// reserves its own.
+///
+/// # Errors
+/// Why not, the strongest reason first.
+pub fn may_dial_again(view: &DialView) -> Result<(), DialRefusal> {
+    if view.attempt != AttemptState::Dialing {
+        return Err(DialRefusal::LeaseLost);
+    }
+    may_go_on(view)
+}
+
+fn may_go_on(view: &DialView) -> Result<(), DialRefusal> {
+    if !view.mine || view.now >= view.node_lease_until {
         return Err(DialRefusal::LeaseLost);
     }
     if let Some(reason) = view.suppression {
@@ -165,9 +190,6 @@ pub fn may_dial(view: &DialView) -> Result<(), DialRefusal> {
     }
     if view.campaign != CampaignState::InProgress {
         return Err(DialRefusal::CampaignStopped);
-    }
-    if view.now > view.send_by {
-        return Err(DialRefusal::TooLate);
     }
     Ok(())
 }
@@ -272,6 +294,7 @@ mod tests {
             attempt: AttemptState::Claimed,
             mine: true,
             lease_until: NOON + Duration::from_secs(30),
+            node_lease_until: NOON + Duration::from_secs(30),
             campaign: CampaignState::InProgress,
             suppression: None,
             send_by: NOON,
@@ -279,6 +302,7 @@ mod tests {
         assert_eq!(may_dial(&good), Ok(()));
         assert_eq!(may_dial(&DialView { mine: false, ..good }), Err(DialRefusal::LeaseLost));
         assert_eq!(may_dial(&DialView { lease_until: NOON, ..good }), Err(DialRefusal::LeaseLost));
+        assert_eq!(may_dial(&DialView { node_lease_until: NOON, ..good }), Err(DialRefusal::LeaseLost));
         for &attempt in AttemptState::ALL.iter().filter(|&&state| state != AttemptState::Claimed) {
             assert_eq!(may_dial(&DialView { attempt, ..good }), Err(DialRefusal::LeaseLost), "{attempt}");
         }
@@ -289,6 +313,30 @@ mod tests {
         assert_eq!(may_dial(&DialView { suppression, ..good }), Err(DialRefusal::Suppressed(BlockedReason::Dnc)));
         let send_by = NOON - Duration::from_micros(1);
         assert_eq!(may_dial(&DialView { send_by, ..good }), Err(DialRefusal::TooLate));
+    }
+
+    #[test]
+    fn a_further_leg_needs_what_a_dial_needs_but_its_moment() {
+        let dialing = DialView {
+            now: NOON,
+            attempt: AttemptState::Dialing,
+            mine: true,
+            lease_until: NOON - Duration::from_secs(5),
+            node_lease_until: NOON + Duration::from_secs(30),
+            campaign: CampaignState::InProgress,
+            suppression: None,
+            send_by: NOON - Duration::from_secs(5),
+        };
+        assert_eq!(may_dial_again(&dialing), Ok(()));
+        for &attempt in AttemptState::ALL.iter().filter(|&&state| state != AttemptState::Dialing) {
+            assert_eq!(may_dial_again(&DialView { attempt, ..dialing }), Err(DialRefusal::LeaseLost), "{attempt}");
+        }
+        assert_eq!(may_dial_again(&DialView { mine: false, ..dialing }), Err(DialRefusal::LeaseLost));
+        assert_eq!(may_dial_again(&DialView { node_lease_until: NOON, ..dialing }), Err(DialRefusal::LeaseLost));
+        let paused = DialView { campaign: CampaignState::Paused, ..dialing };
+        assert_eq!(may_dial_again(&paused), Err(DialRefusal::CampaignStopped));
+        let suppressed = DialView { suppression: Some(BlockedReason::Dnc), ..dialing };
+        assert_eq!(may_dial_again(&suppressed), Err(DialRefusal::Suppressed(BlockedReason::Dnc)));
     }
 
     #[test]

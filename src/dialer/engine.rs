@@ -390,8 +390,8 @@ impl Engine {
         };
         self.release(campaign, next_at);
         if let (Some(pause), Some(entry)) = (back_off, self.book.get(campaign)) {
-            let trunk = entry.info.trunk;
-            self.book.back_off(trunk, self.now.mono + pause);
+            let trunks = entry.info.trunks.clone();
+            self.book.back_off(&trunks, self.now.mono + pause);
         }
     }
 

@@ -129,6 +129,12 @@ impl Limiter {
     }
 }
 
+/// The time between two dials of which `share` thousandths are left of the rate.
+#[must_use]
+pub fn slower(interval: Duration, share: u32) -> Duration {
+    interval * 1000 / share.clamp(1, 1000)
+}
+
 /// The time between two dials of a rate.
 #[must_use]
 pub fn interval(calls_per_minute: u32) -> Duration {

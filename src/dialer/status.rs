@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::pacing::{Limited, Scope};
 use crate::id::CampaignId;
+use crate::trunk::breaker::{BreakerCause, Shut};
 
 /// What holds each campaign on this node. Cloning shares it.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,20 @@ pub struct Held {
 }
 
 impl Held {
+    /// By the breaker of a trunk, or of all trunks that the campaign has.
+    #[must_use]
+    pub fn by_trunk(shut: &Shut) -> Self {
+        let reason = match (shut.trying, shut.cause) {
+            (true, _) => "one call tries whether the trunk is back",
+            (false, BreakerCause::RetryAfter) => "the trunk's carrier asked to be left alone",
+            (false, BreakerCause::Failing) => "calls over the trunk failed: it is left alone for a while",
+            (false, BreakerCause::Refused) => {
+                "the trunk's carrier refuses our calls by permission: mend its settings or resume it"
+            }
+        };
+        Self { scope: Scope::Trunk, reason: reason.to_owned(), until: Some(shut.until) }
+    }
+
     /// In the words for a limit of numbers or pace.
     #[must_use]
     pub fn by(limited: Limited) -> Self {
@@ -34,10 +49,11 @@ impl Held {
             (Scope::Organisation, None) => "the organisation has as many calls as it may",
             (Scope::Organisation, Some(_)) => "the organisation's calls per minute are used up",
             (Scope::Trunk, None) => "the trunk has as many calls as it may",
-            (Scope::Trunk, Some(_)) => "the trunk's calls per minute are used up, or it is left alone for a while",
+            (Scope::Trunk, Some(_)) => "the trunk's calls per minute are used up",
             (Scope::Campaign, None) => "the campaign has as many calls as it may",
             (Scope::Campaign, Some(_)) => "the campaign's calls per minute are used up",
-            (Scope::CallerId, _) => "the caller ID's calls per minute are used up",
+            (Scope::CallerId, None) => "the caller ID has as many calls as it may",
+            (Scope::CallerId, Some(_)) => "the caller ID's calls per minute are used up",
             (Scope::Node, _) => "this server has as many calls as it may",
             (Scope::Providers, _) => "the assistant's providers serve no further call",
         };

@@ -6,6 +6,8 @@
 
 mod clock;
 mod dial;
+mod failover;
+mod inbound;
 mod providers;
 mod recovery;
 mod transfers;
@@ -22,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use self::clock::DatabaseClock;
 use self::dial::Dial;
+use self::inbound::Doorkeeper;
 use self::providers::Assistants;
 use self::transfers::Desk;
 use self::trunks::Trunks;
@@ -31,11 +34,11 @@ use super::pacing::{Limited, Scope};
 use super::status::{DialerStatus, Held};
 use crate::call::providers::Providers;
 use crate::call::registry::Calls;
-use crate::id::{AttemptId, CampaignId, LegId, NodeId, TrunkId};
+use crate::id::{AttemptId, CallId, CampaignId, LegId, NodeId};
 use crate::shutdown::Shutdown;
 use crate::store::dialing::{ClaimRequest, Claimed, Dialing, Node, Refused, TurnedAway};
 use crate::store::org::PhoneKey;
-use crate::store::{Db, StoreError, Wake, campaign};
+use crate::store::{Db, StoreError, Wake, campaign, trunk};
 use crate::time;
 use crate::trunk::route::Router;
 
@@ -98,11 +101,13 @@ pub async fn start(parts: Parts, shutdown: Shutdown) -> Result<Dialer, StoreErro
         claimed: Mutex::new(BTreeMap::new()),
         ending: Mutex::new(BTreeSet::new()),
         second_legs: Mutex::new(BTreeMap::new()),
+        came_in: Mutex::new(BTreeMap::new()),
         versions: Mutex::new(BTreeMap::new()),
         stop: shutdown.stop.clone(),
     });
     shared.end_orphans().await;
     shared.parts.calls.set_desk(Arc::new(Desk(Arc::clone(&shared))));
+    shared.parts.calls.set_door(Arc::new(Doorkeeper(Arc::clone(&shared))));
     let config = Config { lease: shared.parts.lease, ..Config::default() };
     let engine = Engine::new(shared.clock.now(), config);
     let driver = Driver { engine, shared, reports, inbox, tasks: TaskTracker::new(), shutdown };
@@ -121,8 +126,10 @@ struct Shared {
     claimed: Mutex<BTreeMap<AttemptId, Dial>>,
     /// Orphan legs that are being ended.
     ending: Mutex<BTreeSet<LegId>>,
-    /// Second legs of transfers that are not over, and their trunks.
-    second_legs: Mutex<BTreeMap<LegId, TrunkId>>,
+    /// Second legs of transfers that are not over.
+    second_legs: Mutex<BTreeMap<LegId, transfers::Dialed>>,
+    /// Calls that came in and are not over.
+    came_in: Mutex<BTreeMap<CallId, inbound::CameIn>>,
     versions: Mutex<dial::Versions>,
     stop: CancellationToken,
 }
@@ -204,19 +211,23 @@ impl Shared {
 
     async fn load(&self) -> Result<Input, StoreError> {
         let mut tx = self.parts.db.read().await?;
-        let campaigns = campaign::in_progress(&mut tx).await?;
-        let info = |campaign: &campaign::Campaign| CampaignInfo {
-            campaign: campaign.id,
-            org: campaign.org,
-            trunk: campaign.data.trunk,
-            weight: campaign.data.settings.max_concurrent_calls,
-            period_end: CallingHours::new(&campaign.data.schedule, campaign.data.settings.tz_mode)
-                .ok()
-                .and_then(|hours| hours.period_end()),
-        };
-        self.trunks.refresh().await;
+        let mut infos = Vec::new();
+        for campaign in campaign::in_progress(&mut tx).await? {
+            let mut trunks = vec![campaign.data.trunk];
+            trunks.extend(trunk::fallbacks(&mut tx, campaign.id).await?);
+            infos.push(CampaignInfo {
+                campaign: campaign.id,
+                org: campaign.org,
+                trunks,
+                weight: campaign.data.settings.max_concurrent_calls,
+                period_end: CallingHours::new(&campaign.data.schedule, campaign.data.settings.tz_mode)
+                    .ok()
+                    .and_then(|hours| hours.period_end()),
+            });
+        }
+        self.trunks.refresh();
         self.assistants.refresh();
-        Ok(Input::Campaigns(campaigns.iter().map(info).collect()))
+        Ok(Input::Campaigns(infos))
     }
 
     async fn promote(&self, campaign: CampaignId, limit: u32) -> Result<Input, StoreError> {
@@ -235,8 +246,7 @@ impl Shared {
             self.parts.status.held(campaign, held);
             return Ok(Input::Claimed { campaign, result: ClaimResult::Limited(limited), next_due: None });
         }
-        let trunk_closed_until = self.trunks.closed_until(campaign, &self.clock).await?;
-        let request = ClaimRequest { node: self.node(), campaign, headroom, trunk_closed_until };
+        let request = ClaimRequest { node: self.node(), campaign, headroom };
         let picked = self.dialing.claim(&request).await?;
         let deferred = picked.turned_away.iter().filter_map(|(_, fate)| match fate {
             TurnedAway::Deferred(at, _) => Some(*at),
@@ -244,7 +254,10 @@ impl Shared {
         });
         let next_due = deferred.min();
         match &picked.result {
-            Err(Refused::Limited(limited)) => self.parts.status.held(campaign, Held::by(*limited)),
+            Err(Refused::Limited(limited)) => {
+                let held = picked.shut.as_ref().map_or_else(|| Held::by(*limited), Held::by_trunk);
+                self.parts.status.held(campaign, held);
+            }
             Ok(_) | Err(Refused::Stopped | Refused::Empty | Refused::Again) => self.parts.status.free(campaign),
         }
         let result = match picked.result {
@@ -273,7 +286,6 @@ impl Shared {
     fn note(&self, claimed: Claimed) -> ClaimedDial {
         let ClaimedDial { attempt, send_at, send_by } =
             ClaimedDial { attempt: claimed.attempt, send_at: claimed.send_at, send_by: claimed.send_by };
-        self.trunks.begin(claimed.trunk);
         self.dials().insert(attempt, Dial::new(claimed));
         ClaimedDial { attempt, send_at, send_by }
     }
@@ -298,11 +310,13 @@ impl Shared {
                 tracing::error!("the node's lease has run out; dialing goes on in a new epoch");
                 let node = self.dialing.register(self.parts.node).await?;
                 self.set_node(node);
+                self.count_all_again();
                 false
             }
             Err(error) => return Err(error),
         };
         self.clock.adjust(&self.parts.db).await?;
+        self.count_uncounted().await;
         Ok(Input::LeaseRenewed { held })
     }
 

@@ -50,7 +50,7 @@ use crate::provider::tts::{TextToSpeech, Voice};
 use crate::store::db::Settings;
 use crate::store::org::Secrets;
 use crate::store::{Db, suppression};
-use crate::time;
+use crate::time::{self, Latest};
 use crate::toolbox::Toolbox;
 use crate::trunk::plan::{InvitePlan, TrunkRoute};
 
@@ -301,7 +301,7 @@ impl Studio {
             ring_timeout: Duration::from_secs(60),
             max_duration: Duration::from_secs(written.limit_s.into()),
             early_hangup: Duration::ZERO,
-            send_before: time::now().mono + Duration::from_secs(30),
+            send_before: Latest::at(time::now().mono + Duration::from_secs(30)),
         };
         Ok((to, order))
     }

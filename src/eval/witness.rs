@@ -17,7 +17,7 @@ use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, Secon
 use crate::call::transfer::destination::Destination;
 use crate::id::{AttemptId, CallId, LegId, TrunkId};
 use crate::pii::Pii;
-use crate::time;
+use crate::time::{self, Latest};
 use crate::trunk::plan::{InvitePlan, TrunkRoute};
 
 /// How long the INVITE of a second leg may be held up.
@@ -158,7 +158,7 @@ impl OpenDesk {
             credentials: None,
             evidence: TrunkEvidence::default(),
             send_at: now,
-            send_before: now + LATE,
+            send_before: Latest::at(now + LATE),
         }))
     }
 }

@@ -242,7 +242,7 @@ impl Driver {
         let endpoint = &mut self.endpoint;
         let done = match command {
             Command::Invite { invite, send_before, reply } => {
-                let started = match now <= send_before {
+                let started = match now <= send_before.mono && time::boot() <= send_before.boot {
                     true => endpoint.invite(now, *invite).map_err(InviteError::from),
                     false => Err(InviteError::TooLate),
                 };

@@ -1,4 +1,4 @@
-//! Carriers' trunks as they are configured. Their health lives in memory, with whoever dials.
+//! Carriers' trunks as they are configured, and which of them a campaign turns to.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::db::value::text_columns;
 use super::db::{Arg, Listing, Page, Row, ToArg};
+use super::dialing::breaker;
 use super::{StoreError, Tx, Wake};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::wire::wire_enum;
-use crate::id::{AssistantId, OrgId, TrunkId};
+use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
 
 wire_enum! {
     /// How requests to the carrier travel.
@@ -68,13 +69,15 @@ pub struct TrunkData {
     pub calls_per_minute: u32,
     /// Dials a minute from one caller ID, at least 1; unlimited without it.
     pub caller_id_calls_per_minute: Option<u32>,
+    /// Simultaneous calls from one caller ID, at least 1; unlimited without it.
+    pub caller_id_max_calls: Option<u32>,
     /// Who answers calls that come in over it; without one they are refused.
     pub inbound_assistant: Option<AssistantId>,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
-                      enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, inbound_assistant_id, \
-                      version, created_at, updated_at FROM trunk";
+                      enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
+                      caller_id_max_calls, inbound_assistant_id, version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -88,7 +91,8 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
     tx.execute(
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-         inbound_assistant_id) VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         inbound_assistant_id, caller_id_max_calls) \
+         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         args,
     )
     .await?;
@@ -127,11 +131,13 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
     let sql = "UPDATE trunk SET updated_at = $4, version = version + 1, name = $5, host = $6, port = $7, \
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
-               inbound_assistant_id = $17 \
+               inbound_assistant_id = $17, caller_id_max_calls = $18 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
     }
+    // What was wrong with it may be mended.
+    breaker::reset(tx, id).await?;
     tx.wake(Wake::Campaigns);
     Ok(version + 1)
 }
@@ -151,7 +157,30 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: TrunkId) -> Result<(), StoreErr
     }
 }
 
-fn values(data: &TrunkData) -> [Arg; 13] {
+/// The trunks that a campaign turns to when its own leaves no room or fails, in order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fallbacks(tx: &mut Tx, campaign: CampaignId) -> Result<Vec<TrunkId>, StoreError> {
+    let sql = "SELECT trunk_id FROM campaign_trunk WHERE campaign_id = $1 ORDER BY ordinal";
+    tx.all(sql, args![campaign]).await?.iter().map(|row| row.get("trunk_id")).collect()
+}
+
+/// Replaces the trunks that a campaign turns to.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when one stands there twice or does not exist, or when the database fails.
+pub async fn set_fallbacks(tx: &mut Tx, campaign: CampaignId, trunks: &[TrunkId]) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM campaign_trunk WHERE campaign_id = $1", args![campaign]).await?;
+    for (ordinal, trunk) in (1_i64..).zip(trunks) {
+        let sql = "INSERT INTO campaign_trunk (campaign_id, ordinal, trunk_id) VALUES ($1, $2, $3)";
+        tx.execute(sql, args![campaign, ordinal, trunk]).await?;
+    }
+    tx.wake(Wake::Campaigns);
+    Ok(())
+}
+
+fn values(data: &TrunkData) -> [Arg; 14] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     [
         data.name.to_arg(),
@@ -167,6 +196,7 @@ fn values(data: &TrunkData) -> [Arg; 13] {
         data.calls_per_minute.to_arg(),
         data.caller_id_calls_per_minute.to_arg(),
         data.inbound_assistant.to_arg(),
+        data.caller_id_max_calls.to_arg(),
     ]
 }
 
@@ -186,6 +216,7 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         max_channels: row.get("max_channels")?,
         calls_per_minute: row.get("calls_per_minute")?,
         caller_id_calls_per_minute: row.get("caller_id_calls_per_minute")?,
+        caller_id_max_calls: row.get("caller_id_max_calls")?,
         inbound_assistant: row.get("inbound_assistant_id")?,
     };
     Ok(Trunk {

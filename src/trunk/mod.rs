@@ -1,6 +1,7 @@
 //! Carriers' trunks: where their calls go, what their INVITEs say, and how they are doing.
 
-pub mod health;
+pub mod answers;
+pub mod breaker;
 pub mod keeper;
 pub mod locations;
 pub mod plan;

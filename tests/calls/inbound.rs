@@ -1,9 +1,12 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use callwright::call::call::CallConfig;
-use callwright::call::inbound::InboundRoutes;
+use callwright::call::inbound::{Door, Entering, Entrance, InboundRoutes};
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::config::SipTransport::Udp;
+use callwright::id::{CallId, OrgId, TrunkId};
 
 use crate::office::Office;
 use crate::phone::Phone;
@@ -54,4 +57,48 @@ async fn refusals_say_why() {
     for _ in 0..2 {
         assert!(office.inbound_report().await.outcome.talk_time() > Duration::ZERO);
     }
+}
+
+/// A door that says what it is told to, and counts who went out again.
+struct Porter {
+    entrance: Entrance,
+    gone: AtomicUsize,
+}
+
+impl Door for Porter {
+    fn admit(&self, _: CallId, _: OrgId, _: TrunkId) -> Entering {
+        let entrance = self.entrance;
+        Box::pin(async move { entrance })
+    }
+
+    fn over(&self, _: CallId) {
+        self.gone.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_door_counts_over_all_nodes_and_the_node_alone_when_it_does_not_know() {
+    let mut office = Office::new(Udp, 35_000, CallConfig::default(), 2).await;
+    let phone = Phone::new(Udp, 36_000).await;
+    office.open(1);
+    let porter = |entrance| Arc::new(Porter { entrance, gone: AtomicUsize::new(0) });
+    let full = porter(Entrance::Full);
+    office.calls.set_door(Arc::clone(&full) as Arc<dyn Door>);
+    assert_eq!(phone.calls(office.address, OURS, 1).await.err(), Some(486), "full elsewhere");
+    assert_eq!(full.gone.load(Ordering::SeqCst), 0, "it never came in");
+    let away = porter(Entrance::Unknown);
+    office.calls.set_door(Arc::clone(&away) as Arc<dyn Door>);
+    let first = phone.calls(office.address, OURS, 2).await.expect("the database is away, the call is taken");
+    assert_eq!(phone.calls(office.address, OURS, 3).await.err(), Some(486), "this node's own count says so");
+    assert_eq!(away.gone.load(Ordering::SeqCst), 1);
+    let open = porter(Entrance::Open);
+    office.calls.set_door(Arc::clone(&open) as Arc<dyn Door>);
+    let second = phone.calls(office.address, OURS, 4).await.expect("the door's word counts, not the node's");
+    assert_eq!(phone.calls(office.address, OURS, 5).await.err(), Some(503), "the node is full");
+    first.hangs_up().await;
+    second.hangs_up().await;
+    for _ in 0..2 {
+        office.inbound_report().await;
+    }
+    assert_eq!(open.gone.load(Ordering::SeqCst), 2, "both are over");
 }

@@ -166,7 +166,7 @@ async fn a_refused_connection_is_the_carriers_and_may_go_elsewhere() {
 async fn what_cannot_be_sent_in_time_or_at_all_never_leaves() {
     let (office, mut phone) = both(Udp, 59_000, CallConfig::default()).await;
     let mut late = office.order(phone.address(), NUMBER);
-    late.send_before = time::now().mono;
+    late.send_before = time::Latest::at(time::now().mono);
     assert!(office.place(late).stays_unplaced().await.contains("in time"));
     let mut faulty = office.order(phone.address(), NUMBER);
     let mut definition = faulty.assistant.definition.clone();

@@ -88,7 +88,7 @@ fn wanted() -> Vec<Cell> {
 async fn call(cell: &Cell, scene: &Scene, office: &Office, phone: &mut Phone) -> Verdict {
     let mut order = office.order(phone.address(), "+4930901820");
     order.assistant = Arc::clone(&scene.assistant);
-    order.send_before = time::now().mono + PATIENCE;
+    order.send_before = time::Latest::at(time::now().mono + PATIENCE);
     let mut attempt = office.calls.place(order);
     let ringing = tokio::select! {
         ringing = phone.rings() => ringing,

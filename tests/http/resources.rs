@@ -1,12 +1,15 @@
 //! Every resource: the good way, the refusals, what they say.
 
 use std::fs;
+use std::time::Duration;
 
 use axum::body::Body;
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::id::CallId;
 use callwright::pii::Pii;
 use callwright::store::call::{self, Call, Conversation, Direction, Recording};
+use callwright::store::dialing::Dialing;
+use callwright::trunk::breaker::{News, Seen};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, assistant, trunk};
@@ -19,6 +22,8 @@ on_both!(
     a_sheet_is_imported,
     assistants_have_versions,
     trunks_keep_their_secret,
+    a_trunk_that_was_stopped_says_why_and_until_when,
+    a_campaign_has_several_trunks_in_order,
     numbers_are_suppressed,
     campaigns_are_made_and_checked,
     campaigns_run_through_their_states,
@@ -130,6 +135,54 @@ async fn trunks_keep_their_secret(db: TestDb) {
     let bad = json!({"name": "x", "host": "a b", "port": 0, "caller_ids": []});
     let bad = client.post("/api/v1/trunks", bad).await;
     assert_eq!(pointers(&bad).iter().map(|(p, _)| *p).collect::<Vec<_>>(), ["/caller_ids", "/host", "/port"]);
+}
+
+async fn a_trunk_that_was_stopped_says_why_and_until_when(db: TestDb) {
+    let client = Client::new(db).await;
+    let id = client.create("/api/v1/trunks", trunk("Carrier")).await;
+    let path = format!("/api/v1/trunks/{id}");
+    let read = client.get(&path).await.json;
+    let closed = json!({"state": "closed", "cause": null, "since": null, "until": null, "rate_percent": 100.0});
+    assert_eq!(read["breaker"], closed);
+    let dialing = Dialing::new(&client.db.db, Duration::from_secs(30));
+    let sent_at = client.db.db.read().await.expect("a transaction").now().await.expect("a clock");
+    for number in 1..=5 {
+        let seen = Seen { news: News::Refused, number, sent_at, jitter: 0.0 };
+        dialing.observe_trunk(id.parse().expect("an id"), &seen).await.expect("kept");
+    }
+    let stopped = &client.get(&path).await.json["breaker"];
+    assert_eq!((&stopped["state"], &stopped["cause"]), (&json!("open"), &json!("refused")), "{stopped}");
+    let at =
+        |field: &str| stopped[field].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()).expect("a time");
+    assert_eq!(at("until").duration_since(at("since")).as_secs(), 300);
+    assert_eq!(client.get("/api/v1/trunks").await.json["items"][0]["breaker"], *stopped);
+    let resumed = client.post(&format!("{path}/resume"), json!({})).await;
+    assert_eq!((resumed.status, &resumed.json["breaker"]), (200, &closed), "{}", resumed.json);
+}
+
+async fn a_campaign_has_several_trunks_in_order(db: TestDb) {
+    let client = Client::new(db).await;
+    let id = client.campaign().await;
+    let path = format!("/api/v1/campaigns/{id}/trunks");
+    let own = client.get(&format!("/api/v1/campaigns/{id}")).await.json["trunk_id"].clone();
+    assert_eq!(client.get(&path).await.json, json!({"trunk_ids": [own]}));
+    let second = client.create("/api/v1/trunks", trunk("Second")).await;
+    let third = client.create("/api/v1/trunks", trunk("Third")).await;
+    let set = client.put(&path, json!({"trunk_ids": [third, second]})).await;
+    assert_eq!((set.status, &set.json), (200, &json!({"trunk_ids": [own, third, second]})));
+    assert_eq!(client.get(&path).await.json, set.json);
+    let mut strange = trunk("Strange");
+    strange["caller_ids"] = json!(["+4930555555"]);
+    let strange = client.create("/api/v1/trunks", strange).await;
+    let nobody = "0190f3c4-7b1a-7000-8000-000000000001";
+    let refused = client.put(&path, json!({"trunk_ids": [own, strange, nobody]})).await;
+    let told = [("/trunk_ids/0", "duplicate"), ("/trunk_ids/1", "caller_id"), ("/trunk_ids/2", "not_found")];
+    assert_eq!((refused.status, pointers(&refused)), (422, told.to_vec()));
+    let many = client.put(&path, json!({"trunk_ids": [second, third, strange, nobody]})).await;
+    assert_eq!((many.status, pointers(&many)[0].0), (422, "/trunk_ids"));
+    assert_eq!(client.get(&path).await.json, set.json, "a refusal changes nothing");
+    let used = client.delete(&format!("/api/v1/trunks/{third}")).await;
+    assert_eq!(used.status, 409, "{}", used.json);
 }
 
 async fn numbers_are_suppressed(db: TestDb) {

@@ -14,10 +14,11 @@ use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::{CampaignId, NodeId};
 use callwright::store::attempt::{self, AttemptKind, Of};
 use callwright::store::contact::ContactData;
-use callwright::store::dialing::{ClaimRequest, Refused, TurnedAway};
+use callwright::store::dialing::{Refused, TurnedAway};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::Entry;
 use callwright::store::{Constraint, Db, Page, StoreError, contact, org, target};
+use callwright::trunk::breaker::{BreakerCause, News, Seen};
 
 use crate::db::TestDb;
 use crate::world::{Dialer, HEADROOM, LEASE, World, contact_data, noon};
@@ -28,6 +29,7 @@ crate::on_both!(
     eight_claimers_keep_the_pace,
     limits_stand_above_the_campaign,
     the_gate_blocks_and_leaves_a_trace,
+    the_suppressed_are_blocked_before_they_are_ready,
     contacts_are_rung_in_their_own_hours,
     one_number_is_rung_once_at_a_time,
     priorities_come_first,
@@ -163,13 +165,15 @@ async fn limits_stand_above_the_campaign(test: TestDb) {
     dialer.dialing.release(first.attempt, &dialer.node).await.expect("released");
     let second = dialer.claim(campaign).await.expect("room again");
     assert_eq!((second.target, second.dial_no), (first.target, 2), "the number of the dial is not used again");
-    let closed = second.send_at + Duration::from_secs(60);
     let mut tx = test.db.begin().await.expect("a transaction");
     org::set_limits(&mut tx, world.org, 6000, 10).await.expect("limits");
     tx.commit().await.expect("a commit");
-    let request = ClaimRequest { trunk_closed_until: Some(closed), ..dialer.request(campaign) };
-    let picked = dialer.dialing.claim(&request).await.expect("an answer");
+    let retry_after = Some(Duration::from_secs(60));
+    let asked = Seen { news: News::Fault { retry_after }, number: 1, sent_at: second.send_at, jitter: 0.0 };
+    dialer.dialing.observe_trunk(world.trunk, &asked).await.expect("the breaker");
+    let picked = dialer.pick(campaign).await.expect("an answer");
     assert!(matches!(picked.result, Err(Refused::Limited(Limited { scope: Scope::Trunk, until: Some(_) }))));
+    assert_eq!(picked.shut.map(|shut| shut.cause), Some(BreakerCause::RetryAfter));
 }
 
 async fn the_gate_blocks_and_leaves_a_trace(test: TestDb) {
@@ -179,12 +183,11 @@ async fn the_gate_blocks_and_leaves_a_trace(test: TestDb) {
     let mut tx = test.db.begin().await.expect("a transaction");
     let nameless = ContactData { phone: None, ..contact_data(9) };
     ids.extend(contact::insert(&mut tx, world.org, &world.key, &[nameless]).await.expect("a contact"));
-    let hash = world.key.hash(contact_data(1).phone.expect("a number").expose());
-    suppression::insert(&mut tx, world.org, &hash, SuppressionSource::SpokenOptOut, "").await.expect("an entry");
     tx.commit().await.expect("a commit");
     let campaign = world.running("Spring", fast(5), &ids).await.id;
     let dialer = Dialer::new(&test.db).await;
     dialer.dialing.promote(campaign, 10).await.expect("a promotion");
+    suppress(&world, 1, SuppressionSource::SpokenOptOut).await;
     let mut fates = Vec::new();
     let mut claimed = Vec::new();
     for _ in 0..3 {
@@ -206,6 +209,39 @@ async fn the_gate_blocks_and_leaves_a_trace(test: TestDb) {
         assert_eq!((traces[0].state, traces[0].blocked_reason), (AttemptState::NotPlaced, target.blocked_reason));
         assert!(!traces[0].consumes_retry && traces[0].reason.is_some());
     }
+}
+
+/// However many suppressed contacts are due first, claims do not have to get past them.
+async fn the_suppressed_are_blocked_before_they_are_ready(test: TestDb) {
+    noon(&test.db).await;
+    let world = World::new(&test.db).await;
+    let ids = world.contacts(1, 260).await;
+    for number in 1..=250 {
+        suppress(&world, number, SuppressionSource::DncList).await;
+    }
+    let campaign = world.running("Spring", fast(5), &ids).await.id;
+    let dialer = Dialer::new(&test.db).await;
+    let first = dialer.dialing.promote(campaign, 500).await.expect("a promotion");
+    let second = dialer.dialing.promote(campaign, 500).await.expect("a promotion");
+    assert_eq!((first.blocked, first.ready + second.ready, second.blocked), (200, 10, 50), "in bounded steps");
+    let picked = dialer.pick(campaign).await.expect("an answer");
+    assert!(picked.turned_away.is_empty() && picked.result.is_ok());
+    let targets = world.targets(campaign).await;
+    let blocked: Vec<_> = targets.iter().filter(|target| target.state == TargetState::Blocked).collect();
+    assert_eq!(blocked.len(), 250);
+    assert!(blocked.iter().all(|target| target.blocked_reason == Some(BlockedReason::Dnc) && target.dials == 1));
+    let mut tx = test.db.read().await.expect("a transaction");
+    let traces = attempt::list(&mut tx, world.org, Of::Target(blocked[0].id), Page::first(5)).await;
+    let traces = traces.expect("a page").items;
+    assert_eq!((traces.len(), traces[0].state, traces[0].dial_no), (1, AttemptState::NotPlaced, 1));
+    assert_eq!(traces[0].blocked_reason, Some(BlockedReason::Dnc));
+}
+
+async fn suppress(world: &World, contact: u32, source: SuppressionSource) {
+    let mut tx = world.db.begin().await.expect("a transaction");
+    let hash = world.key.hash(contact_data(contact).phone.expect("a number").expose());
+    suppression::insert(&mut tx, world.org, &hash, source, "").await.expect("an entry");
+    tx.commit().await.expect("a commit");
 }
 
 async fn contacts_are_rung_in_their_own_hours(test: TestDb) {

@@ -196,9 +196,9 @@ async fn what_blocked_a_contact_can_be_mended(test: TestDb) {
     let settings = Settings { strict_time_zones: true, ..fast() };
     let id = world.running("Spring", settings, &ids).await.id;
     let dialer = Dialer::new(&test.db).await;
-    dialer.dialing.promote(id, 10).await.expect("a promotion");
+    let promoted = dialer.dialing.promote(id, 10).await.expect("a promotion");
     let picked = dialer.pick(id).await.expect("an answer");
-    assert_eq!(picked.turned_away.len(), 3, "all are blocked: {picked:?}");
+    assert_eq!((promoted.blocked, picked.turned_away.len()), (1, 2), "all are blocked: {picked:?}");
     let reasons: Vec<_> = world.targets(id).await.iter().filter_map(|target| target.blocked_reason).collect();
     assert_eq!(reasons, [BlockedReason::Dnc, BlockedReason::EmptyPhone, BlockedReason::InvalidTimezone]);
 

@@ -57,7 +57,6 @@ impl Scene {
             ring_timeout: Duration::from_secs(25),
             longest: Duration::from_secs(3_600),
             headroom: HEADROOM,
-            trunk_closed_until: None,
         }
     }
 

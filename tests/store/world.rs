@@ -121,7 +121,7 @@ impl Dialer {
     }
 
     pub(crate) fn request(&self, campaign: CampaignId) -> ClaimRequest {
-        ClaimRequest { node: self.node, campaign, headroom: HEADROOM, trunk_closed_until: None }
+        ClaimRequest { node: self.node, campaign, headroom: HEADROOM }
     }
 
     /// Promotes and claims once.
@@ -183,6 +183,7 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         max_channels: 100,
         calls_per_minute: 6000,
         caller_id_calls_per_minute: None,
+        caller_id_max_calls: None,
         inbound_assistant: None,
     }
 }

@@ -141,7 +141,7 @@ impl Office {
             ring_timeout: Duration::from_secs(30),
             max_duration: Duration::from_secs(60),
             early_hangup: Duration::from_secs(10),
-            send_before: time::now().mono + Duration::from_secs(5),
+            send_before: time::Latest::at(time::now().mono + Duration::from_secs(5)),
         }
     }
 

@@ -84,7 +84,7 @@ impl Phone {
             session_expires: None,
         };
         let (session, mut events) =
-            self.service.handle.invite(invite, time::now().mono + PATIENCE).await.expect("sent");
+            self.service.handle.invite(invite, time::Latest::at(time::now().mono + PATIENCE)).await.expect("sent");
         loop {
             let event = timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("SIP runs");
             if let Event::Failed { failure, .. } = event {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use callwright_sip::endpoint::{Event, IncomingInvite, SessionId};
 use callwright_sip::message::StatusCode;
 use tokio::sync::mpsc;
 
@@ -13,10 +12,10 @@ use super::{Calls, local_media};
 use crate::agent::conversation::Conversation;
 use crate::call::call::Call;
 use crate::call::facts;
-use crate::call::inbound::Admitted;
+use crate::call::inbound::{Admitted, Entrance};
 use crate::call::leg::sip::SipLeg;
 use crate::call::task::{CallTask, Parts, refuse};
-use crate::id::CallId;
+use crate::id::{CallId, OrgId};
 use crate::net::sip_driver::IncomingCall;
 use crate::pii::Pii;
 use crate::provider::catalog::Room;
@@ -25,32 +24,67 @@ use crate::time;
 /// What a refused caller is told to wait when the node is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// With which status a call is refused, and when to come again.
+type Refusal = (StatusCode, Option<Duration>);
+
+/// This node has no room. An organisation that has none gets 486: carriers take 503 for a fault of the whole trunk.
+const fn overload() -> Refusal {
+    (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER))
+}
+
 impl Calls {
     /// Takes calls until SIP ends.
     pub async fn serve(&self, mut incoming: mpsc::Receiver<IncomingCall>) {
         while let Some(call) = incoming.recv().await {
-            if let Err((status, retry_after)) = self.take(call.session, call.events, &call.invite) {
-                refuse(&self.inner.services, call.session, status, retry_after).await;
-            }
+            let calls = self.clone();
+            // Each waits at the door for itself: a slow database holds up nobody behind.
+            self.inner.tasks.spawn(async move {
+                let session = call.session;
+                if let Err((status, retry_after)) = calls.receive(call).await {
+                    refuse(&calls.inner.services, session, status, retry_after).await;
+                }
+            });
         }
     }
 
-    /// Starts the task of a call that came in, or says with which status it is refused.
-    fn take(
-        &self,
-        session: SessionId,
-        events: mpsc::Receiver<Event>,
-        invite: &IncomingInvite,
-    ) -> Result<(), (StatusCode, Option<Duration>)> {
-        let admitted = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner).admit(invite);
-        let Admitted { trunk, org, assistant, max_org_calls, caller, called } =
-            admitted.map_err(|code| (code, None))?;
-        let overload = || (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
+    /// Lets a call in and takes it, or says with which status it is refused.
+    async fn receive(&self, incoming: IncomingCall) -> Result<(), Refusal> {
+        let admitted = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner).admit(&incoming.invite);
+        let admitted = admitted.map_err(|code| (code, None))?;
         if self.is_full() {
             return Err(overload());
         }
-        if self.inner.live.iter().filter(|entry| entry.identity.org == org).count() >= max_org_calls {
-            return Err((StatusCode::BUSY_HERE, None));
+        let call = CallId::generate();
+        let door = self.door();
+        let entrance = match &door {
+            Some(door) => door.admit(call, admitted.org, admitted.trunk).await,
+            None => Entrance::Unknown,
+        };
+        let taken = match entrance {
+            Entrance::Full => return Err((StatusCode::BUSY_HERE, None)),
+            Entrance::Unknown if self.of_org(admitted.org) >= admitted.max_org_calls => {
+                Err((StatusCode::BUSY_HERE, None))
+            }
+            Entrance::Open | Entrance::Unknown => self.take(call, admitted, incoming),
+        };
+        if let (Err(_), Some(door)) = (&taken, door) {
+            door.over(call);
+        }
+        taken
+    }
+
+    /// Live calls of an organisation on this node.
+    fn of_org(&self, org: OrgId) -> usize {
+        self.inner.live.iter().filter(|entry| entry.identity.org == org).count()
+    }
+
+    /// Starts the task of a call that came in, or says with which status it is refused.
+    fn take(&self, call: CallId, admitted: Admitted, incoming: IncomingCall) -> Result<(), Refusal> {
+        let IncomingCall { session, invite, events } = incoming;
+        let Admitted { trunk, org, assistant, max_org_calls: _, caller, called } = admitted;
+        let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_full() {
+            return Err(overload());
         }
         let services = &self.inner.services;
         let now = time::now();
@@ -69,9 +103,9 @@ impl Calls {
         let rtp = services.ports.bind().map_err(|_| overload())?;
         let (leg, body) = SipLeg::inbound(local_media(media, &rtp), invite.dialog.clone(), invite.body.as_ref())
             .map_err(|_| (StatusCode::NOT_ACCEPTABLE_HERE, None))?;
-        let call = Call::inbound(now.mono, services.clocks.clone());
+        let core = Call::inbound(now.mono, services.clocks.clone());
         let identity = Identity {
-            call: CallId::generate(),
+            call,
             org,
             trunk,
             attempt: None,
@@ -84,7 +118,7 @@ impl Calls {
         let (control, stage, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
-        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
+        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording };
         let task = CallTask::new(self.clone(), parts, control, stage).taking(session, events);
         self.spawn(identity, entry, task, None);
         Ok(())

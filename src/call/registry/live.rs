@@ -173,6 +173,11 @@ impl Identity {
         PathBuf::from(day).join(format!("{}.wav", self.call))
     }
 
+    /// Whether it came in.
+    pub(super) fn came_in(&self) -> bool {
+        self.attempt.is_none() && self.second_of.is_none()
+    }
+
     /// Whether its assistant's calls are recorded at all.
     pub(super) fn is_recorded(&self) -> bool {
         self.assistant.definition.recording.audio

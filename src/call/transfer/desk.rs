@@ -10,6 +10,7 @@ use crate::campaign::phone::E164;
 use crate::campaign::transfer::TransferWay;
 use crate::id::{AttemptId, LegId, OrgId, TrunkId};
 use crate::pii::Pii;
+use crate::time::Latest;
 use crate::trunk::plan::InvitePlan;
 use callwright_sip::endpoint::{Credential, DialogSnapshot};
 
@@ -65,7 +66,7 @@ pub struct SecondLeg {
     /// When the INVITE leaves.
     pub send_at: Instant,
     /// It leaves before this or not at all.
-    pub send_before: Instant,
+    pub send_before: Latest,
 }
 
 /// Why a leg may not be dialed.

@@ -10,14 +10,14 @@ use crate::id::{CampaignId, OrgId, TrunkId};
 use crate::time::Now;
 
 /// A campaign in progress, as far as the engine has to know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CampaignInfo {
     /// Which.
     pub campaign: CampaignId,
     /// Whose.
     pub org: OrgId,
-    /// The trunk it dials over.
-    pub trunk: TrunkId,
+    /// The trunks it dials over, in the order in which it turns to them.
+    pub trunks: Vec<TrunkId>,
     /// Its share of a common limit: its `max_concurrent_calls`.
     pub weight: u32,
     /// When its period ends.
@@ -96,7 +96,7 @@ impl Book {
         let mut old = std::mem::take(&mut self.entries);
         for info in campaigns {
             let mut entry = old.remove(&info.campaign).unwrap_or_else(|| Entry {
-                info,
+                info: info.clone(),
                 served: self.floor,
                 maybe_ready: true,
                 ready_guess: 0,
@@ -113,7 +113,7 @@ impl Book {
             // Whatever changed about it may have made room, or somebody due.
             entry.hold = None;
             entry.due(now.wall);
-            self.entries.insert(info.campaign, entry);
+            self.entries.insert(entry.info.campaign, entry);
         }
     }
 
@@ -147,7 +147,7 @@ impl Book {
 
     /// Holds everybody whom a limit holds that was found while claiming for `campaign`.
     pub(super) fn hold(&mut self, now: Now, campaign: CampaignId, limited: Limited) {
-        let Some(info) = self.entries.get(&campaign).map(|entry| entry.info) else { return };
+        let Some(info) = self.entries.get(&campaign).map(|entry| entry.info.clone()) else { return };
         let hold = match limited.until {
             Some(until) => Hold::Until(now.mono + until_wall(now, until)),
             None => Hold::Room,
@@ -155,7 +155,8 @@ impl Book {
         for entry in self.entries.values_mut() {
             let shares = match limited.scope {
                 Scope::Organisation => entry.info.org == info.org,
-                Scope::Trunk => entry.info.trunk == info.trunk,
+                // Who has other trunks as well may find room there.
+                Scope::Trunk => entry.info.trunks == info.trunks,
                 Scope::Campaign | Scope::CallerId | Scope::Providers => entry.info.campaign == info.campaign,
                 Scope::Node => true,
             };
@@ -165,9 +166,10 @@ impl Book {
         }
     }
 
-    /// Leaves the trunk alone: nobody claims for it before `until`.
-    pub(super) fn back_off(&mut self, trunk: TrunkId, until: Instant) {
-        for entry in self.entries.values_mut().filter(|entry| entry.info.trunk == trunk) {
+    /// Leaves trunks alone: nobody who has no other claims before `until`.
+    pub(super) fn back_off(&mut self, trunks: &[TrunkId], until: Instant) {
+        let left = |entry: &&mut Entry| entry.info.trunks.iter().all(|trunk| trunks.contains(trunk));
+        for entry in self.entries.values_mut().filter(left) {
             entry.back_off = entry.back_off.max(Some(until));
         }
     }

@@ -78,7 +78,7 @@ pub enum Input {
         attempt: AttemptId,
         /// When its target is due again, if it is.
         next_at: Option<Timestamp>,
-        /// How long its trunk wants to be left alone.
+        /// How long its campaign's trunks are to be left alone.
         back_off: Option<Duration>,
     },
     /// Something happened elsewhere.

@@ -12,7 +12,7 @@ const A: CampaignId = CampaignId::from_u128(1);
 const B: CampaignId = CampaignId::from_u128(2);
 
 fn campaign(campaign: CampaignId, weight: u32) -> CampaignInfo {
-    CampaignInfo { campaign, org: OrgId::from_u128(1), trunk: TrunkId::from_u128(1), weight, period_end: None }
+    CampaignInfo { campaign, org: OrgId::from_u128(1), trunks: vec![TrunkId::from_u128(1)], weight, period_end: None }
 }
 
 fn attempt(number: u128) -> AttemptId {

@@ -6,9 +6,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::DialogSnapshot;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::failover::Tour;
 use super::trunks::NoRoute;
 use super::{NO_ROOM, Shared};
 use crate::agent::assistant::{AssistantVersion, Disclosure};
@@ -25,14 +27,12 @@ use crate::pii::Pii;
 use crate::store::call::Direction;
 use crate::store::dialing::{AttemptEnd, Claimed, DialRequest, Node, Progress, Report, Step};
 use crate::store::{StoreError, assistant};
-use crate::time;
+use crate::time::{self, Boot, Latest};
 use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 
 /// Pause before the end of a call is written again; doubles up to [`LONGEST_RETRY`].
 const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
-/// How long a trunk that was unavailable is left alone when it does not say itself.
-const UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Versions of assistants that are kept in memory.
 const VERSIONS: usize = 256;
 
@@ -44,9 +44,34 @@ pub(super) type Versions = BTreeMap<AssistantVersionId, Arc<AssistantVersion>>;
 pub(super) struct Dial {
     claimed: Claimed,
     /// Set once the leg is on disk.
-    leg: Option<(LegId, TrunkRoute)>,
+    leg: Option<Leg>,
     /// Its call has been asked for.
     placed: bool,
+}
+
+/// A leg that is on disk and may be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Leg {
+    pub(super) leg: LegId,
+    pub(super) route: TrunkRoute,
+    /// When its INVITE leaves, on the database's clock.
+    pub(super) sent_at: Timestamp,
+    /// It tries whether its trunk is back.
+    pub(super) trial: bool,
+    /// When its transaction began.
+    pub(super) began: Boot,
+    /// Its INVITE leaves before this or not at all.
+    pub(super) send_before: Instant,
+}
+
+/// What became of a leg.
+enum Followed {
+    /// Nothing of it was sent.
+    NotPlaced(NotPlaced),
+    /// It is over.
+    Over(Box<CallReport>),
+    /// Its task has died without a word.
+    Lost,
 }
 
 impl Dial {
@@ -63,6 +88,7 @@ impl Shared {
     /// The dial's own transaction: the attempt is DIALING and its leg on disk, or it is NOT_PLACED.
     pub(super) async fn commit(&self, attempt: AttemptId) -> Result<Input, StoreError> {
         let refused = Input::Committed { attempt, may_send: false };
+        let began = time::boot();
         let Some(dial) = self.dials().get(&attempt).cloned() else { return Ok(refused) };
         let Claimed { org, trunk, .. } = dial.claimed;
         let route = match self.trunks.route(org, trunk).await? {
@@ -70,7 +96,7 @@ impl Shared {
             Err(why @ (NoRoute::Gone | NoRoute::Unreachable)) => {
                 tracing::warn!(%trunk, %why, "a dial is given back");
                 self.dialing.release(attempt, &self.node()).await?;
-                self.forget(attempt);
+                self.forget_unsent(attempt).await;
                 return Ok(refused);
             }
         };
@@ -81,13 +107,15 @@ impl Shared {
         match self.dialing.commit_dial(request).await? {
             Ok(()) => {
                 if let Some(dial) = self.dials().get_mut(&attempt) {
-                    dial.leg = Some((leg, route));
+                    let Claimed { send_at: sent_at, trial, .. } = dial.claimed;
+                    let send_before = time::now().mono;
+                    dial.leg = Some(Leg { leg, route, sent_at, trial, began, send_before });
                 }
                 Ok(Input::Committed { attempt, may_send: true })
             }
             Err(refusal) => {
                 tracing::debug!(%attempt, ?refusal, "a dial was refused");
-                self.forget(attempt);
+                self.forget_unsent(attempt).await;
                 Ok(refused)
             }
         }
@@ -99,41 +127,70 @@ impl Shared {
             Ok(()) | Err(StoreError::Stale | StoreError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        self.forget(attempt);
+        self.forget_unsent(attempt).await;
         Ok(Input::Unsent { attempt })
     }
 
-    /// Sends the INVITE and follows the call to its end.
+    /// Sends the INVITE and follows the call to its end, over further trunks where the first gives it up.
     pub(super) async fn place(&self, attempt: AttemptId, send_before: Instant) -> Input {
         let over = Input::Ended { attempt, next_at: None, back_off: None };
         let Some(dial) = self.dials().get(&attempt).cloned() else { return over };
-        let Some((leg, route)) = dial.leg else { return over };
+        let Some(leg) = dial.leg else { return over };
         let node = self.node();
-        let ended = match self.order(&dial.claimed, leg, &route, send_before).await {
-            Ok(order) => {
-                let events = self.parts.calls.place(order);
-                if let Some(dial) = self.dials().get_mut(&attempt) {
-                    dial.placed = true;
-                }
-                self.follow(&dial.claimed, leg, node, events).await
-            }
-            Err(error) => {
-                tracing::warn!(%attempt, %error, "a dial is given back");
-                self.give_back(attempt, &node).await;
-                over
-            }
-        };
-        self.forget(attempt);
-        ended
+        let ended = self.tour(&dial.claimed, node, Leg { send_before, ..leg }).await;
+        drop(self.forget(attempt));
+        ended.unwrap_or(over)
     }
 
-    async fn order(
-        &self,
-        claimed: &Claimed,
-        leg: LegId,
-        route: &TrunkRoute,
-        send_before: Instant,
-    ) -> Result<PlaceCall, StoreError> {
+    /// Goes from trunk to trunk. None when nothing is known of the end.
+    async fn tour(&self, claimed: &Claimed, node: Node, mut leg: Leg) -> Option<Input> {
+        let mut tour = Tour::new(claimed);
+        // The end of the leg before: it stands when the next one is not sent.
+        let mut before = None;
+        loop {
+            let followed = match self.order(claimed, &leg).await {
+                Ok(order) => {
+                    let events = self.parts.calls.place(order);
+                    if let Some(dial) = self.dials().get_mut(&claimed.attempt) {
+                        dial.placed = true;
+                    }
+                    self.follow(claimed, &leg, node, events).await
+                }
+                Err(error) => {
+                    tracing::warn!(attempt = %claimed.attempt, %error, "a dial is given back");
+                    Followed::NotPlaced(NotPlaced::Stopping)
+                }
+            };
+            match (followed, before.take()) {
+                (Followed::Lost, _) => return None,
+                (Followed::NotPlaced(why), before) => {
+                    if leg.trial {
+                        self.give_way(leg.route.trunk, &claimed.attempt.to_string()).await;
+                    }
+                    return Some(match before {
+                        Some(report) => self.ended(claimed, node, report).await,
+                        None => self.not_placed(claimed, &node, &why).await,
+                    });
+                }
+                (Followed::Over(report), _) => {
+                    let outcome = &report.outcome;
+                    self.learn(leg.route.trunk, distinct(&claimed.to), leg.sent_at, outcome).await;
+                    let failed = (leg.leg, outcome.sip_code);
+                    let next = match tour.goes_on(outcome) {
+                        true => self.next_leg(claimed, &node, failed, &mut tour).await,
+                        false => None,
+                    };
+                    match next {
+                        Some(next) => (leg, before) = (next, Some(*report)),
+                        None => return Some(self.ended(claimed, node, *report).await),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn order(&self, claimed: &Claimed, leg: &Leg) -> Result<PlaceCall, StoreError> {
+        let Leg { leg, route, began, send_before, .. } = leg;
         let variables = claimed.variables.expose().iter().map(|(name, value)| (name.clone(), Pii::new(value.clone())));
         let mut variables: BTreeMap<_, _> = variables.collect();
         if !claimed.name.expose().is_empty() {
@@ -146,20 +203,20 @@ impl Shared {
             call: CallId::generate(),
             org: claimed.org,
             attempt: claimed.attempt,
-            leg,
+            leg: *leg,
             target: claimed.target,
-            trunk: claimed.trunk,
+            trunk: route.trunk,
             to: claimed.to.clone(),
             from: Some(Pii::new(claimed.caller_id.clone())),
             invite: InvitePlan::new(route, claimed.to.expose(), Some(&claimed.caller_id)),
             credentials: route.credentials.clone(),
-            evidence: self.trunks.evidence(claimed.trunk),
+            evidence: self.trunks.evidence(route.trunk),
             assistant,
             variables,
             ring_timeout: Duration::from_secs(claimed.ring_timeout_s.into()),
             max_duration: Duration::from_secs(claimed.max_call_duration_s.into()),
             early_hangup: Duration::from_secs(claimed.early_hangup_s.into()),
-            send_before,
+            send_before: Latest { mono: *send_before, boot: began.after(self.parts.lease / 3) },
         })
     }
 
@@ -181,24 +238,28 @@ impl Shared {
     async fn follow(
         &self,
         claimed: &Claimed,
-        leg: LegId,
+        leg: &Leg,
         node: Node,
         mut events: mpsc::Receiver<AttemptEvent>,
-    ) -> Input {
+    ) -> Followed {
         let attempt = claimed.attempt;
+        let mut trial = leg.trial;
         while let Some(event) = events.recv().await {
             let (step, dialog) = match event {
                 AttemptEvent::Ringing { dialog, .. } => (Step::Ringing, dialog),
                 AttemptEvent::Answered { dialog, .. } => (Step::Answered, dialog),
                 AttemptEvent::InConversation { .. } => (Step::InConversation, None),
-                AttemptEvent::NotPlaced(why) => return self.not_placed(claimed, &node, &why).await,
-                AttemptEvent::Ended(report) => return self.ended(claimed, node, *report).await,
+                AttemptEvent::NotPlaced(why) => return Followed::NotPlaced(why),
+                AttemptEvent::Ended(report) => return Followed::Over(report),
             };
-            self.progress(attempt, node, leg, step, dialog).await;
+            self.progress(attempt, node, leg.leg, step, dialog).await;
+            if std::mem::take(&mut trial) {
+                self.got_through(leg.route.trunk, leg.sent_at).await;
+            }
         }
-        // The call's task has died without a word: what left is unknown, and the reaper will say so.
         tracing::error!(%attempt, "a call ended without a report");
-        Input::Ended { attempt, next_at: None, back_off: None }
+        // What left is unknown, and the reaper will say so.
+        Followed::Lost
     }
 
     async fn progress(
@@ -258,8 +319,6 @@ impl Shared {
 
     async fn ended(&self, claimed: &Claimed, node: Node, report: CallReport) -> Input {
         let outcome = report.outcome.clone();
-        let number = distinct(&claimed.to);
-        self.trunks.observe(claimed.trunk, number, &outcome);
         let end = AttemptEnd {
             attempt: claimed.attempt,
             node,
@@ -299,16 +358,17 @@ impl Shared {
                 () = self.stop.cancelled() => break None,
             }
         };
-        let back_off = (end.reason == DisconnectionReason::TelephonyProviderUnavailable)
-            .then(|| end.retry_after.unwrap_or(UNAVAILABLE));
-        Input::Ended { attempt, next_at, back_off }
+        Input::Ended { attempt, next_at, back_off: None }
     }
 
-    fn forget(&self, attempt: AttemptId) {
-        if let Some(dial) = self.dials().remove(&attempt)
-            && dial.leg.is_none()
-        {
-            self.trunks.withdraw(dial.claimed.trunk);
+    fn forget(&self, attempt: AttemptId) -> Option<Dial> {
+        self.dials().remove(&attempt)
+    }
+
+    /// Forgets a dial of which nothing was sent; if it was to try its trunk, another one may.
+    async fn forget_unsent(&self, attempt: AttemptId) {
+        if let Some(Dial { claimed: Claimed { trunk, trial: true, .. }, .. }) = self.forget(attempt) {
+            self.give_way(trunk, &attempt.to_string()).await;
         }
     }
 }

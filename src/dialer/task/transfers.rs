@@ -15,7 +15,7 @@ use crate::dialer::pacing::Limited;
 use crate::id::{LegId, TrunkId};
 use crate::store::StoreError;
 use crate::store::dialing::{TransferAdmitted, TransferDenied, TransferRequest, TransferStep};
-use crate::time;
+use crate::time::{self, Boot, Latest};
 use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 
 /// How long a leg may wait for its turn at the limits' pace.
@@ -27,6 +27,15 @@ const LATE: Duration = Duration::from_millis(500);
 /// Pause before the end of a leg is written again; doubles up to [`LONGEST_RETRY`].
 const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
+
+/// A second leg that is on its way or up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialed {
+    trunk: TrunkId,
+    sent_at: Timestamp,
+    /// It tries whether its trunk is back.
+    trial: bool,
+}
 
 /// The dialer's side of transfers.
 pub(super) struct Desk(pub(super) Arc<Shared>);
@@ -49,7 +58,7 @@ impl Shared {
         let stored: Value = serde_json::from_str(&invite.to_json()).expect("a plan is JSON");
         let give_up = time::now().mono + PATIENCE;
         loop {
-            let began = time::now();
+            let (began, booted) = (time::now(), time::boot());
             let request = TransferRequest {
                 leg: dial.leg,
                 node: self.node(),
@@ -62,13 +71,12 @@ impl Shared {
                 ring_timeout: dial.ring,
                 longest: dial.longest,
                 headroom: HEADROOM,
-                trunk_closed_until: self.trunks.shut_until(dial.trunk, &self.clock),
             };
             let until = match self.dialing.admit_transfer(&request).await {
                 Ok(Ok(admitted)) => {
-                    self.trunks.begin(dial.trunk);
-                    self.legs().insert(dial.leg, dial.trunk);
-                    return Ok(self.second_leg(&dial, route, invite, &admitted, began.mono));
+                    let dialed = Dialed { trunk: dial.trunk, sent_at: admitted.send_at, trial: admitted.trial };
+                    self.legs().insert(dial.leg, dialed);
+                    return Ok(self.second_leg(&dial, route, invite, &admitted, (began.mono, booted)));
                 }
                 Ok(Err(TransferDenied::Blocked(_))) => return Err(NotAdmitted::Blocked),
                 Ok(Err(TransferDenied::TrunkOff)) => return Err(NotAdmitted::Unreachable),
@@ -113,7 +121,7 @@ impl Shared {
         route: TrunkRoute,
         invite: InvitePlan,
         admitted: &TransferAdmitted,
-        began: Instant,
+        (began, booted): (Instant, Boot),
     ) -> Box<SecondLeg> {
         let send_at = self.instant(admitted.send_at);
         // A process that was frozen meanwhile does not send late: its lease may be lost.
@@ -124,7 +132,7 @@ impl Shared {
             credentials: route.credentials,
             evidence: self.trunks.evidence(dial.trunk),
             send_at,
-            send_before,
+            send_before: Latest { mono: send_before, boot: booted.after(self.parts.lease / 3) },
         })
     }
 
@@ -144,10 +152,12 @@ impl Shared {
     }
 
     async fn leg_over(&self, leg: LegId, outcome: Option<Box<CallOutcome>>) {
-        if let Some(trunk) = self.legs().remove(&leg) {
+        let dialed = self.legs().remove(&leg);
+        if let Some(Dialed { trunk, sent_at, trial }) = dialed {
             match outcome {
-                Some(outcome) => self.trunks.observe(trunk, dial::distinct(&leg), &outcome),
-                None => self.trunks.withdraw(trunk),
+                Some(outcome) => self.learn(trunk, dial::distinct(&leg), sent_at, &outcome).await,
+                None if trial => self.give_way(trunk, &leg.to_string()).await,
+                None => {}
             }
         }
         let mut pause = RETRY;
@@ -165,16 +175,7 @@ impl Shared {
         }
     }
 
-    /// The instant of a time of the database that is not long ago or far ahead.
-    fn instant(&self, at: Timestamp) -> Instant {
-        let now = self.clock.now();
-        match Duration::try_from(at.duration_since(now.wall)) {
-            Ok(ahead) => now.mono + ahead,
-            Err(_) => now.mono,
-        }
-    }
-
-    fn legs(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<LegId, TrunkId>> {
+    fn legs(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<LegId, Dialed>> {
         self.second_legs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

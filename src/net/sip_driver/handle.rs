@@ -1,7 +1,5 @@
 //! The way to the task that owns the SIP endpoint: commands in, answers and events back.
 
-use std::time::Instant;
-
 use callwright_sip::endpoint::{
     Body, CommandError, Event, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration, RegistrationId,
     Rejection, SessionId,
@@ -12,6 +10,8 @@ use callwright_sip::registrar::{RegisterAnswer, RegisterId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::OurRegistration;
+
+use crate::time::Latest;
 
 /// The way to the endpoint for everybody else. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(super) type Registered = Result<OurRegistration, CommandError>;
 /// What the driver is asked.
 #[derive(Debug)]
 pub(super) enum Command {
-    Invite { invite: Box<Invite>, send_before: Instant, reply: oneshot::Sender<Result<Started, InviteError>> },
+    Invite { invite: Box<Invite>, send_before: Latest, reply: oneshot::Sender<Result<Started, InviteError>> },
     HangUp(SessionId, Option<Reason>),
     Ring(SessionId, StatusCode, Option<Body>),
     Accept(SessionId, Body),
@@ -68,7 +68,7 @@ impl SipHandle {
     ///
     /// # Errors
     /// Nothing was sent.
-    pub async fn invite(&self, invite: Invite, send_before: Instant) -> Result<Started, InviteError> {
+    pub async fn invite(&self, invite: Invite, send_before: Latest) -> Result<Started, InviteError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Invite { invite: Box::new(invite), send_before, reply }).await?;
         answer.await.map_err(|_| SipStopped)?

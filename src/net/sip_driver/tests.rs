@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::*;
+use crate::time::Latest;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -53,8 +54,8 @@ impl Side {
     }
 }
 
-fn soon() -> Instant {
-    time::now().mono + PATIENCE
+fn soon() -> Latest {
+    Latest::at(time::now().mono + PATIENCE)
 }
 
 async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
@@ -203,7 +204,7 @@ async fn bytes_that_are_not_sip_cost_their_connection_and_nothing_else() {
 async fn what_is_too_late_is_not_sent() {
     let (caller, mut callee) = (Side::new(SipTransport::Udp, 1).await, Side::new(SipTransport::Udp, 2).await);
     let passed = time::now().mono;
-    let late = caller.service.handle.invite(caller.invite(callee.address(), 1), passed).await;
+    let late = caller.service.handle.invite(caller.invite(callee.address(), 1), Latest::at(passed)).await;
     assert_eq!(late.err(), Some(InviteError::TooLate));
     let sent = caller.service.handle.invite(caller.invite(callee.address(), 2), soon()).await;
     let incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");

@@ -41,6 +41,8 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
         },
     ),
     (17, "campaign lifecycle", Text::Both(include_str!("../../../migrations/0017_campaign_lifecycle.sql"))),
+    (20, "trunk failover", Text::Both(include_str!("../../../migrations/0020_trunk_failover.sql"))),
+    (21, "inbound live", Text::Both(include_str!("../../../migrations/0021_inbound_live.sql"))),
 ];
 
 /// The statements of a migration.

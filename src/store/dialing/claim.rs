@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Dialing;
-use super::limits::{self, Locked};
+use super::limits::{self, Choice, Locked, NoChoice};
 use super::node::{self, Node};
 use super::promote::miss_callback;
 use super::terms::Terms;
@@ -14,15 +14,16 @@ use crate::agent::assistant::Disclosure;
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
-use crate::dialer::claim::{Claim, ClaimDecision, ClaimView, MAX_CANDIDATES, admit, decide};
+use crate::dialer::claim::{Claim, ClaimDecision, ClaimView, MAX_CANDIDATES, decide};
 use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, SameNumber};
-use crate::dialer::pacing::{Limited, Limiter, Reservation};
+use crate::dialer::pacing::{Limited, Reservation};
 use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::contact;
 use crate::store::suppression::SuppressionSource;
 use crate::store::{StoreError, Tx, Wake};
+use crate::trunk::breaker::Shut;
 
 /// What a node asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,6 @@ pub struct ClaimRequest {
     pub campaign: CampaignId,
     /// How long the two commits before the INVITE take here: the dial's moment is at least this far ahead.
     pub headroom: Duration,
-    /// When the campaign's trunk takes calls again, as far as this node knows.
-    pub trunk_closed_until: Option<Timestamp>,
 }
 
 /// What a claim came to.
@@ -46,6 +45,8 @@ pub struct Picked {
     pub turned_away: Vec<(TargetId, TurnedAway)>,
     /// The attempt, or why there is none.
     pub result: Result<Box<Claimed>, Refused>,
+    /// Why the trunk is left alone, when that is what leaves no room.
+    pub shut: Option<Shut>,
 }
 
 /// Why there is no attempt.
@@ -53,7 +54,7 @@ pub struct Picked {
 pub enum Refused {
     /// A limit leaves no room.
     Limited(Limited),
-    /// The campaign is not in progress, or its trunk is switched off.
+    /// The campaign is not in progress, or all its trunks are switched off.
     Stopped,
     /// The ready queue is empty: promote.
     Empty,
@@ -99,6 +100,10 @@ pub struct Claimed {
     pub caller_id: E164,
     /// Over which trunk.
     pub trunk: TrunkId,
+    /// It is the one call that tries whether the trunk is back.
+    pub trial: bool,
+    /// The campaign's other trunks that are switched on, in order.
+    pub other_trunks: Vec<TrunkId>,
     /// Who talks.
     pub assistant_version: AssistantVersionId,
     /// What the campaign demands to be told first.
@@ -149,13 +154,14 @@ impl Dialing {
         if node::lease_until(&mut tx, &request.node).await?.is_none_or(|until| until <= now) {
             return Err(StoreError::Stale);
         }
-        let limiters = locked.count(&mut tx, &terms, request.trunk_closed_until).await?;
-        let admitted = admit(now, request.headroom, terms.ready.rules.state, &limiters).map_err(Refused::from);
-        if let Some(refused) = admitted.err().or((!terms.trunk_enabled).then_some(Refused::Stopped)) {
+        let choice = match locked.choose(&mut tx, &terms, now, request.headroom).await? {
+            Ok(choice) => choice,
             // Nothing to write but rows of limiters that are new; the next claim makes them again.
-            return Ok(Picked { now, turned_away: Vec::new(), result: Err(refused) });
-        }
-        let turn = Turn { dialing: self, request, terms: &terms, locked: &locked, limiters: &limiters, now };
+            Err(NoChoice { why, shut }) => {
+                return Ok(Picked { now, turned_away: Vec::new(), result: Err(why.into()), shut });
+            }
+        };
+        let turn = Turn { dialing: self, request, terms: &terms, locked: &locked, choice: &choice, now };
         let mut turned_away = Vec::new();
         let result = turn.pick(&mut tx, &mut turned_away).await?;
         if turned_away.iter().any(|(_, fate)| matches!(fate, TurnedAway::Blocked(_) | TurnedAway::Expired)) {
@@ -163,7 +169,7 @@ impl Dialing {
             tx.wake(Wake::Targets(request.campaign));
         }
         tx.commit().await?;
-        Ok(Picked { now, turned_away, result })
+        Ok(Picked { now, turned_away, result, shut: None })
     }
 }
 
@@ -187,7 +193,7 @@ struct Turn<'a> {
     request: &'a ClaimRequest,
     terms: &'a Terms,
     locked: &'a Locked,
-    limiters: &'a [Limiter],
+    choice: &'a Choice,
     now: Timestamp,
 }
 
@@ -206,7 +212,7 @@ impl Turn<'_> {
                 now: self.now,
                 headroom: self.request.headroom,
                 rules,
-                limiters: self.limiters,
+                limiters: &self.choice.limiters,
                 candidate: &found.candidate,
             };
             let target = found.target;
@@ -309,7 +315,8 @@ impl Turn<'_> {
         let sql = "UPDATE target SET status = $2, dials = $3, callback_at = NULL, priority = base_priority, \
                    updated_at = $4 WHERE id = $1";
         tx.execute(sql, args![found.target, TargetState::InProgress, claim.dial_no, self.now]).await?;
-        self.locked.reserve(tx, &claim.reservation).await?;
+        let over = self.choice.trunk.id;
+        let trial = self.locked.reserve(tx, over, &claim.reservation, &attempt.to_string()).await?;
         let ContactNumber::Valid(to) = found.candidate.number else {
             return Err(StoreError::Corrupt { column: "phone" });
         };
@@ -325,7 +332,9 @@ impl Turn<'_> {
             kind,
             to,
             caller_id: self.terms.caller_id.clone(),
-            trunk: self.terms.trunk,
+            trunk: over,
+            trial,
+            other_trunks: self.terms.trunks.iter().map(|trunk| trunk.id).filter(|trunk| *trunk != over).collect(),
             assistant_version: self.terms.assistant_version,
             disclosure: self.terms.ready.campaign.data.disclosure.clone(),
             name: found.name,
@@ -376,7 +385,7 @@ impl Turn<'_> {
             self.request.node.id,
             self.request.node.epoch,
             self.now + self.dialing.lease,
-            self.terms.trunk,
+            self.choice.trunk.id,
             self.terms.caller_id,
             found.phone_hash.as_deref().unwrap_or_default(),
             self.terms.assistant_version,

@@ -128,15 +128,15 @@ async fn try_group(db: &Db, requests: &[DialRequest]) -> Result<Vec<Result<(), D
 }
 
 /// What the dial's transaction has read.
-struct Claimed {
-    org: OrgId,
+pub(super) struct Claimed {
+    pub(super) org: OrgId,
     target: TargetId,
     trunk: TrunkId,
-    view: DialView,
+    pub(super) view: DialView,
 }
 
 async fn dial(tx: &mut Tx, request: &DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
-    let Some(claimed) = read(tx, request).await? else {
+    let Some(claimed) = read(tx, request.attempt, &request.node).await? else {
         return Ok(Err(DialRefusal::LeaseLost));
     };
     let now = claimed.view.now;
@@ -157,25 +157,26 @@ async fn dial(tx: &mut Tx, request: &DialRequest) -> Result<Result<(), DialRefus
     Ok(Ok(()))
 }
 
-async fn read(tx: &mut Tx, request: &DialRequest) -> Result<Option<Claimed>, StoreError> {
+/// Locks and reads an attempt of this node, its campaign first; none when the node or the attempt is gone.
+pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Result<Option<Claimed>, StoreError> {
     // The campaign first, and held until the commit: who pauses it waits for dials under way, and none comes after.
     let campaign = tx.pick(
         "SELECT c.state AS campaign_state FROM campaign c JOIN attempt a ON a.campaign_id = c.id WHERE a.id = $1",
         "SELECT c.state AS campaign_state FROM campaign c JOIN attempt a ON a.campaign_id = c.id WHERE a.id = $1 \
          FOR SHARE OF c",
     );
-    let attempt = tx.pick(
+    let sql = tx.pick(
         "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source \
          FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash WHERE a.id = $1",
         "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source \
          FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash WHERE a.id = $1 \
          FOR UPDATE OF a",
     );
-    let Some(campaign) = tx.optional(campaign, args![request.attempt]).await? else {
+    let Some(campaign) = tx.optional(campaign, args![attempt]).await? else {
         return Ok(None);
     };
-    let row = tx.one(attempt, args![request.attempt]).await?;
-    let Some(node_lease) = node::lease_until(tx, &request.node).await? else {
+    let row = tx.one(sql, args![attempt]).await?;
+    let Some(node_lease) = node::lease_until(tx, holder).await? else {
         return Ok(None);
     };
     let state: CampaignState = campaign.get("campaign_state")?;
@@ -185,8 +186,9 @@ async fn read(tx: &mut Tx, request: &DialRequest) -> Result<Option<Claimed>, Sto
     let view = DialView {
         now: tx.now().await?,
         attempt: row.get("state")?,
-        mine: node == request.node.id && epoch == request.node.epoch,
-        lease_until: claim_lease.min(node_lease),
+        mine: node == holder.id && epoch == holder.epoch,
+        lease_until: claim_lease,
+        node_lease_until: node_lease,
         campaign: state,
         suppression: source.map(SuppressionSource::blocks),
         send_by: row.get("send_by")?,

@@ -1,137 +1,282 @@
 //! The limiter rows: locked in one order, then read, counted under and written.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::terms::Terms;
+use super::breaker;
+use super::terms::{Terms, TrunkTerms};
 use crate::args;
-use crate::dialer::pacing::{Limiter, Reservation, Scope, interval};
+use crate::dialer::claim::{ClaimDecision, admit};
+use crate::dialer::pacing::{Limited, Limiter, Reservation, Scope, interval, slower};
 use crate::id::{OrgId, TrunkId};
+use crate::store::db::Row;
 use crate::store::db::value::text_columns;
 use crate::store::{StoreError, Tx};
+use crate::trunk::breaker::{Breaker, Shut};
 
 text_columns!(Scope);
 
 /// The limiters of a campaign, locked until the transaction ends.
 pub(super) struct Locked {
-    scopes: [(Scope, String); 4],
-    tats: Vec<(Scope, Option<Timestamp>)>,
+    org: String,
+    campaign: String,
+    caller_id: String,
+    rows: BTreeMap<(Scope, String), Held>,
 }
 
-/// Locks the limiter rows of organisation, trunk, campaign and caller ID, in this order; makes those that are missing.
+/// What a limiter's row holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    pub(super) tat: Option<Timestamp>,
+    /// Of a trunk.
+    pub(super) breaker: Breaker,
+}
+
+/// The trunk that a dial goes over, and every limit it has to pass.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) trunk: TrunkTerms,
+    pub(super) limiters: [Limiter; 4],
+}
+
+/// No trunk has room.
+#[derive(Debug)]
+pub(super) struct NoChoice {
+    pub(super) why: ClaimDecision,
+    /// The breaker that is in the way, when one is.
+    pub(super) shut: Option<Shut>,
+}
+
+/// Most trunks that a campaign can have: the statements name so many.
+pub const MAX_TRUNKS: usize = 4;
+
+/// Locks the limiter rows of organisation, trunks, campaign and caller ID, in this order; makes those that are missing.
 pub(super) async fn lock(tx: &mut Tx, terms: &Terms) -> Result<Locked, StoreError> {
-    let scopes = [
-        (Scope::Organisation, terms.org.to_string()),
-        (Scope::Trunk, terms.trunk.to_string()),
-        (Scope::Campaign, terms.ready.campaign.id.to_string()),
-        (Scope::CallerId, format!("{}:{}", terms.org, terms.caller_id)),
-    ];
-    let mut tats = read(tx, &scopes).await?;
-    if tats.len() < scopes.len() {
-        for (scope, id) in &scopes {
+    let mut locked = Locked {
+        org: terms.org.to_string(),
+        campaign: terms.ready.campaign.id.to_string(),
+        caller_id: format!("{}:{}", terms.org, terms.caller_id),
+        rows: BTreeMap::new(),
+    };
+    let trunks: Vec<_> = terms.trunks.iter().map(|trunk| trunk.id.to_string()).collect();
+    locked.read(tx, &trunks).await?;
+    if locked.rows.len() < trunks.len() + 3 {
+        let mut scopes = vec![(Scope::Organisation, &locked.org)];
+        scopes.extend(trunks.iter().map(|trunk| (Scope::Trunk, trunk)));
+        scopes.extend([(Scope::Campaign, &locked.campaign), (Scope::CallerId, &locked.caller_id)]);
+        for (scope, id) in scopes {
             let sql = "INSERT INTO limiter (scope, scope_id) VALUES ($1, $2) ON CONFLICT (scope, scope_id) DO NOTHING";
             tx.execute(sql, args![scope, id]).await?;
         }
-        tats = read(tx, &scopes).await?;
+        locked.read(tx, &trunks).await?;
     }
-    Ok(Locked { scopes, tats })
+    Ok(locked)
 }
 
 impl Locked {
-    /// Counts the live calls of each scope. A statement of its own after the locks: within the locking one it would
-    /// count on a snapshot from before it waited.
-    pub(super) async fn count(
+    async fn read(&mut self, tx: &mut Tx, trunks: &[String]) -> Result<(), StoreError> {
+        // PostgreSQL locks the rows in the order in which they come out of the sort.
+        let sql = tx.pick(
+            "SELECT scope, scope_id, tat, breaker FROM limiter WHERE (scope = $1 AND scope_id = $2) \
+             OR (scope = $3 AND scope_id = $4) OR (scope = $5 AND scope_id = $6) \
+             OR (scope = $7 AND scope_id IN ($8, $9, $10, $11))",
+            "SELECT scope, scope_id, tat, breaker FROM limiter WHERE (scope = $1 AND scope_id = $2) \
+             OR (scope = $3 AND scope_id = $4) OR (scope = $5 AND scope_id = $6) \
+             OR (scope = $7 AND scope_id IN ($8, $9, $10, $11)) \
+             ORDER BY CASE scope WHEN $1 THEN 1 WHEN $7 THEN 2 WHEN $3 THEN 3 ELSE 4 END, scope_id FOR UPDATE",
+        );
+        let (org, campaign, caller) = (Scope::Organisation, Scope::Campaign, Scope::CallerId);
+        let trunk = |index: usize| trunks.get(index).or(trunks.first()).map_or("", String::as_str);
+        let ids = [trunk(0), trunk(1), trunk(2), trunk(3)];
+        let mut args = args![org, self.org, campaign, self.campaign, caller, self.caller_id, Scope::Trunk];
+        args.extend(args![ids[0], ids[1], ids[2], ids[3]]);
+        for row in tx.all(sql, args).await? {
+            self.rows.insert((row.get("scope")?, row.get("scope_id")?), held(&row)?);
+        }
+        Ok(())
+    }
+
+    /// The first trunk, in the campaign's order, that has room for one more dial, with every limit counted. A statement
+    /// of its own after the locks: within the locking one it would count on a snapshot from before it waited.
+    pub(super) async fn choose(
         &self,
         tx: &mut Tx,
         terms: &Terms,
-        trunk_closed_until: Option<Timestamp>,
-    ) -> Result<[Limiter; 4], StoreError> {
-        let (org_live, trunk_live) = live(tx, terms.org, terms.trunk).await?;
+        now: Timestamp,
+        headroom: Duration,
+    ) -> Result<Result<Choice, NoChoice>, StoreError> {
+        let state = terms.ready.rules.state;
+        let mut others = None;
+        let mut none: Option<NoChoice> = None;
+        for trunk in &terms.trunks {
+            let (org_live, trunk_live) = live(tx, terms.org, trunk.id).await?;
+            let (campaign_live, caller_live) = match others {
+                Some(counted) => counted,
+                None => *others.insert(self.count(tx, terms).await?),
+            };
+            let breaker = self.of(Scope::Trunk, &trunk.id.to_string()).breaker;
+            let limiters = self.limiters(terms, trunk, now, [org_live, trunk_live, campaign_live, caller_live]);
+            match admit(now, headroom, state, &limiters) {
+                Ok(_) => return Ok(Ok(Choice { trunk: *trunk, limiters })),
+                // Its turn comes: a trunk that can carry the campaign is waited for. One that is slower leaves the rest
+                // to the others.
+                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) }))
+                    if breaker.shut(now).is_none() && carries(&limiters) =>
+                {
+                    return Ok(Err(NoChoice { why, shut: None }));
+                }
+                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => {
+                    let this = NoChoice { why, shut: breaker.shut(now) };
+                    none = Some(match none {
+                        Some(before) if !sooner(&this.why, &before.why) => before,
+                        Some(_) | None => this,
+                    });
+                }
+                Err(why) => return Ok(Err(NoChoice { why, shut: None })),
+            }
+        }
+        Ok(Err(none.unwrap_or(NoChoice { why: ClaimDecision::Stopped, shut: None })))
+    }
+
+    async fn count(&self, tx: &mut Tx, terms: &Terms) -> Result<(u32, u32), StoreError> {
         // Without statistics SQLite would take an index over all attempts there ever were.
         let sql = tx.pick(
-            "SELECT COUNT(*) AS value FROM attempt INDEXED BY attempt_live_campaign WHERE live AND campaign_id = $1",
-            "SELECT COUNT(*) AS value FROM attempt WHERE live AND campaign_id = $1",
+            "SELECT (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_campaign WHERE live AND campaign_id = $1) \
+             AS campaign_live, (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_caller \
+             WHERE live AND org_id = $2 AND caller_id = $3) AS caller_live",
+            "SELECT (SELECT COUNT(*) FROM attempt WHERE live AND campaign_id = $1) AS campaign_live, \
+             (SELECT COUNT(*) FROM attempt WHERE live AND org_id = $2 AND caller_id = $3) AS caller_live",
         );
-        let campaign = &terms.ready.campaign;
-        let campaign_live: u32 = tx.value(sql, args![campaign.id]).await?;
-        let settings = &campaign.data.settings;
-        let limiter = |scope, rate: Option<u32>, live, most_live| Limiter {
+        let row = tx.one(sql, args![terms.ready.campaign.id, terms.org, terms.caller_id]).await?;
+        Ok((row.get("campaign_live")?, row.get("caller_live")?))
+    }
+
+    fn limiters(&self, terms: &Terms, trunk: &TrunkTerms, now: Timestamp, live: [u32; 4]) -> [Limiter; 4] {
+        let settings = &terms.ready.campaign.data.settings;
+        let (org, campaign) = (terms.org_limits, settings.max_concurrent_calls);
+        let limiter = |scope, id: &str, rate: Option<u32>, live, most_live| Limiter {
             scope,
-            tat: self.tats.iter().find(|(of, _)| *of == scope).and_then(|(_, tat)| *tat),
+            tat: self.of(scope, id).tat,
             interval: rate.map(interval),
             live,
             most_live,
             closed_until: None,
         };
-        let (org, trunk) = (terms.org_limits, terms.trunk_limits);
-        Ok([
-            limiter(Scope::Organisation, Some(org.calls_per_minute), org_live, Some(org.most_live)),
-            Limiter {
-                closed_until: trunk_closed_until,
-                ..limiter(Scope::Trunk, Some(trunk.calls_per_minute), trunk_live, Some(trunk.most_live))
-            },
-            limiter(
-                Scope::Campaign,
-                Some(settings.calls_per_minute),
-                campaign_live,
-                Some(settings.max_concurrent_calls),
-            ),
-            limiter(Scope::CallerId, terms.caller_id_rate, 0, None),
-        ])
+        let trunk_id = trunk.id.to_string();
+        let breaker = self.of(Scope::Trunk, &trunk_id).breaker;
+        let [org_live, trunk_live, campaign_live, caller_live] = live;
+        let over = limiter(Scope::Trunk, &trunk_id, None, trunk_live, Some(trunk.limits.most_live));
+        [
+            limiter(Scope::Organisation, &self.org, Some(org.calls_per_minute), org_live, Some(org.most_live)),
+            guarded(over, trunk.limits.calls_per_minute, &breaker, now),
+            limiter(Scope::Campaign, &self.campaign, Some(settings.calls_per_minute), campaign_live, Some(campaign)),
+            limiter(Scope::CallerId, &self.caller_id, trunk.caller_id_rate, caller_live, trunk.caller_id_live),
+        ]
     }
 
-    /// Writes the times that a granted claim has reserved.
-    pub(super) async fn reserve(&self, tx: &mut Tx, reservation: &Reservation) -> Result<(), StoreError> {
+    /// Writes the times that a granted claim has reserved, and makes it the one that tries an open trunk; whether it is.
+    /// `by` names the claim.
+    pub(super) async fn reserve(
+        &self,
+        tx: &mut Tx,
+        trunk: TrunkId,
+        reservation: &Reservation,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let trunk = trunk.to_string();
         for (scope, tat) in &reservation.tats {
-            let Some((_, id)) = self.scopes.iter().find(|(of, _)| of == scope) else { continue };
+            let id = match scope {
+                Scope::Organisation => &self.org,
+                Scope::Trunk => &trunk,
+                Scope::Campaign => &self.campaign,
+                Scope::CallerId => &self.caller_id,
+                Scope::Node | Scope::Providers => continue,
+            };
             let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
             tx.execute(sql, args![scope, id, tat]).await?;
         }
-        Ok(())
+        let mut breaker = self.of(Scope::Trunk, &trunk).breaker;
+        let trial = breaker.admit(reservation.send_at, by);
+        if trial {
+            breaker::write(tx, &trunk, &breaker, reservation.send_at).await?;
+        }
+        Ok(trial)
+    }
+
+    fn of(&self, scope: Scope, id: &str) -> Held {
+        self.rows.get(&(scope, id.to_owned())).cloned().unwrap_or_default()
     }
 }
 
-/// Locks one limiter row, making it where it is missing, and reads its time. Several are to be locked in the order of
+/// A trunk's limiter with what its breaker leaves of it.
+pub(super) fn guarded(limiter: Limiter, calls_per_minute: u32, breaker: &Breaker, now: Timestamp) -> Limiter {
+    Limiter {
+        interval: Some(slower(interval(calls_per_minute), breaker.share(now))),
+        closed_until: breaker.shut(now).map(|shut| shut.until),
+        ..limiter
+    }
+}
+
+/// Whether the trunk is as fast as the campaign may be.
+fn carries(limiters: &[Limiter]) -> bool {
+    let of = |scope| limiters.iter().find(|limiter| limiter.scope == scope).and_then(|limiter| limiter.interval);
+    of(Scope::Trunk) <= of(Scope::Campaign)
+}
+
+/// Whether the first refusal ends before the second; a free channel comes at a time that nobody knows.
+fn sooner(first: &ClaimDecision, second: &ClaimDecision) -> bool {
+    let until = |decision: &ClaimDecision| match decision {
+        ClaimDecision::Limited(limited) => limited.until,
+        ClaimDecision::Claim(_)
+        | ClaimDecision::Defer { .. }
+        | ClaimDecision::Block(_)
+        | ClaimDecision::Expire
+        | ClaimDecision::CallbackMissed
+        | ClaimDecision::Stopped => None,
+    };
+    match (until(first), until(second)) {
+        (Some(first), Some(second)) => first < second,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// Locks one limiter row, making it where it is missing, and reads it. Several are to be locked in the order of
 /// [`Scope`].
-pub(super) async fn lock_one(tx: &mut Tx, scope: Scope, id: &str) -> Result<Option<Timestamp>, StoreError> {
+pub(super) async fn lock_one(tx: &mut Tx, scope: Scope, id: &str) -> Result<Held, StoreError> {
     let sql = "INSERT INTO limiter (scope, scope_id) VALUES ($1, $2) ON CONFLICT (scope, scope_id) DO NOTHING";
     tx.execute(sql, args![scope, id]).await?;
     let sql = tx.pick(
-        "SELECT tat FROM limiter WHERE scope = $1 AND scope_id = $2",
-        "SELECT tat FROM limiter WHERE scope = $1 AND scope_id = $2 FOR UPDATE",
+        "SELECT tat, breaker FROM limiter WHERE scope = $1 AND scope_id = $2",
+        "SELECT tat, breaker FROM limiter WHERE scope = $1 AND scope_id = $2 FOR UPDATE",
     );
-    tx.one(sql, args![scope, id]).await?.get("tat")
+    held(&tx.one(sql, args![scope, id]).await?)
 }
 
-/// Live calls of an organisation and of a trunk: attempts, and the second legs of transfers. To be asked after the locks.
+fn held(row: &Row) -> Result<Held, StoreError> {
+    Ok(Held { tat: row.get("tat")?, breaker: breaker::of_row(row)? })
+}
+
+/// Live calls of an organisation and of a trunk: attempts, the second legs of transfers, and calls that came in. To be
+/// asked after the locks.
 pub(super) async fn live(tx: &mut Tx, org: OrgId, trunk: TrunkId) -> Result<(u32, u32), StoreError> {
     // Without statistics SQLite would take an index over all attempts there ever were.
     let sql = tx.pick(
         "SELECT (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_org WHERE live AND org_id = $1) \
          + (SELECT COUNT(*) FROM leg INDEXED BY leg_transfer_org WHERE transfer AND ended_at IS NULL AND org_id = $1) \
-         AS org_live, \
+         + (SELECT COUNT(*) FROM inbound_live WHERE org_id = $1) AS org_live, \
          (SELECT COUNT(*) FROM attempt INDEXED BY attempt_live_trunk WHERE live AND trunk_id = $2) \
          + (SELECT COUNT(*) FROM leg INDEXED BY leg_transfer_trunk WHERE transfer AND ended_at IS NULL AND trunk_id = $2) \
-         AS trunk_live",
+         + (SELECT COUNT(*) FROM inbound_live WHERE trunk_id = $2) AS trunk_live",
         "SELECT (SELECT COUNT(*) FROM attempt WHERE live AND org_id = $1) \
-         + (SELECT COUNT(*) FROM leg WHERE transfer AND ended_at IS NULL AND org_id = $1) AS org_live, \
+         + (SELECT COUNT(*) FROM leg WHERE transfer AND ended_at IS NULL AND org_id = $1) \
+         + (SELECT COUNT(*) FROM inbound_live WHERE org_id = $1) AS org_live, \
          (SELECT COUNT(*) FROM attempt WHERE live AND trunk_id = $2) \
-         + (SELECT COUNT(*) FROM leg WHERE transfer AND ended_at IS NULL AND trunk_id = $2) AS trunk_live",
+         + (SELECT COUNT(*) FROM leg WHERE transfer AND ended_at IS NULL AND trunk_id = $2) \
+         + (SELECT COUNT(*) FROM inbound_live WHERE trunk_id = $2) AS trunk_live",
     );
     let row = tx.one(sql, args![org, trunk]).await?;
     Ok((row.get("org_live")?, row.get("trunk_live")?))
-}
-
-async fn read(tx: &mut Tx, scopes: &[(Scope, String); 4]) -> Result<Vec<(Scope, Option<Timestamp>)>, StoreError> {
-    let [(org, org_id), (trunk, trunk_id), (campaign, campaign_id), (caller, caller_id)] = scopes;
-    // PostgreSQL locks the rows in the order in which they come out of the sort.
-    let sql = tx.pick(
-        "SELECT scope, tat FROM limiter WHERE (scope = $1 AND scope_id = $2) OR (scope = $3 AND scope_id = $4) \
-         OR (scope = $5 AND scope_id = $6) OR (scope = $7 AND scope_id = $8)",
-        "SELECT scope, tat FROM limiter WHERE (scope = $1 AND scope_id = $2) OR (scope = $3 AND scope_id = $4) \
-         OR (scope = $5 AND scope_id = $6) OR (scope = $7 AND scope_id = $8) \
-         ORDER BY CASE scope WHEN $1 THEN 1 WHEN $3 THEN 2 WHEN $5 THEN 3 ELSE 4 END FOR UPDATE",
-    );
-    let args = args![org, org_id, trunk, trunk_id, campaign, campaign_id, caller, caller_id];
-    let rows = tx.all(sql, args).await?;
-    rows.iter().map(|row| Ok((row.get("scope")?, row.get("tat")?))).collect()
 }

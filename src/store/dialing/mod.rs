@@ -8,11 +8,14 @@
 //! Locks are taken in one order everywhere: limiters (organisation, trunk, campaign, caller ID), campaign, attempt,
 //! target. A target is locked before its attempt only while the attempt does not exist yet.
 
+pub mod breaker;
 pub mod callback;
 mod claim;
 mod close;
 mod commit;
+mod failover;
 mod finish;
+mod inbound;
 mod limits;
 mod node;
 mod progress;
@@ -23,7 +26,10 @@ mod transfer;
 
 pub use claim::{ClaimRequest, Claimed, Picked, Refused, TurnedAway};
 pub use commit::DialRequest;
+pub use failover::{FailedOver, FailoverDenied, FailoverRequest};
 pub use finish::{AttemptEnd, Report};
+pub use inbound::{InboundDoor, InboundRequest};
+pub use limits::MAX_TRUNKS;
 pub use node::Node;
 pub use progress::{Progress, Step};
 pub use promote::Promoted;

@@ -7,15 +7,18 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::close::is_open;
+use super::terms::Terms;
 use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, micros};
 use crate::args;
 use crate::campaign::phone::E164;
-use crate::campaign::states::CampaignState;
+use crate::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
 use crate::dialer::gate::{CALLBACK_GRACE, Rules, Shut};
-use crate::id::{CampaignId, TargetId};
+use crate::id::{AttemptId, CampaignId, ContactId, NodeId, TargetId};
 use crate::pii::Pii;
+use crate::store::attempt::AttemptKind;
 use crate::store::db::ToArg;
-use crate::store::{StoreError, Tx};
+use crate::store::suppression::SuppressionSource;
+use crate::store::{StoreError, Tx, Wake};
 
 /// What one promotion did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct Promoted {
     pub deferred: u64,
     /// Targets for which no time is left in the campaign.
     pub expired: u64,
+    /// Targets whose numbers are suppressed; they are BLOCKED.
+    pub blocked: u64,
     /// Callbacks that came too late; they are READY at the head of the queue.
     pub missed: Vec<TargetId>,
     /// When the next target is due that is not READY; in the past when there were more than asked for.
@@ -36,11 +41,14 @@ pub struct Promoted {
 
 /// Due targets that one transaction looks at.
 const BATCH: i64 = 1000;
+/// Suppressed ones that it blocks: others wait for the database meanwhile.
+const BLOCKED: usize = 200;
 
 enum Place {
     Ready,
     At(Timestamp),
     Expired,
+    Blocked(BlockedReason),
 }
 
 impl Dialing {
@@ -59,7 +67,13 @@ impl Dialing {
         }
         let now = tx.now().await?;
         promote_callbacks(&mut tx, campaign, now, &mut promoted).await?;
-        promote_waiting(&mut tx, campaign, &ready.rules, now, limit, &mut promoted).await?;
+        let suppressed = promote_waiting(&mut tx, campaign, &ready.rules, now, limit, &mut promoted).await?;
+        if !suppressed.is_empty() {
+            let terms = self.book.terms(&mut tx, campaign).await?;
+            block(&mut tx, &terms, now, &suppressed).await?;
+            promoted.blocked = suppressed.len() as u64;
+            tx.wake(Wake::Targets(campaign));
+        }
         let next = "SELECT MIN(due) AS value FROM (\
                     SELECT MIN(next_at) AS due FROM target WHERE campaign_id = $1 AND status = 'waiting' UNION ALL \
                     SELECT MIN(callback_at) AS due FROM target WHERE campaign_id = $1 AND status = 'callback') AS due";
@@ -114,22 +128,45 @@ async fn promote_waiting(
     now: Timestamp,
     mut room: u32,
     promoted: &mut Promoted,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Suppressed>, StoreError> {
     // One statement's rows: SKIP LOCKED leaves those to the person or node that has them in hand.
     let due = tx.pick(
-        "SELECT t.id, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+        "SELECT t.id, t.contact_id, t.round, t.dials, c.phone, c.phone_hash, c.zone, s.source FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
          WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.next_at <= $2 ORDER BY t.next_at LIMIT $3",
-        "SELECT t.id, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+        "SELECT t.id, t.contact_id, t.round, t.dials, c.phone, c.phone_hash, c.zone, s.source FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
          WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.next_at <= $2 ORDER BY t.next_at LIMIT $3 \
          FOR UPDATE OF t SKIP LOCKED",
     );
+    let mut blocked = Vec::new();
     let mut ready = Vec::new();
     let mut expired = Vec::new();
     let mut deferred: BTreeMap<Timestamp, Vec<TargetId>> = BTreeMap::new();
     for row in tx.all(due, args![campaign, now, BATCH]).await? {
         let (id, zone): (TargetId, Option<String>) = (row.get("id")?, row.get("zone")?);
         let phone: Option<Pii<E164>> = row.get("phone")?;
-        match place(rules, phone.as_ref().map(Pii::expose), zone.as_deref(), now) {
+        let source: Option<SuppressionSource> = row.get("source")?;
+        let place = match source {
+            Some(source) => Place::Blocked(source.blocks()),
+            None => place(rules, phone.as_ref().map(Pii::expose), zone.as_deref(), now),
+        };
+        match place {
+            Place::Blocked(reason) => {
+                blocked.push(Suppressed {
+                    target: id,
+                    contact: row.get("contact_id")?,
+                    round: row.get("round")?,
+                    dials: row.get("dials")?,
+                    phone_hash: row.get("phone_hash")?,
+                    reason,
+                });
+                if blocked.len() == BLOCKED {
+                    break;
+                }
+            }
             Place::Ready if room > 0 => {
                 room -= 1;
                 ready.push(id);
@@ -143,6 +180,76 @@ async fn promote_waiting(
     promoted.expired += set(tx, "status = 'expired'", None, now, &expired).await?;
     for (opening, ids) in &deferred {
         promoted.deferred += set(tx, "next_at = $2", Some(*opening), now, ids).await?;
+    }
+    Ok(blocked)
+}
+
+/// A target whose number is suppressed. The gate would turn it away as well; where very many of them come first, claims
+/// would not get past them.
+struct Suppressed {
+    target: TargetId,
+    contact: ContactId,
+    round: i64,
+    dials: i64,
+    phone_hash: String,
+    reason: BlockedReason,
+}
+
+/// Blocks targets, each with an attempt that was not placed, so that it shows among the calls.
+async fn block(tx: &mut Tx, terms: &Terms, now: Timestamp, suppressed: &[Suppressed]) -> Result<(), StoreError> {
+    const COLUMNS: &str = "INSERT INTO attempt (org_id, campaign_id, state, live, node_id, epoch, lease_until, send_at, \
+                           send_by, claimed_at, ended_at, trunk_id, caller_id, assistant_version_id, ring_timeout_s, \
+                           max_call_duration_s, immediate, technical, consumes_retry, id, target_id, contact_id, round, \
+                           dial_no, kind, phone_hash, disconnection_reason, blocked_reason) VALUES ";
+    let settings = &terms.ready.rules.settings;
+    let trunk = terms.trunks.first().map_or(terms.ready.campaign.data.trunk, |trunk| trunk.id);
+    for part in suppressed.chunks(50) {
+        let mut sql = COLUMNS.to_owned();
+        // What is the same for all comes first; nobody's node has claimed them.
+        let mut args = args![
+            terms.org,
+            terms.ready.campaign.id,
+            AttemptState::NotPlaced,
+            false,
+            NodeId::from_u128(0),
+            0_i64,
+            now,
+            trunk,
+            terms.caller_id,
+            terms.assistant_version,
+            settings.ring_timeout_s,
+            settings.max_call_duration_s
+        ];
+        for (index, one) in part.iter().enumerate() {
+            let first = args.len() + 1;
+            let kind = if one.dials == 0 { AttemptKind::First } else { AttemptKind::Retry };
+            args.extend(args![
+                AttemptId::generate(),
+                one.target,
+                one.contact,
+                one.round,
+                one.dials + 1,
+                kind,
+                one.phone_hash,
+                one.reason.disconnection(),
+                one.reason
+            ]);
+            let comma = if index == 0 { "" } else { ", " };
+            let own: Vec<_> = (first..first + 9).map(|number| format!("${number}")).collect();
+            write!(
+                sql,
+                "{comma}($1, $2, $3, $4, $5, $6, $7, $7, $7, $7, $7, $8, $9, $10, $11, $12, $4, $4, $4, {})",
+                own.join(", ")
+            )
+            .expect("a string takes everything");
+        }
+        tx.execute_built(sql, args).await?;
+    }
+    for one in suppressed {
+        let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \
+                   callback_at = NULL, priority = base_priority, updated_at = $6 WHERE id = $1";
+        let args = args![one.target, TargetState::Blocked, one.reason, one.dials + 1, one.reason.disconnection(), now];
+        tx.execute(sql, args).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::finish::not_placed;
 use super::node::{Node, forgotten_after};
-use super::{Dialing, seconds, transfer};
+use super::{Dialing, inbound, seconds, transfer};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::AttemptState;
@@ -26,13 +26,15 @@ pub struct Reaped {
     pub freed: u32,
     /// Second legs of transfers that nobody sees to any more: orphans now.
     pub transfers: u32,
+    /// Calls that had come in to lost nodes: they count no more.
+    pub inbound: u32,
 }
 
 impl Reaped {
     /// Whether nothing was found.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.released == 0 && self.unknown == 0 && self.freed == 0 && self.transfers == 0
+        self.released == 0 && self.unknown == 0 && self.freed == 0 && self.transfers == 0 && self.inbound == 0
     }
 }
 
@@ -84,6 +86,7 @@ impl Dialing {
         }
         reaped.transfers = transfer::orphan_transfers(&mut tx, now, TIMER_B, FORGOTTEN, BATCH).await?;
         reaped.freed = free_overdue(&mut tx, now).await?;
+        reaped.inbound = inbound::reap(&mut tx, now).await?;
         let old = "DELETE FROM node WHERE lease_until < $1";
         tx.execute(old, args![now.as_microsecond() - forgotten_after()]).await?;
         if !reaped.is_empty() {
@@ -140,6 +143,7 @@ impl Dialing {
             all.unknown += reaped.unknown;
             all.freed += reaped.freed;
             all.transfers += reaped.transfers;
+            all.inbound += reaped.inbound;
         }
     }
 

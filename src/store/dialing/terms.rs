@@ -30,13 +30,20 @@ pub(super) struct Ready {
 pub(super) struct Terms {
     pub(super) ready: Arc<Ready>,
     pub(super) org: OrgId,
-    pub(super) trunk: TrunkId,
     pub(super) caller_id: E164,
     pub(super) assistant_version: AssistantVersionId,
-    pub(super) trunk_enabled: bool,
     pub(super) org_limits: Limits,
-    pub(super) trunk_limits: Limits,
+    /// The campaign's trunks that are switched on, in the order in which they are turned to.
+    pub(super) trunks: Vec<TrunkTerms>,
+}
+
+/// A trunk's part of the terms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrunkTerms {
+    pub(super) id: TrunkId,
+    pub(super) limits: Limits,
     pub(super) caller_id_rate: Option<u32>,
+    pub(super) caller_id_live: Option<u32>,
 }
 
 /// Dials a minute, and simultaneous calls.
@@ -68,21 +75,36 @@ impl Book {
     /// The campaign with the limits that stand above it.
     pub(super) async fn terms(&self, tx: &mut Tx, id: CampaignId) -> Result<Terms, StoreError> {
         const SQL: &str = "SELECT a.version_id, o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_live, \
-                           t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
-                           t.caller_id_calls_per_minute AS caller_id_rate FROM org o, trunk t, assistant a \
-                           WHERE o.id = $1 AND t.id = $2 AND a.id = $3";
+                           t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
+                           t.caller_id_calls_per_minute AS caller_id_rate, t.caller_id_max_calls AS caller_id_live, \
+                           0 AS ordinal FROM org o, trunk t, assistant a WHERE o.id = $1 AND t.id = $2 AND a.id = $3 \
+                           UNION ALL \
+                           SELECT a.version_id, o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_live, \
+                           t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
+                           t.caller_id_calls_per_minute AS caller_id_rate, t.caller_id_max_calls AS caller_id_live, \
+                           f.ordinal FROM org o, assistant a, campaign_trunk f JOIN trunk t ON t.id = f.trunk_id \
+                           WHERE o.id = $1 AND a.id = $3 AND f.campaign_id = $4 AND f.trunk_id <> $2 ORDER BY ordinal";
         let ready = self.ready(tx, id).await?;
         let Campaign { org, data, .. } = &ready.campaign;
-        let row = tx.one(SQL, args![org, data.trunk, data.assistant]).await?;
+        let rows = tx.all(SQL, args![org, data.trunk, data.assistant, id]).await?;
+        let first = rows.first().ok_or(StoreError::NotFound)?;
+        let mut trunks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.get("enabled")? {
+                trunks.push(TrunkTerms {
+                    id: row.get("id")?,
+                    limits: Limits { calls_per_minute: row.get("trunk_rate")?, most_live: row.get("trunk_live")? },
+                    caller_id_rate: row.get("caller_id_rate")?,
+                    caller_id_live: row.get("caller_id_live")?,
+                });
+            }
+        }
         Ok(Terms {
             org: *org,
-            trunk: data.trunk,
             caller_id: data.caller_id.clone(),
-            assistant_version: row.get("version_id")?,
-            trunk_enabled: row.get("enabled")?,
-            org_limits: Limits { calls_per_minute: row.get("org_rate")?, most_live: row.get("org_live")? },
-            trunk_limits: Limits { calls_per_minute: row.get("trunk_rate")?, most_live: row.get("trunk_live")? },
-            caller_id_rate: row.get("caller_id_rate")?,
+            assistant_version: first.get("version_id")?,
+            org_limits: Limits { calls_per_minute: first.get("org_rate")?, most_live: first.get("org_live")? },
+            trunks,
             ready,
         })
     }

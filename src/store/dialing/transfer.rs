@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::limits;
+use super::limits::{self, Held, guarded};
 use super::node::{self, Node};
-use super::{Dialing, one_row, seconds};
+use super::{Dialing, breaker, one_row, seconds};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::BlockedReason;
@@ -46,8 +46,6 @@ pub struct TransferRequest {
     pub longest: Duration,
     /// How long the commit takes here: the dial's moment is at least this far ahead.
     pub headroom: Duration,
-    /// When the trunk takes calls again, as far as this node knows.
-    pub trunk_closed_until: Option<Timestamp>,
 }
 
 /// A second leg that is on disk and may be sent.
@@ -59,6 +57,8 @@ pub struct TransferAdmitted {
     pub send_at: Timestamp,
     /// It must not leave later than this.
     pub send_by: Timestamp,
+    /// It is the one call that tries whether the trunk is back.
+    pub trial: bool,
 }
 
 /// Why a second leg is not dialed; nothing was written.
@@ -100,16 +100,16 @@ impl Dialing {
             Some((Scope::Trunk, request.trunk.to_string())),
             request.caller_id.as_ref().map(|number| (Scope::CallerId, format!("{}:{number}", request.org))),
         ];
-        let mut tats = Vec::new();
+        let mut locked = Vec::new();
         for (scope, id) in scopes.into_iter().flatten() {
-            let tat = limits::lock_one(&mut tx, scope, &id).await?;
-            tats.push((scope, id, tat));
+            let held = limits::lock_one(&mut tx, scope, &id).await?;
+            locked.push((scope, id, held));
         }
         let now = tx.now().await?;
         if node::lease_until(&mut tx, &request.node).await?.is_none_or(|until| until <= now) {
             return Err(StoreError::Stale);
         }
-        let Some(limiters) = limiters(&mut tx, request, &tats).await? else {
+        let Some(limiters) = limiters(&mut tx, request, &locked, now).await? else {
             return Ok(Err(TransferDenied::TrunkOff));
         };
         if let Some(blocked) = blocked(&mut tx, request).await? {
@@ -120,9 +120,16 @@ impl Dialing {
             Err(limited) => return Ok(Err(TransferDenied::Limited(limited))),
         };
         for (scope, tat) in &reservation.tats {
-            let Some((_, id, _)) = tats.iter().find(|(of, ..)| of == scope) else { continue };
+            let Some((_, id, _)) = locked.iter().find(|(of, ..)| of == scope) else { continue };
             let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
             tx.execute(sql, args![scope, id, tat]).await?;
+        }
+        let mut trial = false;
+        if let Some((_, id, held)) = locked.iter_mut().find(|(of, ..)| *of == Scope::Trunk) {
+            trial = held.breaker.admit(reservation.send_at, &request.leg.to_string());
+            if trial {
+                breaker::write(&mut tx, id, &held.breaker, now).await?;
+            }
         }
         tx.execute(
             "INSERT INTO leg (id, org_id, attempt_id, trunk_id, state, invite, sent_at, transfer, node_id, epoch, \
@@ -143,7 +150,7 @@ impl Dialing {
         )
         .await?;
         tx.commit().await?;
-        Ok(Ok(TransferAdmitted { now, send_at: reservation.send_at, send_by: reservation.send_by }))
+        Ok(Ok(TransferAdmitted { now, send_at: reservation.send_at, send_by: reservation.send_by, trial }))
     }
 
     /// Writes how far a second leg has come. `dialog` is what is needed to end it after a crash.
@@ -244,7 +251,8 @@ async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<Blocke
 async fn limiters(
     tx: &mut Tx,
     request: &TransferRequest,
-    tats: &[(Scope, String, Option<Timestamp>)],
+    locked: &[(Scope, String, Held)],
+    now: Timestamp,
 ) -> Result<Option<Vec<Limiter>>, StoreError> {
     const TERMS: &str = "SELECT o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_most, t.enabled, \
                          t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_most, \
@@ -256,17 +264,21 @@ async fn limiters(
         return Ok(None);
     }
     let (org_live, trunk_live) = limits::live(tx, request.org, request.trunk).await?;
-    let limiter = |(scope, _, tat): &(Scope, String, Option<Timestamp>)| -> Result<Limiter, StoreError> {
+    let limiter = |(scope, _, held): &(Scope, String, Held)| -> Result<Limiter, StoreError> {
         let (rate, live, most_live): (Option<u32>, u32, Option<u32>) = match scope {
             Scope::Organisation => (terms.get("org_rate")?, org_live, terms.get("org_most")?),
             Scope::Trunk => (terms.get("trunk_rate")?, trunk_live, terms.get("trunk_most")?),
             Scope::CallerId => (terms.get("caller_id_rate")?, 0, None),
             Scope::Campaign | Scope::Node | Scope::Providers => (None, 0, None),
         };
-        let closed_until = request.trunk_closed_until.filter(|_| *scope == Scope::Trunk);
-        Ok(Limiter { scope: *scope, tat: *tat, interval: rate.map(interval), live, most_live, closed_until })
+        let plain =
+            Limiter { scope: *scope, tat: held.tat, interval: rate.map(interval), live, most_live, closed_until: None };
+        Ok(match rate.filter(|_| *scope == Scope::Trunk) {
+            Some(rate) => guarded(plain, rate, &held.breaker, now),
+            None => plain,
+        })
     };
-    tats.iter().map(limiter).collect::<Result<_, _>>().map(Some)
+    locked.iter().map(limiter).collect::<Result<_, _>>().map(Some)
 }
 
 fn whole_seconds(duration: Duration) -> i64 {

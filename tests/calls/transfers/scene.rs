@@ -129,7 +129,7 @@ impl TransferDesk for Ledger {
             credentials: None,
             evidence: TrunkEvidence::default(),
             send_at: now + Duration::from_millis(100),
-            send_before: now + Duration::from_secs(5),
+            send_before: callwright::time::Latest::at(now + Duration::from_secs(5)),
         };
         let refused = self.refuses;
         self.notes.lock().expect("no panic").push("admitted");

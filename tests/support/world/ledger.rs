@@ -146,7 +146,7 @@ impl Ledger {
         let info = CampaignInfo {
             campaign: CampaignId::from_u128(100 + index as u128),
             org: self.org,
-            trunk: self.trunks[trunk].id,
+            trunks: vec![self.trunks[trunk].id],
             weight: rules.settings.max_concurrent_calls,
             period_end: rules.hours.period_end(),
         };
@@ -174,7 +174,7 @@ impl Ledger {
 
     pub fn in_progress(&self) -> Vec<CampaignInfo> {
         let running = |campaign: &&Campaign| campaign.rules.state == CampaignState::InProgress;
-        self.campaigns.iter().filter(running).map(|campaign| campaign.info).collect()
+        self.campaigns.iter().filter(running).map(|campaign| campaign.info.clone()).collect()
     }
 
     pub fn renew(&mut self, node: Node, now: Timestamp) -> bool {
@@ -268,6 +268,7 @@ impl Ledger {
             attempt: row.state,
             mine: row.node == node,
             lease_until: self.leases.get(&node).copied().unwrap_or(Timestamp::MIN),
+            node_lease_until: self.leases.get(&node).copied().unwrap_or(Timestamp::MIN),
             campaign: self.campaigns[self.targets[target].campaign].rules.state,
             suppression: suppressed.then_some(BlockedReason::Dnc),
             send_by,
