@@ -1,6 +1,6 @@
 # Everything a person or CI does here has a target. `make demo` and `make run` need git, make and Rust; the rest is installed.
 .DEFAULT_GOAL := build
-.PHONY: setup setup-run build run demo test bench fmt lint help
+.PHONY: setup setup-run build run demo test chaos bench fmt lint help
 
 CARGO := cargo --locked
 RELEASE := target/release
@@ -25,6 +25,10 @@ demo: build      ## dial 40 simulated contacts over real SIP and RTP and show wh
 
 test: setup      ## everything CI runs; the last line counts
 	@scripts/test
+
+chaos: setup    ## the long proofs: pacing for minutes, on an otherwise quiet machine
+	cargo build --locked --release --workspace --bins
+	CALLWRIGHT_CHAOS=1 cargo test --locked --release -p callwright --test pacing -- --nocapture --test-threads 1
 
 bench: setup ## measure; figures as JSON in target/bench
 	cargo bench --locked --workspace --no-fail-fast --bench '*'

@@ -10,6 +10,7 @@ mod db;
 mod campaign;
 mod evidence;
 mod kills;
+#[allow(dead_code, reason = "shared with the test of pacing")]
 mod process;
 mod recordings;
 mod verdict;

@@ -72,7 +72,17 @@ impl Home {
 
     /// Starts the server; it is up once [`Server::up`] says so.
     pub(crate) fn start(&self) -> Server {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_callwright"));
+        self.spawn(Command::new(env!("CARGO_BIN_EXE_callwright")))
+    }
+
+    /// Starts it through another program, whose last argument it is.
+    pub(crate) fn start_under(&self, program: &str, arguments: &[&str]) -> Server {
+        let mut command = Command::new(program);
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_callwright"));
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Server {
         command
             .arg("serve")
             .current_dir(&self.folder)
@@ -163,6 +173,11 @@ struct Started {
 impl Carrier {
     /// Starts a carrier whose callees are those of `personas` (a JSON file).
     pub(crate) async fn start(folder: &Path, personas: &Path, seed: u64) -> Self {
+        Self::start_with(folder, personas, seed, &[]).await
+    }
+
+    /// Starts one with further options.
+    pub(crate) async fn start_with(folder: &Path, personas: &Path, seed: u64, options: &[&str]) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_callwright")).with_file_name("callwright-loadtest");
         assert!(program.is_file(), "{} is missing: run `cargo build --workspace --bins` first", program.display());
         let wire = folder.join("carrier.jsonl");
@@ -173,6 +188,7 @@ impl Carrier {
             .arg(&wire)
             .arg("--personas")
             .arg(personas)
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log(&folder.join("carrier.log")))
