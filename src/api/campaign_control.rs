@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use garde::Validate;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
+use super::body::Body;
 use super::campaigns::{CampaignView, view};
 use super::error::{ApiError, FieldFault};
 use super::paging::Id;
@@ -115,6 +117,74 @@ pub async fn pause(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Resul
 )]
 pub async fn resume(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Json<CampaignView>, ApiError> {
     advance(api, caller, id, CampaignEvent::Resume).await
+}
+
+/// What an emergency stop does beside stopping.
+#[derive(Clone, Copy, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "end_calls": false }))]
+pub struct StopInput {
+    /// Ends live calls as well. To be sent in a second request, once the first has said how many there are.
+    #[serde(default)]
+    #[garde(skip)]
+    end_calls: bool,
+}
+
+/// What was stopped.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Stopped {
+    /// Campaigns that dialed until now; they are paused.
+    campaigns: Vec<CampaignId>,
+    /// Live calls of the campaigns that are stopped. They go on, unless they were to be ended.
+    live_calls: u64,
+}
+
+/// Emergency stop of a campaign
+///
+/// No INVITE leaves later than 100 ms after the answer, also none that was about to. Live calls finish; a second request
+/// with `end_calls` ends them.
+#[utoipa::path(
+    post, path = "/api/v1/campaigns/{id}/stop", tag = "campaigns", params(("id" = CampaignId, Path)),
+    request_body = StopInput,
+    responses(
+        (status = 200, body = Stopped),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn stop(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Body(input): Body<StopInput>,
+) -> Result<Json<Stopped>, ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    let seen = campaign::get(&mut tx, caller.org, id).await?;
+    if matches!(seen.state, CampaignState::Draft | CampaignState::Completed) {
+        let detail = format!("a campaign that is {} does not dial", seen.state);
+        return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
+    }
+    let stopped = campaign::stop(&mut tx, caller.org, &Actor::key(caller.key), Some(id), input.end_calls).await?;
+    tx.commit().await?;
+    Ok(Json(Stopped { campaigns: stopped.campaigns, live_calls: stopped.live_calls }))
+}
+
+/// Emergency stop of the whole organisation
+///
+/// As for one campaign, for all of them: whatever dials is paused, with the reason `admin`; each is resumed by itself.
+#[utoipa::path(
+    post, path = "/api/v1/emergency-stop", tag = "campaigns", request_body = StopInput,
+    responses((status = 200, body = Stopped))
+)]
+pub async fn stop_all(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(input): Body<StopInput>,
+) -> Result<Json<Stopped>, ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    let stopped = campaign::stop(&mut tx, caller.org, &Actor::key(caller.key), None, input.end_calls).await?;
+    tx.commit().await?;
+    Ok(Json(Stopped { campaigns: stopped.campaigns, live_calls: stopped.live_calls }))
 }
 
 /// Cancel for good: nothing new is dialed, live calls finish, the data stays

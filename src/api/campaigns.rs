@@ -23,7 +23,7 @@ use crate::campaign::settings::Settings;
 use crate::campaign::states::{CampaignState, PauseReason};
 use crate::campaign::zone::{UnknownZone, zone_named};
 use crate::dialer::calling_hours::instant;
-use crate::id::{AssistantId, CampaignId, TrunkId};
+use crate::id::{AssistantId, CampaignId, RunId, TrunkId};
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, CampaignData, StartFailed};
 use crate::store::{StoreError, Tx, assistant, trunk};
@@ -104,6 +104,8 @@ pub struct CampaignView {
     state: CampaignState,
     /// Why it is paused.
     pause_reason: Option<PauseReason>,
+    /// Why it paused itself, in words.
+    pause_detail: Option<String>,
     /// Name.
     name: String,
     /// What the calls are for.
@@ -222,8 +224,9 @@ pub async fn replace(
 ) -> Result<Json<CampaignView>, ApiError> {
     let mut tx = api.db.begin().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
-    let data = parse(&mut tx, caller, input).await?;
-    may_change(&seen, &data)?;
+    let mut data = parse(&mut tx, caller, input).await?;
+    let now = tx.now().await?;
+    may_change(&seen, &mut data, now)?;
     campaign::update(&mut tx, &seen, &Actor::key(caller.key), &data).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
@@ -258,7 +261,7 @@ pub async fn delete(
 }
 
 /// Whether the fields that differ may differ in the campaign's state.
-fn may_change(seen: &Campaign, data: &CampaignData) -> Result<(), ApiError> {
+fn may_change(seen: &Campaign, data: &mut CampaignData, now: Timestamp) -> Result<(), ApiError> {
     let conflict =
         |detail: &str, faults| Err(ApiError::Conflict { code: "not_editable", detail: detail.to_owned(), faults });
     match seen.state {
@@ -270,13 +273,19 @@ fn may_change(seen: &Campaign, data: &CampaignData) -> Result<(), ApiError> {
                     faults.push(FieldFault {
                         pointer: pointer.to_owned(),
                         code: "fixed".to_owned(),
-                        reason: "cannot change once the campaign has been started".to_owned(),
+                        reason: "cannot change once the campaign has been started; days that have passed belong to \
+                                 their runs"
+                            .to_owned(),
                     });
                 }
             };
             fixed("/trunk_id", data.trunk == seen.data.trunk);
             fixed("/caller_id", data.caller_id == seen.data.caller_id);
             fixed("/scheduled_start", data.scheduled_start_at.is_none());
+            data.schedule.name_runs(Some(&seen.data.schedule), RunId::generate);
+            let today = zone_named(&seen.data.schedule.time_zone).map(|zone| zone.to_datetime(now).date());
+            let rewritten = today.map(|today| seen.data.schedule.rewritten_days(&data.schedule, today));
+            fixed("/schedule/runs", rewritten.is_ok_and(|days| days.is_empty()));
             if faults.is_empty() { Ok(()) } else { conflict("some fields are fixed by now", faults) }
         }
         CampaignState::Cancelled | CampaignState::Deleting => {
@@ -376,6 +385,7 @@ pub(super) fn view(campaign: Campaign) -> CampaignView {
         version,
         state,
         pause_reason,
+        pause_detail: campaign.pause_detail,
         name: data.name,
         goal: data.goal,
         assistant_id: data.assistant,

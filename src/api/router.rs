@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaign_trunks, campaigns, contacts, import, knowledge,
-    live_calls, providers, suppressions, target_control, targets, trunks,
+    Api, assistants, auth, calls, campaign_control, campaign_trunks, campaigns, contacts, diagnosis, import, knowledge,
+    live_calls, providers, runs, suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -74,6 +74,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaigns::read, campaigns::replace, campaigns::delete))
         .routes(routes!(targets::add, targets::list))
         .routes(routes!(targets::attempts))
+        .routes(routes!(runs::list))
         .routes(routes!(targets::attempt))
         .routes(routes!(target_control::read))
         .routes(routes!(target_control::approve))
@@ -83,11 +84,16 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(target_control::remove))
         .routes(routes!(target_control::restart))
         .routes(routes!(campaign_trunks::read, campaign_trunks::replace))
+        .routes(routes!(target_control::call))
+        .routes(routes!(target_control::set_callback, target_control::drop_callback))
         .routes(routes!(campaign_control::start))
         .routes(routes!(campaign_control::pause))
         .routes(routes!(campaign_control::resume))
         .routes(routes!(campaign_control::cancel))
+        .routes(routes!(campaign_control::stop))
+        .routes(routes!(campaign_control::stop_all))
         .routes(routes!(campaign_control::progress))
+        .routes(routes!(diagnosis::read))
         .routes(routes!(knowledge::list))
         .routes(routes!(knowledge::fetch))
         .routes(routes!(knowledge::search))

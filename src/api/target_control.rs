@@ -2,19 +2,25 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use garde::Validate;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Caller;
+use super::body::Body;
 use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
 use super::paging::{Id, Params};
 use super::targets::{TargetView, view};
 use crate::campaign::states::CampaignState;
-use crate::id::{CampaignId, TargetId};
+use crate::id::{CampaignId, ContactId, TargetId};
 use crate::store::audit::Actor;
-use crate::store::target::{self, Act};
+use crate::store::dialing::callback::{self, Set};
+use crate::store::dialing::now::{CallNow, call_now};
+use crate::store::target::{self, Act, Entry};
 use crate::store::{Tx, campaign};
 
 /// A contact that was started over, and what it means for its campaign.
@@ -143,6 +149,125 @@ pub async fn restart(
     Ok(Json(Restarted { target, campaign }))
 }
 
+/// When a contact is to be called back.
+#[derive(Clone, Copy, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "at": "2027-03-01T14:00:00Z" }))]
+pub struct CallbackInput {
+    /// The moment. Outside the contact's hours it is moved to their next opening.
+    #[garde(skip)]
+    at: Timestamp,
+}
+
+/// Arrange a callback, or move it
+///
+/// Callbacks are dialed ahead of retries and of contacts that were not called yet, and have a budget of their own. Whoever
+/// was done or failed begins a new round.
+#[utoipa::path(
+    put, path = "/api/v1/targets/{id}/callback", tag = "campaigns", params(("id" = TargetId, Path)),
+    request_body = CallbackInput,
+    responses(
+        (status = 200, body = TargetView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn set_callback(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TargetId>,
+    Body(input): Body<CallbackInput>,
+) -> Result<Json<TargetView>, ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    may_change(&mut tx, caller, id).await?;
+    match callback::set(&mut tx, caller.org, &Actor::key(caller.key), id, input.at).await? {
+        Set::At(_) => {}
+        Set::Past => return Err(ApiError::field("/at", "in_past", "must lie in the future")),
+        Set::NoTime => {
+            let reason = "no allowed time is left after it in the campaign: extend its period or its days";
+            return Err(ApiError::field("/at", "no_window", reason));
+        }
+        Set::NotPossible(refused) => return Err(not_allowed(refused.to_string())),
+    }
+    let target = target::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(Json(view(target)))
+}
+
+/// Call a callback off: the contact waits as it did before
+#[utoipa::path(
+    delete, path = "/api/v1/targets/{id}/callback", tag = "campaigns", params(("id" = TargetId, Path)),
+    responses(
+        (status = 200, body = TargetView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn drop_callback(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TargetId>,
+) -> Result<Json<TargetView>, ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    may_change(&mut tx, caller, id).await?;
+    let dropped = callback::drop_it(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
+    dropped.map_err(|refused| not_allowed(refused.to_string()))?;
+    let target = target::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(Json(view(target)))
+}
+
+/// Whom to call at once.
+#[derive(Clone, Copy, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "contact_id": "0190f3c4-7b1a-7000-8000-000000000001" }))]
+pub struct CallNowInput {
+    /// The contact. One that is not in the campaign is added to it.
+    #[garde(skip)]
+    contact_id: ContactId,
+}
+
+/// Call one contact now
+///
+/// It goes before everybody else in the campaign, through the same gate and under the same limits: when it may not be
+/// called now, the answer says why and from when on it may. A campaign that is not in progress places no call.
+#[utoipa::path(
+    post, path = "/api/v1/campaigns/{id}/call", tag = "campaigns", params(("id" = CampaignId, Path)),
+    request_body = CallNowInput,
+    responses(
+        (status = 202, body = TargetView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn call(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Body(input): Body<CallNowInput>,
+) -> Result<(StatusCode, Json<TargetView>), ApiError> {
+    let mut tx = api.db.begin_durable().await?;
+    campaign::get(&mut tx, caller.org, id).await?;
+    target::add(&mut tx, caller.org, id, &[input.contact_id], Entry::default()).await?;
+    let actor = Actor::key(caller.key);
+    let refused = |code, detail: String| ApiError::Conflict { code, detail, faults: Vec::new() };
+    let target = match call_now(&mut tx, caller.org, &actor, id, input.contact_id).await? {
+        CallNow::Next(target) => target,
+        CallNow::Refused(reason) => return Err(refused("blocked", format!("the contact may not be called: {reason}"))),
+        CallNow::NotBefore(at, why) => {
+            return Err(refused("not_now", format!("not now ({why}), but from {at} on")));
+        }
+        CallNow::Expired => return Err(refused("expired", "no allowed time is left in the campaign".to_owned())),
+        CallNow::NotInProgress(state) => return Err(not_allowed(format!("a campaign that is {state} places no call"))),
+        CallNow::NotPossible(why) => return Err(not_allowed(why.to_string())),
+    };
+    let target = target::get(&mut tx, caller.org, target).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, Json(view(target))))
+}
+
 async fn act(
     State(api): State<Api>,
     caller: Caller,
@@ -157,14 +282,22 @@ async fn act(
 }
 
 async fn carry_out(tx: &mut Tx, caller: Caller, id: TargetId, act: Act) -> Result<CampaignId, ApiError> {
-    let not_allowed = |detail| ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() };
-    let of = target::get(tx, caller.org, id).await?.campaign;
-    match campaign::get(tx, caller.org, of).await?.state {
-        CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused | CampaignState::Completed => {}
-        over @ (CampaignState::Cancelled | CampaignState::Deleting) => {
-            return Err(not_allowed(format!("the campaign is {over}: its contacts stay as they are")));
-        }
-    }
+    may_change(tx, caller, id).await?;
     let done = target::act(tx, caller.org, &Actor::key(caller.key), id, act).await?;
     done.map(|(campaign, _)| campaign).map_err(|refused| not_allowed(refused.to_string()))
+}
+
+/// Contacts of a campaign that is over for good stay as they are.
+async fn may_change(tx: &mut Tx, caller: Caller, id: TargetId) -> Result<(), ApiError> {
+    let of = target::get(tx, caller.org, id).await?.campaign;
+    match campaign::get(tx, caller.org, of).await?.state {
+        CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused | CampaignState::Completed => Ok(()),
+        over @ (CampaignState::Cancelled | CampaignState::Deleting) => {
+            Err(not_allowed(format!("the campaign is {over}: its contacts stay as they are")))
+        }
+    }
+}
+
+const fn not_allowed(detail: String) -> ApiError {
+    ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() }
 }

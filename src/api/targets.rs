@@ -17,7 +17,7 @@ use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, EndedBy, TargetState};
 use crate::dialer::retry::Hold;
-use crate::id::{AttemptId, CampaignId, ContactId, TargetId};
+use crate::id::{AttemptId, CampaignId, ContactId, RunId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::{self, Attempt, Of};
 use crate::store::campaign;
@@ -84,8 +84,12 @@ pub struct TargetView {
     dials: u32,
     /// When it may be called next.
     next_at: Timestamp,
-    /// When it asked to be called back.
+    /// When it is called back.
     callback_at: Option<Timestamp>,
+    /// When it asked to be; `callback_at` is the next time after it that is allowed.
+    callback_asked_at: Option<Timestamp>,
+    /// When a callback was missed; until it is made up for, the contact is at the head of the queue.
+    callback_missed_at: Option<Timestamp>,
     /// Higher is called earlier.
     priority: i32,
     /// How the last call ended.
@@ -109,6 +113,8 @@ pub struct AttemptView {
     round: u32,
     /// Counts the dials of the round, from 1.
     dial_no: u32,
+    /// The run whose day it was.
+    run_id: Option<RunId>,
     /// Where it stands.
     state: AttemptState,
     /// Why it ended.
@@ -258,6 +264,8 @@ pub(super) fn view(target: Target) -> TargetView {
         dials: target.dials,
         next_at: target.next_at,
         callback_at: target.callback_at,
+        callback_asked_at: target.callback_asked_at,
+        callback_missed_at: target.callback_missed_at,
         priority: target.priority,
         last_reason: target.last_reason,
         last_call_at: target.last_call_at,
@@ -272,6 +280,7 @@ fn attempt_view(attempt: Attempt) -> AttemptView {
         contact_id: attempt.contact,
         round: attempt.round,
         dial_no: attempt.dial_no,
+        run_id: attempt.run,
         state: attempt.state,
         reason: attempt.reason,
         blocked_reason: attempt.blocked_reason,

@@ -44,7 +44,12 @@ pub(super) async fn keep(db: Db, recordings: PathBuf, shutdown: Shutdown) {
                 match wakeups.next().await {
                     Wake::Campaigns | Wake::Everything => return,
                     Wake::Room | Wake::Targets(_) if draining => return,
-                    Wake::Room | Wake::Targets(_) | Wake::Providers | Wake::Knowledge => {}
+                    Wake::Room
+                    | Wake::Targets(_)
+                    | Wake::Halt(_)
+                    | Wake::HangUp(_)
+                    | Wake::Providers
+                    | Wake::Knowledge => {}
                 }
             }
         };

@@ -4,6 +4,7 @@
 pub mod disclosure;
 pub mod disconnection;
 pub mod phone;
+pub mod rounds;
 pub mod run;
 pub mod settings;
 pub mod states;

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::campaign::rounds::{Audience, CallbackRules, ChannelKind};
+use crate::campaign::settings::Settings;
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::zone_named;
+use crate::id::RunId;
 
 /// A campaign's schedule. Wall times and IANA names are stored, never UTC: a change of clocks or of law then moves the
 /// windows with the people.
@@ -35,15 +39,43 @@ impl Default for Schedule {
 }
 
 /// Days of a campaign that share their rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
+    /// Its id, given by the server. Sent back with a changed schedule it says which run is meant; without it the run in
+    /// the same place is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<RunId>,
     /// Its days.
     pub days: Days,
     /// At most four times of day; none = the whole of `contact_hours`.
     pub slots: Vec<Slot>,
     /// The hours in which people may be called at all, on the contact's own clock, whatever the slots say.
     pub contact_hours: ContactHours,
+    /// What happens on its days.
+    pub channels: BTreeSet<ChannelKind>,
+    /// Whom it calls of those whom earlier runs did not finish.
+    pub audience: Audience,
+    /// Dials after the first one in its round, 0 to 20; none = as the settings say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    /// How it deals with people who ask to be called back.
+    pub callbacks: CallbackRules,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            id: None,
+            days: Days::default(),
+            slots: Vec::new(),
+            contact_hours: ContactHours::default(),
+            channels: BTreeSet::from([ChannelKind::Calls]),
+            audience: Audience::AllUnfinished,
+            max_retries: None,
+            callbacks: CallbackRules::default(),
+        }
+    }
 }
 
 /// The hours in which people may be called: 08:00 to 21:00 on their own clock unless a run says otherwise.
@@ -233,6 +265,7 @@ impl Run {
         if self.slots.len() > Schedule::MAX_SLOTS {
             faults.add(format!("runs.{index}.slots"), format!("at most {} slots", Schedule::MAX_SLOTS));
         }
+        self.check_rules(index, faults);
         check_slot(self.contact_hours.0, || format!("runs.{index}.contact_hours"), faults);
         for (number, slot) in self.slots.iter().enumerate().take(Schedule::MAX_SLOTS) {
             check_slot(*slot, || format!("runs.{index}.slots.{number}"), faults);
@@ -243,6 +276,29 @@ impl Run {
         if !self.slots.is_empty() && self.slots.iter().all(|slot| slot.intersection(self.contact_hours.0).is_none()) {
             faults.add(format!("runs.{index}.slots"), format!("none lies within {}", self.contact_hours.0));
         }
+    }
+}
+
+impl Run {
+    fn check_rules(&self, index: usize, faults: &mut Faults) {
+        if self.channels.contains(&ChannelKind::Messaging) {
+            faults.add(format!("runs.{index}.channels"), "this server sends no messages: leave it at calls");
+        } else if self.channels.is_empty() {
+            faults.add(format!("runs.{index}.channels"), "at least one channel");
+        }
+        if self.audience == Audience::IncompleteTasks {
+            let fault = "nobody has tasks on this server: choose all_unfinished or never_answered";
+            faults.add(format!("runs.{index}.audience"), fault);
+        }
+        let mut check = |field: &str, value: Option<u32>, range: RangeInclusive<u32>| {
+            if value.is_some_and(|value| !range.contains(&value)) {
+                let fault = format!("must be between {} and {}", range.start(), range.end());
+                faults.add(format!("runs.{index}.{field}"), fault);
+            }
+        };
+        check("max_retries", self.max_retries, Settings::MAX_RETRIES);
+        check("callbacks.max_retries", self.callbacks.max_retries, Settings::MAX_RETRIES);
+        check("callbacks.max_per_contact", self.callbacks.max_per_contact, 1..=50);
     }
 }
 
@@ -288,7 +344,9 @@ mod tests {
                     {"days": {"weekdays": ["tue"]}, "slots": [{"start_min": 1300, "end_min": 1320}]},
                     {"days": {"dates": ["2026-10-05", "2026-10-07"]}},
                     {"days": {"dates": ["2026-10-07"]}},
-                    {"days": {"dates": []}}]}"#,
+                    {"days": {"dates": []}, "channels": ["messaging"]},
+                    {"days": {"weekdays": ["sat"]}, "audience": "incomplete_tasks", "max_retries": 21,
+                     "callbacks": {"max_per_contact": 0}}]}"#,
         )
         .expect("well formed");
         let faults: Vec<_> = schedule.validate().expect_err("full of faults").iter().map(ToString::to_string).collect();

@@ -37,6 +37,8 @@ pub struct Settings {
     pub early_hangup_s: u32,
     /// Dials one number may get in a period across the organisation; none by default.
     pub frequency_cap: Option<FrequencyCap>,
+    /// Pauses the campaign when its latest dials failed in a burst; `null` switches that off.
+    pub failure_breaker: Option<FailureBreaker>,
     /// Whose clock the calling windows follow.
     pub tz_mode: TzMode,
     /// Block a contact whose zone is neither given nor told by the number, instead of assuming the campaign's.
@@ -58,6 +60,7 @@ impl Default for Settings {
             max_call_duration_s: 300,
             early_hangup_s: 10,
             frequency_cap: None,
+            failure_breaker: Some(FailureBreaker { dials: 20, percent: 90 }),
             tz_mode: TzMode::ContactLocal,
             strict_time_zones: false,
         }
@@ -76,6 +79,17 @@ pub struct RetryOverride {
     /// Most retries of a round for this reason, 0 to 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
+}
+
+/// When a burst of failures pauses a campaign. Failures are those of our side, the trunk or the network, not people who are
+/// out or decline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailureBreaker {
+    /// Of how many of the latest dials, 5 to 200.
+    pub dials: u32,
+    /// How many of a hundred have to have failed, 10 to 100.
+    pub percent: u32,
 }
 
 /// Dials one number may get within a period.
@@ -167,6 +181,10 @@ impl Settings {
         if let Some(cap) = self.frequency_cap {
             check("frequency_cap.dials", cap.dials, 1..=100);
             check("frequency_cap.per_hours", cap.per_hours, 1..=744);
+        }
+        if let Some(breaker) = self.failure_breaker {
+            check("failure_breaker.dials", breaker.dials, 5..=200);
+            check("failure_breaker.percent", breaker.percent, 10..=100);
         }
         for (index, entry) in self.retry_overrides.iter().enumerate() {
             if let Some(delay) = entry.delay_min {

@@ -10,9 +10,11 @@ wire_enum! {
     /// add ─► NEW (preselection on) | WAITING (off)
     /// NEW ─approve► WAITING ◄─approve─ REJECTED ;  NEW/WAITING ─reject► REJECTED
     /// WAITING ─due► READY ─claim► IN_PROGRESS ─► DONE | FAILED | WAITING (retry) | CALLBACK
-    /// CALLBACK ─due► READY ; missed ► WAITING at the head of the queue
+    /// CALLBACK ─due► READY ; missed ► WAITING at the head of the queue ; dropped by a person ► WAITING
+    /// WAITING/READY/DONE/FAILED ─a person arranges a callback► CALLBACK ; ─a person calls at once► READY
     /// WAITING/READY/CALLBACK ─suspend► SUSPENDED ─resume► WAITING | CALLBACK
     /// DONE/FAILED ─restart► WAITING ; BLOCKED ─mended or restart► WAITING ; EXPIRED ─period extended► WAITING
+    /// a later run ─new round► WAITING ; WAITING/READY ─left out by it► FAILED
     /// any non-live ─remove► REMOVED ; period end ► EXPIRED
     /// ```
     pub enum TargetEvent is "target event" {
@@ -38,6 +40,12 @@ wire_enum! {
         AskCallback = "ask_callback",
         /// Nobody called back in time.
         MissCallback = "miss_callback",
+        /// A person arranges a callback, or moves it.
+        SetCallback = "set_callback",
+        /// A person calls it off: it waits as before.
+        DropCallback = "drop_callback",
+        /// A person wants it called at once.
+        CallNow = "call_now",
         /// A person holds it.
         Suspend = "suspend",
         /// A person held it during its call, which has ended.
@@ -54,6 +62,8 @@ wire_enum! {
         Restart = "restart",
         /// A later run dials it again.
         NewRound = "new_round",
+        /// A later run has begun that does not mean it.
+        LeftOut = "left_out",
         /// The campaign ended before it.
         PeriodEnd = "period_end",
         /// The campaign was extended.
@@ -93,6 +103,9 @@ impl TargetEvent {
             Self::Retry => (&[S::InProgress], S::Waiting),
             Self::AskCallback => (&[S::InProgress], S::Callback),
             Self::MissCallback => (&[S::Callback, S::Ready], S::Waiting),
+            Self::SetCallback => (&[S::Waiting, S::Ready, S::Callback, S::Done, S::Failed], S::Callback),
+            Self::DropCallback => (&[S::Callback], S::Waiting),
+            Self::CallNow => (&[S::Waiting, S::Ready, S::Callback, S::Done, S::Failed], S::Ready),
             Self::Suspend => (&[S::Waiting, S::Ready, S::Callback], S::Suspended),
             Self::SuspendAfterCall => (&[S::InProgress], S::Suspended),
             Self::Resume => (&[S::Suspended], S::Waiting),
@@ -101,6 +114,7 @@ impl TargetEvent {
             Self::Mend => (&[S::Blocked], S::Waiting),
             Self::Restart => (&[S::Done, S::Failed, S::Blocked], S::Waiting),
             Self::NewRound => (&[S::Waiting, S::Ready, S::Done, S::Failed], S::Waiting),
+            Self::LeftOut => (&[S::Waiting, S::Ready], S::Failed),
             Self::PeriodEnd => (&[S::New, S::Waiting, S::Ready, S::Callback, S::Suspended, S::InProgress], S::Expired),
             Self::ExtendPeriod => (&[S::Expired], S::Waiting),
             Self::Remove => (

@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use crate::campaign::run::{ContactHours, Schedule, Slot};
 use crate::campaign::settings::TzMode;
 use crate::campaign::zone::{UnknownZone, Zones, zone_named};
+use crate::id::RunId;
 
 /// A schedule made ready for questions: zones resolved, slots sorted.
 #[derive(Clone, Debug)]
@@ -128,6 +129,16 @@ impl CallingHours {
             return Opening::At { from: at, until: closes - ring };
         }
         Opening::Never
+    }
+
+    /// The run whose day it is for a contact in `zones`.
+    #[must_use]
+    pub fn run_at(&self, zones: &Zones, at: Timestamp) -> Option<RunId> {
+        let zone = match self.mode {
+            TzMode::ContactLocal => zones.as_slice().first()?,
+            TzMode::Campaign => &self.zone,
+        };
+        self.schedule.run_on(zone.to_datetime(at).date()).and_then(|(_, run)| run.id)
     }
 
     fn constraints<'a>(&'a self, zones: &'a Zones) -> impl Iterator<Item = (&'a TimeZone, Rule)> {

@@ -423,6 +423,13 @@ impl Engine {
                     entry.due(now);
                 }
             }
+            Notice::Halt(campaign) => {
+                for pending in self.pending.values_mut().filter(|pending| pending.campaign == campaign) {
+                    pending.halted = true;
+                }
+                self.book.remove(campaign);
+                self.load = true;
+            }
             Notice::Room => self.book.make_room(),
         }
     }

@@ -10,6 +10,7 @@ use crate::campaign::states::{BlockedReason, CampaignState};
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::{ZoneSource, Zones};
 use crate::dialer::calling_hours::{CallingHours, Opening};
+use crate::id::RunId;
 use crate::pii::Pii;
 
 /// What a campaign says about dialing, made ready once and used for every claim until it changes.
@@ -126,6 +127,10 @@ pub fn check(at: Timestamp, rules: &Rules, candidate: &Candidate) -> Gate {
     let (earliest, why) = postponed.unwrap_or((at, DeferReason::OutsideHours));
     match rules.opening(&zones, earliest) {
         Ok((from, until)) if from == at => Gate::Open { until },
+        // It could have been called in time, and cannot be now.
+        Ok((next_at, _)) if candidate.callback_at.is_some_and(|asked| next_at > asked + CALLBACK_GRACE) => {
+            Gate::CallbackMissed
+        }
         Ok((next_at, _)) => Gate::Defer { next_at, why },
         Err(shut) => shut.into(),
     }
@@ -155,6 +160,14 @@ impl Rules {
     pub fn zones(&self, explicit: Option<&str>, number: &E164) -> Option<Zones> {
         let fallback = (!self.settings.strict_time_zones).then(|| self.hours.zone());
         Zones::of_contact(explicit, number, fallback).ok()
+    }
+
+    /// The run whose day it is for the candidate; none when its zone cannot be told.
+    #[must_use]
+    pub fn run_at(&self, candidate: &Candidate, at: Timestamp) -> Option<RunId> {
+        let ContactNumber::Valid(number) = &candidate.number else { return None };
+        let zones = self.zones(candidate.zone.as_deref(), number.expose())?;
+        self.hours.run_at(&zones, at)
     }
 
     /// The first allowed moment from `earliest` on, and the last moment to start ringing after it.
@@ -294,5 +307,12 @@ mod tests {
         assert!(matches!(check(at(NOON), &rules(), &contact), Gate::Open { .. }));
         contact.callback_at = Some(at("2026-06-10T09:49:59Z"));
         assert_eq!(check(at(NOON), &rules(), &contact), Gate::CallbackMissed);
+        contact.callback_at = Some(at("2026-06-10T18:58:00Z"));
+        let closed = at("2026-06-10T19:00:00Z");
+        assert_eq!(check(closed, &rules(), &contact), Gate::CallbackMissed, "its last moment today has passed");
+        contact.callback_at = Some(at(NOON));
+        contact.same_number.live = true;
+        let busy = defer("2026-06-10T10:01:00Z", DeferReason::NumberBusy);
+        assert_eq!(check(at(NOON), &rules(), &contact), busy, "a minute's wait is within its grace");
     }
 }

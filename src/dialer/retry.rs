@@ -1,6 +1,6 @@
 //! What follows from how a dial ended: another dial, and when, or the target's rest.
 //!
-//! One budget per round, `1 + max_retries` dials, is shared by all reasons; per-reason rules can only narrow it. The
+//! One budget per round, `1 + max_retries` dials (the run's, else the campaign's), is shared by all reasons; per-reason rules can only narrow it. The
 //! next dial counts from the *end* of the last one.
 
 use std::time::Duration;
@@ -36,6 +36,10 @@ pub struct Round {
     pub free: u32,
     /// How many ended with the same reason.
     pub same_reason: u32,
+    /// Dials after the first one that the round has; none = as the settings say.
+    pub most: Option<u32>,
+    /// Whether these are the dials of a callback: they have a budget of their own, and what follows is a callback again.
+    pub callback: bool,
 }
 
 /// What follows.
@@ -87,10 +91,11 @@ pub fn verdict(settings: &Settings, round: &Round, end: &End) -> Verdict {
 }
 
 fn has_budget(settings: &Settings, round: &Round, reason: DisconnectionReason) -> bool {
+    let most = round.most.unwrap_or(settings.max_retries);
     if reason.consumes_retry() {
-        round.consumed < settings.max_retries
+        round.consumed < most
     } else {
-        round.free + 1 < MAX_FREE_DIALS && round.consumed <= settings.max_retries
+        round.free + 1 < MAX_FREE_DIALS && round.consumed <= most
     }
 }
 
@@ -127,6 +132,13 @@ pub struct Settled {
     pub blocked: Option<BlockedReason>,
 }
 
+/// When a contact who asked to be called at `wish` will be: then, or at the next opening of their hours; none when no
+/// time is left for it.
+#[must_use]
+pub fn planned(rules: &Rules, zones: Option<&Zones>, wish: Timestamp) -> Option<Timestamp> {
+    zones.and_then(|zones| rules.opening(zones, wish).ok()).map(|(from, _)| from)
+}
+
 /// Settles a target: the verdict, moved into the contact's calling hours, unless a person decided otherwise.
 ///
 /// `zones` are the contact's; without them a retry would be blocked at the gate anyway and is blocked here.
@@ -139,7 +151,10 @@ pub fn settle(rules: &Rules, zones: Option<&Zones>, round: &Round, end: &End, ho
         (Verdict::Rest(_) | Verdict::Retry(_) | Verdict::Again, Some(Hold::Remove)) => rest(TargetState::Removed),
         (Verdict::Again, None) => Settled { state: TargetState::Ready, next_at: Some(end.at), blocked: None },
         (Verdict::Retry(at), None) => match zones.map(|zones| rules.opening(zones, at)) {
-            Some(Ok((next_at, _))) => Settled { state: TargetState::Waiting, next_at: Some(next_at), blocked: None },
+            Some(Ok((next_at, _))) => {
+                let state = if round.callback { TargetState::Callback } else { TargetState::Waiting };
+                Settled { state, next_at: Some(next_at), blocked: None }
+            }
             Some(Err(Shut::Expired)) => rest(TargetState::Expired),
             Some(Err(Shut::ZonesDisagree)) | None => {
                 Settled { blocked: Some(BlockedReason::InvalidTimezone), ..rest(TargetState::Blocked) }

@@ -146,7 +146,7 @@ struct Driver {
 
 impl Driver {
     async fn run(mut self) {
-        let wakeups = tokio::spawn(listen(self.shared.parts.db.clone(), self.reports.clone()));
+        let wakeups = tokio::spawn(listen(Arc::clone(&self.shared), self.reports.clone()));
         let mut draining = false;
         loop {
             while let Some(action) = self.engine.poll_action() {
@@ -290,6 +290,20 @@ impl Shared {
         ClaimedDial { attempt, send_at, send_by }
     }
 
+    /// Ends the calls of a campaign that this node has: CANCEL while they ring, BYE after the answer.
+    fn hang_up(&self, campaign: CampaignId) {
+        let attempts: BTreeSet<_> = {
+            let dials = self.dials();
+            dials.iter().filter(|(_, dial)| dial.campaign() == campaign).map(|(attempt, _)| *attempt).collect()
+        };
+        for call in self.parts.calls.list() {
+            let meant = call.attempt.is_some_and(|(attempt, _)| attempts.contains(&attempt));
+            if meant && !self.parts.calls.hang_up(call.call) {
+                tracing::warn!(call = %call.call, "a call could not be told to end");
+            }
+        }
+    }
+
     fn dials(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, Dial>> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -326,12 +340,17 @@ impl Shared {
 }
 
 /// Passes wake-ups on as notices until the dialer ends.
-async fn listen(db: Db, reports: mpsc::Sender<Input>) {
-    let mut wakeups = db.wakeups();
+async fn listen(shared: Arc<Shared>, reports: mpsc::Sender<Input>) {
+    let mut wakeups = shared.parts.db.wakeups();
     loop {
         let notice = match wakeups.next().await {
             Wake::Campaigns | Wake::Everything => Notice::Campaigns,
             Wake::Targets(campaign) => Notice::Targets(campaign),
+            Wake::Halt(campaign) => Notice::Halt(campaign),
+            Wake::HangUp(campaign) => {
+                shared.hang_up(campaign);
+                continue;
+            }
             Wake::Room => Notice::Room,
             Wake::Providers => Notice::Campaigns,
             Wake::Knowledge => continue,

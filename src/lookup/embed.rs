@@ -46,7 +46,7 @@ pub async fn keep(lookups: Lookups, shutdown: Shutdown) {
                 loop {
                     match wakeups.next().await {
                         Wake::Knowledge | Wake::Providers | Wake::Everything => return,
-                        Wake::Campaigns | Wake::Targets(_) | Wake::Room => {}
+                        Wake::Campaigns | Wake::Targets(_) | Wake::Halt(_) | Wake::HangUp(_) | Wake::Room => {}
                     }
                 }
             };

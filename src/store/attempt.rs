@@ -9,7 +9,7 @@ use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy};
 use crate::campaign::wire::wire_enum;
-use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
+use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, RunId, TargetId, TrunkId};
 
 wire_enum! {
     /// Why a target was dialed.
@@ -40,6 +40,8 @@ pub struct Attempt {
     pub round: u32,
     /// Number of the dial within its round, from 1, never used again.
     pub dial_no: u32,
+    /// The run whose day it was.
+    pub run: Option<RunId>,
     /// Why it was dialed.
     pub kind: AttemptKind,
     /// How far it has come.
@@ -81,7 +83,7 @@ pub struct Attempt {
 const SELECT: &str = "SELECT id, campaign_id, target_id, contact_id, round, dial_no, kind, state, trunk_id, \
                       assistant_version_id, claimed_at, dialing_at, ringing_at, answered_at, ended_at, \
                       disconnection_reason, blocked_reason, sip_code, q850, ended_by, answered_by, immediate, \
-                      technical, consumes_retry FROM attempt";
+                      technical, consumes_retry, run_id FROM attempt";
 
 /// Which attempts to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,7 @@ fn read(row: &Row) -> Result<Attempt, StoreError> {
         contact: row.get("contact_id")?,
         round: row.get("round")?,
         dial_no: row.get("dial_no")?,
+        run: row.get("run_id")?,
         kind: row.get("kind")?,
         state: row.get("state")?,
         trunk: row.get("trunk_id")?,

@@ -4,6 +4,7 @@ mod guards;
 mod purge;
 mod reopen;
 mod revive;
+mod stop;
 
 use std::collections::BTreeMap;
 
@@ -20,16 +21,19 @@ use crate::agent::assistant::Disclosure;
 use crate::args;
 use crate::campaign::disclosure;
 use crate::campaign::phone::E164;
+use crate::campaign::rounds::{Opened, Rounds};
 use crate::campaign::run::{Days, Schedule};
 use crate::campaign::settings::Settings;
 use crate::campaign::states::{CampaignState, PauseReason, TargetState};
+use crate::campaign::zone::zone_named;
 use crate::dialer::start::StartGuard;
-use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
+use crate::id::{AssistantId, CampaignId, OrgId, RunId, TrunkId};
 
 pub use guards::failed_guards;
 pub use purge::{Purged, purge};
 pub use reopen::{Reopened, reopen};
 pub use revive::revive;
+pub use stop::{Stopped, stop};
 
 text_columns!(CampaignState, PauseReason, TargetState);
 
@@ -44,6 +48,8 @@ pub struct Campaign {
     pub state: CampaignState,
     /// Why it is paused, if it is.
     pub pause_reason: Option<PauseReason>,
+    /// Why it paused itself, in words.
+    pub pause_detail: Option<String>,
     /// Counts its changes, those of its state included.
     pub version: i64,
     /// What can be edited.
@@ -58,6 +64,8 @@ pub struct Campaign {
     pub resumed_at: Option<Timestamp>,
     /// When it was completed or cancelled.
     pub ended_at: Option<Timestamp>,
+    /// The rounds that its runs have opened, oldest first.
+    pub rounds: Vec<Opened>,
     /// What its scheduled start ran into, until it is changed or started.
     pub start_failed: Option<StartFailed>,
 }
@@ -123,14 +131,15 @@ pub struct Progress {
 
 const SELECT: &str = "SELECT id, org_id, name, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
                       schedule, scheduled_start_at, settings, disclosure, created_at, updated_at, started_at, \
-                      resumed_at, ended_at, start_failed FROM campaign";
+                      resumed_at, ended_at, start_failed, rounds, pause_detail FROM campaign";
 
 /// Keeps a new campaign as a draft.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when assistant or trunk do not exist or a day belongs to two runs, or when the database
 /// fails.
-pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, data: CampaignData) -> Result<Campaign, StoreError> {
+pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, mut data: CampaignData) -> Result<Campaign, StoreError> {
+    data.schedule.name_runs(None, RunId::generate);
     let now = tx.now().await?;
     let id = CampaignId::generate();
     let state = CampaignState::Draft;
@@ -150,6 +159,7 @@ pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, data: CampaignData) 
         org,
         state,
         pause_reason: None,
+        pause_detail: None,
         version: 1,
         data,
         created_at: now,
@@ -157,6 +167,7 @@ pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, data: CampaignData) 
         started_at: None,
         resumed_at: None,
         ended_at: None,
+        rounds: Vec::new(),
         start_failed: None,
     })
 }
@@ -219,6 +230,9 @@ pub async fn scheduled(tx: &mut Tx) -> Result<Vec<Campaign>, StoreError> {
 /// # Errors
 /// [`StoreError::Stale`]; [`StoreError::Conflict`] as for [`insert`]; or when the database fails.
 pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &CampaignData) -> Result<i64, StoreError> {
+    let mut data = data.clone();
+    data.schedule.name_runs(Some(&seen.data.schedule), RunId::generate);
+    let data = &data;
     let mut args = args![seen.id, seen.state, seen.version, tx.now().await?];
     args.extend(values(data));
     let sql = "UPDATE campaign SET version = version + 1, updated_at = $4, name = $5, goal = $6, assistant_id = $7, \
@@ -254,7 +268,8 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
 /// [`StoreError::Stale`], or when the database fails.
 pub async fn advance(tx: &mut Tx, seen: &Campaign, actor: &Actor, to: Move) -> Result<i64, StoreError> {
     const SQL: &str = "UPDATE campaign SET version = version + 1, updated_at = $4, state = $5, pause_reason = $6, \
-                       started_at = $7, ended_at = $8, resumed_at = $9, start_failed = NULL WHERE id = $1 AND state = $2 AND version = $3";
+                       started_at = $7, ended_at = $8, resumed_at = $9, start_failed = NULL, pause_detail = NULL, rounds = $10 \
+                       WHERE id = $1 AND state = $2 AND version = $3";
     let now = tx.now().await?;
     let dials = to.to == CampaignState::InProgress;
     let started = if dials { seen.started_at.or(Some(now)) } else { seen.started_at };
@@ -264,14 +279,41 @@ pub async fn advance(tx: &mut Tx, seen: &Campaign, actor: &Actor, to: Move) -> R
         CampaignState::Deleting => seen.ended_at,
         CampaignState::Draft | CampaignState::InProgress | CampaignState::Paused => None,
     };
-    let args = args![seen.id, seen.state, seen.version, now, to.to, to.pause_reason, started, ended, resumed];
+    let due = if dials { due_rounds(seen, started.unwrap_or(now), now) } else { Vec::new() };
+    let rounds: Vec<_> = seen.rounds.iter().copied().chain(due.iter().map(|&run| Opened { run, at: now })).collect();
+    let mut args = args![seen.id, seen.state, seen.version, now, to.to, to.pause_reason, started, ended, resumed];
+    args.push(Arg::Text(Some(to_json(&rounds))));
     if tx.execute(SQL, args).await? == 0 {
         return Err(StoreError::Stale);
     }
     let detail = json!({ "from": seen.state, "to": to.to, "pause_reason": to.pause_reason });
     audit::write(tx, seen.org, actor, "campaign.move", ("campaign", seen.id.to_string()), detail).await?;
+    round_opened(tx, seen, actor, &due).await?;
+    if seen.state == CampaignState::InProgress && !dials {
+        tx.wake(Wake::Halt(seen.id));
+    }
     tx.wake(Wake::Campaigns);
     Ok(seen.version + 1)
+}
+
+/// The runs whose round a campaign opens when it begins to dial.
+fn due_rounds(seen: &Campaign, started: Timestamp, now: Timestamp) -> Vec<RunId> {
+    let zone = zone_named(&seen.data.schedule.time_zone);
+    zone.map(|zone| Rounds::new(&seen.data.schedule, &seen.rounds, &zone, started, now).due()).unwrap_or_default()
+}
+
+/// Writes down which rounds were opened beyond those that were seen.
+pub(in crate::store) async fn round_opened(
+    tx: &mut Tx,
+    seen: &Campaign,
+    actor: &Actor,
+    due: &[RunId],
+) -> Result<(), StoreError> {
+    for (index, run) in due.iter().enumerate() {
+        let detail = json!({ "run": run, "round": seen.rounds.len() + index + 1 });
+        audit::write(tx, seen.org, actor, "campaign.round", ("campaign", seen.id.to_string()), detail).await?;
+    }
+    Ok(())
 }
 
 /// Keeps what the scheduled start of a draft ran into: it stays a draft, and is not started by the clock again.
@@ -337,6 +379,75 @@ pub async fn extended(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
 pub async fn next_scheduled(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT MIN(scheduled_start_at) AS value FROM campaign WHERE state = $1";
     tx.value(sql, args![CampaignState::Draft]).await
+}
+
+/// Contacts of a campaign in one state that are held by one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Their state.
+    pub state: TargetState,
+    /// What those that wait, and are not due, wait for.
+    pub held_by: Option<String>,
+    /// How many.
+    pub contacts: u64,
+    /// When the first of them is due.
+    pub next_at: Option<Timestamp>,
+    waits: bool,
+}
+
+impl Holding {
+    /// Whether they wait and could be dialed by now.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.state == TargetState::Waiting && !self.waits
+    }
+}
+
+/// What holds the contacts of a campaign, from one query.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holdings(tx: &mut Tx, id: CampaignId, now: Timestamp) -> Result<Vec<Holding>, StoreError> {
+    const SQL: &str = "SELECT status, CASE WHEN status = 'waiting' AND next_at > $2 THEN COALESCE(held_by, 'not_due') \
+                       END AS held, COUNT(*) AS count, MIN(COALESCE(callback_at, next_at)) AS next_at \
+                       FROM target WHERE campaign_id = $1 GROUP BY 1, 2 ORDER BY 1, 2";
+    let rows = tx.all(SQL, args![id, now]).await?;
+    rows.iter()
+        .map(|row| {
+            let (held_by, contacts): (Option<String>, i64) = (row.get("held")?, row.get("count")?);
+            let waits = held_by.is_some();
+            let (state, contacts) = (row.get("status")?, contacts.unsigned_abs());
+            Ok(Holding { state, held_by, contacts, next_at: row.get("next_at")?, waits })
+        })
+        .collect()
+}
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Dials on its days that were sent.
+    pub dials: u64,
+    /// Dials that were answered by a person.
+    pub answered: u64,
+}
+
+/// What came of each run of a campaign that has dialed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn run_counts(tx: &mut Tx, id: CampaignId) -> Result<BTreeMap<RunId, RunCounts>, StoreError> {
+    const SQL: &str = "SELECT run_id, COUNT(*) AS dials, COUNT(CASE WHEN answered_at IS NOT NULL AND \
+                       (answered_by IS NULL OR answered_by IN ('human', 'unknown')) THEN 1 END) AS answered \
+                       FROM attempt WHERE campaign_id = $1 AND dialing_at IS NOT NULL AND run_id IS NOT NULL \
+                       GROUP BY run_id";
+    let rows = tx.all(SQL, args![id]).await?;
+    rows.iter()
+        .map(|row| {
+            let (dials, answered): (i64, i64) = (row.get("dials")?, row.get("answered")?);
+            let counts = RunCounts { dials: dials.unsigned_abs(), answered: answered.unsigned_abs() };
+            Ok((row.get("run_id")?, counts))
+        })
+        .collect()
 }
 
 /// How far a campaign is, from one query.
@@ -424,6 +535,23 @@ fn from_json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, 
     serde_json::from_value(value).map_err(|_| StoreError::Corrupt { column })
 }
 
+/// A schedule from before runs had ids gets ids that are the same each time it is read.
+fn read_schedule(row: &Row) -> Result<Schedule, StoreError> {
+    let (id, mut schedule): (CampaignId, Schedule) = (row.get("id")?, from_json(row, "schedule")?);
+    let campaign = u128::from_be_bytes(*id.as_bytes());
+    for (index, run) in schedule.runs.iter_mut().enumerate() {
+        run.id.get_or_insert_with(|| RunId::from_u128(campaign.wrapping_add(1 + index as u128)));
+    }
+    Ok(schedule)
+}
+
+/// The number of the round that is open in a campaign, from 1.
+pub(in crate::store) async fn round_no(tx: &mut Tx, id: CampaignId) -> Result<i64, StoreError> {
+    let row = tx.one("SELECT rounds FROM campaign WHERE id = $1", args![id]).await?;
+    let rounds: Vec<Opened> = from_json(&row, "rounds")?;
+    Ok(i64::try_from(rounds.len()).unwrap_or(i64::MAX).max(1))
+}
+
 fn read_failed(row: &Row) -> Result<Option<StartFailed>, StoreError> {
     let value: Option<Value> = row.get("start_failed")?;
     value.map(serde_json::from_value).transpose().map_err(|_| StoreError::Corrupt { column: "start_failed" })
@@ -442,7 +570,7 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         assistant: row.get("assistant_id")?,
         trunk: row.get("trunk_id")?,
         caller_id: row.get("caller_id")?,
-        schedule: from_json(row, "schedule")?,
+        schedule: read_schedule(row)?,
         settings: from_json(row, "settings")?,
         disclosure: read_disclosure(row)?,
         scheduled_start_at: row.get("scheduled_start_at")?,
@@ -452,6 +580,7 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         org: row.get("org_id")?,
         state: row.get("state")?,
         pause_reason: row.get("pause_reason")?,
+        pause_detail: row.get("pause_detail")?,
         version: row.get("version")?,
         data,
         created_at: row.get("created_at")?,
@@ -459,6 +588,7 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         started_at: row.get("started_at")?,
         resumed_at: row.get("resumed_at")?,
         ended_at: row.get("ended_at")?,
+        rounds: from_json(row, "rounds")?,
         start_failed: read_failed(row)?,
     })
 }

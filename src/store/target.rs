@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row, ToArg};
-use super::{StoreError, Tx, Wake};
+use super::{StoreError, Tx, Wake, campaign};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -48,8 +48,12 @@ pub struct Target {
     pub dials: u32,
     /// When it is due, in the states that wait.
     pub next_at: Timestamp,
-    /// When the contact asked to be called back.
+    /// When the contact is called back.
     pub callback_at: Option<Timestamp>,
+    /// When they asked for, where that is not the same.
+    pub callback_asked_at: Option<Timestamp>,
+    /// When a callback was missed that is still to be made up for.
+    pub callback_missed_at: Option<Timestamp>,
     /// What a person set; higher is dialed first.
     pub priority: i32,
     /// How its last dial ended.
@@ -61,8 +65,8 @@ pub struct Target {
 }
 
 const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone, t.status, t.blocked_reason, t.hold, \
-                      t.round, t.dials, t.next_at, t.callback_at, t.base_priority, t.last_reason, t.last_call_at, \
-                      t.last_duration_ms FROM target t JOIN contact c ON c.id = t.contact_id";
+                      t.round, t.dials, t.next_at, t.callback_at, t.callback_asked_at, t.callback_missed_at, \
+                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms FROM target t JOIN contact c ON c.id = t.contact_id";
 /// Rows of one INSERT, 2 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
 const ROWS_PER_INSERT: usize = 400;
 /// Furthest that a person can move a target from the others.
@@ -97,6 +101,7 @@ pub async fn add(
     );
     tx.one(lock, args![org, campaign]).await?;
     let now = tx.now().await?;
+    let round = campaign::round_no(tx, campaign).await?;
     let priority = entry.priority.clamp(-MAX_PRIORITY, MAX_PRIORITY);
     let state = if entry.for_approval { TargetState::New } else { TargetState::Waiting };
     let mut added = 0;
@@ -107,13 +112,13 @@ pub async fn add(
     for contacts in contacts.chunks(ROWS_PER_INSERT) {
         owned(tx, org, contacts).await?;
         let mut sql = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, \
-                       updated_at, round, dials, overwrites, id, contact_id) VALUES "
+                       updated_at, round, dials, overwrites, run_seq, id, contact_id) VALUES "
             .to_owned();
-        let mut args = args![org, campaign, state, now, priority];
+        let mut args = args![org, campaign, state, now, priority, round];
         for (index, contact) in contacts.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let (id, contact_at) = (args.len() + 1, args.len() + 2);
-            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', ${id}, ${contact_at})")
+            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', $6, ${id}, ${contact_at})")
                 .expect("a string takes everything");
             args.extend(args![TargetId::generate(), contact]);
         }
@@ -177,6 +182,8 @@ fn read(row: &Row) -> Result<Target, StoreError> {
         dials: row.get("dials")?,
         next_at: row.get("next_at")?,
         callback_at: row.get("callback_at")?,
+        callback_asked_at: row.get("callback_asked_at")?,
+        callback_missed_at: row.get("callback_missed_at")?,
         priority: row.get("base_priority")?,
         last_reason: row.get("last_reason")?,
         last_call_at: row.get("last_call_at")?,

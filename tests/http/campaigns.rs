@@ -11,6 +11,10 @@ on_both!(
     a_completed_campaign_takes_contacts_and_opens_again,
     a_campaign_is_deleted,
     starts_are_scheduled_on_a_clock_on_the_wall,
+    runs_are_listed_and_kept,
+    callbacks_are_arranged_moved_and_dropped,
+    everything_stops_at_once,
+    a_diagnosis_names_what_holds_whom,
 );
 
 fn codes(answer: &Answer) -> Vec<(&str, &str)> {
@@ -127,4 +131,140 @@ async fn starts_are_scheduled_on_a_clock_on_the_wall(db: TestDb) {
     assert_eq!(client.post(&format!("{path}/start"), json!({})).await.status, 200);
     let late = put(json!({"at": "2099-01-15T09:00:00"})).await;
     assert_eq!((late.status, codes(&late)), (409, vec![("/scheduled_start", "fixed")]));
+}
+
+async fn runs_are_listed_and_kept(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = format!("/api/v1/campaigns/{campaign}");
+    let read = client.get(&path).await.json;
+    let put = |runs: Value| {
+        let body = json!({
+            "name": "Spring", "assistant_id": read["assistant_id"], "trunk_id": read["trunk_id"],
+            "schedule": {"time_zone": "UTC", "runs": runs},
+        });
+        client.put(&path, body)
+    };
+    let wrong = put(json!([
+        {"days": {"weekdays": ["mon"]}, "channels": ["messaging"]},
+        {"days": {"weekdays": ["tue"]}, "audience": "incomplete_tasks"},
+        {"days": {"weekdays": ["wed"]}, "max_retries": 21, "callbacks": {"max_per_contact": 0}},
+    ]))
+    .await;
+    let places: Vec<_> = codes(&wrong).into_iter().map(|(pointer, _)| pointer.to_owned()).collect();
+    assert_eq!(
+        places,
+        [
+            "/schedule/runs/0/channels",
+            "/schedule/runs/1/audience",
+            "/schedule/runs/2/max_retries",
+            "/schedule/runs/2/callbacks/max_per_contact"
+        ],
+        "{}",
+        wrong.json
+    );
+    let today = callwright::time::now().wall.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let day = |ahead: i32| today.checked_add(jiff::Span::new().days(ahead)).expect("a day").to_string();
+    let runs = json!([
+        {"days": {"dates": ["2000-01-03", day(2)]}},
+        {"days": {"dates": [day(4)]}, "audience": "never_answered", "max_retries": 1},
+    ]);
+    let kept = put(runs.clone()).await;
+    assert_eq!(kept.status, 200, "{}", kept.json);
+    let ids = |answer: &Answer| -> Vec<Value> {
+        let runs = answer.json["schedule"]["runs"].as_array().expect("runs");
+        runs.iter().map(|run| run["id"].clone()).collect()
+    };
+    let again = put(runs).await;
+    assert_eq!(ids(&kept), ids(&again), "runs in the same place are the same runs");
+    let listed = client.get(&format!("{path}/runs")).await.json;
+    assert_eq!((&listed["items"][1]["id"], &listed["items"][1]["state"]), (&ids(&kept)[1], &json!("upcoming")));
+    assert_eq!((&listed["items"][1]["first_day"], &listed["items"][1]["max_retries"]), (&json!(day(4)), &json!(1)));
+    assert_eq!(client.post(&format!("{path}/start"), json!({})).await.status, 200);
+    let rewritten = put(json!([{"days": {"dates": ["2000-01-04", day(2)]}}])).await;
+    assert_eq!(
+        (rewritten.status, codes(&rewritten)),
+        (409, vec![("/schedule/runs", "fixed")]),
+        "days that have passed"
+    );
+    let added = put(json!([
+        {"days": {"dates": ["2000-01-03", day(2)]}}, {"days": {"dates": [day(5)]}},
+        {"days": {"dates": [day(6)]}},
+    ]))
+    .await;
+    assert_eq!(added.status, 200, "runs can be added and moved later: {}", added.json);
+}
+
+async fn callbacks_are_arranged_moved_and_dropped(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let contacts = client.get(&format!("/api/v1/campaigns/{campaign}/contacts")).await.json;
+    let target = contacts["items"][0]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/targets/{target}/callback");
+    let past = client.put(&path, json!({"at": "2020-01-01T12:00:00Z"})).await;
+    assert_eq!((past.status, codes(&past)), (422, vec![("/at", "in_past")]));
+    // The contact is in London, where it is winter.
+    for (asked, planned) in
+        [("2099-01-15T12:00:00Z", "2099-01-15T12:00:00Z"), ("2099-01-15T23:00:00Z", "2099-01-16T08:00:00Z")]
+    {
+        let set = client.put(&path, json!({"at": asked})).await;
+        let got =
+            (set.json["state"].as_str(), set.json["callback_at"].as_str(), set.json["callback_asked_at"].as_str());
+        assert_eq!(got, (Some("callback"), Some(planned), Some(asked)), "{}", set.json);
+    }
+    let dropped = client.delete(&path).await;
+    assert_eq!((&dropped.json["state"], &dropped.json["callback_at"]), (&json!("waiting"), &Value::Null));
+    assert_eq!(client.delete(&path).await.status, 409);
+}
+
+async fn everything_stops_at_once(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = |verb: &str| format!("/api/v1/campaigns/{campaign}/{verb}");
+    assert_eq!(client.post(&path("stop"), json!({})).await.status, 409, "a draft does not dial");
+    let contacts = client.get(&path("contacts")).await.json;
+    let contact = contacts["items"][0]["contact_id"].clone();
+    let call = client.post(&path("call"), json!({"contact_id": contact})).await;
+    assert_eq!((call.status, call.json["code"].as_str()), (409, Some("not_allowed_in_state")), "{}", call.json);
+    client.post(&path("start"), json!({})).await;
+    let stopped = client.post(&path("stop"), json!({})).await;
+    assert_eq!(stopped.json, json!({"campaigns": [campaign], "live_calls": 0}));
+    let read = client.get(&format!("/api/v1/campaigns/{campaign}")).await.json;
+    assert_eq!((&read["state"], &read["pause_reason"]), (&json!("paused"), &json!("user")));
+    let again = client.post(&path("stop"), json!({"end_calls": true})).await;
+    assert_eq!((again.status, &again.json["campaigns"]), (200, &json!([])));
+    client.post(&path("resume"), json!({})).await;
+    let all = client.post("/api/v1/emergency-stop", json!({})).await;
+    assert_eq!(all.json["campaigns"], json!([campaign]));
+    let read = client.get(&format!("/api/v1/campaigns/{campaign}")).await.json;
+    assert_eq!((&read["state"], &read["pause_reason"]), (&json!("paused"), &json!("admin")));
+}
+
+async fn a_diagnosis_names_what_holds_whom(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = |verb: &str| format!("/api/v1/campaigns/{campaign}/{verb}");
+    let told = async || client.get(&path("diagnosis")).await.json;
+    let hold = |json: &Value| (json["holds"][0]["code"].clone(), json["holds"][0]["contacts"].clone());
+    assert_eq!(hold(&told().await), (json!("not_started"), json!(1)));
+    client.post(&path("start"), json!({})).await;
+    let due = told().await;
+    assert_eq!((&due["activity"], &due["holds"]), (&json!("dialing"), &json!([])), "somebody is next: {due}");
+    let contacts = client.get(&path("contacts")).await.json;
+    let target = contacts["items"][0]["id"].as_str().expect("an id").to_owned();
+    client.put(&format!("/api/v1/targets/{target}/callback"), json!({"at": "2099-01-15T12:00:00Z"})).await;
+    let callback = told().await;
+    assert_eq!(hold(&callback), (json!("callback"), json!(1)));
+    assert_eq!(
+        (&callback["activity"], &callback["next_at"]),
+        (&json!("waiting_retry"), &json!("2099-01-15T12:00:00Z"))
+    );
+    client.post(&format!("/api/v1/targets/{target}/suspend"), json!({})).await;
+    let suspended = told().await;
+    assert_eq!(hold(&suspended), (json!("suspended"), json!(1)));
+    assert_eq!((&suspended["activity"], &suspended["next_at"]), (&json!("waiting_person"), &Value::Null));
+    client.post(&path("pause"), json!({})).await;
+    assert_eq!(hold(&told().await), (json!("user"), json!(1)));
+    client.post(&path("cancel"), json!({})).await;
+    assert_eq!(hold(&told().await), (json!("over"), json!(1)));
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use callwright::campaign::run::Schedule;
 use callwright::campaign::settings::{Settings, TzMode};
 use callwright::campaign::states::{AttemptState, CampaignState, TargetState};
+use callwright::campaign::target::TargetEvent;
 use callwright::campaign::transition::CampaignEvent;
 use callwright::campaign::zone::zone_named;
 use callwright::dialer::calling_hours::CallingHours;
@@ -35,12 +36,16 @@ struct CampaignPlan {
     trunk: usize,
 }
 
-/// Business hours with a lunch break on the contact's clock; the default hours with a frequency cap; and slots on the
+/// Business hours with a lunch break on the contact's clock, and a run on Sunday for those who never answered; the default
+/// hours with a frequency cap; and slots on the
 /// campaign's clock.
 const CAMPAIGNS: [CampaignPlan; 3] = [
     CampaignPlan {
         schedule: r#"{"time_zone": "Europe/Berlin", "period_end": "2026-10-25", "runs": [
-            {"slots": [{"start_min": 540, "end_min": 720}, {"start_min": 840, "end_min": 1080}]}]}"#,
+            {"days": {"weekdays": ["mon", "tue", "wed", "thu", "fri", "sat"]},
+             "slots": [{"start_min": 540, "end_min": 720}, {"start_min": 840, "end_min": 1080}]},
+            {"days": {"weekdays": ["sun"]}, "audience": "never_answered", "max_retries": 1,
+             "slots": [{"start_min": 540, "end_min": 720}, {"start_min": 840, "end_min": 1080}]}]}"#,
         settings: r#"{"calls_per_minute": 40, "max_concurrent_calls": 20}"#,
         slots: &[(540, 720), (840, 1080)],
         slots_in: None,
@@ -93,10 +98,12 @@ fn build(seed: u64, contacts: usize, hosts: usize, config: Config) -> World {
             contact_hours: (480, 1260),
             limits: vec![0, 1 + plan.trunk, 3 + index],
             stopped: None,
+            later_rounds_unanswered: index == 0,
         });
         let mode = if plan.slots_in.is_some() { TzMode::Campaign } else { TzMode::ContactLocal };
         let hours = CallingHours::new(&schedule, mode).expect("the zone exists");
         ledger.add_campaign(Rules { state: CampaignState::InProgress, settings, hours }, plan.trunk);
+        ledger.with_rounds(index, schedule, START);
     }
     let zones = populate(&mut rng, &mut ledger, contacts);
     let check = Check::new(config.lease, limits, meanings);
@@ -170,6 +177,25 @@ fn fates(world: &mut World, seed: u64, contacts: usize, hosts: usize, length: Du
         let at = Duration::from_micros(rng.between(60_000_000, end * 1_000_000));
         world.fate(at, Fate::StoreDown { millis: rng.between(100, 8_000) });
     }
+    // People hold contacts, let them go on, take them out and start them over, at any moment.
+    let targets = world.ledger.targets.len() as u64;
+    for _ in 0..(contacts / 50).max(20) {
+        let event = rng.pick(&[
+            (3, TargetEvent::Suspend),
+            (3, TargetEvent::Resume),
+            (2, TargetEvent::Restart),
+            (1, TargetEvent::Remove),
+            (1, TargetEvent::Reject),
+            (1, TargetEvent::Approve),
+        ]);
+        let target = usize::try_from(rng.between(0, targets)).expect("small");
+        world.fate(Duration::from_micros(rng.between(60_000_000, end * 1_000_000)), Fate::Act { target, event });
+    }
+    if rng.chance(150) {
+        let delete = Duration::from_secs(rng.between(end / 2, end));
+        world.fate(delete, Fate::Change { campaign: 1, event: CampaignEvent::Cancel });
+        world.fate(delete, Fate::Change { campaign: 1, event: CampaignEvent::Delete });
+    }
     for _ in 0..contacts / 200 {
         let contact = usize::try_from(rng.between(0, contacts as u64)).expect("small");
         world.fate(Duration::from_secs(rng.between(1, end)), Fate::Suppress { contact });
@@ -205,12 +231,13 @@ fn check_the_end(world: &World, seed: u64) {
     for (index, campaign) in ledger.campaigns.iter().enumerate() {
         let state = campaign.rules.state;
         assert!(
-            matches!(state, CampaignState::Completed | CampaignState::Cancelled),
+            matches!(state, CampaignState::Completed | CampaignState::Cancelled | CampaignState::Deleting),
             "seed {seed}: campaign {index} is {state}"
         );
     }
     for target in &ledger.targets {
-        let cancelled = ledger.campaigns[target.campaign].rules.state == CampaignState::Cancelled;
+        let cancelled =
+            matches!(ledger.campaigns[target.campaign].rules.state, CampaignState::Cancelled | CampaignState::Deleting);
         assert!(target.state.is_final() || cancelled, "seed {seed}: somebody is lost as {}", target.state);
         assert!(target.state != TargetState::InProgress, "seed {seed}: somebody is in progress without a dial");
     }
@@ -249,6 +276,11 @@ fn ten_thousand_contacts_on_the_day_summer_time_ends() {
         world.check.latest_lateness,
         tally(&world),
     );
+    let callbacks = world.ledger.attempts.values().filter(|attempt| attempt.callback).count();
+    let later = world.ledger.attempts.values().filter(|attempt| attempt.round > 1).count();
+    assert!(callbacks > 100, "only {callbacks} dials of callbacks");
+    assert!(world.ledger.missed > 0, "no callback was missed");
+    assert!(later > 50, "only {later} dials in later rounds");
     assert!(world.check.invites > 12_000, "only {} INVITEs: the day is idle", world.check.invites);
     let reached = tally(&world).get("done").copied().unwrap_or(0);
     assert!(reached > 5_000, "only {reached} contacts were reached");

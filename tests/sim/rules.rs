@@ -36,6 +36,7 @@ fn world(campaigns: &[(u32, u32)], contacts: usize, org_calls: u32, hosts: usize
             contact_hours: (480, 1260),
             limits: vec![0, 1 + index],
             stopped: None,
+            later_rounds_unanswered: false,
         });
         let hours = CallingHours::new(&Schedule::default(), TzMode::ContactLocal).expect("UTC");
         let campaign = ledger.add_campaign(Rules { state: CampaignState::InProgress, settings, hours }, 0);

@@ -369,7 +369,7 @@ async fn callbacks_come_first_and_count_as_missed_when_late(test: TestDb) {
     assert_eq!(promoted.missed, [claimed.target]);
     let dialer = Dialer { dialing: scene.dialer.dialing.clone(), node: scene.successor().await };
     let late = dialer.claim(scene.campaign).await.expect("a claim");
-    assert_eq!((late.target, late.kind), (claimed.target, AttemptKind::Retry), "at the head of the queue");
+    assert_eq!((late.target, late.kind), (claimed.target, AttemptKind::Callback), "at the head of the queue");
 }
 
 async fn what_was_arranged_in_a_call_holds_after_it(test: TestDb) {

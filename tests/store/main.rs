@@ -3,7 +3,9 @@
 #[path = "../support/db.rs"]
 mod db;
 
+mod callbacks;
 mod claims;
+mod control;
 mod dials;
 mod embedding;
 mod inbound;
@@ -12,6 +14,7 @@ mod lifecycle;
 mod opening;
 mod recovery;
 mod resources;
+mod rounds;
 mod transfers;
 mod trunks;
 mod world;

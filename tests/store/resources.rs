@@ -187,8 +187,8 @@ async fn campaigns_move_by_compare_and_set(test: TestDb) {
     let subject = ("campaign", draft.id.to_string());
     let entries = audit::list(&mut tx, world.org, subject, Page::first(10)).await.expect("a page").items;
     let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(actions, ["campaign.create", "campaign.move", "campaign.move", "campaign.update"]);
-    assert_eq!(entries[3].detail, serde_json::json!({ "changed": ["name", "settings", "disclosure"] }));
+    assert_eq!(actions, ["campaign.create", "campaign.move", "campaign.round", "campaign.move", "campaign.update"]);
+    assert_eq!(entries[4].detail, serde_json::json!({ "changed": ["name", "settings", "disclosure"] }));
     assert_eq!(campaign::in_progress(&mut tx).await.expect("campaigns"), []);
     let paused = campaign::list(&mut tx, world.org, Some(CampaignState::Paused), Page::first(10)).await;
     assert_eq!(paused.expect("a page").items.len(), 1);

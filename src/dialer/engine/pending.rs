@@ -17,6 +17,8 @@ pub(super) struct Pending {
     send: Instant,
     send_by: Timestamp,
     pub(super) stage: Stage,
+    /// Its campaign was stopped: it is taken back, however far it is.
+    pub(super) halted: bool,
 }
 
 /// How far it is.
@@ -56,7 +58,7 @@ pub(super) struct Circumstances {
 impl Pending {
     pub(super) fn new(now: Now, campaign: CampaignId, dial: &ClaimedDial) -> Self {
         let send = now.mono + until_wall(now, dial.send_at);
-        Self { campaign, send, send_by: dial.send_by, stage: Stage::Claimed }
+        Self { campaign, send, send_by: dial.send_by, stage: Stage::Claimed, halted: false }
     }
 
     pub(super) const fn send_by(&self) -> Timestamp {
@@ -66,7 +68,7 @@ impl Pending {
     /// The step whose moment has come. The stage is moved on with it.
     pub(super) fn advance(&mut self, at: &Circumstances) -> Step {
         let now = at.now;
-        let possible = at.may_dial && now.wall <= self.send_by;
+        let possible = at.may_dial && !self.halted && now.wall <= self.send_by;
         let (stage, step) = match self.stage {
             Stage::Claimed if !possible => (Stage::Unsending, Step::Unsend),
             Stage::Claimed if now.mono >= self.commit_at(at.commit_lead) => {

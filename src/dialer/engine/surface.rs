@@ -107,6 +107,8 @@ pub enum Notice {
     Campaigns,
     /// Targets of a campaign were added, changed or became due.
     Targets(CampaignId),
+    /// A campaign dials no more: what is about to leave for it must not.
+    Halt(CampaignId),
     /// A call ended on another node.
     Room,
 }

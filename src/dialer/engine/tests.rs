@@ -274,3 +274,24 @@ fn a_stopping_engine_takes_back_what_was_not_sent_and_waits_for_its_calls() {
     assert!(bench.engine.is_drained());
     assert_eq!(claims(&bench.after(Duration::from_secs(1))), []);
 }
+
+#[test]
+fn what_was_about_to_leave_for_a_halted_campaign_is_taken_back() {
+    let mut bench = Bench::dialing(&[campaign(A, 5), campaign(B, 5)]);
+    bench.claimed(A, 1, 400);
+    let other = bench.claimed(B, 2, 400);
+    assert!(!other.contains(&Action::Unsend { attempt: attempt(2) }));
+    let halted = bench.tell(Input::Notice(Notice::Halt(A)));
+    assert!(halted.contains(&Action::Unsend { attempt: attempt(1) }), "claimed: {halted:?}");
+    bench.tell(Input::Unsent { attempt: attempt(1) });
+    let later = bench.after(ms(500));
+    assert!(later.iter().all(|action| action.campaign() != Some(A)), "{later:?}");
+
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    bench.claimed(A, 1, 100);
+    bench.after(ms(80));
+    bench.tell(Input::Committed { attempt: attempt(1), may_send: true });
+    let halted = bench.tell(Input::Notice(Notice::Halt(A)));
+    assert!(halted.contains(&Action::Unsend { attempt: attempt(1) }), "committed: {halted:?}");
+    assert_eq!(bench.engine.live(), 0, "nothing was placed");
+}

@@ -26,8 +26,8 @@ fn show(verdict: Verdict) -> String {
 fn every_reason_at_every_stage_of_a_round() {
     let settings = Settings::default();
     let first = Round::default();
-    let again = Round { consumed: 1, free: 1, same_reason: 1 };
-    let spent = Round { consumed: 3, free: 4, same_reason: 3 };
+    let again = Round { consumed: 1, free: 1, same_reason: 1, ..Round::default() };
+    let spent = Round { consumed: 3, free: 4, same_reason: 3, ..Round::default() };
     let mut table = format!("{:37} {:14} {:14} {:14} technical\n", "", "first", "second", "spent");
     for &reason in DisconnectionReason::ALL {
         let judge = |round: &Round| show(verdict(&settings, round, &end(reason)));
@@ -59,11 +59,15 @@ fn an_override_changes_the_delay_and_narrows_the_shared_budget() {
     let quick = Settings { retry_overrides: entry(Some(1), None), ..Settings::default() };
     assert_eq!(show(verdict(&quick, &Round::default(), &busy)), "retry +60s");
     let few = Settings { retry_overrides: entry(None, Some(1)), ..Settings::default() };
-    let round = |consumed, same_reason| Round { consumed, same_reason, free: 0 };
+    let round = |consumed, same_reason| Round { consumed, same_reason, ..Round::default() };
     assert_eq!(show(verdict(&few, &round(1, 0), &busy)), "retry +300s");
     assert_eq!(show(verdict(&few, &round(1, 1), &busy)), "failed");
     let many = Settings { retry_overrides: entry(None, Some(20)), ..Settings::default() };
     assert_eq!(show(verdict(&many, &round(3, 0), &busy)), "failed", "no reason has a budget of its own");
+    let run = |most| Round { most: Some(most), ..round(1, 0) };
+    assert_eq!(show(verdict(&Settings::default(), &run(1), &busy)), "failed", "the run has fewer");
+    let once = Settings { max_retries: 0, ..Settings::default() };
+    assert_eq!(show(verdict(&once, &run(2), &busy)), "retry +300s", "the run has more");
 }
 
 #[test]
@@ -124,6 +128,7 @@ proptest! {
                 consumed: count(&|earlier| earlier.consumes_retry()),
                 free: count(&|earlier| !earlier.consumes_retry()),
                 same_reason: count(&|earlier| earlier == reason),
+                ..Round::default()
             };
             seen.push(reason);
             match verdict(&settings, &round, &end(reason)) {

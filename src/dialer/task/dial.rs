@@ -21,8 +21,9 @@ use crate::call::place::{AttemptEvent, CallPlacer, CallReport, NotPlaced, PlaceC
 use crate::campaign::disclosure::demands_nothing;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
+use crate::dialer::breaker::is_failure;
 use crate::dialer::engine::Input;
-use crate::id::{AssistantVersionId, AttemptId, CallId, LegId};
+use crate::id::{AssistantVersionId, AttemptId, CallId, CampaignId, LegId};
 use crate::pii::Pii;
 use crate::store::call::Direction;
 use crate::store::dialing::{AttemptEnd, Claimed, DialRequest, Node, Progress, Report, Step};
@@ -77,6 +78,10 @@ enum Followed {
 impl Dial {
     pub(super) const fn new(claimed: Claimed) -> Self {
         Self { claimed, leg: None, placed: false }
+    }
+
+    pub(super) const fn campaign(&self) -> CampaignId {
+        self.claimed.campaign
     }
 
     pub(super) const fn is_placed(&self) -> bool {
@@ -346,7 +351,10 @@ impl Shared {
         let mut pause = RETRY;
         let next_at = loop {
             match self.dialing.end_attempt(end, report).await {
-                Ok(settled) => break settled.and_then(|settled| settled.next_at),
+                Ok(settled) => {
+                    self.judge(attempt, end).await;
+                    break settled.and_then(|settled| settled.next_at);
+                }
                 Err(error @ (StoreError::Stale | StoreError::NotFound)) => {
                     tracing::error!(%attempt, %error, "the end of a call belongs to nobody any more");
                     break None;
@@ -359,6 +367,18 @@ impl Shared {
             }
         };
         Input::Ended { attempt, next_at, back_off: None }
+    }
+
+    /// A burst of failures pauses the campaign.
+    async fn judge(&self, attempt: AttemptId, end: &AttemptEnd) {
+        if !is_failure(end.reason, end.technical) {
+            return;
+        }
+        let Some(campaign) = self.dials().get(&attempt).map(Dial::campaign) else { return };
+        match self.dialing.trip_breaker(campaign).await {
+            Ok(_) | Err(StoreError::Stale | StoreError::NotFound) => {}
+            Err(error) => tracing::warn!(%campaign, %error, "the failure breaker was not asked"),
+        }
     }
 
     fn forget(&self, attempt: AttemptId) -> Option<Dial> {

@@ -44,7 +44,8 @@ pub async fn keep(db: Db, catalog: Catalog, shutdown: Shutdown) {
                         tracing::warn!(%error, "the providers cannot be read; they stay as they were");
                     }
                 }
-                Wake::Campaigns | Wake::Targets(_) | Wake::Room | Wake::Knowledge => {}
+                Wake::Campaigns | Wake::Targets(_) | Wake::Halt(_) | Wake::HangUp(_) | Wake::Room | Wake::Knowledge => {
+                }
             }
         }
     };

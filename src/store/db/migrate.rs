@@ -41,6 +41,8 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
         },
     ),
     (17, "campaign lifecycle", Text::Both(include_str!("../../../migrations/0017_campaign_lifecycle.sql"))),
+    (18, "rounds", Text::Both(include_str!("../../../migrations/0018_rounds.sql"))),
+    (19, "callbacks and holds", Text::Both(include_str!("../../../migrations/0019_callbacks_and_holds.sql"))),
     (20, "trunk failover", Text::Both(include_str!("../../../migrations/0020_trunk_failover.sql"))),
     (21, "inbound live", Text::Both(include_str!("../../../migrations/0021_inbound_live.sql"))),
 ];

@@ -22,6 +22,10 @@ pub enum Wake {
     Campaigns,
     /// Targets of this campaign were added, became due or came to rest.
     Targets(CampaignId),
+    /// This campaign dials no more: what was about to leave must not.
+    Halt(CampaignId),
+    /// The live calls of this campaign are to be ended.
+    HangUp(CampaignId),
     /// A call has ended: a channel is free.
     Room,
     /// Vendors were added, changed or removed.
@@ -37,6 +41,8 @@ impl Wake {
         match self {
             Self::Campaigns => "campaigns".to_owned(),
             Self::Targets(campaign) => format!("targets:{campaign}"),
+            Self::Halt(campaign) => format!("halt:{campaign}"),
+            Self::HangUp(campaign) => format!("hang_up:{campaign}"),
             Self::Room => "room".to_owned(),
             Self::Providers => "providers".to_owned(),
             Self::Knowledge => "knowledge".to_owned(),
@@ -52,7 +58,9 @@ impl Wake {
             "providers" => Self::Providers,
             "knowledge" => Self::Knowledge,
             other => {
-                other.strip_prefix("targets:").and_then(|id| id.parse().ok()).map_or(Self::Everything, Self::Targets)
+                let of = |prefix: &str| other.strip_prefix(prefix).and_then(|id| id.parse().ok());
+                let known = of("targets:").map(Self::Targets).or_else(|| of("halt:").map(Self::Halt));
+                known.or_else(|| of("hang_up:").map(Self::HangUp)).unwrap_or(Self::Everything)
             }
         }
     }
@@ -107,7 +115,12 @@ impl Wakeups {
             loop {
                 match self.next().await {
                     Wake::Campaigns | Wake::Everything => return,
-                    Wake::Targets(_) | Wake::Room | Wake::Providers | Wake::Knowledge => {}
+                    Wake::Targets(_)
+                    | Wake::Halt(_)
+                    | Wake::HangUp(_)
+                    | Wake::Room
+                    | Wake::Providers
+                    | Wake::Knowledge => {}
                 }
             }
         };

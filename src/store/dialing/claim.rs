@@ -136,6 +136,8 @@ struct Candidacy {
     name: Pii<String>,
     variables: Pii<BTreeMap<String, String>>,
     phone_hash: Option<String>,
+    /// Its callback was missed: this dial makes up for it.
+    late: bool,
     candidate: Candidate,
 }
 
@@ -219,7 +221,7 @@ impl Turn<'_> {
             match decide(view) {
                 ClaimDecision::Claim(claim) => return self.claim(tx, found, claim).await.map(Ok),
                 ClaimDecision::Defer { next_at, why } => {
-                    self.defer(tx, target, next_at).await?;
+                    self.defer(tx, target, next_at, why).await?;
                     turned_away.push((target, TurnedAway::Deferred(next_at, why)));
                 }
                 ClaimDecision::Block(reason) => {
@@ -232,7 +234,7 @@ impl Turn<'_> {
                     turned_away.push((target, TurnedAway::Expired));
                 }
                 ClaimDecision::CallbackMissed => {
-                    miss_callback(tx, target, self.now).await?;
+                    miss_callback(tx, self.terms.org, target, self.now).await?;
                     turned_away.push((target, TurnedAway::CallbackMissed));
                 }
                 refused @ (ClaimDecision::Limited(_) | ClaimDecision::Stopped) => return Ok(Err(refused.into())),
@@ -243,7 +245,7 @@ impl Turn<'_> {
 
     /// Locks the first target of the ready queue that nobody else has locked, and reads what the gate asks for.
     async fn next(&self, tx: &mut Tx) -> Result<Option<Candidacy>, StoreError> {
-        const READ: &str = "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.overwrites, c.name, c.phone, \
+        const READ: &str = "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, c.name, c.phone, \
                             c.phone_hash, c.zone, c.variables, s.source FROM target t \
                             JOIN contact c ON c.id = t.contact_id \
                             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
@@ -275,6 +277,7 @@ impl Turn<'_> {
             name: row.get("name")?,
             variables: Pii::new(variables),
             phone_hash,
+            late: row.get::<Option<Timestamp>>("callback_missed_at")?.is_some(),
             candidate: Candidate {
                 number: phone.map_or(ContactNumber::Missing, ContactNumber::Valid),
                 zone: row.get("zone")?,
@@ -312,8 +315,8 @@ impl Turn<'_> {
 
     async fn claim(&self, tx: &mut Tx, found: Candidacy, claim: Claim) -> Result<Box<Claimed>, StoreError> {
         let (attempt, kind) = self.insert_attempt(tx, &found, &claim, None).await?;
-        let sql = "UPDATE target SET status = $2, dials = $3, callback_at = NULL, priority = base_priority, \
-                   updated_at = $4 WHERE id = $1";
+        // A callback and its rank stay until the call has ended: one that is not sent is still a callback.
+        let sql = "UPDATE target SET status = $2, dials = $3, updated_at = $4 WHERE id = $1";
         tx.execute(sql, args![found.target, TargetState::InProgress, claim.dial_no, self.now]).await?;
         let over = self.choice.trunk.id;
         let trial = self.locked.reserve(tx, over, &claim.reservation, &attempt.to_string()).await?;
@@ -359,14 +362,15 @@ impl Turn<'_> {
         const SQL: &str = "INSERT INTO attempt (id, org_id, campaign_id, target_id, contact_id, round, dial_no, kind, \
                            state, live, node_id, epoch, lease_until, trunk_id, caller_id, phone_hash, \
                            assistant_version_id, ring_timeout_s, max_call_duration_s, send_at, send_by, claimed_at, \
-                           immediate, technical, consumes_retry, ended_at, disconnection_reason, blocked_reason) \
+                           immediate, technical, consumes_retry, ended_at, disconnection_reason, blocked_reason, \
+                           run_id) \
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                           $19, $20, $21, $22, $23, $23, $23, $24, $25, $26)";
+                           $19, $20, $21, $22, $23, $23, $23, $24, $25, $26, $27)";
         let id = AttemptId::generate();
-        let kind = match (found.candidate.callback_at, found.candidate.dials) {
-            (Some(_), _) => AttemptKind::Callback,
-            (None, 0) => AttemptKind::First,
-            (None, _) => AttemptKind::Retry,
+        let kind = match (found.candidate.callback_at.is_some() || found.late, found.candidate.dials) {
+            (true, _) => AttemptKind::Callback,
+            (false, 0) => AttemptKind::First,
+            (false, _) => AttemptKind::Retry,
         };
         let settings = &self.terms.ready.rules.settings;
         // A refused dial is born dead: a live attempt on the same number must not keep it from being written.
@@ -397,16 +401,23 @@ impl Turn<'_> {
             false,
             blocked.map(|_| self.now),
             blocked.map(BlockedReason::disconnection),
-            blocked
+            blocked,
+            self.terms.ready.rules.run_at(&found.candidate, claim.reservation.send_at)
         ];
         tx.execute(SQL, args).await?;
         Ok((id, kind))
     }
 
     /// Back to waiting; a callback stays one, and keeps its rank, until its grace is over.
-    async fn defer(&self, tx: &mut Tx, target: TargetId, next_at: Timestamp) -> Result<(), StoreError> {
-        let sql = "UPDATE target SET status = 'waiting', next_at = $2, updated_at = $3 WHERE id = $1";
-        tx.execute(sql, args![target, next_at, self.now]).await?;
+    async fn defer(
+        &self,
+        tx: &mut Tx,
+        target: TargetId,
+        next_at: Timestamp,
+        why: DeferReason,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE target SET status = 'waiting', next_at = $2, updated_at = $3, held_by = $4 WHERE id = $1";
+        tx.execute(sql, args![target, next_at, self.now, why.as_str()]).await?;
         Ok(())
     }
 
@@ -416,7 +427,8 @@ impl Turn<'_> {
         let claim = Claim { dial_no: found.candidate.dials + 1, reservation, send_by: self.now };
         self.insert_attempt(tx, found, &claim, Some(reason)).await?;
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \
-                   callback_at = NULL, priority = base_priority, updated_at = $6 WHERE id = $1";
+                   callback_at = NULL, callback_asked_at = NULL, callback_missed_at = NULL, priority = base_priority, \
+                   updated_at = $6 WHERE id = $1";
         let args = args![found.target, TargetState::Blocked, reason, claim.dial_no, reason.disconnection(), self.now];
         tx.execute(sql, args).await?;
         Ok(())

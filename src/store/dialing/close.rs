@@ -1,6 +1,9 @@
 //! The end of a campaign.
 
-use super::Dialing;
+use jiff::Timestamp;
+
+use super::terms::Ready;
+use super::{Dialing, rounds};
 use crate::args;
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::id::CampaignId;
@@ -12,7 +15,8 @@ use crate::store::{StoreError, Tx};
 const BATCH: i64 = 5000;
 
 impl Dialing {
-    /// Completes a campaign in progress when nothing in it is live or due. Returns whether it did.
+    /// Completes a campaign in progress when nothing in it is live or due and no later run means anybody. Returns whether
+    /// it did.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
@@ -21,12 +25,13 @@ impl Dialing {
         // Whoever adds targets holds the campaign too, so none can slip in between the look and the move.
         let lock = tx.pick("SELECT id FROM campaign WHERE id = $1", "SELECT id FROM campaign WHERE id = $1 FOR UPDATE");
         tx.one(lock, args![id]).await?;
-        let seen = campaign::of_any_org(&mut tx, id).await?;
-        if seen.state != CampaignState::InProgress || is_open(&mut tx, id).await? {
+        let ready = self.book.ready(&mut tx, id).await?;
+        let now = tx.now().await?;
+        if ready.campaign.state != CampaignState::InProgress || is_open(&mut tx, &ready, now).await? {
             return Ok(false);
         }
         let to = Move { to: CampaignState::Completed, pause_reason: None };
-        campaign::advance(&mut tx, &seen, &Actor::system("dialer"), to).await?;
+        campaign::advance(&mut tx, &ready.campaign, &Actor::system("dialer"), to).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -46,21 +51,27 @@ impl Dialing {
         if ready.rules.hours.period_end().is_none_or(|end| end > now) {
             return Ok(0);
         }
-        let sql = tx.pick(
-            "UPDATE target SET status = 'expired', updated_at = $2 WHERE id IN (SELECT id FROM target \
-             WHERE campaign_id = $1 AND status IN ('new', 'waiting', 'ready', 'callback', 'suspended') LIMIT $3)",
-            "UPDATE target SET status = 'expired', updated_at = $2 WHERE id IN (SELECT id FROM target \
-             WHERE campaign_id = $1 AND status IN ('new', 'waiting', 'ready', 'callback', 'suspended') LIMIT $3 \
-             FOR UPDATE SKIP LOCKED)",
-        );
-        let expired = tx.execute(sql, args![id, now, BATCH]).await?;
+        let expired = expire(&mut tx, id, now).await?;
         tx.commit().await?;
         Ok(expired)
     }
 }
 
-/// Whether anything is live or due, now or later.
-pub(super) async fn is_open(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
+/// Ends a batch of targets that wait.
+pub(super) async fn expire(tx: &mut Tx, id: CampaignId, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = tx.pick(
+        "UPDATE target SET status = 'expired', updated_at = $2 WHERE id IN (SELECT id FROM target \
+         WHERE campaign_id = $1 AND status IN ('new', 'waiting', 'ready', 'callback', 'suspended') LIMIT $3)",
+        "UPDATE target SET status = 'expired', updated_at = $2 WHERE id IN (SELECT id FROM target \
+         WHERE campaign_id = $1 AND status IN ('new', 'waiting', 'ready', 'callback', 'suspended') LIMIT $3 \
+         FOR UPDATE SKIP LOCKED)",
+    );
+    tx.execute(sql, args![id, now, BATCH]).await
+}
+
+/// Whether anything is live or due, now or later, or a later run means somebody.
+pub(super) async fn is_open(tx: &mut Tx, ready: &Ready, now: Timestamp) -> Result<bool, StoreError> {
+    let id = ready.campaign.id;
     for state in TargetState::ALL.iter().filter(|state| state.keeps_campaign_open()) {
         let sql = "SELECT COUNT(*) AS value FROM (SELECT 1 FROM target WHERE campaign_id = $1 AND status = $2 LIMIT 1) \
                    AS found";
@@ -72,5 +83,8 @@ pub(super) async fn is_open(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreEr
         "SELECT COUNT(*) AS value FROM attempt INDEXED BY attempt_live_campaign WHERE campaign_id = $1 AND live",
         "SELECT COUNT(*) AS value FROM attempt WHERE campaign_id = $1 AND live",
     );
-    Ok(tx.value::<i64>(live, args![id]).await? > 0)
+    if tx.value::<i64>(live, args![id]).await? > 0 || rounds::is_unswept(tx, ready).await? {
+        return Ok(true);
+    }
+    rounds::later_run_reaches(tx, ready, now).await
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Dialing;
 use super::node::Node;
 use super::terms::Ready;
+use super::{Dialing, callback};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy, TargetState};
 use crate::dialer::claim::DialRefusal;
-use crate::dialer::retry::{End, Hold, Round, Settled, settle};
+use crate::dialer::retry::{End, Hold, Round, Settled, planned, settle};
 use crate::id::{AttemptId, CampaignId, NodeId, OrgId, SuppressionId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
@@ -60,6 +60,7 @@ pub struct Report {
 
 /// The attempt that ends, its target and its contact, locked.
 struct Ending {
+    attempt: AttemptId,
     org: OrgId,
     campaign: CampaignId,
     target: TargetId,
@@ -77,10 +78,21 @@ struct TargetRow {
     campaign: CampaignId,
     state: TargetState,
     round: u32,
+    run_seq: i64,
     hold: Option<Hold>,
     last_reason: Option<DisconnectionReason>,
     phone: Option<Pii<E164>>,
     zone: Option<String>,
+}
+
+/// What came of a call besides its end.
+struct Heard {
+    /// A person answered.
+    answered: bool,
+    /// How long they talked.
+    talked_ms: Option<i64>,
+    /// When they asked to be called back.
+    asked: Option<Timestamp>,
 }
 
 impl Dialing {
@@ -158,9 +170,12 @@ impl Dialing {
         let ready = self.book.ready(tx, ending.campaign).await?;
         let what = End { reason: end.reason, technical: end.technical, retry_after: end.retry_after, at: ending.now };
         let settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
-        let settled = called_back(settled, end.callback_at.or(ending.callback_at), &target);
+        let wish = end.callback_at.or(ending.callback_at);
+        let (settled, asked) = called_back(tx, &ready, ending, &target, settled, wish).await?;
         let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
-        write_target(tx, ending.target, &settled, end.reason, talked, ending.now).await?;
+        let in_person = matches!(end.answered_by, None | Some(AnsweredBy::Human | AnsweredBy::Unknown));
+        let heard = Heard { answered: end.talked.is_some() && in_person, talked_ms: talked, asked };
+        write_target(tx, ending.target, &settled, end.reason, heard, ending.now).await?;
         Ok(Some(settled))
     }
 
@@ -181,19 +196,36 @@ impl Dialing {
             let ready = self.book.ready(tx, ending.campaign).await?;
             let what = End { reason, technical: true, retry_after: None, at: ending.now };
             let settled = settle_target(tx, &ready, &ending, attempt, &target, &what).await?;
-            let settled = called_back(settled, ending.callback_at, &target);
-            write_target(tx, ending.target, &settled, reason, None, ending.now).await?;
+            let wish = ending.callback_at;
+            let (settled, asked) = called_back(tx, &ready, &ending, &target, settled, wish).await?;
+            let answered = matches!(ending.state, AttemptState::Answered | AttemptState::InConversation);
+            let heard = Heard { answered, talked_ms: None, asked };
+            write_target(tx, ending.target, &settled, reason, heard, ending.now).await?;
         }
         Ok(())
     }
 }
 
-/// Whoever was promised a call gets it, unless a person decided otherwise meanwhile.
-fn called_back(settled: Settled, callback_at: Option<Timestamp>, target: &TargetRow) -> Settled {
-    match (callback_at, target.hold) {
-        (Some(_), None) => Settled { state: TargetState::Callback, next_at: callback_at, blocked: None },
-        (Some(_) | None, _) => settled,
+/// Whoever was promised a call gets it, at the next time that is allowed, unless a person decided otherwise meanwhile or
+/// the run takes no more callbacks. With it comes the time they asked for.
+async fn called_back(
+    tx: &mut Tx,
+    ready: &Ready,
+    ending: &Ending,
+    target: &TargetRow,
+    settled: Settled,
+    wish: Option<Timestamp>,
+) -> Result<(Settled, Option<Timestamp>), StoreError> {
+    let Some(wish) = wish.filter(|_| target.hold.is_none()) else { return Ok((settled, None)) };
+    if !callback::takes(tx, ready, ending.target, ending.round, target.run_seq, Some(ending.attempt)).await? {
+        return Ok((settled, None));
     }
+    let phone = target.phone.as_ref().map(Pii::expose);
+    let zones = phone.and_then(|phone| ready.rules.zones(target.zone.as_deref(), phone));
+    Ok(match planned(&ready.rules, zones.as_ref(), wish.max(ending.now)) {
+        Some(at) => (Settled { state: TargetState::Callback, next_at: Some(at), blocked: None }, Some(wish)),
+        None => (settled, None),
+    })
 }
 
 /// Ends a claim that was not sent, as the refusal says.
@@ -256,6 +288,7 @@ async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, St
         return Err(StoreError::Stale);
     }
     Ok(Ending {
+        attempt,
         org: row.get("org_id")?,
         campaign: row.get("campaign_id")?,
         target: row.get("target_id")?,
@@ -270,9 +303,9 @@ async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, St
 
 async fn lock_target(tx: &mut Tx, id: TargetId) -> Result<TargetRow, StoreError> {
     let sql = tx.pick(
-        "SELECT t.campaign_id, t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
+        "SELECT t.campaign_id, t.status, t.round, t.run_seq, t.hold, t.last_reason, c.phone, c.zone FROM target t \
          JOIN contact c ON c.id = t.contact_id WHERE t.id = $1",
-        "SELECT t.campaign_id, t.status, t.round, t.hold, t.last_reason, c.phone, c.zone FROM target t \
+        "SELECT t.campaign_id, t.status, t.round, t.run_seq, t.hold, t.last_reason, c.phone, c.zone FROM target t \
          JOIN contact c ON c.id = t.contact_id WHERE t.id = $1 FOR UPDATE OF t",
     );
     let row = tx.one(sql, args![id]).await?;
@@ -280,6 +313,7 @@ async fn lock_target(tx: &mut Tx, id: TargetId) -> Result<TargetRow, StoreError>
         campaign: row.get("campaign_id")?,
         state: row.get("status")?,
         round: row.get("round")?,
+        run_seq: row.get("run_seq")?,
         hold: row.get("hold")?,
         last_reason: row.get("last_reason")?,
         phone: row.get("phone")?,
@@ -295,7 +329,13 @@ async fn settle_target(
     target: &TargetRow,
     end: &End,
 ) -> Result<Settled, StoreError> {
-    let round = earlier_dials(tx, ending, attempt, end.reason).await?;
+    let run = ready.run_of(target.run_seq);
+    let most = match ending.kind {
+        AttemptKind::First | AttemptKind::Retry => run.and_then(|run| run.max_retries),
+        AttemptKind::Callback => run.and_then(|run| run.callbacks.max_retries.or(run.max_retries)),
+    };
+    let callback = ending.kind == AttemptKind::Callback;
+    let round = Round { most, callback, ..earlier_dials(tx, ending, attempt, end.reason).await? };
     let phone = target.phone.as_ref().map(Pii::expose);
     let zones = phone.and_then(|phone| ready.rules.zones(target.zone.as_deref(), phone));
     Ok(settle(&ready.rules, zones.as_ref(), &round, end, target.hold))
@@ -332,7 +372,7 @@ async fn write_end(tx: &mut Tx, ending: &Ending, end: &AttemptEnd) -> Result<(),
     let state = if withdrawn { AttemptState::Cancelled } else { AttemptState::Ended };
     let sql = "UPDATE attempt SET state = $2, live = $3, ended_at = $4, disconnection_reason = $5, sip_code = $6, \
                q850 = $7, retry_after_s = $8, ended_by = $9, answered_by = $10, immediate = $11, technical = $12, \
-               consumes_retry = $13 WHERE id = $1";
+               consumes_retry = $13, callback_at = COALESCE($14, callback_at) WHERE id = $1";
     let retry_after = end.retry_after.map(|after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
     let args = args![
         end.attempt,
@@ -347,7 +387,8 @@ async fn write_end(tx: &mut Tx, ending: &Ending, end: &AttemptEnd) -> Result<(),
         end.answered_by,
         end.immediate,
         end.technical,
-        end.reason.consumes_retry()
+        end.reason.consumes_retry(),
+        end.callback_at
     ];
     tx.execute(sql, args).await?;
     Ok(())
@@ -358,14 +399,17 @@ async fn write_target(
     id: TargetId,
     settled: &Settled,
     reason: DisconnectionReason,
-    talked_ms: Option<i64>,
+    heard: Heard,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let callback = (settled.state == TargetState::Callback).then_some(settled.next_at).flatten();
     let sql = "UPDATE target SET status = $2, next_at = COALESCE($3, next_at), callback_at = $4, blocked_reason = $5, \
-               last_reason = $6, last_duration_ms = $7, hold = NULL, priority = base_priority, updated_at = $8 \
-               WHERE id = $1";
-    let args = args![id, settled.state, settled.next_at, callback, settled.blocked, reason, talked_ms, now];
+               last_reason = $6, last_duration_ms = $7, hold = NULL, priority = base_priority, updated_at = $8, \
+               last_ended_at = $8, answered = (answered OR $9), callback_missed_at = NULL, \
+               held_by = CASE WHEN $2 = 'waiting' THEN 'retry' END, callback_asked_at = CASE WHEN $2 = 'callback' THEN COALESCE($10, callback_asked_at) END WHERE id = $1";
+    let Heard { answered, talked_ms, asked } = heard;
+    let mut args = args![id, settled.state, settled.next_at, callback, settled.blocked, reason, talked_ms, now];
+    args.extend(args![answered, asked]);
     tx.execute(sql, args).await?;
     Ok(())
 }

@@ -14,13 +14,16 @@ mod claim;
 mod close;
 mod commit;
 mod failover;
+mod failures;
 mod finish;
 mod inbound;
 mod limits;
 mod node;
+pub mod now;
 mod progress;
 mod promote;
 mod reap;
+mod rounds;
 mod terms;
 mod transfer;
 
@@ -47,6 +50,8 @@ use terms::Book;
 const CALLBACK_RANK: i64 = 10_000;
 /// … and when that callback was missed: the head of the queue.
 const MISSED_CALLBACK_RANK: i64 = 20_000;
+/// … and when a person wants the call at once: before everybody.
+const NOW_RANK: i64 = 30_000;
 
 /// The dialer's side of the database; clones share it.
 #[derive(Clone, Debug)]

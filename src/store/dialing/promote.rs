@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::close::is_open;
-use super::terms::Terms;
-use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, micros};
+use super::close::{expire, is_open};
+use super::terms::{Ready, Terms};
+use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, rounds};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
 use crate::dialer::gate::{CALLBACK_GRACE, Rules, Shut};
-use crate::id::{AttemptId, CampaignId, ContactId, NodeId, TargetId};
+use crate::id::{AttemptId, CampaignId, ContactId, NodeId, OrgId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
+use crate::store::audit::{self, Actor};
 use crate::store::db::ToArg;
 use crate::store::suppression::SuppressionSource;
 use crate::store::{StoreError, Tx, Wake};
@@ -33,9 +35,10 @@ pub struct Promoted {
     pub blocked: u64,
     /// Callbacks that came too late; they are READY at the head of the queue.
     pub missed: Vec<TargetId>,
-    /// When the next target is due that is not READY; in the past when there were more than asked for.
+    /// When the next target is due that is not READY, or the next round opens; in the past when there is more to do than
+    /// one transaction does.
     pub next_due: Option<Timestamp>,
-    /// Whether anything in the campaign is live, READY or waited for.
+    /// Whether anything in the campaign is live, READY or waited for, now or by a later run.
     pub open: bool,
 }
 
@@ -59,6 +62,7 @@ impl Dialing {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
     pub async fn promote(&self, campaign: CampaignId, limit: u32) -> Result<Promoted, StoreError> {
+        self.open_rounds(campaign).await?;
         let mut tx = self.db.begin().await?;
         let ready = self.book.ready(&mut tx, campaign).await?;
         let mut promoted = Promoted::default();
@@ -66,7 +70,12 @@ impl Dialing {
             return Ok(promoted);
         }
         let now = tx.now().await?;
-        promote_callbacks(&mut tx, campaign, now, &mut promoted).await?;
+        if ready.rules.hours.period_end().is_some_and(|end| end <= now) {
+            // Whoever came back from a call after the others had expired.
+            promoted.expired += expire(&mut tx, campaign, now).await?;
+        }
+        let unswept = rounds::sweep(&mut tx, &ready, now).await?;
+        promote_callbacks(&mut tx, &ready, now, &mut promoted).await?;
         let suppressed = promote_waiting(&mut tx, campaign, &ready.rules, now, limit, &mut promoted).await?;
         if !suppressed.is_empty() {
             let terms = self.book.terms(&mut tx, campaign).await?;
@@ -77,8 +86,10 @@ impl Dialing {
         let next = "SELECT MIN(due) AS value FROM (\
                     SELECT MIN(next_at) AS due FROM target WHERE campaign_id = $1 AND status = 'waiting' UNION ALL \
                     SELECT MIN(callback_at) AS due FROM target WHERE campaign_id = $1 AND status = 'callback') AS due";
-        promoted.next_due = tx.value(next, args![campaign]).await?;
-        promoted.open = is_open(&mut tx, campaign).await?;
+        let due: Option<Timestamp> = tx.value(next, args![campaign]).await?;
+        let opening = ready.rounds(now).next_opening(ready.rules.hours.zone(), now);
+        promoted.next_due = [due, opening, unswept.then_some(now)].into_iter().flatten().min();
+        promoted.open = is_open(&mut tx, &ready, now).await?;
         tx.commit().await?;
         Ok(promoted)
     }
@@ -86,39 +97,55 @@ impl Dialing {
 
 async fn promote_callbacks(
     tx: &mut Tx,
-    campaign: CampaignId,
+    ready: &Ready,
     now: Timestamp,
     promoted: &mut Promoted,
 ) -> Result<(), StoreError> {
     let due = tx.pick(
-        "SELECT id, callback_at FROM target WHERE campaign_id = $1 AND status = 'callback' AND callback_at <= $2 \
-         ORDER BY callback_at LIMIT $3",
-        "SELECT id, callback_at FROM target WHERE campaign_id = $1 AND status = 'callback' AND callback_at <= $2 \
-         ORDER BY callback_at LIMIT $3 FOR UPDATE SKIP LOCKED",
+        "SELECT t.id, t.callback_at, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+         WHERE t.campaign_id = $1 AND t.status = 'callback' AND t.callback_at <= $2 ORDER BY t.callback_at LIMIT $3",
+        "SELECT t.id, t.callback_at, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+         WHERE t.campaign_id = $1 AND t.status = 'callback' AND t.callback_at <= $2 ORDER BY t.callback_at LIMIT $3 \
+         FOR UPDATE OF t SKIP LOCKED",
     );
-    let grace = micros(CALLBACK_GRACE);
-    for row in tx.all(due, args![campaign, now, BATCH]).await? {
-        let (id, asked): (TargetId, Timestamp) = (row.get("id")?, row.get("callback_at")?);
-        let missed = now.as_microsecond() - asked.as_microsecond() > grace;
-        if missed {
-            miss_callback(tx, id, now).await?;
-            promoted.missed.push(id);
-        } else {
-            let sql = "UPDATE target SET status = 'ready', next_at = callback_at, priority = base_priority + $2, \
-                       updated_at = $3 WHERE id = $1";
-            tx.execute(sql, args![id, CALLBACK_RANK, now]).await?;
+    for row in tx.all(due, args![ready.campaign.id, now, BATCH]).await? {
+        let (id, asked, zone): (TargetId, Timestamp, Option<String>) =
+            (row.get("id")?, row.get("callback_at")?, row.get("zone")?);
+        let phone: Option<Pii<E164>> = row.get("phone")?;
+        // The hours may have changed since it was arranged: then it moves to the next opening, and is not late.
+        match place(&ready.rules, phone.as_ref().map(Pii::expose), zone.as_deref(), asked) {
+            Place::At(opening) => {
+                let sql = "UPDATE target SET callback_at = $2, updated_at = $3 WHERE id = $1";
+                tx.execute(sql, args![id, opening, now]).await?;
+                promoted.deferred += 1;
+            }
+            Place::Ready | Place::Expired | Place::Blocked(_) if now > asked + CALLBACK_GRACE => {
+                miss_callback(tx, ready.campaign.org, id, now).await?;
+                promoted.missed.push(id);
+                promoted.ready += 1;
+            }
+            Place::Ready | Place::Expired | Place::Blocked(_) => {
+                let sql = "UPDATE target SET status = 'ready', next_at = callback_at, priority = base_priority + $2, \
+                           updated_at = $3 WHERE id = $1";
+                tx.execute(sql, args![id, CALLBACK_RANK, now]).await?;
+                promoted.ready += 1;
+            }
         }
-        promoted.ready += 1;
     }
     Ok(())
 }
 
-/// Puts a target whose callback came too late at the head of the queue.
-pub(super) async fn miss_callback(tx: &mut Tx, id: TargetId, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE target SET status = 'ready', next_at = $3, callback_at = NULL, priority = base_priority + $2, \
-               updated_at = $3 WHERE id = $1";
+/// Puts a target whose callback came too late at the head of the queue, and says so in the log.
+pub(super) async fn miss_callback(tx: &mut Tx, org: OrgId, id: TargetId, now: Timestamp) -> Result<(), StoreError> {
+    let planned = "SELECT campaign_id, callback_at, callback_asked_at FROM target WHERE id = $1";
+    let row = tx.one(planned, args![id]).await?;
+    let (campaign, at): (CampaignId, Option<Timestamp>) = (row.get("campaign_id")?, row.get("callback_at")?);
+    let asked: Option<Timestamp> = row.get("callback_asked_at")?;
+    let sql = "UPDATE target SET status = 'ready', next_at = $3, callback_at = NULL, callback_missed_at = $3, \
+               priority = base_priority + $2, updated_at = $3 WHERE id = $1";
     tx.execute(sql, args![id, MISSED_CALLBACK_RANK, now]).await?;
-    Ok(())
+    let detail = json!({ "campaign": campaign, "planned": at, "asked": asked });
+    audit::write(tx, org, &Actor::system("dialer"), "target.callback_missed", ("target", id.to_string()), detail).await
 }
 
 async fn promote_waiting(
@@ -179,7 +206,7 @@ async fn promote_waiting(
     promoted.ready += set(tx, "status = 'ready'", None, now, &ready).await?;
     promoted.expired += set(tx, "status = 'expired'", None, now, &expired).await?;
     for (opening, ids) in &deferred {
-        promoted.deferred += set(tx, "next_at = $2", Some(*opening), now, ids).await?;
+        promoted.deferred += set(tx, "next_at = $2, held_by = 'outside_hours'", Some(*opening), now, ids).await?;
     }
     Ok(blocked)
 }
@@ -247,7 +274,8 @@ async fn block(tx: &mut Tx, terms: &Terms, now: Timestamp, suppressed: &[Suppres
     }
     for one in suppressed {
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \
-                   callback_at = NULL, priority = base_priority, updated_at = $6 WHERE id = $1";
+                   callback_at = NULL, callback_asked_at = NULL, callback_missed_at = NULL, priority = base_priority, \
+                   updated_at = $6 WHERE id = $1";
         let args = args![one.target, TargetState::Blocked, one.reason, one.dials + 1, one.reason.disconnection(), now];
         tx.execute(sql, args).await?;
     }
@@ -268,7 +296,7 @@ fn place(rules: &Rules, phone: Option<&E164>, zone: Option<&str>, now: Timestamp
 }
 
 /// Writes `change` to the targets, which this transaction has locked. `$2` in it is `value`.
-async fn set(
+pub(super) async fn set(
     tx: &mut Tx,
     change: &str,
     value: Option<Timestamp>,

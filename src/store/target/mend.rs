@@ -7,7 +7,8 @@ use crate::store::{StoreError, Tx, Wake};
 
 /// A number was taken off a list: whoever it blocked goes through the gate again.
 pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &PhoneHash) -> Result<u64, StoreError> {
-    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $3, updated_at = $3 \
+    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $3, updated_at = $3, callback_at = NULL, \
+                       priority = base_priority \
                        WHERE status = 'blocked' AND blocked_reason IN ('dnc', 'opted_out') AND contact_id IN \
                        (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2) AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
@@ -17,7 +18,8 @@ pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &Phon
 
 /// A contact was edited: what its number or zone blocked goes through the gate again.
 pub(in crate::store) async fn mend_contact(tx: &mut Tx, contact: ContactId) -> Result<u64, StoreError> {
-    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2 \
+    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
+                       priority = base_priority \
                        WHERE contact_id = $1 AND status = 'blocked' AND blocked_reason IN \
                        ('empty_phone', 'invalid_number', 'invalid_timezone', 'dnc', 'opted_out') AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
@@ -27,7 +29,8 @@ pub(in crate::store) async fn mend_contact(tx: &mut Tx, contact: ContactId) -> R
 
 /// A campaign takes its own zone for contacts without one from now on.
 pub(in crate::store) async fn mend_zones(tx: &mut Tx, campaign: CampaignId) -> Result<u64, StoreError> {
-    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2 \
+    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
+                       priority = base_priority \
                        WHERE campaign_id = $1 AND status = 'blocked' AND blocked_reason = 'invalid_timezone'";
     let now = tx.now().await?;
     woken(tx, SQL, args![campaign, now]).await

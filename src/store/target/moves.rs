@@ -9,7 +9,7 @@ use crate::campaign::wire::wire_enum;
 use crate::dialer::retry::Hold;
 use crate::id::{CampaignId, OrgId, TargetId};
 use crate::store::audit::{self, Actor};
-use crate::store::{StoreError, Tx, Wake};
+use crate::store::{StoreError, Tx, Wake, campaign};
 
 wire_enum! {
     /// What a person does to a contact of a campaign.
@@ -76,10 +76,16 @@ pub async fn act(
     };
     if state != TargetState::InProgress {
         let again = "UPDATE target SET status = $2, round = round + 1, dials = 0, next_at = $3, callback_at = NULL, \
-                     blocked_reason = NULL, hold = NULL, priority = base_priority, updated_at = $3 WHERE id = $1";
+                     blocked_reason = NULL, hold = NULL, priority = base_priority, updated_at = $3, run_seq = $4 \
+                     WHERE id = $1";
+        let approved = "UPDATE target SET status = $2, updated_at = $3, run_seq = $4 WHERE id = $1";
         let moved = "UPDATE target SET status = $2, hold = NULL, blocked_reason = NULL, updated_at = $3 WHERE id = $1";
-        let sql = if act == Act::Restart { again } else { moved };
-        tx.execute(sql, args![id, next, now]).await?;
+        let round = campaign::round_no(tx, campaign).await?;
+        match act {
+            Act::Restart => tx.execute(again, args![id, next, now, round]).await?,
+            Act::Approve => tx.execute(approved, args![id, next, now, round]).await?,
+            Act::Reject | Act::Suspend | Act::Resume | Act::Remove => tx.execute(moved, args![id, next, now]).await?,
+        };
     }
     let detail = json!({ "campaign": campaign, "from": state, "to": next, "withdrew": hold });
     let action = match act {

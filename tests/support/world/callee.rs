@@ -17,6 +17,8 @@ pub struct Course {
     pub technical: bool,
     /// What a 503 or a busy line asks.
     pub retry_after: Option<Duration>,
+    /// When they want to be called back, from the end on.
+    pub callback: Option<Duration>,
 }
 
 /// Reasons in the mix of an ordinary day, with their weights.
@@ -49,6 +51,7 @@ pub fn draw(rng: &mut Rng, trunk_in_trouble: bool) -> Course {
             reason: R::TelephonyProviderUnavailable,
             technical: false,
             retry_after: Some(Duration::from_secs(rng.between(5, 120))),
+            callback: None,
         };
     }
     let reason = rng.pick(MIX);
@@ -77,5 +80,7 @@ pub fn draw(rng: &mut Rng, trunk_in_trouble: bool) -> Course {
         reason,
         technical: reason == R::AgentHangup && rng.chance(20),
         retry_after: (reason == R::DialBusy && rng.chance(100)).then(|| Duration::from_secs(900)),
+        callback: (matches!(reason, R::AgentHangup | R::UserHangup) && rng.chance(60))
+            .then(|| Duration::from_secs(rng.between(180, 30_000))),
     }
 }

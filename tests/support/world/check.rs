@@ -10,6 +10,8 @@ use callwright::id::AttemptId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::ledger::answered;
+
 /// A limit of pace and of simultaneous calls.
 pub struct Limit {
     pub name: String,
@@ -36,6 +38,8 @@ pub struct Meaning {
     pub limits: Vec<usize>,
     /// Since when it is not in progress.
     pub stopped: Option<Timestamp>,
+    /// Later rounds are for those who never answered.
+    pub later_rounds_unanswered: bool,
 }
 
 /// An INVITE on the wire.
@@ -43,6 +47,9 @@ pub struct Invite<'a> {
     pub attempt: AttemptId,
     pub campaign: usize,
     pub target: usize,
+    pub round: u32,
+    /// It is, or makes up for, a callback.
+    pub callback: bool,
     pub dial_no: u32,
     pub number: &'a E164,
     /// Every zone the contact can be in.
@@ -55,11 +62,17 @@ pub struct Invite<'a> {
 
 #[derive(Default)]
 struct Seen {
-    dial_nos: BTreeSet<u32>,
+    dial_nos: BTreeSet<(u32, u32)>,
+    round: u32,
     /// The last dial's end.
     ended: Option<(Timestamp, DisconnectionReason, bool)>,
-    consumed: u32,
-    free: u32,
+    /// Retries used in the round, and dials that used none: of callbacks, and of the others.
+    used: BTreeMap<bool, (u32, u32)>,
+    /// When they are to be called back at the earliest.
+    wish: Option<Timestamp>,
+    /// They have answered; a person has started them over.
+    answered: bool,
+    restarted: bool,
     on_wire: bool,
 }
 
@@ -112,14 +125,30 @@ impl Check {
     }
 
     /// The server believes that a dial ended so.
-    pub fn ended(&mut self, now: Timestamp, target: usize, reason: DisconnectionReason, technical: bool) {
+    pub fn ended(
+        &mut self,
+        now: Timestamp,
+        target: usize,
+        reason: DisconnectionReason,
+        technical: bool,
+        callback: bool,
+    ) {
         let seen = self.targets.entry(target).or_default();
         seen.ended = Some((now, reason, technical));
-        if reason.consumes_retry() {
-            seen.consumed += 1;
-        } else {
-            seen.free += 1;
-        }
+        seen.wish = None;
+        seen.answered |= answered(reason);
+        let (consumed, free) = seen.used.entry(callback).or_default();
+        *(if reason.consumes_retry() { consumed } else { free }) += 1;
+    }
+
+    /// They are to be called back at this time.
+    pub fn wished(&mut self, target: usize, at: Timestamp) {
+        self.targets.entry(target).or_default().wish = Some(at);
+    }
+
+    /// A person starts them over.
+    pub fn restarted(&mut self, target: usize) {
+        self.targets.entry(target).or_default().restarted = true;
     }
 
     pub fn attempts_on_wire(&self) -> impl Iterator<Item = AttemptId> {
@@ -166,16 +195,41 @@ impl Check {
     }
 
     fn check_target(&mut self, now: Timestamp, invite: &Invite<'_>) {
-        let settings = &self.campaigns[invite.campaign].settings;
+        let meaning = &self.campaigns[invite.campaign];
+        let settings = &meaning.settings;
         let seen = self.targets.entry(invite.target).or_default();
-        assert!(seen.dial_nos.insert(invite.dial_no), "dial {} is sent twice", invite.dial_no);
+        let dial = (invite.round, invite.dial_no);
+        assert!(seen.dial_nos.insert(dial), "dial {dial:?} is sent twice");
         assert!(!seen.on_wire, "rung again while the last dial is up");
+        assert!(invite.round >= seen.round, "a round that was over goes on");
         seen.on_wire = true;
-        assert!(seen.consumed <= settings.max_retries, "rung beyond the retry budget");
-        assert!(seen.free < 5, "a sixth dial that consumes no retry");
+        let anew = invite.round > seen.round;
+        if anew {
+            seen.used.clear();
+            seen.round = invite.round;
+        }
+        let (consumed, free) = seen.used.get(&invite.callback).copied().unwrap_or_default();
+        assert!(consumed <= settings.max_retries, "rung beyond the retry budget");
+        assert!(free < 5, "a sixth dial that consumes no retry");
+        if invite.callback {
+            assert!(seen.wish.is_none_or(|wish| now >= wish), "called back before the time they asked for");
+            return;
+        }
+        let restarted = std::mem::take(&mut seen.restarted);
+        if restarted {
+            return;
+        }
+        if anew && invite.round > 1 && meaning.later_rounds_unanswered {
+            assert!(!seen.answered, "a later round rings somebody who answered");
+        }
         let Some((ended, reason, technical)) = seen.ended else { return };
         let waited = Duration::try_from(now.duration_since(ended)).unwrap_or(Duration::ZERO);
         let minutes = |minutes: u32| Duration::from_secs(60) * minutes;
+        if anew {
+            assert!(reason != DisconnectionReason::OutcomeUnknown, "a later round rings whose last dial is unknown");
+            assert!(waited >= minutes(settings.retry_delay_min), "a new round rings {waited:?} after the last");
+            return;
+        }
         let least = match reason.retryability() {
             Retryability::Budget | Retryability::Screened | Retryability::Once => minutes(settings.retry_delay_min),
             Retryability::Voicemail => minutes(settings.voicemail_retry_delay_min),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::phone::E164;
-use callwright::campaign::states::CampaignState;
+use callwright::campaign::states::{CampaignState, TargetState};
+use callwright::campaign::target::TargetEvent;
 use callwright::campaign::transition::CampaignEvent;
 use callwright::dialer::engine::{Action, ClaimResult, Config, Engine, Input, Notice};
 use callwright::dialer::retry::End;
@@ -42,7 +43,7 @@ enum Event {
     /// The call is over on the wire.
     HangUp { host: usize, life: u32, attempt: AttemptId, course: Course },
     /// A host writes how a dial ended.
-    Finish { host: usize, life: u32, attempt: AttemptId, end: End },
+    Finish { host: usize, life: u32, attempt: AttemptId, end: End, wish: Option<Timestamp> },
     /// Recovery has ended an orphan's leg.
     LegDown { attempt: AttemptId },
     /// Something from outside.
@@ -75,6 +76,11 @@ pub enum Fate {
     },
     Suppress {
         contact: usize,
+    },
+    /// A person does something to a contact of a campaign.
+    Act {
+        target: usize,
+        event: TargetEvent,
     },
     /// Something strikes right after the host's next step of this kind.
     Ambush {
@@ -236,7 +242,8 @@ impl World {
                     retry_after: course.retry_after,
                     at: self.now().wall,
                 };
-                self.on_host(host, life, Event::Finish { host, life, attempt, end });
+                let wish = course.callback.map(|after| self.now().wall + after);
+                self.on_host(host, life, Event::Finish { host, life, attempt, end, wish });
             }
             Event::LegDown { attempt } => {
                 self.check.down(attempt);
@@ -261,7 +268,7 @@ impl World {
             Event::Tick { .. } => self.handle(host, Input::Tick),
             Event::Deliver { input, .. } => self.handle(host, input),
             Event::Send { attempt, send_before, .. } => self.send(host, life, attempt, send_before),
-            Event::Finish { attempt, end, .. } => self.finish(host, life, attempt, end),
+            Event::Finish { attempt, end, wish, .. } => self.finish(host, life, attempt, end, wish),
             Event::Execute { .. } | Event::HangUp { .. } | Event::LegDown { .. } | Event::Fate(_) => {
                 unreachable!("these do not happen on a host")
             }
@@ -355,7 +362,7 @@ impl World {
             }
             Action::Complete { campaign } => {
                 let index = self.ledger.index_of(campaign);
-                Input::Completed(campaign, self.ledger.complete(index))
+                Input::Completed(campaign, self.ledger.complete(index, now))
             }
             Action::RenewLease => Input::LeaseRenewed { held: self.ledger.renew(node, now) },
             Action::Reap => {
@@ -366,7 +373,8 @@ impl World {
                 }
                 for attempt in orphans {
                     let target = self.ledger.attempts[attempt].target;
-                    self.check.ended(now, target, DisconnectionReason::OutcomeUnknown, false);
+                    let callback = self.ledger.attempts[attempt].callback;
+                    self.check.ended(now, target, DisconnectionReason::OutcomeUnknown, false, callback);
                     let wait = Duration::from_millis(self.rng.between(20, 3000));
                     self.schedule(wait, Event::LegDown { attempt });
                 }
@@ -380,7 +388,7 @@ impl World {
         let now = self.now();
         if now.mono >= send_before {
             let end = End { reason: DisconnectionReason::NodeLost, technical: false, retry_after: None, at: now.wall };
-            self.finish(host, life, attempt, end);
+            self.finish(host, life, attempt, end, None);
             return;
         }
         let row = &self.ledger.attempts[attempt];
@@ -389,6 +397,8 @@ impl World {
             attempt,
             campaign: target.campaign,
             target: row.target,
+            round: row.round,
+            callback: row.callback,
             dial_no: row.dial_no,
             number: self.ledger.number_of(attempt),
             zones: &self.zones[target.contact],
@@ -405,21 +415,26 @@ impl World {
         self.reached(host, Step::Sent, attempt);
     }
 
-    fn finish(&mut self, host: usize, life: u32, attempt: AttemptId, end: End) {
+    fn finish(&mut self, host: usize, life: u32, attempt: AttemptId, end: End, wish: Option<Timestamp>) {
         if self.at < self.store_down_until {
-            self.schedule(Duration::from_secs(1), Event::Finish { host, life, attempt, end });
+            self.schedule(Duration::from_secs(1), Event::Finish { host, life, attempt, end, wish });
             return;
         }
         let row = &self.ledger.attempts[attempt];
         let (target, was_live) = (row.target, row.state.is_live());
         if was_live && end.reason != DisconnectionReason::NodeLost {
-            self.check.ended(end.at, target, end.reason, end.technical);
+            let callback = row.callback;
+            self.check.ended(end.at, target, end.reason, end.technical, callback);
         }
         if end.reason == DisconnectionReason::VoiceCallsOptedOut && was_live {
             let number = self.ledger.number_of(attempt).clone();
             self.check.suppress(&number, self.now().wall);
         }
-        let next_at = self.ledger.finish(attempt, &end);
+        let next_at = self.ledger.finish(attempt, &end, wish);
+        let row = &self.ledger.targets[target];
+        if let Some(at) = row.callback_at.filter(|_| was_live && row.state == TargetState::Callback) {
+            self.check.wished(target, at);
+        }
         let unavailable = end.reason == DisconnectionReason::TelephonyProviderUnavailable;
         let back_off = end.retry_after.filter(|_| unavailable);
         self.schedule(
@@ -464,6 +479,16 @@ impl World {
                 self.store_down_until = self.at + millis * 1000;
                 for host in &mut self.hosts {
                     host.disturbed_until = host.disturbed_until.max(self.store_down_until);
+                }
+            }
+            Fate::Act { target, event } => {
+                let now = self.now().wall;
+                if self.ledger.act(target, event, now) {
+                    if event == TargetEvent::Restart {
+                        self.check.restarted(target);
+                    }
+                    let campaign = self.ledger.campaigns[self.ledger.targets[target].campaign].info.campaign;
+                    self.notify(Notice::Targets(campaign));
                 }
             }
             Fate::Ambush { host, step, blow } => self.hosts[host].ambush = Some((step, blow)),
@@ -521,6 +546,11 @@ impl World {
             "more live rows than the organisation has"
         );
         assert!(self.check.on_wire() <= self.ledger.live.len(), "more calls on the wire than channels are held");
+        let attempts = self.ledger.live.iter().map(|&attempt| &self.ledger.attempts[attempt]);
+        let dialed: Vec<_> = attempts.filter(|attempt| attempt.state.is_live()).map(|attempt| attempt.target).collect();
+        let in_progress = |&target: &usize| self.ledger.targets[target].state == TargetState::InProgress;
+        assert!(dialed.iter().all(in_progress), "a live dial whose contact is not in progress");
+        assert_eq!(dialed.len(), self.ledger.in_progress, "somebody is in progress without a dial, or with two");
     }
 
     fn is_alive(&self, host: usize, life: u32) -> bool {
