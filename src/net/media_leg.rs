@@ -13,7 +13,7 @@ use callwright_media::negotiated::Negotiated;
 use callwright_media::session::{ClipId, MAX_PACKET, Session};
 use mio::net::UdpSocket;
 
-use super::media_ring::{CloseCause, RingSender};
+use super::media_ring::{CloseCause, Pushed, RingSender};
 use super::ports::PortLease;
 
 /// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
@@ -122,6 +122,8 @@ pub(super) struct Leg {
     pub(super) socket: UdpSocket,
     session: Session,
     ring: RingSender,
+    /// The call is to be woken for the audio that waits.
+    audio_due: bool,
     recorder: Option<Box<dyn FrameSink>>,
     off_record: bool,
     _lease: PortLease,
@@ -129,7 +131,7 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn new(socket: UdpSocket, lease: PortLease, session: Session, ring: RingSender) -> Self {
-        Self { socket, session, ring, recorder: None, off_record: false, _lease: lease }
+        Self { socket, session, ring, audio_due: false, recorder: None, off_record: false, _lease: lease }
     }
 
     /// Reads what has arrived.
@@ -170,6 +172,13 @@ impl Leg {
         })
     }
 
+    /// Wakes the call when audio for it is due.
+    pub(super) fn hand_over(&mut self) {
+        if std::mem::take(&mut self.audio_due) {
+            self.ring.wake();
+        }
+    }
+
     pub(super) fn command(&mut self, now: Instant, command: MediaCommand) -> Turn {
         self.guarded(|leg| {
             match command {
@@ -205,8 +214,10 @@ impl Leg {
     /// Passes on what the session says.
     fn report(&mut self, now: Instant) -> Turn {
         while let Some(event) = self.session.poll_event() {
-            if self.ring.push(now, event).is_err() {
-                return Turn::Close(CloseCause::Overrun);
+            match self.ring.push(now, event) {
+                Ok(Pushed::Done) => {}
+                Ok(Pushed::AudioDue) => self.audio_due = true,
+                Err(_) => return Turn::Close(CloseCause::Overrun),
             }
         }
         Turn::Done

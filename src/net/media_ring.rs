@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 const AUDIO: usize = 50;
 /// Events kept.
 const EVENTS: usize = 256;
-/// Audio wakes the call when so many frames wait, 80 ms of them: a recogniser takes longer bites than one packet, and
-/// waking a task is the dearest part of handing one over. Any event wakes at once and takes the audio along. While a
-/// call is [in a hurry](NewsReceiver::hurry) every frame wakes it.
+/// Audio is due when so many frames wait, 80 ms of them: a recogniser takes longer bites than one packet, and waking a
+/// task is the dearest part of handing one over. Any event wakes at once and takes the audio along. While a call is
+/// [in a hurry](NewsReceiver::hurry) every frame wakes it.
 const AUDIO_BATCH: usize = 4;
 
 /// What a media worker tells a call about its leg.
@@ -103,13 +103,25 @@ pub(super) struct RingSender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overrun;
 
+/// What is to be done about what was put into a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// Nothing: the call knows of it, or it can wait.
+    Done,
+    /// The call is to be [woken](RingSender::wake) soon, best together with others.
+    AudioDue,
+}
+
 impl RingSender {
     /// Puts an event into the ring; `now` is the time of the packet or tick it came from.
-    pub(super) fn push(&self, now: Instant, event: MediaEvent) -> Result<(), Overrun> {
-        let wake = match event {
+    pub(super) fn push(&self, now: Instant, event: MediaEvent) -> Result<Pushed, Overrun> {
+        match event {
             MediaEvent::Uplink(frame) => {
-                let batch = if self.shared.hurry.load(Ordering::Relaxed) { 1 } else { AUDIO_BATCH };
-                self.shared.lock().push_audio(now, frame) >= batch
+                let hurry = self.shared.hurry.load(Ordering::Relaxed);
+                let waiting = self.shared.lock().push_audio(now, frame);
+                if !hurry {
+                    return Ok(if waiting < AUDIO_BATCH { Pushed::Done } else { Pushed::AudioDue });
+                }
             }
             other @ (MediaEvent::FirstPacket { .. }
             | MediaEvent::VoiceStarted { .. }
@@ -128,13 +140,15 @@ impl RingSender {
             | MediaEvent::Parted { .. }
             | MediaEvent::SourceChanged { .. }) => {
                 self.shared.lock().push_event(Box::new(other))?;
-                true
             }
-        };
-        if wake {
-            self.shared.news.notify_one();
         }
-        Ok(())
+        self.wake();
+        Ok(Pushed::Done)
+    }
+
+    /// Wakes the call.
+    pub(super) fn wake(&self) {
+        self.shared.news.notify_one();
     }
 
     /// Says the last word. Only the first call counts.
@@ -143,7 +157,7 @@ impl RingSender {
         let audio_dropped = ring.audio_dropped;
         ring.closed.get_or_insert(Closed { cause, stats, audio_dropped });
         drop(ring);
-        self.shared.news.notify_one();
+        self.wake();
     }
 
     /// Nobody listens any more.
@@ -227,7 +241,7 @@ impl NewsReceiver {
         }
     }
 
-    /// From now on every frame of audio wakes the call, or, when not in a hurry, every fourth.
+    /// From now on every frame of audio wakes the call at once, or, when not in a hurry, four of them soon.
     pub fn hurry(&self, hurry: bool) {
         self.shared.hurry.store(hurry, Ordering::Relaxed);
     }
@@ -275,7 +289,7 @@ mod tests {
     fn order_is_kept_between_audio_and_events() {
         let (sender, mut receiver) = ring();
         for event in [frame(1), resumed(), frame(2), frame(3), resumed()] {
-            assert_eq!(sender.push(time::now().mono, event), Ok(()));
+            assert_eq!(sender.push(time::now().mono, event), Ok(Pushed::Done));
         }
         sender.close(CloseCause::Stopped, Stats::default());
         assert_eq!(drain(&mut receiver), ["1", "event", "2", "3", "event", "Stopped, 0 dropped"]);
@@ -284,9 +298,9 @@ mod tests {
     #[test]
     fn the_oldest_audio_goes_and_is_counted_while_events_stay() {
         let (sender, mut receiver) = ring();
-        assert_eq!(sender.push(time::now().mono, resumed()), Ok(()));
+        assert_eq!(sender.push(time::now().mono, resumed()), Ok(Pushed::Done));
         for level in 0..60 {
-            assert_eq!(sender.push(time::now().mono, frame(level)), Ok(()));
+            assert!(sender.push(time::now().mono, frame(level)).is_ok());
         }
         sender.close(CloseCause::Stopped, Stats::default());
         let seen = drain(&mut receiver);
@@ -300,7 +314,7 @@ mod tests {
     fn a_call_that_takes_no_events_is_told_so_and_loses_none_it_was_given() {
         let (sender, mut receiver) = ring();
         for _ in 0..EVENTS {
-            assert_eq!(sender.push(time::now().mono, resumed()), Ok(()));
+            assert_eq!(sender.push(time::now().mono, resumed()), Ok(Pushed::Done));
         }
         assert_eq!(sender.push(time::now().mono, resumed()), Err(Overrun));
         sender.close(CloseCause::Overrun, Stats::default());
@@ -310,20 +324,20 @@ mod tests {
     }
 
     #[test]
-    fn audio_wakes_in_fours_and_in_a_hurry_at_once() {
+    fn audio_is_due_in_fours_and_wakes_at_once_in_a_hurry() {
         let (sender, receiver) = ring();
         let woken = || receiver.shared.news.notified().now_or_never().is_some();
-        let say = |level| {
-            assert_eq!(sender.push(time::now().mono, frame(level)), Ok(()));
-            woken()
-        };
-        assert_eq!([say(1), say(2), say(3), say(4)], [false, false, false, true]);
+        let say = |level| (sender.push(time::now().mono, frame(level)), woken());
+        let (waits, due) = ((Ok(Pushed::Done), false), (Ok(Pushed::AudioDue), false));
+        assert_eq!([say(1), say(2), say(3), say(4)], [waits, waits, waits, due]);
+        sender.wake();
+        assert!(woken());
         receiver.shared.lock().audio.clear();
         receiver.hurry(true);
-        assert!(say(5));
+        assert_eq!(say(5), (Ok(Pushed::Done), true));
         receiver.shared.lock().audio.clear();
         receiver.hurry(false);
-        assert!(!say(6));
+        assert_eq!(say(6), waits);
     }
 
     #[tokio::test]

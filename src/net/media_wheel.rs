@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 /// Slots of the wheel.
-const SLOTS: usize = 10;
+const SLOTS: usize = 5;
 /// Time of one slot, in ms; the wheel turns once in 20 ms.
-const SLOT_MS: u64 = 2;
+const SLOT_MS: u64 = 4;
 /// The same.
 pub(super) const SLOT: Duration = Duration::from_millis(SLOT_MS);
 
-/// A wheel of slots that turns on absolute time: slot `s` is due at `epoch + (2 s + 20 n) ms` for every `n`.
+/// A wheel of slots that turns on absolute time: slot `s` is due at `epoch + (4 s + 20 n) ms` for every `n`.
 pub(super) struct Wheel {
     epoch: Instant,
     /// The next slot to be served, counted from the epoch.
@@ -95,7 +95,7 @@ impl Wheel {
 }
 
 fn slot_of(number: u64) -> usize {
-    usize::try_from(number % SLOTS as u64).expect("below 10")
+    usize::try_from(number % SLOTS as u64).expect("below 5")
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     fn legs_are_spread_over_the_slots() {
         let (wheel, _) = wheel(50);
         let lengths: Vec<usize> = wheel.slots.iter().map(Vec::len).collect();
-        assert!(lengths.iter().all(|length| *length == 5), "{lengths:?}");
+        assert!(lengths.iter().all(|length| *length == 10), "{lengths:?}");
     }
 
     #[test]
