@@ -1,4 +1,4 @@
-//! Recording calls: frames leave the media workers in half-second chunks and are written by one thread.
+//! Recording calls: frames leave the media workers in chunks of 200 ms and are written by one thread.
 //!
 //! A [`RecordingSink`] runs inside a media worker. It copies frames into a chunk and hands full chunks over without
 //! waiting; chunks come back to be filled again. When the disk is slower than the calls, chunks are dropped and replaced
@@ -20,10 +20,10 @@ use tokio::sync::oneshot;
 
 use crate::net::media_leg::FrameSink;
 
-/// Frames in a chunk: half a second, so that a killed process loses less than the last second.
-const CHUNK_FRAMES: usize = 25;
+/// Frames in a chunk: a killed process loses less than the last second, and a call has two of them all the time.
+const CHUNK_FRAMES: usize = 10;
 /// Full chunks that wait for the thread, per recording.
-const WAITING: usize = 4;
+const WAITING: usize = 10;
 /// How often the thread looks for full chunks.
 const SWEEP: Duration = Duration::from_millis(100);
 /// Recordings that wait to be opened.
@@ -50,7 +50,7 @@ pub struct Recorded {
     pub path: PathBuf,
     /// Its length.
     pub duration: Duration,
-    /// Half-second chunks that the disk was too slow for; silence stands in their place.
+    /// Chunks of 200 ms that the disk was too slow for; silence stands in their place.
     pub chunks_dropped: u64,
     /// Whether it holds the whole call. If not, an alarm was raised.
     pub complete: bool,
@@ -169,7 +169,7 @@ impl Recorder {
     }
 }
 
-/// Half a second of both sides.
+/// 200 ms of both sides.
 struct Chunk {
     /// Frames that were missing before this chunk's first one.
     missed: u32,

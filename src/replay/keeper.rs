@@ -1,7 +1,7 @@
 //! Writes replay files: one thread for all calls.
 //!
 //! Calls hand their entries over in batches and never wait. The thread looks for batches ten times a second, makes JSON
-//! of them and writes it, compressed, every 32 KiB or five seconds: so much is lost when the process is killed. A call
+//! of them and writes it, compressed, every 8 KiB or five seconds: so much is lost when the process is killed. A call
 //! whose batches find no room goes without the rest of its file; a file that cannot be written ends with an alarm, and
 //! its call goes on.
 
@@ -27,7 +27,7 @@ const WAITING: usize = 16;
 /// How often the thread looks for batches.
 const SWEEP: Duration = Duration::from_millis(100);
 /// So much is compressed at a time, in bytes.
-const MEMBER: usize = 32 << 10;
+const MEMBER: usize = 8 << 10;
 /// What is there is written after this time in any case.
 const OLDEST: Duration = Duration::from_secs(5);
 /// Files that wait to be begun.

@@ -24,7 +24,7 @@ use crate::provider::tls;
 use crate::provider::vendor::Vendor;
 
 /// Bytes read at once. A message may be larger.
-const READ: usize = 8 << 10;
+const READ: usize = 4 << 10;
 /// Bytes that wait to be written, in our queue and in the library's each. A connection that takes less than what is
 /// said in real time is broken long before.
 const UNWRITTEN: usize = 512 << 10;
