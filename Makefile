@@ -28,7 +28,7 @@ test: setup      ## everything CI runs; the last line counts
 
 chaos: setup    ## the long proofs: pacing for minutes, on an otherwise quiet machine
 	cargo build --locked --release --workspace --bins
-	CALLWRIGHT_CHAOS=1 cargo test --locked --release -p callwright --test pacing -- --nocapture --test-threads 1
+	CHAOS=1 cargo test --locked --release -p callwright --test pacing -- --nocapture --test-threads 1
 
 bench: setup ## measure; figures as JSON in target/bench
 	cargo bench --locked --workspace --no-fail-fast --bench '*'

@@ -20,6 +20,11 @@ use crate::process::{Carrier, Home, Ports, unix};
 
 /// SIP, REST and RTP ports, apart from each other. A port of RTP rests for half a minute after a call.
 pub(crate) const PACING: Ports = Ports { http: 14_080..14_180, sip: 14_200..14_300, rtp_min: 27_000, rtp_max: 29_998 };
+pub(crate) const SHARED: [Ports; 3] = [
+    Ports { http: 16_080..16_180, sip: 16_200..16_300, rtp_min: 20_000, rtp_max: 21_998 },
+    Ports { http: 16_380..16_480, sip: 16_500..16_600, rtp_min: 22_000, rtp_max: 23_998 },
+    Ports { http: 16_680..16_780, sip: 16_800..16_900, rtp_min: 24_000, rtp_max: 25_998 },
+];
 pub(crate) const FAST: Ports = Ports { http: 14_380..14_480, sip: 14_500..14_600, rtp_min: 20_000, rtp_max: 26_998 };
 pub(crate) const SYNCED: Ports = Ports { http: 14_680..14_780, sip: 14_800..14_900, rtp_min: 30_000, rtp_max: 30_998 };
 
@@ -67,10 +72,9 @@ pub(crate) struct Race {
 }
 
 impl Race {
-    /// Runs a plan to its end.
-    pub(crate) async fn run(plan: &Plan, ports: Ports) -> Self {
+    /// Runs a plan to its end, with a server for each of `ports`: on PostgreSQL at `database`, or a single one on SQLite.
+    pub(crate) async fn run(plan: &Plan, database: Option<String>, ports: &[Ports]) -> Self {
         let folder = std::env::temp_dir().join(format!("callwright-{}-{}", plan.name, std::process::id()));
-        let home = Home::new(folder.clone(), None, &ports);
         let phones = numbers(plan);
         let mut carriers = Vec::new();
         for number in 0..2 {
@@ -87,9 +91,22 @@ impl Race {
             let options: &[&str] = if number == 0 && plan.challenge { &["--challenge"] } else { &[] };
             carriers.push(Carrier::start_with(&own, &personas, 1, options).await);
         }
-        let mut server = home.start();
-        server.up().await;
-        let client = Client::new(home.http, server.key().await.into());
+        let mut servers = Vec::new();
+        let mut key = None;
+        for (number, ports) in ports.iter().enumerate() {
+            let own = folder.join(format!("server-{number}"));
+            std::fs::create_dir_all(&own).expect("the temporary folder takes folders");
+            let home = Home::new(own, database.clone(), ports);
+            let mut server = home.start();
+            server.up().await;
+            // The first one makes the database, and prints its key.
+            if key.is_none() {
+                key = Some(server.key().await);
+            }
+            servers.push((home, server));
+        }
+        let home = servers[0].0.clone();
+        let client = Client::new(home.http, key.expect("a first server").into());
         let campaigns = campaigns(&client, &carriers, plan, &phones).await.expect("campaigns");
         for campaign in &campaigns {
             client.post(&format!("/campaigns/{campaign}/start"), &json!({})).await.expect("it starts");
@@ -99,7 +116,9 @@ impl Race {
             client.post(&format!("/campaigns/{campaign}/pause"), &json!({})).await.expect("it pauses");
         }
         let paused = unix();
-        server.stop().await;
+        for (_, server) in servers {
+            server.stop().await;
+        }
         let logs: Vec<_> = carriers.iter().map(|carrier| carrier.log.clone()).collect();
         for carrier in carriers {
             carrier.stop().await;
