@@ -9,7 +9,7 @@ pub(crate) const LAGS: usize = 10;
 const MAX_WINDOW: usize = 320;
 
 /// Autocorrelation of a Hann-windowed stretch at lags `0..N`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Autocorrelation<const N: usize>([f64; N]);
 
 impl<const N: usize> Autocorrelation<N> {

@@ -62,6 +62,8 @@ pub struct Verdict {
     pub probability: f32,
     /// Level of the frame without its constant part, in dB relative to a full-scale square wave.
     pub level_dbfs: f32,
+    /// Its spectrum and that of the frame before, where a guard had to look at it.
+    pub(crate) spectrum: Option<Autocorrelation<LAGS>>,
 }
 
 /// The detector of one stream of 8 kHz speech. About 12 KiB.
@@ -129,14 +131,16 @@ impl Vad {
             if self.quiet_frames > REST_AFTER_FRAMES {
                 self.probability = 0.0;
                 self.shape_db = None;
-                return Verdict { voiced: false, probability: 0.0, level_dbfs };
+                return Verdict { voiced: false, probability: 0.0, level_dbfs, spectrum: None };
             }
         } else {
             self.quiet_frames = 0;
         }
         self.ask_network(frame);
-        let voiced = self.quiet_frames == 0 && self.probability >= THRESHOLD && self.passes_guards();
-        Verdict { voiced, probability: self.probability, level_dbfs }
+        let spectrum =
+            (self.quiet_frames == 0 && self.probability >= THRESHOLD).then(|| Autocorrelation::of(&self.window));
+        let voiced = spectrum.is_some_and(|spectrum| self.passes_guards(&spectrum));
+        Verdict { voiced, probability: self.probability, level_dbfs, spectrum }
     }
 
     /// Runs the network over every whole 16 ms that is there: once or twice a frame. Keeps the higher answer.
@@ -153,8 +157,7 @@ impl Vad {
         self.probability = best.unwrap_or(self.probability);
     }
 
-    fn passes_guards(&mut self) -> bool {
-        let spectrum = Autocorrelation::<LAGS>::of(&self.window);
+    fn passes_guards(&mut self, spectrum: &Autocorrelation<LAGS>) -> bool {
         let own = spectrum.prediction_gain_db(8);
         let difference = spectrum.of_difference().prediction_gain_db(8);
         let shape = own.min(difference);

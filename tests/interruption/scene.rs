@@ -81,48 +81,91 @@ pub(crate) fn trials(each: usize) -> Vec<(Class, usize)> {
 
 /// Makes a trial.
 pub(crate) fn trial(corpus: &Corpus, folder: &Path, class: Class, n: usize, dice: &mut Dice) -> Trial {
+    let agent = Agent::speaking(corpus, folder, n, dice);
     let slowest = if class == Class::Remark { 160 } else { 145 };
     let speech = |dice: &mut Dice, voice: &str, text: &str| {
         let delivery = Delivery { speed: slowest + 8 * dice.roll(6), pitch: 35 + 6 * dice.roll(6), loudness: 100 };
         trimmed(&spoken(folder, voice, text, delivery))
     };
-    let agent_voice = dice.pick(corpus.agents);
-    let monologue = corpus.monologues[n % corpus.monologues.len()];
-    let agent_level = dice.within(-21.0, -16.0);
-    let delivery = Delivery { speed: 150 + 15 * dice.roll(3), pitch: 40 + 12 * dice.roll(2), loudness: 100 };
-    let agent = to_pcm(&at_level(&trimmed(&spoken(folder, agent_voice, monologue, delivery)), agent_level));
     let voice = dice.pick(corpus.voices);
     let from = |list: &[&'static str]| list[n % list.len()];
     let (label, sound, text) = match class {
         Class::Interruption | Class::OverEcho | Class::Command => {
             let text = from(if class == Class::Command { corpus.commands } else { corpus.interruptions });
-            (format!("{text} by {voice}"), at_level(&speech(dice, voice, text), dice.within(-30.0, -15.0)), text)
+            (format!("{text} by {voice}"), speech(dice, voice, text), text)
         }
         Class::Remark => {
             let (sound, text) = corpus.remarks[n % corpus.remarks.len()];
-            let spoken = speech(dice, voice, sound);
-            (format!("{sound} by {voice}"), at_level(&spoken, dice.within(-32.0, -17.0)), text)
+            (format!("{sound} by {voice}"), speech(dice, voice, sound), text)
         }
+        Class::Throat | Class::Noise | Class::Music | Class::Echo => {
+            return by_rule(corpus, &agent, class, n, |sound, _| sound, dice);
+        }
+    };
+    let sound = at_loudness(class, &sound, dice);
+    laid(&agent, class, label, &sound, text, dice)
+}
+
+/// A trial with a throat, a line, a room or music made by rule and `varied`, or with nothing but the agent's echo.
+pub(crate) fn by_rule(
+    corpus: &Corpus,
+    agent: &Agent,
+    class: Class,
+    n: usize,
+    varied: impl Fn(Vec<f64>, &mut Dice) -> Vec<f64>,
+    dice: &mut Dice,
+) -> Trial {
+    let (label, sound) = match class {
         Class::Throat => {
             let kind = corpus.throats[n % corpus.throats.len()];
             let level = dice.within(-30.0, -10.0);
-            (format!("{kind:?}"), gained(&sounds::throat(kind, dice), level), "")
+            (format!("{kind:?}"), gained(&varied(sounds::throat(kind, dice), dice), level))
         }
         Class::Noise => {
             let kind = corpus.bangs[n % corpus.bangs.len()];
             let level = dice.within(-45.0, -12.0);
-            (format!("{kind:?}"), gained(&sounds::bang(kind, dice), level), "")
+            (format!("{kind:?}"), gained(&varied(sounds::bang(kind, dice), dice), level))
         }
         Class::Music => {
             let kind = corpus.tunes[n % corpus.tunes.len()];
             let level = dice.within(-40.0, -15.0);
-            (format!("{kind:?}"), gained(&sounds::tune(kind, dice), level), "")
+            (format!("{kind:?}"), gained(&varied(sounds::tune(kind, dice), dice), level))
         }
-        Class::Echo => (String::new(), Vec::new(), ""),
+        Class::Echo | Class::Interruption | Class::OverEcho | Class::Command | Class::Remark => {
+            (String::new(), Vec::new())
+        }
     };
+    laid(agent, class, label, &sound, "", dice)
+}
+
+/// Speech as loud as callers of this class are.
+pub(crate) fn at_loudness(class: Class, sound: &[f64], dice: &mut Dice) -> Vec<f64> {
+    let level = if class == Class::Remark { dice.within(-32.0, -17.0) } else { dice.within(-30.0, -15.0) };
+    at_level(sound, level)
+}
+
+/// What the agent says.
+pub(crate) struct Agent {
+    monologue: &'static str,
+    pcm: Vec<i16>,
+}
+
+impl Agent {
+    pub(crate) fn speaking(corpus: &Corpus, folder: &Path, n: usize, dice: &mut Dice) -> Self {
+        let voice = dice.pick(corpus.agents);
+        let monologue = corpus.monologues[n % corpus.monologues.len()];
+        let level = dice.within(-21.0, -16.0);
+        let delivery = Delivery { speed: 150 + 15 * dice.roll(3), pitch: 40 + 12 * dice.roll(2), loudness: 100 };
+        Self { monologue, pcm: to_pcm(&at_level(&trimmed(&spoken(folder, voice, monologue, delivery)), level)) }
+    }
+}
+
+/// Lays a sound over what the agent says, on a line with or without noise and echo.
+pub(crate) fn laid(agent: &Agent, class: Class, label: String, sound: &[f64], text: &str, dice: &mut Dice) -> Trial {
+    let Agent { monologue, pcm: agent } = agent;
     let onset = AGENT_BEGINS + MS * (1_200 + dice.roll(3_800) as usize);
     let mut line = vec![0.0; LENGTH];
-    for (slot, sample) in line[onset..].iter_mut().zip(&sound) {
+    for (slot, sample) in line[onset..].iter_mut().zip(sound) {
         *slot += sample;
     }
     let echo_db = match class {
@@ -136,7 +179,7 @@ pub(crate) fn trial(corpus: &Corpus, folder: &Path, class: Class, n: usize, dice
     let delay = MS * dice.roll(480) as usize;
     let echo = echo_db.map(|db| format!("echo {db:.0} dB after {} ms", delay / MS));
     if let Some(db) = echo_db {
-        add_echo(&mut line, &agent, AGENT_BEGINS + delay, db, dice);
+        add_echo(&mut line, agent, AGENT_BEGINS + delay, db, dice);
     }
     if dice.roll(10) < 3 {
         let level = 10f64.powf(dice.within(-66.0, -52.0) / 20.0);
@@ -152,7 +195,7 @@ pub(crate) fn trial(corpus: &Corpus, folder: &Path, class: Class, n: usize, dice
         timed(text, onset, sound.len())
     };
     let label = [label, echo.unwrap_or_default()].join(" ").trim().to_owned();
-    Trial { label, agent, caller: to_pcm(&line), onset: onset + first_voice(&sound), words }
+    Trial { label, agent: agent.clone(), caller: to_pcm(&line), onset: onset + first_voice(sound), words }
 }
 
 /// Adds the agent's voice as a phone returns it: later, weaker, and coloured by a loudspeaker, a room and a microphone.
@@ -197,7 +240,7 @@ fn timed(text: &str, onset: usize, length: usize) -> Vec<Word> {
 }
 
 /// Without the silence at both ends.
-fn trimmed(pcm: &[i16]) -> Vec<f64> {
+pub(crate) fn trimmed(pcm: &[i16]) -> Vec<f64> {
     let sound: Vec<f64> = pcm.iter().map(|sample| f64::from(*sample) / 32_768.0).collect();
     let levels = levels(&sound);
     let floor = levels.iter().copied().fold(0.0, f64::max) * 0.02;

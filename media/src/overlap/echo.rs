@@ -208,8 +208,7 @@ impl Echo {
         let look = |best: (f32, i64), lag: i64, energy: f32, said: &[f32]| {
             let product = dot(said, heard);
             let score = product * product / (energy + 1.0);
-            // An echo is weaker than what it is of.
-            if score > best.0 && energy > power { (score, lag) } else { best }
+            if score > best.0 && LOUDEST_ECHO * energy > power { (score, lag) } else { best }
         };
         // Every second lag, then the neighbours of the best. The power of what left is carried along.
         let (mut best, mut carried) = ((0.0, 0), None);

@@ -1,29 +1,30 @@
 //! What comes from the caller while the agent speaks: somebody who wants the word, somebody who listens, or no one.
 //!
 //! A voice over the agent's is watched from its onset. Where it comes from what left shortly before, it is [echo] and no
-//! voice at all. Of the rest, numbers are taken ([sound], [features]): loudness, syllables, how fast the spectrum changes,
-//! pitch, whether it is a voice's at all. Talk changes fast and goes on; a remark fades after one or two syllables; laughs
-//! repeat themselves; coughs and music lack a voice's shape. A small [network] weighs them, and the verdict falls within
-//! half a second of the onset ([judge]); it is revised when the sound turns out otherwise.
+//! voice at all. Of the rest, numbers are taken frame by frame ([moment], [sound]): loudness, the shape of the spectrum and
+//! how fast it changes, pitch, whether it is a voice's at all. Talk changes fast and goes on; a remark fades after one or
+//! two syllables; laughs repeat themselves; coughs and music lack a voice's shape. A small recurrent [network] listens to
+//! them, and the verdict falls within half a second of the onset ([judge]); it is revised when the sound turns out
+//! otherwise.
 
 mod echo;
-mod features;
 mod judge;
 mod levinson;
+mod moment;
 mod network;
 mod sound;
-mod weights;
 
 use crate::frame::FRAME_8K;
 use crate::vad::Verdict;
 use echo::{Echo, Found, SEARCH_FRAMES};
-use judge::{Judgement, LAST_FRAME};
-use sound::{Moment, Sound};
+use judge::Judgement;
+use moment::Moment;
+use sound::Sound;
 
 /// What a sound over the agent's voice is taken for. Later verdicts on the same sound replace earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Overlap {
-    /// There is a voice, and more of it is needed: a verdict follows within 460 ms of its onset.
+    /// There is a voice, and more of it is needed: a verdict follows within 480 ms of its onset.
     Undecided,
     /// Speech that wants the word.
     Speech,
@@ -60,7 +61,7 @@ const AGENT_SILENT: f32 = 400.0;
 const CALLER_SILENT_DBFS: f32 = -60.0;
 
 /// Frames before the first one with voice that may belong to the same sound: the breath of an "h", the hiss of an "s".
-const LOOK_BACK: usize = 10;
+const LOOK_BACK: usize = 16;
 
 /// Quieter frames in between that do not break the sound: the closure of a "t" or "k", with a weak "s" behind it.
 const CLOSURE: usize = 5;
@@ -79,7 +80,7 @@ const ECHOED: u32 = 6;
 
 /// Frames, from the onset, after which the agent's own voice is looked for. The second time lies before the first
 /// verdict; the later ones correct it.
-const SEARCHES: [u32; 4] = [SEARCH_FRAMES as u32, 17, LAST_FRAME as u32, 36];
+const SEARCHES: [u32; 4] = [SEARCH_FRAMES as u32, 17, 23, 36];
 
 /// Last frames of a sound that are looked at once more before it is taken for talk: it may have turned into echo.
 const LAST_LOOK: usize = 17;
@@ -87,6 +88,9 @@ const LAST_LOOK: usize = 17;
 /// Frames of sound, over the agent's, after which its own voice is looked for although nothing sounds like a voice.
 /// Twice as many each time that nothing is found: whoever has no echo has none later.
 const FIRST_LOOK: u32 = 24;
+
+/// Ticks after which what has not come is missing: packets come between two of them, one more or less.
+const LATE: u32 = 2;
 
 /// A sound that has ended within so many frames was too short to want the word after all.
 const SHORT: u32 = 30;
@@ -106,6 +110,10 @@ pub struct OverlapDetector {
     echoed: u32,
     watch: Option<Watch>,
     sound: Sound,
+    /// Ticks since something came from the caller.
+    unheard: u32,
+    /// Nothing is judged.
+    listens_only: bool,
     /// Frames of sound since the agent's own voice was looked for, and how many there must be.
     unlooked: u32,
     next_look: u32,
@@ -126,6 +134,8 @@ struct Watch {
     frames: u32,
     voiced: u32,
     verdict: Overlap,
+    /// The sound is to be judged from here on anew.
+    judged: bool,
 }
 
 impl std::fmt::Debug for OverlapDetector {
@@ -147,7 +157,7 @@ impl OverlapDetector {
     /// A detector that has heard nothing. About 30 KiB.
     #[must_use]
     pub fn new() -> Self {
-        let silence = Verdict { voiced: false, probability: 0.0, level_dbfs: -96.0 };
+        let silence = Verdict { voiced: false, probability: 0.0, level_dbfs: -96.0, spectrum: None };
         Self {
             echo: Echo::new(),
             agent_silent: AGENT_LINGERS + 1,
@@ -157,13 +167,30 @@ impl OverlapDetector {
             echoed: 0,
             watch: None,
             sound: Sound::new(),
+            unheard: 0,
+            listens_only: false,
             unlooked: 0,
             next_look: FIRST_LOOK,
         }
     }
 
-    /// Takes the 20 ms that leave for the caller at a tick, after so many ticks that were missed.
-    pub fn said(&mut self, frame: &[i16; FRAME_8K], skipped: u32) {
+    /// One that takes nothing for talk, so that what it hears can be learnt from ([`Self::told`]).
+    #[must_use]
+    pub fn learning() -> Self {
+        Self { listens_only: true, ..Self::new() }
+    }
+
+    /// What was told to the network of the sound that is going on, frame by frame: since its onset, or, once it has been
+    /// judged, since then.
+    pub fn told(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        let told = if self.watch.is_some() { self.sound.told() } else { &[] };
+        told.iter().map(|inputs| &inputs[..])
+    }
+
+    /// Takes the 20 ms that leave for the caller at a tick, after so many ticks that were missed. Where packets of the
+    /// caller do not come although it is time for a verdict, it falls without them.
+    pub fn said(&mut self, frame: &[i16; FRAME_8K], skipped: u32) -> Option<Overlap> {
+        self.unheard = self.unheard.saturating_add(1);
         for _ in 0..skipped.min(MOST_SKIPPED) {
             self.echo.said(&[0; FRAME_8K]);
         }
@@ -171,6 +198,8 @@ impl OverlapDetector {
         let silent = power < AGENT_SILENT * FRAME_8K as f32;
         self.agent_silent = if silent { self.agent_silent.saturating_add(1) } else { 0 };
         self.echo.said(frame);
+        let watch = self.watch.filter(|watch| self.unheard >= LATE && watch.verdict == Overlap::Undecided)?;
+        self.conclude(watch)
     }
 
     /// The present verdict on the sound that is going on, if the agent speaks and there is one.
@@ -187,6 +216,7 @@ impl OverlapDetector {
 
     /// Takes the next 20 ms of the caller with what [`Vad::push`](crate::vad::Vad::push) said of them. Does not allocate.
     pub fn heard(&mut self, frame: &[i16; FRAME_8K], verdict: Verdict) -> Heard {
+        self.unheard = 0;
         let samples: [f32; FRAME_8K] = std::array::from_fn(|n| f32::from(frame[n]));
         let agent_speaks = self.agent_silent <= AGENT_LINGERS;
         let audible = verdict.level_dbfs > CALLER_SILENT_DBFS;
@@ -250,12 +280,12 @@ impl OverlapDetector {
                 before = n + 1;
             }
         }
-        self.sound.clear();
+        self.sound.begin(false);
         for n in LOOK_BACK + 1 - before..=LOOK_BACK + 1 {
-            self.sound.push(self.moment(n));
+            self.sound.push(self.moment(n), self.floor);
         }
         let frames = before as u32 + 1;
-        self.watch = Some(Watch { frames, voiced: frames, verdict: Overlap::Undecided });
+        self.watch = Some(Watch { frames, voiced: frames, verdict: Overlap::Undecided, judged: false });
     }
 
     fn moment(&self, n: usize) -> Moment {
@@ -281,18 +311,35 @@ impl OverlapDetector {
         if SEARCHES.contains(&watch.frames) && self.echo.search(watch.frames as usize) == Found::Echo {
             return self.echo_found(before);
         }
-        if watch.verdict != Overlap::Speech {
-            self.sound.push(self.moment(LOOK_BACK + 1));
-            if self.echoed == 0 {
-                watch.verdict = self.verdict_so_far(watch);
+        if watch.verdict == Overlap::Speech {
+            self.watch = Some(watch);
+            return None;
+        }
+        if std::mem::take(&mut watch.judged) {
+            self.sound.begin(true);
+        }
+        self.sound.push(self.moment(LOOK_BACK + 1), self.floor);
+        if self.echoed > 0 {
+            self.watch = Some(watch);
+            return None;
+        }
+        self.conclude(watch)
+    }
+
+    /// What is made of the sound so far, if it is time.
+    fn conclude(&mut self, mut watch: Watch) -> Option<Overlap> {
+        let before = watch.verdict;
+        let missing = self.unheard.saturating_sub(LATE - 1) as usize;
+        let judgement = judge::judge(&self.sound, missing);
+        watch.judged = judgement != Judgement::Open;
+        if judgement == Judgement::Speech && !self.listens_only {
+            match self.search(watch.frames as usize) {
+                Found::Echo => return self.echo_found(before),
+                Found::Maybe if judge::may_wait(&self.sound) => watch.judged = false,
+                Found::Maybe | Found::Nothing => watch.verdict = Overlap::Speech,
             }
-            if watch.verdict == Overlap::Speech {
-                match self.search(watch.frames as usize) {
-                    Found::Echo => return self.echo_found(before),
-                    Found::Maybe if watch.frames < LAST_FRAME as u32 => watch.verdict = before,
-                    Found::Maybe | Found::Nothing => {}
-                }
-            }
+        } else if watch.judged {
+            watch.verdict = quiet(judgement);
         }
         self.watch = Some(watch);
         Some(watch.verdict).filter(|verdict| *verdict != before)
@@ -315,15 +362,6 @@ impl OverlapDetector {
         Some(Overlap::Echo).filter(|last| *last != before)
     }
 
-    fn verdict_so_far(&self, watch: Watch) -> Overlap {
-        match judge::judge(watch.frames as usize, || self.sound.features(watch.frames)) {
-            Judgement::Open => watch.verdict,
-            Judgement::Speech => Overlap::Speech,
-            Judgement::Remark => Overlap::BackChannel,
-            Judgement::Noise => Overlap::Noise,
-        }
-    }
-
     /// What the sound was, now that it is over.
     fn verdict_at_end(&self, watch: Watch) -> Overlap {
         if self.echoed >= ECHOED {
@@ -331,15 +369,17 @@ impl OverlapDetector {
         }
         match watch.verdict {
             Overlap::Speech if watch.voiced > SHORT => Overlap::Speech,
-            Overlap::Undecided | Overlap::Speech => {
-                if self.sound.is_voice() {
-                    Overlap::BackChannel
-                } else {
-                    Overlap::Noise
-                }
-            }
+            Overlap::Undecided | Overlap::Speech => quiet(judge::quiet(self.sound.opinion())),
             other @ (Overlap::BackChannel | Overlap::Noise | Overlap::Echo) => other,
         }
+    }
+}
+
+/// A verdict of no talk.
+fn quiet(judgement: Judgement) -> Overlap {
+    match judgement {
+        Judgement::Remark => Overlap::BackChannel,
+        Judgement::Open | Judgement::Speech | Judgement::Noise => Overlap::Noise,
     }
 }
 

@@ -37,7 +37,8 @@ impl Session {
         let mut leaves = said;
         self.hold.next(self.playout.is_busy() || self.joint.is_some(), &mut leaves);
         if let Some(voice) = &mut self.voice {
-            voice.said(&leaves, skipped);
+            let outbox = &mut self.outbox;
+            voice.said(now, &leaves, skipped, |event| outbox.push(event));
         }
         let transmit = match destination {
             Some(to) => Some(self.write(to, &leaves, packet)),

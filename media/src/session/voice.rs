@@ -38,9 +38,17 @@ impl Voice {
     }
 
     /// Takes the 20 ms that leave for the caller, after `skipped` ticks that were missed.
-    pub(super) fn said(&mut self, frame: &[i16; FRAME_8K], skipped: u32) {
-        if let Some(speech) = &mut self.speech {
-            speech.overlap.said(frame, skipped);
+    pub(super) fn said(
+        &mut self,
+        now: Instant,
+        frame: &[i16; FRAME_8K],
+        skipped: u32,
+        mut say: impl FnMut(MediaEvent),
+    ) {
+        if let Some(speech) = &mut self.speech
+            && let verdict @ Some(_) = speech.overlap.said(frame, skipped)
+        {
+            speech.tell(now, None, verdict, self.last_voice, &mut say);
         }
     }
 
@@ -78,9 +86,21 @@ impl Voice {
 
 impl Speech {
     fn follow(&mut self, now: Instant, heard: Heard, last_voice: Instant, say: &mut impl FnMut(MediaEvent)) {
+        let change = self.activity.push(heard.voiced);
+        self.tell(now, change, heard.verdict, last_voice, say);
+    }
+
+    /// Tells what has changed, and the verdict that has just fallen.
+    fn tell(
+        &mut self,
+        now: Instant,
+        mut change: Option<VoiceChange>,
+        fallen: Option<Overlap>,
+        last_voice: Instant,
+        say: &mut impl FnMut(MediaEvent),
+    ) {
         let sound = self.overlap.frames().unwrap_or(0);
-        let mut change = self.activity.push(heard.voiced);
-        if heard.verdict == Some(Overlap::Speech) {
+        if fallen == Some(Overlap::Speech) {
             // Whoever is known to talk need not talk for longer.
             change = change.or_else(|| self.activity.believe(sound));
         }
@@ -96,8 +116,8 @@ impl Speech {
         }
         // A sound may be judged before it is long enough for a voice, and judged again when that has stopped. An echo is
         // told of in any case: a recogniser may be writing what it heard of it.
-        let verdict = heard.verdict.or_else(|| self.overlap.verdict());
-        let echo = heard.verdict == Some(Overlap::Echo);
+        let verdict = fallen.or_else(|| self.overlap.verdict());
+        let echo = fallen == Some(Overlap::Echo);
         if let Some(verdict) = verdict
             && (self.activity.is_speaking() || self.told.is_some() || echo)
             && self.told.replace(verdict) != Some(verdict)

@@ -1,9 +1,10 @@
 //! Noises, made by rule: throats, lines, rooms, music. 8 kHz.
 
+mod cascade;
+mod grains;
 mod line;
 mod music;
 mod throat;
-mod unseen;
 
 use std::f64::consts::TAU;
 
@@ -34,6 +35,12 @@ pub(crate) enum Throat {
     Cackle,
     Snort,
     ChestCough,
+    Guffaw,
+    Titter,
+    Bark,
+    Ahem,
+    Sob,
+    Sniffle,
 }
 
 /// What a line and a room do.
@@ -57,6 +64,12 @@ pub(crate) enum Bang {
     Squeak,
     Dropouts,
     Engine,
+    Rain,
+    Drill,
+    Steps,
+    Kettle,
+    Stutter,
+    Dishes,
 }
 
 /// Music and tones.
@@ -71,6 +84,9 @@ pub(crate) enum Tune {
     Piano,
     Flute,
     Busy,
+    Chimes,
+    Choir,
+    Reed,
 }
 
 /// Samples in -1 to 1.
@@ -102,12 +118,18 @@ pub(crate) fn throat(kind: Throat, dice: &mut Dice) -> Sound {
         Throat::Gasp => throat::breath(dice, 0.15..0.3, 1_300.0),
         Throat::Yawn => throat::moan(dice, 0.9..1.6, 0.6),
         Throat::Grunt => throat::moan(dice, 0.15..0.3, 0.3),
-        Throat::Sneeze => unseen::sneeze(dice),
-        Throat::Hiccup => unseen::hiccup(dice),
-        Throat::Chuckle => unseen::chuckle(dice),
-        Throat::Cackle => unseen::cackle(dice),
-        Throat::Snort => unseen::snort(dice),
-        Throat::ChestCough => unseen::chest_cough(dice),
+        Throat::Sneeze => cascade::sneeze(dice),
+        Throat::Hiccup => cascade::hiccup(dice),
+        Throat::Chuckle => cascade::chuckle(dice),
+        Throat::Cackle => cascade::cackle(dice),
+        Throat::Snort => cascade::snort(dice),
+        Throat::ChestCough => cascade::chest_cough(dice),
+        Throat::Guffaw => grains::laugh(dice, 0.17..0.28, 110.0..240.0, 560.0..850.0),
+        Throat::Titter => grains::laugh(dice, 0.10..0.16, 260.0..420.0, 320.0..480.0),
+        Throat::Bark => grains::bark(dice),
+        Throat::Ahem => grains::ahem(dice),
+        Throat::Sob => grains::sob(dice),
+        Throat::Sniffle => grains::sniffle(dice),
     }
 }
 
@@ -127,12 +149,18 @@ pub(crate) fn bang(kind: Bang, dice: &mut Dice) -> Sound {
         Bang::Buzz => line::buzz(length),
         Bang::Wind => line::wind(length, dice),
         Bang::Street => line::street(length, dice),
-        Bang::Fan => unseen::fan(length, dice),
-        Bang::Rustle => unseen::rustle(length, dice),
-        Bang::Hammer => unseen::hammer(length, dice),
-        Bang::Squeak => unseen::squeak(length, dice),
-        Bang::Dropouts => unseen::dropouts(length, dice),
-        Bang::Engine => unseen::engine(length, dice),
+        Bang::Fan => cascade::fan(length, dice),
+        Bang::Rustle => cascade::rustle(length, dice),
+        Bang::Hammer => cascade::hammer(length, dice),
+        Bang::Squeak => cascade::squeak(length, dice),
+        Bang::Dropouts => cascade::dropouts(length, dice),
+        Bang::Engine => cascade::engine(length, dice),
+        Bang::Rain => grains::rain(length, dice),
+        Bang::Drill => grains::drill(length, dice),
+        Bang::Steps => grains::steps(length, dice),
+        Bang::Kettle => grains::kettle(length, dice),
+        Bang::Stutter => grains::stutter(length, dice),
+        Bang::Dishes => grains::dishes(length, dice),
     };
     level(sound)
 }
@@ -150,8 +178,11 @@ pub(crate) fn tune(kind: Tune, dice: &mut Dice) -> Sound {
         Tune::Ringing => {
             music::notes(length, 1.5, |n, _| if n < 8_000 { sine(n, 440.0) + sine(n, 480.0) } else { 0.0 })
         }
-        Tune::Piano => unseen::piano(length, root),
-        Tune::Flute => unseen::flute(length, root, dice),
+        Tune::Piano => cascade::piano(length, root),
+        Tune::Flute => cascade::flute(length, root, dice),
+        Tune::Chimes => grains::chimes(length, root, dice),
+        Tune::Choir => grains::choir(length, root / 2.0, dice),
+        Tune::Reed => grains::reed(length, root, dice),
         Tune::Busy => music::notes(length, 0.96, |n, _| if n < 3_840 { sine(n, 425.0) } else { 0.0 }),
     };
     level(sound)

@@ -1,5 +1,5 @@
-//! Throats, lines and music of the held-out set: made in other ways than those that the detector was built on. Mouths are
-//! resonances one behind the other here, and voices are sums of harmonics.
+//! Throats, lines and music made in other ways: mouths are resonances one behind the other here, and voices are sums of
+//! harmonics.
 
 use std::f64::consts::TAU;
 
