@@ -335,7 +335,7 @@ pub async fn not_started(tx: &mut Tx, seen: &Campaign, actor: &Actor, failed: &S
     Ok(())
 }
 
-/// Deletes a campaign: from now on it is gone for everybody but [`purge`], which takes its data away once its live
+/// Deletes a campaign: from now on it is gone for everybody but [`purge()`], which takes its data away once its live
 /// calls have ended. One in progress is cancelled first.
 ///
 /// # Errors
@@ -363,7 +363,7 @@ pub async fn deleting(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
     rows.iter().map(|row| row.get("id")).collect()
 }
 
-/// The campaigns of all organisations that have contacts to [`revive`].
+/// The campaigns of all organisations that have contacts to [`revive()`].
 ///
 /// # Errors
 /// When the database fails.
