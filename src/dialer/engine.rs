@@ -96,7 +96,7 @@ impl Engine {
             Input::Committed { attempt, may_send } => self.committed(attempt, may_send),
             Input::Unsent { attempt } => {
                 if let Some(pending) = self.pending.remove(&attempt) {
-                    self.book.not_sent(self.now.mono, pending.campaign);
+                    self.book.not_sent(self.now.mono, pending.campaign, pending.claimed);
                     self.release(pending.campaign, Some(self.now.wall));
                 }
             }
@@ -372,9 +372,9 @@ impl Engine {
         match pending.stage {
             Stage::Committing { began } if may_send => pending.stage = Stage::Committed { began },
             Stage::Committing { .. } => {
-                let campaign = pending.campaign;
+                let (campaign, claimed) = (pending.campaign, pending.claimed);
                 self.pending.remove(&attempt);
-                self.book.not_sent(self.now.mono, campaign);
+                self.book.not_sent(self.now.mono, campaign, claimed);
                 self.release(campaign, Some(self.now.wall));
                 // The refusal may mean that the campaign was stopped.
                 self.load = true;

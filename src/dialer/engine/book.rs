@@ -38,8 +38,10 @@ pub(super) struct Entry {
     hold: Option<Hold>,
     /// Until when it leaves its trunk alone, whatever the limits say.
     back_off: Option<Instant>,
-    /// Dials in a row that were claimed and not sent.
+    /// Dials in a row that were claimed and not sent, each claimed after the one before had come back.
     unsent: u32,
+    /// When the last of them came back.
+    unsent_at: Option<Instant>,
     /// When to promote next.
     pub(super) promote_at: Option<Timestamp>,
     /// Whether anything is still waited for, as the last promotion found. Unknown until then.
@@ -103,6 +105,7 @@ impl Book {
                 hold: None,
                 back_off: None,
                 unsent: 0,
+                unsent_at: None,
                 promote_at: Some(now.wall),
                 open: true,
                 expired: false,
@@ -176,9 +179,15 @@ impl Book {
 
     /// A dial was claimed and not sent. When that goes on, something is wrong that claiming again does not mend: the
     /// campaign waits longer each time.
-    pub(super) fn not_sent(&mut self, now: Instant, campaign: CampaignId) {
-        if let Some(entry) = self.entries.get_mut(&campaign) {
+    ///
+    /// What was on its way together and was late together counts once: a machine that stood still for a moment has made
+    /// one mistake, however fast the campaign is.
+    pub(super) fn not_sent(&mut self, now: Instant, campaign: CampaignId, claimed: Instant) {
+        if let Some(entry) = self.entries.get_mut(&campaign)
+            && entry.unsent_at.is_none_or(|before| claimed >= before)
+        {
             entry.unsent += 1;
+            entry.unsent_at = Some(now);
             if let Some(beyond) = entry.unsent.checked_sub(PATIENCE) {
                 let pause = Duration::from_secs(1 << beyond.min(5)).min(LONGEST_PAUSE);
                 entry.back_off = entry.back_off.max(Some(now + pause));

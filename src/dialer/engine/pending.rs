@@ -14,6 +14,8 @@ use crate::time::Now;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
     pub(super) campaign: CampaignId,
+    /// When its claim was reported.
+    pub(super) claimed: Instant,
     send: Instant,
     send_by: Timestamp,
     pub(super) stage: Stage,
@@ -58,7 +60,7 @@ pub(super) struct Circumstances {
 impl Pending {
     pub(super) fn new(now: Now, campaign: CampaignId, dial: &ClaimedDial) -> Self {
         let send = now.mono + until_wall(now, dial.send_at);
-        Self { campaign, send, send_by: dial.send_by, stage: Stage::Claimed, halted: false }
+        Self { campaign, claimed: now.mono, send, send_by: dial.send_by, stage: Stage::Claimed, halted: false }
     }
 
     pub(super) const fn send_by(&self) -> Timestamp {

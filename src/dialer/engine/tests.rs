@@ -152,6 +152,25 @@ fn no_claim_without_a_lease_and_none_when_it_was_not_renewed_for_a_third() {
 }
 
 #[test]
+fn dials_that_are_late_together_do_not_slow_the_campaign_down() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    for number in 1..=10 {
+        bench.claimed(A, number, 100);
+    }
+    bench.limited(A, Scope::Campaign, None);
+    // The machine stands still until all of them are too late.
+    let late = bench.after(ms(700));
+    assert_eq!(late.iter().filter(|action| matches!(action, Action::Unsend { .. })).count(), 10, "{late:?}");
+    let mut actions = Vec::new();
+    for number in 1..=10 {
+        actions.extend(bench.tell(Input::Unsent { attempt: attempt(number) }));
+    }
+    assert_eq!(claims(&actions), [A]);
+    let next = bench.tell(Input::Claimed { campaign: A, result: ClaimResult::TurnedAway, next_due: None });
+    assert_eq!(claims(&next), [A], "no pause is in the way");
+}
+
+#[test]
 fn a_lost_lease_takes_back_what_was_not_sent_and_leaves_live_calls_alone() {
     let mut bench = Bench::placed(&[campaign(A, 5)]);
     bench.claimed(A, 2, 100);

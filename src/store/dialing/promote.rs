@@ -18,7 +18,7 @@ use crate::id::{AttemptId, CampaignId, ContactId, NodeId, OrgId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::audit::{self, Actor};
-use crate::store::db::ToArg;
+use crate::store::db::{Arg, ToArg};
 use crate::store::suppression::SuppressionSource;
 use crate::store::{StoreError, Tx, Wake};
 
@@ -272,12 +272,18 @@ async fn block(tx: &mut Tx, terms: &Terms, now: Timestamp, suppressed: &[Suppres
         }
         tx.execute_built(sql, args).await?;
     }
+    let mut by_reason: BTreeMap<BlockedReason, Vec<TargetId>> = BTreeMap::new();
     for one in suppressed {
-        let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \
-                   callback_at = NULL, callback_asked_at = NULL, callback_missed_at = NULL, priority = base_priority, \
-                   updated_at = $6 WHERE id = $1";
-        let args = args![one.target, TargetState::Blocked, one.reason, one.dials + 1, one.reason.disconnection(), now];
-        tx.execute(sql, args).await?;
+        by_reason.entry(one.reason).or_default().push(one.target);
+    }
+    for (reason, targets) in by_reason {
+        let mut args = args![now, TargetState::Blocked, reason, reason.disconnection()];
+        let mut sql = "UPDATE target SET updated_at = $1, status = $2, blocked_reason = $3, last_reason = $4, \
+                       dials = dials + 1, callback_at = NULL, callback_asked_at = NULL, callback_missed_at = NULL, \
+                       priority = base_priority WHERE id IN ("
+            .to_owned();
+        push_ids(&mut sql, &mut args, &targets);
+        tx.execute_built(sql, args).await?;
     }
     Ok(())
 }
@@ -309,11 +315,16 @@ pub(super) async fn set(
     let mut args = args![now];
     args.extend(value.map(|value| value.to_arg()));
     let mut sql = format!("UPDATE target SET updated_at = $1, {change} WHERE id IN (");
+    push_ids(&mut sql, &mut args, ids);
+    tx.execute_built(sql, args).await
+}
+
+/// Ends a statement that was opened with a bracket with the places of `ids`, and binds them.
+fn push_ids(sql: &mut String, args: &mut Vec<Arg>, ids: &[TargetId]) {
     for (index, id) in ids.iter().enumerate() {
         args.push(id.to_arg());
         let comma = if index == 0 { "" } else { ", " };
         write!(sql, "{comma}${}", args.len()).expect("a string takes everything");
     }
     sql.push(')');
-    tx.execute_built(sql, args).await
 }
