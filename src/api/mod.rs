@@ -7,6 +7,7 @@ pub mod auth;
 pub mod body;
 pub mod calls;
 pub mod campaign_control;
+pub mod campaign_copies;
 pub mod campaign_trunks;
 pub mod campaigns;
 pub mod contacts;

@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaign_trunks, campaigns, contacts, diagnosis, import, knowledge,
-    live_calls, providers, runs, suppressions, target_control, targets, trunks,
+    Api, assistants, auth, calls, campaign_control, campaign_copies, campaign_trunks, campaigns, contacts, diagnosis,
+    import, knowledge, live_calls, providers, runs, suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -86,6 +86,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaign_trunks::read, campaign_trunks::replace))
         .routes(routes!(target_control::call))
         .routes(routes!(target_control::set_callback, target_control::drop_callback))
+        .routes(routes!(campaign_copies::duplicate))
+        .routes(routes!(campaign_copies::merge))
         .routes(routes!(campaign_control::start))
         .routes(routes!(campaign_control::pause))
         .routes(routes!(campaign_control::resume))

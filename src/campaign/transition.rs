@@ -22,6 +22,8 @@ wire_enum! {
         Reopen = "reopen",
         /// As before, but trunk, caller ID or plan do not allow it: it is open, and paused for that reason.
         ReopenHeld = "reopen_held",
+        /// Its contacts move into another campaign.
+        Merge = "merge",
         /// A person deletes it.
         Delete = "delete",
     }
@@ -50,6 +52,7 @@ impl CampaignEvent {
             Self::Cancel => (&[S::InProgress, S::Paused], S::Cancelled),
             Self::Reopen => (&[S::Completed], S::InProgress),
             Self::ReopenHeld => (&[S::Completed], S::Paused),
+            Self::Merge => (&[S::Draft, S::Paused, S::Completed], S::Cancelled),
             Self::Delete => (&[S::Draft, S::Paused, S::Completed, S::Cancelled], S::Deleting),
         }
     }

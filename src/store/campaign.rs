@@ -1,5 +1,6 @@
 //! Campaigns: what they are to do, where they stand, how far they are.
 
+mod copies;
 mod guards;
 mod purge;
 mod reopen;
@@ -29,6 +30,7 @@ use crate::campaign::zone::zone_named;
 use crate::dialer::start::StartGuard;
 use crate::id::{AssistantId, CampaignId, OrgId, RunId, TrunkId};
 
+pub use copies::{COPIED_AT_ONCE, NotMerged, copy_contacts, duplicate, merge};
 pub use guards::failed_guards;
 pub use purge::{Purged, purge};
 pub use reopen::{Reopened, reopen};

@@ -15,6 +15,7 @@ on_both!(
     callbacks_are_arranged_moved_and_dropped,
     everything_stops_at_once,
     a_diagnosis_names_what_holds_whom,
+    campaigns_are_copied_and_merged,
 );
 
 fn codes(answer: &Answer) -> Vec<(&str, &str)> {
@@ -267,4 +268,42 @@ async fn a_diagnosis_names_what_holds_whom(db: TestDb) {
     assert_eq!(hold(&told().await), (json!("user"), json!(1)));
     client.post(&path("cancel"), json!({})).await;
     assert_eq!(hold(&told().await), (json!("over"), json!(1)));
+}
+
+async fn campaigns_are_copied_and_merged(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = |id: &str, verb: &str| format!("/api/v1/campaigns/{id}/{verb}");
+    let copied = async |with: bool| {
+        let body = json!({"name": "Again", "with_contacts": with});
+        let copy = client.create(&path(&campaign, "duplicate"), body).await;
+        let contacts = client.get(&path(&copy, "contacts")).await.json;
+        (copy, contacts["items"].as_array().expect("contacts").len())
+    };
+    let ((copy, with), (empty, without)) = (copied(true).await, copied(false).await);
+    assert_eq!((with, without), (1, 0));
+    let nameless = client.post(&path(&campaign, "duplicate"), json!({"name": ""})).await;
+    assert_eq!((nameless.status, codes(&nameless)), (422, vec![("/name", "rule")]));
+
+    let merge = async |into: &str, from: &str| client.post(&path(into, "merge"), json!({"from": from})).await;
+    for (into, from) in
+        [(&campaign, &campaign), (&empty, &client.create("/api/v1/campaigns", other(&client).await).await)]
+    {
+        let refused = merge(into, from).await;
+        assert_eq!((refused.status, refused.json["code"].as_str()), (409, Some("not_mergeable")), "{}", refused.json);
+    }
+    for (into, moved) in [(&empty, 1), (&campaign, 0)] {
+        let from = if moved == 1 { &copy } else { &empty };
+        let merged = merge(into, from).await;
+        assert_eq!((merged.status, &merged.json["moved"]), (200, &json!(moved)), "{}", merged.json);
+        assert_eq!(client.get(&format!("/api/v1/campaigns/{from}")).await.json["state"], "cancelled");
+    }
+    assert_eq!(merge(&campaign, &copy).await.status, 409, "it is over");
+}
+
+/// A campaign like the client's, with another assistant.
+async fn other(client: &Client) -> Value {
+    let assistant = client.create("/api/v1/assistants", crate::client::assistant("Other")).await;
+    let trunks = client.get("/api/v1/trunks").await.json;
+    json!({"name": "Other", "assistant_id": assistant, "trunk_id": trunks["items"][0]["id"]})
 }

@@ -12,7 +12,7 @@ use callwright::dialer::start::StartGuard;
 use callwright::id::{CampaignId, TargetId};
 use callwright::store::attempt::{self, Of};
 use callwright::store::audit::{self, Actor};
-use callwright::store::campaign::{self, Campaign, CampaignData, Reopened};
+use callwright::store::campaign::{self, Campaign, CampaignData, NotMerged, Reopened};
 use callwright::store::contact::ContactData;
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::{self, Act, Entry};
@@ -30,6 +30,7 @@ crate::on_both!(
     drafts_start_by_the_clock_or_say_why_not,
     whoever_waits_for_a_person_keeps_a_campaign_open,
     a_hold_of_a_live_call_can_be_withdrawn,
+    campaigns_are_copied_and_made_one,
 );
 
 const ACTOR: &str = "test";
@@ -287,4 +288,54 @@ async fn a_hold_of_a_live_call_can_be_withdrawn(test: TestDb) {
     let end = dialer.end(&claimed, DisconnectionReason::DialBusy);
     let settled = dialer.dialing.end_attempt(&end, None).await.expect("an end").expect("followed");
     assert_eq!(settled.state, TargetState::Waiting);
+}
+
+async fn campaigns_are_copied_and_made_one(test: TestDb) {
+    noon(&test.db).await;
+    let world = World::new(&test.db).await;
+    let contacts = world.contacts(1, 4).await;
+    let old = world.running("Old", fast(), &contacts[..3]).await;
+    let dialer = Dialer::new(&test.db).await;
+    let called = decline(&dialer, old.id).await;
+    let (org, actor) = (world.org, Actor::system(ACTOR));
+    let mut tx = test.db.begin().await.expect("a transaction");
+    let copy = campaign::duplicate(&mut tx, &old, &actor, "New".to_owned()).await.expect("a copy");
+    let last = campaign::copy_contacts(&mut tx, org, old.id, copy.id, None).await.expect("copied");
+    assert_eq!(campaign::copy_contacts(&mut tx, org, old.id, copy.id, last).await.expect("copied"), None);
+    let running = campaign::merge(&mut tx, org, &actor, copy.id, old.id).await.expect("an answer");
+    assert!(matches!(running, Err(NotMerged::State(_))), "{running:?}");
+    tx.commit().await.expect("a commit");
+    assert_eq!((copy.state, copy.rounds.len()), (CampaignState::Draft, 0));
+    assert_ne!(copy.data.schedule.runs[0].id, old.data.schedule.runs[0].id, "its runs are its own");
+    let copied = world.targets(copy.id).await;
+    assert!(copied.iter().all(|target| (target.state, target.round) == (TargetState::Waiting, 1)), "they begin anew");
+    assert_eq!(copied.len(), 3);
+
+    let other = world.draft("Other", fast()).await;
+    let mut tx = test.db.begin().await.expect("a transaction");
+    target::add(&mut tx, org, other.id, &contacts[2..], Entry::default()).await.expect("targets");
+    tx.commit().await.expect("a commit");
+    world.advance(&read(&world, old.id).await.expect("the campaign"), CampaignState::Paused).await;
+    let mut tx = test.db.begin_durable().await.expect("a transaction");
+    let moved = campaign::merge(&mut tx, org, &actor, other.id, old.id).await.expect("an answer");
+    tx.commit().await.expect("a commit");
+    assert_eq!(moved, Ok(2), "one is in both");
+    assert_eq!(read(&world, old.id).await.expect("the campaign").state, CampaignState::Cancelled);
+    assert_eq!((world.targets(other.id).await.len(), world.targets(old.id).await.len()), (4, 1));
+    let mut tx = test.db.read().await.expect("a transaction");
+    let dials = attempt::list(&mut tx, org, Of::Target(called), Page::first(5)).await.expect("a page").items;
+    assert_eq!(dials[0].campaign, old.id, "history keeps its campaign");
+    drop(tx);
+    for (id, left) in [(old.id, 1), (other.id, 0)] {
+        let seen = read(&world, id).await.expect("the campaign");
+        let mut tx = test.db.begin_durable().await.expect("a transaction");
+        campaign::delete(&mut tx, &seen, &actor).await.expect("deleted");
+        tx.commit().await.expect("a commit");
+        clerk::round(&test.db, Path::new("nowhere")).await.expect("a round");
+        assert!(matches!(read(&world, id).await, Err(StoreError::NotFound)), "with what came from elsewhere");
+        let mut tx = test.db.read().await.expect("a transaction");
+        let dials = attempt::list(&mut tx, org, Of::Target(called), Page::first(5)).await.expect("a page").items;
+        let homes: Vec<_> = dials.iter().map(|dial| dial.campaign).collect();
+        assert_eq!(homes, vec![other.id; left], "what was done for a contact goes with it, not with where it was");
+    }
 }

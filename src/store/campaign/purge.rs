@@ -3,6 +3,7 @@
 use crate::args;
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::id::CampaignId;
+use crate::store::db::Row;
 use crate::store::{StoreError, Tx};
 
 /// What one step took away.
@@ -43,7 +44,10 @@ pub async fn purge(tx: &mut Tx, id: CampaignId) -> Result<Purged, StoreError> {
         return Ok(Purged { draining: true, ..Purged::default() });
     }
     let mut purged = Purged::default();
-    if calls(tx, id, &mut purged.files).await? || attempts(tx, id, &mut purged).await? || targets(tx, id).await? {
+    if calls(tx, id, &mut purged.files).await?
+        || attempts(tx, id, &mut purged).await?
+        || targets(tx, id, &mut purged).await?
+    {
         return Ok(purged);
     }
     tx.execute("DELETE FROM run_day WHERE campaign_id = $1", args![id]).await?;
@@ -53,43 +57,84 @@ pub async fn purge(tx: &mut Tx, id: CampaignId) -> Result<Purged, StoreError> {
     Ok(purged)
 }
 
+/// The calls that were made in the campaign. Those of contacts that a merger took to another campaign are theirs: they go
+/// over to it.
 async fn calls(tx: &mut Tx, id: CampaignId, files: &mut Vec<String>) -> Result<bool, StoreError> {
-    let some = "SELECT id, recording_path, replay_path FROM call WHERE campaign_id = $1 ORDER BY id LIMIT $2";
+    let some = "SELECT call.id, call.recording_path, call.replay_path, target.campaign_id AS home FROM call \
+                LEFT JOIN target ON target.id = call.target_id WHERE call.campaign_id = $1 ORDER BY call.id LIMIT $2";
     let rows = tx.all(some, args![id, BATCH]).await?;
     for row in &rows {
-        let call: String = row.get("id")?;
-        for sql in [
-            "DELETE FROM transcript WHERE call_id = $1",
-            "DELETE FROM answer WHERE call_id = $1",
-            "DELETE FROM turn_latency WHERE call_id = $1",
-            "DELETE FROM call WHERE id = $1",
-        ] {
-            tx.execute(sql, args![call]).await?;
+        match row.get::<Option<CampaignId>>("home")? {
+            Some(home) if home != id => {
+                let over = "UPDATE call SET campaign_id = $2 WHERE id = $1";
+                tx.execute(over, args![row.get::<String>("id")?, home]).await?;
+            }
+            Some(_) | None => call(tx, row, files).await?,
         }
-        files.extend(row.get::<Option<String>>("recording_path")?);
-        files.extend(row.get::<Option<String>>("replay_path")?);
     }
     Ok(!rows.is_empty())
 }
 
+async fn call(tx: &mut Tx, row: &Row, files: &mut Vec<String>) -> Result<(), StoreError> {
+    let call: String = row.get("id")?;
+    for sql in [
+        "DELETE FROM transcript WHERE call_id = $1",
+        "DELETE FROM answer WHERE call_id = $1",
+        "DELETE FROM turn_latency WHERE call_id = $1",
+        "DELETE FROM call WHERE id = $1",
+    ] {
+        tx.execute(sql, args![call]).await?;
+    }
+    files.extend(row.get::<Option<String>>("recording_path")?);
+    files.extend(row.get::<Option<String>>("replay_path")?);
+    Ok(())
+}
+
+/// As [`calls`], for attempts.
 async fn attempts(tx: &mut Tx, id: CampaignId, purged: &mut Purged) -> Result<bool, StoreError> {
-    let some = "SELECT id FROM attempt WHERE campaign_id = $1 ORDER BY id LIMIT $2";
+    let some = "SELECT attempt.id, target.campaign_id AS home FROM attempt JOIN target ON target.id = attempt.target_id \
+                WHERE attempt.campaign_id = $1 ORDER BY attempt.id LIMIT $2";
     let rows = tx.all(some, args![id, BATCH]).await?;
     for row in &rows {
-        let attempt: String = row.get("id")?;
-        // A caller who was handed over may still be talking on a second leg.
-        let open = "SELECT COUNT(*) AS value FROM leg WHERE attempt_id = $1 AND ended_at IS NULL";
-        if tx.value::<i64>(open, args![attempt]).await? > 0 {
+        let (attempt, home): (String, CampaignId) = (row.get("id")?, row.get("home")?);
+        if home != id {
+            tx.execute("UPDATE attempt SET campaign_id = $2 WHERE id = $1", args![attempt, home]).await?;
+        } else if !taken_away(tx, attempt).await? {
             purged.draining = true;
             return Ok(true);
         }
-        tx.execute("DELETE FROM leg WHERE attempt_id = $1", args![attempt]).await?;
-        tx.execute("DELETE FROM attempt WHERE id = $1", args![attempt]).await?;
     }
     Ok(!rows.is_empty())
 }
 
-async fn targets(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
-    let some = "DELETE FROM target WHERE id IN (SELECT id FROM target WHERE campaign_id = $1 ORDER BY id LIMIT $2)";
-    Ok(tx.execute(some, args![id, BATCH]).await? > 0)
+/// Whether an attempt could go: a caller who was handed over may still be talking on a second leg.
+async fn taken_away(tx: &mut Tx, attempt: String) -> Result<bool, StoreError> {
+    let open = "SELECT COUNT(*) AS value FROM leg WHERE attempt_id = $1 AND ended_at IS NULL";
+    if tx.value::<i64>(open, args![attempt]).await? > 0 {
+        return Ok(false);
+    }
+    tx.execute("DELETE FROM leg WHERE attempt_id = $1", args![attempt]).await?;
+    tx.execute("DELETE FROM attempt WHERE id = $1", args![attempt]).await?;
+    Ok(true)
+}
+
+/// The contacts in the campaign, with what was done for them in campaigns that they came from.
+async fn targets(tx: &mut Tx, id: CampaignId, purged: &mut Purged) -> Result<bool, StoreError> {
+    let some = "SELECT id FROM target WHERE campaign_id = $1 ORDER BY id LIMIT $2";
+    let rows = tx.all(some, args![id, BATCH]).await?;
+    for row in &rows {
+        let target: String = row.get("id")?;
+        let made = "SELECT id, recording_path, replay_path FROM call WHERE target_id = $1";
+        for row in tx.all(made, args![target]).await? {
+            call(tx, &row, &mut purged.files).await?;
+        }
+        for row in tx.all("SELECT id FROM attempt WHERE target_id = $1", args![target]).await? {
+            if !taken_away(tx, row.get("id")?).await? {
+                purged.draining = true;
+                return Ok(true);
+            }
+        }
+        tx.execute("DELETE FROM target WHERE id = $1", args![target]).await?;
+    }
+    Ok(!rows.is_empty())
 }
