@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod calling_hours;
 pub mod claim;
 pub mod engine;
+pub mod forecast;
 pub mod gate;
 pub mod pacing;
 pub mod retry;

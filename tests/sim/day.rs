@@ -18,9 +18,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::world::check::{Check, Limit, Meaning};
-use crate::world::ledger::{Contact, Ledger, Trunk};
 use crate::world::rng::Rng;
 use crate::world::{Blow, Fate, Step, World};
+use callwright::dialer::forecast::ledger::{Contact, Ledger, Trunk};
 
 /// Saturday afternoon in Europe, a few hours before its summer time ends.
 const START: Timestamp = Timestamp::constant(1_792_850_400, 0); // 2026-10-24T14:00:00Z

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::world::World;
 use crate::world::check::{Check, Limit, Meaning};
-use crate::world::ledger::{Contact, Ledger, Trunk};
+use callwright::dialer::forecast::ledger::{Contact, Ledger, Trunk};
 
 /// Ten in the morning, in UTC, where all contacts of these worlds live.
 const START: Timestamp = Timestamp::constant(1_781_085_600, 0);

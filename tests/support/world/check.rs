@@ -10,7 +10,7 @@ use callwright::id::AttemptId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ledger::answered;
+use callwright::dialer::forecast::ledger::answered;
 
 /// A limit of pace and of simultaneous calls.
 pub struct Limit {

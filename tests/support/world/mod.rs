@@ -11,6 +11,7 @@ use callwright::campaign::states::{CampaignState, TargetState};
 use callwright::campaign::target::TargetEvent;
 use callwright::campaign::transition::CampaignEvent;
 use callwright::dialer::engine::{Action, ClaimResult, Config, Engine, Input, Notice};
+use callwright::dialer::forecast::ledger::{Ledger, Node};
 use callwright::dialer::retry::End;
 use callwright::id::AttemptId;
 use callwright::time::Now;
@@ -19,12 +20,11 @@ use jiff::tz::TimeZone;
 
 pub mod callee;
 pub mod check;
-pub mod ledger;
 pub mod rng;
 
 use callee::Course;
 use check::{Check, Invite};
-use ledger::{Ledger, Node};
+
 use rng::Rng;
 
 /// Microseconds since the world began.

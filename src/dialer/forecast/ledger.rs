@@ -1,0 +1,435 @@
+//! The store as tables in memory. Each method is one transaction and takes its decisions with the dialer's own pure
+//! functions, as the SQL store does.
+
+mod claims;
+mod ends;
+mod rounds;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Index, IndexMut};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
+use crate::campaign::rounds::Opened;
+use crate::campaign::run::Schedule;
+use crate::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
+use crate::campaign::target::TargetEvent;
+use crate::campaign::zone::Zones;
+use crate::dialer::engine::CampaignInfo;
+use crate::dialer::gate::Rules;
+use crate::dialer::pacing::Scope;
+use crate::dialer::retry::Hold;
+use crate::id::{AttemptId, CampaignId, OrgId, RunId, TrunkId};
+
+pub use ends::answered;
+
+/// A node by its number.
+pub type Node = u32;
+
+/// What a place in the ready queue gains for a callback.
+const CALLBACK_RANK: i64 = 10_000;
+/// … and for one that was missed.
+const MISSED_RANK: i64 = 20_000;
+
+/// A campaign and its queues.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// As the engine has to know it.
+    pub info: CampaignInfo,
+    /// What it says about dialing.
+    pub rules: Rules,
+    /// Position of its trunk in the list of trunks.
+    pub trunk: usize,
+    schedule: Schedule,
+    started: Timestamp,
+    opened: Vec<Opened>,
+    /// Up to which round everybody has been looked at.
+    swept: usize,
+    waiting: BTreeSet<(Timestamp, usize)>,
+    ready: BTreeSet<(Reverse<i64>, Timestamp, usize)>,
+    callbacks: BTreeSet<(Timestamp, usize)>,
+    /// Those that wait for a person.
+    held: BTreeSet<usize>,
+    failed: BTreeSet<usize>,
+    members: Vec<usize>,
+}
+
+/// A carrier's trunk.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Dials a minute.
+    pub calls_per_minute: u32,
+    /// Simultaneous calls.
+    pub max_channels: u32,
+}
+
+/// A person with a number.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// The number.
+    pub number: E164,
+    /// The zone that was given with it.
+    pub zone: Option<String>,
+}
+
+/// A contact in a campaign.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Position of the campaign.
+    pub campaign: usize,
+    /// Position of the contact.
+    pub contact: usize,
+    /// Where it stands.
+    pub state: TargetState,
+    /// Why it is blocked, if it is.
+    pub blocked: Option<BlockedReason>,
+    /// When it is due, in the states that wait.
+    pub next_at: Timestamp,
+    /// Its round, from 1.
+    pub round: u32,
+    /// Dials of the round, sent or not.
+    pub dials: u32,
+    /// How the sent dials of the round ended, and which of them were callbacks.
+    pub ends: Vec<(bool, DisconnectionReason)>,
+    /// When it is to be called back.
+    pub callback_at: Option<Timestamp>,
+    /// What a person decided during its call.
+    pub hold: Option<Hold>,
+    answered: bool,
+    last_ended: Option<Timestamp>,
+    last_reason: Option<DisconnectionReason>,
+    /// Its callback was missed.
+    late: bool,
+    rank: i64,
+    run_seq: usize,
+}
+
+/// A dial of a target.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Position of the target.
+    pub target: usize,
+    /// The target's round.
+    pub round: u32,
+    /// Whether it is a callback, or makes up for one.
+    pub callback: bool,
+    /// Its number within the round.
+    pub dial_no: u32,
+    /// How far it has come.
+    pub state: AttemptState,
+    /// Who holds it.
+    pub node: Node,
+    /// The moment it reserved.
+    pub send_at: Timestamp,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// When it became DIALING.
+    pub committed_at: Option<Timestamp>,
+    /// How it ended.
+    pub reason: Option<DisconnectionReason>,
+    /// How many times a final state was written.
+    pub ends: u32,
+}
+
+/// All attempts ever made; an identifier is a position.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts(Vec<Attempt>);
+
+impl Attempts {
+    fn push(&mut self, attempt: Attempt) -> AttemptId {
+        self.0.push(attempt);
+        AttemptId::from_u128(self.0.len() as u128)
+    }
+
+    /// All of them, in the order of their claims.
+    pub fn values(&self) -> impl Iterator<Item = &Attempt> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nobody was ever claimed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn position(id: AttemptId) -> usize {
+        usize::try_from(u128::from_be_bytes(*id.as_bytes()) - 1).expect("made by push")
+    }
+}
+
+impl Index<AttemptId> for Attempts {
+    type Output = Attempt;
+
+    fn index(&self, id: AttemptId) -> &Attempt {
+        &self.0[Self::position(id)]
+    }
+}
+
+impl IndexMut<AttemptId> for Attempts {
+    fn index_mut(&mut self, id: AttemptId) -> &mut Attempt {
+        &mut self.0[Self::position(id)]
+    }
+}
+
+/// All tables of one organisation.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// How long a node's lease lasts.
+    pub lease: Duration,
+    /// The organisation.
+    pub org: OrgId,
+    /// Its dials a minute.
+    pub org_calls_per_minute: u32,
+    /// Its simultaneous calls.
+    pub org_max_calls: u32,
+    /// Its trunks.
+    pub trunks: Vec<Trunk>,
+    /// Its campaigns.
+    pub campaigns: Vec<Campaign>,
+    /// Its contacts.
+    pub contacts: Vec<Contact>,
+    /// The contacts in its campaigns.
+    pub targets: Vec<Target>,
+    /// Its dials.
+    pub attempts: Attempts,
+    /// Attempts that hold a channel, those of unknown outcome included until their leg is known to be down.
+    pub live: BTreeSet<AttemptId>,
+    /// Numbers that are not to be called.
+    pub suppressed: BTreeSet<E164>,
+    /// Targets that are in progress.
+    pub in_progress: usize,
+    /// Callbacks that were missed.
+    pub missed: usize,
+    leases: BTreeMap<Node, Timestamp>,
+    tats: BTreeMap<(Scope, usize), Timestamp>,
+    last_on_number: BTreeMap<usize, (usize, Timestamp)>,
+    starts_on_number: BTreeMap<usize, Vec<Timestamp>>,
+}
+
+impl Ledger {
+    /// Tables without campaigns and contacts.
+    #[must_use]
+    pub fn new(lease: Duration, org_calls_per_minute: u32, org_max_calls: u32, trunks: Vec<Trunk>) -> Self {
+        Self {
+            lease,
+            org: OrgId::from_u128(1),
+            org_calls_per_minute,
+            org_max_calls,
+            trunks,
+            campaigns: Vec::new(),
+            contacts: Vec::new(),
+            targets: Vec::new(),
+            attempts: Attempts::default(),
+            live: BTreeSet::new(),
+            suppressed: BTreeSet::new(),
+            in_progress: 0,
+            missed: 0,
+            leases: BTreeMap::new(),
+            tats: BTreeMap::new(),
+            last_on_number: BTreeMap::new(),
+            starts_on_number: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a campaign over one trunk; its position.
+    pub fn add_campaign(&mut self, rules: Rules, trunk: usize) -> usize {
+        let index = self.campaigns.len();
+        let info = CampaignInfo {
+            campaign: CampaignId::from_u128(100 + index as u128),
+            org: self.org,
+            trunks: vec![self.trunks[trunk].id],
+            weight: rules.settings.max_concurrent_calls,
+            period_end: rules.hours.period_end(),
+        };
+        self.campaigns.push(Campaign {
+            info,
+            rules,
+            trunk,
+            schedule: Schedule::default(),
+            started: Timestamp::UNIX_EPOCH,
+            opened: Vec::new(),
+            swept: 1,
+            waiting: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            callbacks: BTreeSet::new(),
+            held: BTreeSet::new(),
+            failed: BTreeSet::new(),
+            members: Vec::new(),
+        });
+        index
+    }
+
+    /// Lets the campaign's runs open rounds.
+    pub fn with_rounds(&mut self, campaign: usize, mut schedule: Schedule, started: Timestamp) {
+        let mut next = 0;
+        schedule.name_runs(None, || {
+            next += 1;
+            RunId::from_u128(next)
+        });
+        self.campaigns[campaign].schedule = schedule;
+        self.campaigns[campaign].started = started;
+    }
+
+    /// Puts a contact into a campaign, due at `at`.
+    pub fn add_target(&mut self, campaign: usize, contact: usize, at: Timestamp) {
+        let index = self.targets.len();
+        self.targets.push(Target {
+            campaign,
+            contact,
+            state: TargetState::Waiting,
+            blocked: None,
+            next_at: at,
+            round: 1,
+            dials: 0,
+            ends: Vec::new(),
+            callback_at: None,
+            hold: None,
+            answered: false,
+            last_ended: None,
+            last_reason: None,
+            late: false,
+            rank: 0,
+            run_seq: 1,
+        });
+        self.campaigns[campaign].waiting.insert((at, index));
+        self.campaigns[campaign].members.push(index);
+    }
+
+    /// Position of a campaign.
+    ///
+    /// # Panics
+    /// When there is no such campaign.
+    #[must_use]
+    pub fn index_of(&self, id: CampaignId) -> usize {
+        self.campaigns.iter().position(|campaign| campaign.info.campaign == id).expect("the engine knows only ours")
+    }
+
+    /// The campaigns in progress.
+    #[must_use]
+    pub fn in_progress(&self) -> Vec<CampaignInfo> {
+        let running = |campaign: &&Campaign| campaign.rules.state == CampaignState::InProgress;
+        self.campaigns.iter().filter(running).map(|campaign| campaign.info.clone()).collect()
+    }
+
+    /// Whether every campaign is over and no channel is taken.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let over = |campaign: &Campaign| {
+            matches!(
+                campaign.rules.state,
+                CampaignState::Completed | CampaignState::Cancelled | CampaignState::Deleting
+            )
+        };
+        self.live.is_empty() && self.campaigns.iter().all(over)
+    }
+
+    /// The number that an attempt rings.
+    #[must_use]
+    pub fn number_of(&self, attempt: AttemptId) -> &E164 {
+        &self.contacts[self.targets[self.attempts[attempt].target].contact].number
+    }
+
+    fn zones_of(&self, target: usize, rules: &Rules) -> Option<Zones> {
+        let contact = &self.contacts[self.targets[target].contact];
+        rules.zones(contact.zone.as_deref(), &contact.number)
+    }
+
+    /// What a person does to a target; false when its state does not allow it.
+    pub fn act(&mut self, target: usize, event: TargetEvent, now: Timestamp) -> bool {
+        let over = matches!(
+            self.campaigns[self.targets[target].campaign].rules.state,
+            CampaignState::Cancelled | CampaignState::Deleting | CampaignState::Completed
+        );
+        let state = self.targets[target].state;
+        if over {
+            return false;
+        }
+        if state == TargetState::InProgress {
+            if !matches!(event, TargetEvent::Suspend | TargetEvent::Remove | TargetEvent::Resume) {
+                return false;
+            }
+            self.targets[target].hold = match () {
+                () if event == TargetEvent::Suspend => Some(Hold::Suspend),
+                () if event == TargetEvent::Remove => Some(Hold::Remove),
+                () => None,
+            };
+            return true;
+        }
+        let callback = self.targets[target].callback_at.filter(|&at| at > now);
+        let event =
+            if event == TargetEvent::Resume && callback.is_some() { TargetEvent::ResumeCallback } else { event };
+        if event.apply(state).is_err() {
+            return false;
+        }
+        if event == TargetEvent::Restart {
+            let no = self.campaigns[self.targets[target].campaign].opened.len().max(1);
+            let row = &mut self.targets[target];
+            (row.round, row.dials, row.callback_at, row.late, row.rank) = (row.round + 1, 0, None, false, 0);
+            row.run_seq = no;
+            row.ends.clear();
+        }
+        let next_at = if event == TargetEvent::Restart { now } else { self.targets[target].next_at };
+        self.step(target, event, next_at);
+        true
+    }
+
+    /// Makes the node's lease last from now on; false when it has run out.
+    pub fn renew(&mut self, node: Node, now: Timestamp) -> bool {
+        let until = self.leases.entry(node).or_insert(now + self.lease);
+        let held = *until >= now;
+        if held {
+            *until = now + self.lease;
+        }
+        held
+    }
+
+    /// Moves a target, and between the queues.
+    fn step(&mut self, target: usize, event: TargetEvent, next_at: Timestamp) {
+        let row = &mut self.targets[target];
+        let queues = &mut self.campaigns[row.campaign];
+        match row.state {
+            TargetState::Waiting => drop(queues.waiting.remove(&(row.next_at, target))),
+            TargetState::Ready => drop(queues.ready.remove(&(Reverse(row.rank), row.next_at, target))),
+            TargetState::Callback => drop(queues.callbacks.remove(&(row.callback_at.unwrap_or(row.next_at), target))),
+            TargetState::New | TargetState::Suspended => drop(queues.held.remove(&target)),
+            TargetState::Failed => drop(queues.failed.remove(&target)),
+            TargetState::InProgress => self.in_progress -= 1,
+            TargetState::Rejected
+            | TargetState::Done
+            | TargetState::Blocked
+            | TargetState::Expired
+            | TargetState::Removed => {}
+        }
+        row.state = event.apply(row.state).expect("the transition is in the table");
+        row.next_at = next_at;
+        match row.state {
+            TargetState::Waiting => drop(queues.waiting.insert((next_at, target))),
+            TargetState::Ready => drop(queues.ready.insert((Reverse(row.rank), next_at, target))),
+            TargetState::Callback => drop(queues.callbacks.insert((row.callback_at.unwrap_or(next_at), target))),
+            TargetState::New | TargetState::Suspended => drop(queues.held.insert(target)),
+            TargetState::Failed => drop(queues.failed.insert(target)),
+            TargetState::InProgress => self.in_progress += 1,
+            TargetState::Rejected
+            | TargetState::Done
+            | TargetState::Blocked
+            | TargetState::Expired
+            | TargetState::Removed => {}
+        }
+    }
+
+    fn live_in(&self, campaign: usize) -> usize {
+        self.live.iter().filter(|&&attempt| self.targets[self.attempts[attempt].target].campaign == campaign).count()
+    }
+}

@@ -1,0 +1,149 @@
+//! How dials end, and what lost nodes leave behind.
+
+use jiff::Timestamp;
+
+use super::{Ledger, Node};
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::states::{AttemptState, TargetState};
+use crate::campaign::target::TargetEvent;
+use crate::dialer::retry::{self, End, Hold, Round, Settled};
+use crate::id::AttemptId;
+
+impl Ledger {
+    /// Writes the end of a dial, after which they may want to be called back; gives when its target is due again.
+    pub fn finish(&mut self, attempt: AttemptId, end: &End, wish: Option<Timestamp>) -> Option<Timestamp> {
+        let row = &self.attempts[attempt];
+        let target = row.target;
+        if row.state == AttemptState::Unknown {
+            // The owner of an attempt declared unknown may write how it ended; its target stays as it was settled.
+            let row = &mut self.attempts[attempt];
+            row.state = AttemptState::Ended;
+            row.reason = Some(end.reason);
+            return None;
+        }
+        if !row.state.is_live() {
+            return None;
+        }
+        let last =
+            if end.reason == DisconnectionReason::NodeLost { AttemptState::NotPlaced } else { AttemptState::Ended };
+        let contact = self.targets[target].contact;
+        let number = self.contacts[contact].number.clone();
+        self.end_attempt(attempt, last, Some(end.reason));
+        if last == AttemptState::Ended {
+            self.last_on_number.insert(contact, (target, end.at));
+            if end.reason == DisconnectionReason::VoiceCallsOptedOut {
+                self.suppressed.insert(number.clone());
+            }
+        }
+        let (ends, callback) = (&self.targets[target].ends, self.attempts[attempt].callback);
+        let count = |wanted: &dyn Fn(DisconnectionReason) -> bool| {
+            let alike = ends.iter().filter(|(kind, earlier)| *kind == callback && wanted(*earlier));
+            u32::try_from(alike.count()).expect("few")
+        };
+        let entry = &self.campaigns[self.targets[target].campaign];
+        let opened = entry.opened.get(self.targets[target].run_seq - 1);
+        let run = opened.and_then(|opened| entry.schedule.run(opened.run));
+        let round = Round {
+            consumed: count(&|earlier| earlier.consumes_retry()),
+            free: count(&|earlier| !earlier.consumes_retry()),
+            same_reason: count(&|earlier| earlier == end.reason),
+            most: run.and_then(|run| run.max_retries),
+            callback,
+        };
+        let rules = &entry.rules;
+        let zones = rules.zones(self.contacts[contact].zone.as_deref(), &number);
+        let hold = self.targets[target].hold;
+        let mut settled = retry::settle(rules, zones.as_ref(), &round, end, hold);
+        let agreed = wish.filter(|_| hold.is_none());
+        if let Some(at) = agreed.and_then(|wish| retry::planned(rules, zones.as_ref(), wish.max(end.at))) {
+            settled = Settled { state: TargetState::Callback, next_at: Some(at), blocked: None };
+        }
+        let row = &mut self.targets[target];
+        if last == AttemptState::Ended {
+            row.ends.push((callback, end.reason));
+            row.last_ended = Some(end.at);
+            row.last_reason = Some(end.reason);
+            row.answered |= answered(end.reason);
+            row.late = false;
+            row.rank = 0;
+            row.callback_at = settled.next_at.filter(|_| settled.state == TargetState::Callback);
+        }
+        row.hold = None;
+        row.blocked = settled.blocked;
+        self.step(target, settle_event(settled.state), settled.next_at.unwrap_or(end.at));
+        settled.next_at
+    }
+
+    /// Settles the attempts of nodes whose lease has run out, or of all nodes but one when it is the only one. Gives the
+    /// attempts whose legs have to be ended.
+    pub fn reap(&mut self, now: Timestamp, only_node: Option<Node>) -> Vec<AttemptId> {
+        let lost = |node: Node| match only_node {
+            Some(only) => node != only,
+            None => self.leases.get(&node).is_none_or(|&until| until < now),
+        };
+        let abandoned: Vec<_> = self
+            .live
+            .iter()
+            .copied()
+            .filter(|&attempt| self.attempts[attempt].state.is_live() && lost(self.attempts[attempt].node))
+            .collect();
+        let mut orphans = Vec::new();
+        for attempt in abandoned {
+            let target = self.attempts[attempt].target;
+            if self.attempts[attempt].state == AttemptState::Claimed {
+                self.end_attempt(attempt, AttemptState::NotPlaced, Some(DisconnectionReason::NodeLost));
+                self.give_back(target, now);
+            } else {
+                // The channel stays taken until the leg is known to be down.
+                self.end_attempt(attempt, AttemptState::Unknown, Some(DisconnectionReason::OutcomeUnknown));
+                self.live.insert(attempt);
+                let callback = self.attempts[attempt].callback;
+                let row = &mut self.targets[target];
+                row.ends.push((callback, DisconnectionReason::OutcomeUnknown));
+                row.last_ended = Some(now);
+                row.last_reason = Some(DisconnectionReason::OutcomeUnknown);
+                (row.callback_at, row.late, row.rank) = (None, false, 0);
+                let removed = row.hold.take() == Some(Hold::Remove);
+                self.step(target, if removed { TargetEvent::RemoveAfterCall } else { TargetEvent::Fail }, now);
+                orphans.push(attempt);
+            }
+        }
+        orphans
+    }
+
+    /// The orphan's leg is down.
+    pub fn free(&mut self, attempt: AttemptId) {
+        self.live.remove(&attempt);
+    }
+}
+
+/// Whether a person answered, as a reason tells.
+#[must_use]
+pub fn answered(reason: DisconnectionReason) -> bool {
+    matches!(
+        reason,
+        DisconnectionReason::AgentHangup
+            | DisconnectionReason::UserHangup
+            | DisconnectionReason::CallTransfer
+            | DisconnectionReason::VoiceCallsOptedOut
+            | DisconnectionReason::Inactivity
+            | DisconnectionReason::MaxDurationReached
+    )
+}
+
+fn settle_event(state: TargetState) -> TargetEvent {
+    match state {
+        TargetState::Waiting => TargetEvent::Retry,
+        TargetState::Ready => TargetEvent::Unsent,
+        TargetState::Done => TargetEvent::Finish,
+        TargetState::Failed => TargetEvent::Fail,
+        TargetState::Blocked => TargetEvent::Block,
+        TargetState::Expired => TargetEvent::PeriodEnd,
+        TargetState::Suspended => TargetEvent::SuspendAfterCall,
+        TargetState::Removed => TargetEvent::RemoveAfterCall,
+        TargetState::Callback => TargetEvent::AskCallback,
+        TargetState::New | TargetState::Rejected | TargetState::InProgress => {
+            unreachable!("a dial does not end in {state}")
+        }
+    }
+}

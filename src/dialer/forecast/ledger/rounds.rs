@@ -1,0 +1,166 @@
+//! What falls due, and the rounds of a campaign.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{CALLBACK_RANK, Campaign, Ledger, MISSED_RANK};
+use crate::campaign::rounds::{Audience, Opened, Rounds, means};
+use crate::campaign::states::{CampaignState, TargetState};
+use crate::campaign::target::TargetEvent;
+use crate::dialer::gate::CALLBACK_GRACE;
+use crate::dialer::retry;
+
+impl Ledger {
+    /// Makes due targets ready: how many, when the next is due, and whether anything is left.
+    pub fn promote(&mut self, campaign: usize, limit: u32, now: Timestamp) -> (u32, Option<Timestamp>, bool) {
+        let mut promoted = 0;
+        if self.campaigns[campaign].rules.state == CampaignState::InProgress {
+            if self.campaigns[campaign].rules.hours.period_end().is_some_and(|end| end <= now) {
+                self.expire(campaign, now);
+            }
+            self.open_rounds(campaign, now);
+            promoted += self.promote_callbacks(campaign, now);
+            while let Some(&(due, target)) = self.campaigns[campaign].waiting.first()
+                && due <= now
+                && promoted < limit
+            {
+                self.step(target, TargetEvent::Due, due);
+                promoted += 1;
+            }
+        }
+        let entry = &self.campaigns[campaign];
+        let due = entry.waiting.first().map(|&(due, _)| due);
+        let callback = entry.callbacks.first().map(|&(due, _)| due);
+        let opening = self.rounds(campaign, now).next_opening(entry.rules.hours.zone(), now);
+        let next = [due, callback, opening].into_iter().flatten().min();
+        (promoted, next, self.is_open(campaign, now))
+    }
+
+    fn rounds(&self, campaign: usize, now: Timestamp) -> Rounds<'_> {
+        let Campaign { schedule, opened, rules, started, .. } = &self.campaigns[campaign];
+        Rounds::new(schedule, opened, rules.hours.zone(), *started, now)
+    }
+
+    pub(super) fn is_open(&self, campaign: usize, now: Timestamp) -> bool {
+        let entry = &self.campaigns[campaign];
+        let waited = !entry.waiting.is_empty()
+            || !entry.ready.is_empty()
+            || !entry.callbacks.is_empty()
+            || !entry.held.is_empty();
+        let policy = entry.rules.settings.unknown_policy;
+        let reaches = |target: &usize, audience| {
+            let row = &self.targets[*target];
+            means(audience, row.state, row.answered, row.last_reason, policy)
+        };
+        waited
+            || self.live_in(campaign) > 0
+            || self
+                .rounds(campaign, now)
+                .to_come()
+                .any(|(_, run)| entry.failed.iter().any(|t| reaches(t, run.audience)))
+    }
+
+    /// Opens the rounds that are due, and takes everybody into the open one whom its run means.
+    fn open_rounds(&mut self, campaign: usize, now: Timestamp) {
+        let due = self.rounds(campaign, now).due();
+        self.campaigns[campaign].opened.extend(due.into_iter().map(|run| Opened { run, at: now }));
+        let entry = &self.campaigns[campaign];
+        let no = entry.opened.len().max(1);
+        if no <= entry.swept {
+            return;
+        }
+        let audience = entry.schedule.run(entry.opened[no - 1].run).map_or(Audience::AllUnfinished, |run| run.audience);
+        let settings = entry.rules.settings.clone();
+        let mut live = false;
+        for target in entry.members.clone() {
+            let row = &mut self.targets[target];
+            let busy = row.state == TargetState::InProgress && row.run_seq < no;
+            live |= busy;
+            if row.run_seq >= no || busy {
+                continue;
+            }
+            row.run_seq = no;
+            let meant = means(audience, row.state, row.answered, row.last_reason, settings.unknown_policy);
+            let waits = matches!(row.state, TargetState::Waiting | TargetState::Ready);
+            if meant {
+                row.round += 1;
+                row.dials = 0;
+                row.ends.clear();
+            }
+            if meant && (waits || row.state == TargetState::Failed) {
+                let delay = Duration::from_secs(60) * settings.retry_delay_min;
+                let next_at = row.last_ended.map_or(now, |ended| now.max(ended + delay));
+                self.step(target, TargetEvent::NewRound, next_at);
+            } else if waits {
+                self.step(target, TargetEvent::LeftOut, now);
+            }
+        }
+        if !live {
+            self.campaigns[campaign].swept = no;
+        }
+    }
+
+    fn promote_callbacks(&mut self, campaign: usize, now: Timestamp) -> u32 {
+        let mut promoted = 0;
+        while let Some(&(asked, target)) = self.campaigns[campaign].callbacks.first()
+            && asked <= now
+        {
+            let rules = &self.campaigns[campaign].rules;
+            let zones = self.zones_of(target, rules);
+            match retry::planned(rules, zones.as_ref(), asked).filter(|&planned| planned > asked) {
+                Some(planned) => {
+                    self.campaigns[campaign].callbacks.remove(&(asked, target));
+                    self.campaigns[campaign].callbacks.insert((planned, target));
+                    self.targets[target].callback_at = Some(planned);
+                }
+                None if now > asked + CALLBACK_GRACE => self.miss(target, now),
+                None => {
+                    self.targets[target].rank = CALLBACK_RANK;
+                    self.step(target, TargetEvent::Due, asked);
+                    promoted += 1;
+                }
+            }
+        }
+        promoted
+    }
+
+    pub(super) fn miss(&mut self, target: usize, now: Timestamp) {
+        self.missed += 1;
+        self.step(target, TargetEvent::MissCallback, now);
+        let row = &mut self.targets[target];
+        row.callback_at = None;
+        row.late = true;
+        row.rank = MISSED_RANK;
+    }
+
+    /// Ends the targets of a campaign whose period is over.
+    ///
+    /// # Panics
+    /// When it is not over.
+    pub fn expire(&mut self, campaign: usize, now: Timestamp) {
+        let over = self.campaigns[campaign].rules.hours.period_end().is_some_and(|end| end <= now);
+        assert!(over, "the engine expires a campaign at its end");
+        let entry = &self.campaigns[campaign];
+        let rest: Vec<usize> = entry
+            .waiting
+            .iter()
+            .map(|&(_, target)| target)
+            .chain(entry.ready.iter().map(|&(_, _, target)| target))
+            .chain(entry.callbacks.iter().map(|&(_, target)| target))
+            .chain(entry.held.iter().copied())
+            .collect();
+        for target in rest {
+            self.step(target, TargetEvent::PeriodEnd, now);
+        }
+    }
+
+    /// Completes a campaign in which nothing is left; whether nothing is.
+    pub fn complete(&mut self, campaign: usize, now: Timestamp) -> bool {
+        let done = !self.is_open(campaign, now);
+        if done && self.campaigns[campaign].rules.state == CampaignState::InProgress {
+            self.campaigns[campaign].rules.state = CampaignState::Completed;
+        }
+        done
+    }
+}
