@@ -5,6 +5,7 @@
 //! characters are silence.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -64,11 +65,35 @@ impl Script {
 
     /// Tells the words of 8 kHz audio that was said as above. `candidates` are those that may have been said; of two
     /// with the same tone the one that lasts as long is meant. A word that is cut short ends with `~`, one that is
-    /// nobody's is `?`.
+    /// nobody's is `?`. A word in pieces that make it up is that word: a frame that was late leaves a hole in it.
     #[must_use]
     pub fn recognise(&self, hearing: &hearing::Script, candidates: &str, samples: &[i16]) -> Vec<String> {
         let words: Vec<&str> = parts(candidates).filter(|(_, is_word)| *is_word).map(|(word, _)| word).collect();
-        bursts(samples).map(|burst| self.name(hearing, &words, burst)).collect()
+        let bursts: Vec<Range<usize>> = bursts(samples).collect();
+        let mut heard = Vec::new();
+        let mut at = 0;
+        while at < bursts.len() {
+            let named = self.name(hearing, &words, &samples[bursts[at].clone()]);
+            let mended = named.strip_suffix('~').and_then(|word| {
+                let like = |burst: &Range<usize>| self.name(hearing, &words, &samples[burst.clone()]) == named;
+                let more = bursts[at + 1..].iter().take_while(|burst| like(burst)).count();
+                let pieces = (2..=more + 1).find(|&pieces| self.makes_up(word, &bursts[at..at + pieces]))?;
+                Some((word.to_owned(), pieces))
+            });
+            let (word, pieces) = mended.unwrap_or((named, 1));
+            heard.push(word);
+            at += pieces;
+        }
+        heard
+    }
+
+    /// Whether these stretches of sound are one word: what was silent between them came late, or in place of sound.
+    fn makes_up(&self, word: &str, pieces: &[Range<usize>]) -> bool {
+        let length = word.chars().count() * self.char_samples(8_000);
+        let near = |samples: usize| samples.abs_diff(length) <= self.char_samples(8_000) / 2;
+        let sound = pieces.iter().map(Range::len).sum();
+        let whole = pieces.first().zip(pieces.last()).map_or(0, |(first, last)| last.end - first.start);
+        near(sound) || near(whole)
     }
 
     fn name(&self, hearing: &hearing::Script, words: &[&str], burst: &[i16]) -> String {
@@ -124,7 +149,7 @@ pub(super) fn parts(text: &str) -> impl Iterator<Item = (&str, bool)> {
 }
 
 /// The stretches of sound; 20 ms of silence part them.
-fn bursts(samples: &[i16]) -> impl Iterator<Item = &[i16]> {
+fn bursts(samples: &[i16]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let loud = |sample: &i16| sample.unsigned_abs() >= LOUD;
@@ -137,7 +162,7 @@ fn bursts(samples: &[i16]) -> impl Iterator<Item = &[i16]> {
             next += 1;
         }
         at = next;
-        Some(&samples[start..=last])
+        Some(start..last + 1)
     })
 }
 
@@ -167,6 +192,18 @@ mod tests {
         assert_eq!(hear(&samples[..cut]), "Well I can't cancel~");
         let twice = [&samples[..480 * 6], &samples[..480 * 6]].concat();
         assert_eq!(hear(&twice), "Well Well");
+    }
+
+    #[test]
+    fn a_word_with_a_hole_is_that_word() {
+        let samples = Script::default().say(&hearing::Script::default(), TEXT, 8_000);
+        let (before, after) = samples.split_at(480 * "Well, I can't can".len());
+        let late = [before, &[0; 160], after].concat();
+        assert_eq!(hear(&late), "Well I can't cancel it shall I book two o'clock tomorrow");
+        let lost = [before, &[0; 160], &after[160..]].concat();
+        assert_eq!(hear(&lost), "Well I can't cancel it shall I book two o'clock tomorrow");
+        let again = [before, &[0; 160], &samples[480 * "Well, I ".len()..]].concat();
+        assert!(hear(&again).starts_with("Well I can't cancel~ can't cancel it"), "{}", hear(&again));
     }
 
     #[test]
