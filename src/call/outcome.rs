@@ -37,6 +37,26 @@ pub struct CallOutcome {
 }
 
 impl CallOutcome {
+    /// What tests begin with: a dial that the carrier ended with this status, now, before anybody was rung.
+    #[cfg(test)]
+    pub(crate) fn refused(reason: DisconnectionReason, sip_code: u16, failover: Failover) -> Self {
+        Self {
+            reason,
+            sip_code: Some(sip_code),
+            q850: None,
+            retry_after: None,
+            ended_by: EndedBy::Carrier,
+            answered_by: None,
+            immediate: false,
+            technical: false,
+            rang: false,
+            misconfigured: false,
+            failover,
+            answered_at: None,
+            ended_at: crate::time::now().mono,
+        }
+    }
+
     /// Time between answer and end; zero for a call that was not answered.
     #[must_use]
     pub fn talk_time(&self) -> Duration {

@@ -36,26 +36,10 @@ mod tests {
     use super::*;
     use crate::call::outcome::Failover;
     use crate::campaign::disconnection::DisconnectionReason;
-    use crate::campaign::states::EndedBy;
-    use crate::time;
 
     #[test]
     fn a_raised_rate_of_480_is_evidence() {
-        let unavailable = CallOutcome {
-            reason: DisconnectionReason::DialNoAnswer,
-            sip_code: Some(480),
-            q850: None,
-            retry_after: None,
-            ended_by: EndedBy::Carrier,
-            answered_by: None,
-            immediate: false,
-            technical: false,
-            rang: false,
-            misconfigured: false,
-            failover: Failover::Never,
-            answered_at: None,
-            ended_at: time::now().mono,
-        };
+        let unavailable = CallOutcome::refused(DisconnectionReason::DialNoAnswer, 480, Failover::Never);
         let mut answers = Answers::default();
         for _ in 0..9 {
             answers.note(&unavailable);

@@ -173,24 +173,9 @@ enum Next {
 mod tests {
     use super::*;
     use crate::campaign::disconnection::DisconnectionReason;
-    use crate::campaign::states::EndedBy;
 
     fn ended(failover: Failover) -> CallOutcome {
-        CallOutcome {
-            reason: DisconnectionReason::InvalidPhoneNumber,
-            sip_code: Some(404),
-            q850: None,
-            retry_after: None,
-            ended_by: EndedBy::Carrier,
-            answered_by: None,
-            immediate: false,
-            technical: false,
-            rang: false,
-            misconfigured: false,
-            failover,
-            answered_at: None,
-            ended_at: time::now().mono,
-        }
+        CallOutcome::refused(DisconnectionReason::InvalidPhoneNumber, 404, failover)
     }
 
     #[test]

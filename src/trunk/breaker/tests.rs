@@ -1,7 +1,6 @@
 use super::*;
 use crate::call::outcome::Failover;
 use crate::campaign::states::EndedBy;
-use crate::time;
 
 const START: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -150,19 +149,11 @@ fn it_is_kept_as_text_without_loss() {
 #[test]
 fn our_own_faults_say_nothing_about_the_trunk() {
     let outcome = CallOutcome {
-        reason: DisconnectionReason::DialFailed,
         sip_code: None,
-        q850: None,
         retry_after: Some(Duration::from_secs(9)),
         ended_by: EndedBy::System,
-        answered_by: None,
-        immediate: false,
         technical: true,
-        rang: false,
-        misconfigured: false,
-        failover: Failover::Never,
-        answered_at: None,
-        ended_at: time::now().mono,
+        ..CallOutcome::refused(DisconnectionReason::DialFailed, 500, Failover::Never)
     };
     assert_eq!(News::of(&outcome), None);
     let silent = CallOutcome { technical: false, ..outcome.clone() };
