@@ -14,7 +14,7 @@ mod run;
 mod synced;
 mod verdict;
 
-use run::{Plan, Race};
+use run::{Halt, Plan, Race};
 use verdict::Promise;
 
 /// Whether the long forms run.
@@ -27,7 +27,7 @@ fn chaos() -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn six_hundred_a_minute_with_failover_challenges_and_two_campaigns() {
     let seconds = if chaos() { 180 } else { 20 };
-    let plan = Plan { name: "pacing", calls_per_minute: 600, campaigns: 2, seconds, failing: Some(7), challenge: true };
+    let plan = Plan { name: "pacing", halt: Halt::Pause, ..mixed(seconds) };
     judge(&plan, &Race::run(&plan, None, &[run::PACING]).await);
 }
 
@@ -35,7 +35,7 @@ async fn six_hundred_a_minute_with_failover_challenges_and_two_campaigns() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_servers_keep_one_pace_on_postgres() {
     let seconds = if chaos() { 180 } else { 15 };
-    let plan = Plan { name: "shared", calls_per_minute: 600, campaigns: 2, seconds, failing: Some(7), challenge: true };
+    let plan = Plan { name: "shared", halt: Halt::Everything, ..mixed(seconds) };
     let database = db::TestDb::postgres().await;
     judge(&plan, &Race::run(&plan, Some(database.address.clone()), &run::SHARED).await);
 }
@@ -44,8 +44,29 @@ async fn three_servers_keep_one_pace_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn six_thousand_a_minute_on_sqlite() {
     let seconds = if chaos() { 60 } else { 5 };
-    let plan = Plan { name: "fast", calls_per_minute: 6000, campaigns: 1, seconds, failing: None, challenge: false };
+    let plan = Plan {
+        name: "fast",
+        calls_per_minute: 6000,
+        campaigns: 1,
+        seconds,
+        failing: None,
+        challenge: false,
+        halt: Halt::Stop,
+    };
     judge(&plan, &Race::run(&plan, None, &[run::FAST]).await);
+}
+
+/// Two campaigns at 600 a minute over a trunk that asks for credentials and fails now and then.
+fn mixed(seconds: u32) -> Plan {
+    Plan {
+        name: "mixed",
+        calls_per_minute: 600,
+        campaigns: 2,
+        seconds,
+        failing: Some(7),
+        challenge: true,
+        halt: Halt::Pause,
+    }
 }
 
 fn judge(plan: &Plan, seen: &Race) {

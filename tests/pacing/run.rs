@@ -42,6 +42,19 @@ pub(crate) struct Plan {
     pub(crate) failing: Option<usize>,
     /// The first carrier asks for credentials.
     pub(crate) challenge: bool,
+    /// How the campaigns are stopped.
+    pub(crate) halt: Halt,
+}
+
+/// What ends a run: after its answer no INVITE may leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Halt {
+    /// Each campaign is paused.
+    Pause,
+    /// Each campaign is stopped.
+    Stop,
+    /// The whole organisation is stopped.
+    Everything,
 }
 
 /// One INVITE: a leg as the database has it, and when it came to the carrier.
@@ -112,8 +125,13 @@ impl Race {
             client.post(&format!("/campaigns/{campaign}/start"), &json!({})).await.expect("it starts");
         }
         tokio::time::sleep(Duration::from_secs(plan.seconds.into())).await;
-        for campaign in &campaigns {
-            client.post(&format!("/campaigns/{campaign}/pause"), &json!({})).await.expect("it pauses");
+        let stops: Vec<String> = match plan.halt {
+            Halt::Pause => campaigns.iter().map(|campaign| format!("/campaigns/{campaign}/pause")).collect(),
+            Halt::Stop => campaigns.iter().map(|campaign| format!("/campaigns/{campaign}/stop")).collect(),
+            Halt::Everything => vec!["/emergency-stop".to_owned()],
+        };
+        for stop in stops {
+            client.post(&stop, &json!({})).await.expect("it stops");
         }
         let paused = unix();
         for (_, server) in servers {

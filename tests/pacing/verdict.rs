@@ -14,7 +14,7 @@ pub(crate) struct Promise {
     fast: bool,
     /// Seconds' worth of dials that may arrive in a heap: the carrier was not running meanwhile.
     heaped: f64,
-    /// Seconds after a pause was answered in which an INVITE may still come.
+    /// Seconds after a pause or a stop was answered in which an INVITE may still come.
     pause: f64,
 }
 
@@ -60,7 +60,7 @@ impl Race {
         let heap = promise.heaped * full / stretch(plan);
         check(most <= full + slack + heap, format!("{most} dials a minute, {full} are set"));
         let after = self.dialed.iter().filter(|dialed| dialed.arrived > self.paused + promise.pause).count();
-        check(after == 0, format!("{after} INVITEs more than {} s after the pause", promise.pause));
+        check(after == 0, format!("{after} INVITEs more than {} s after the answer to {:?}", promise.pause, plan.halt));
         if promise.fast {
             check(least >= full - slack, format!("only {least} dials in a minute, {full} are set"));
             for (campaign, share) in self.shares() {
@@ -133,7 +133,7 @@ impl Race {
         let (most, least) = self.minutes(plan);
         format!(
             "{}: {} dials over the first trunk, {} over the second; {least:.1} to {most:.1} a minute of {}; INVITEs after \
-             their moment p50 {:.1} p99 {:.1} max {:.1} ms; shares {:?}",
+             their moment p50 {:.1} p99 {:.1} max {:.1} ms; shares {:?}; the last INVITE {:.0} ms after the answer to {:?}",
             plan.name,
             self.of(0).len(),
             self.of(1).len(),
@@ -142,6 +142,8 @@ impl Race {
             at(99),
             at(100),
             self.shares().values().map(|share| (share * 1000.0).round() / 10.0).collect::<Vec<_>>(),
+            self.dialed.last().map_or(f64::NAN, |last| (last.arrived - self.paused) * 1e3),
+            plan.halt,
         )
     }
 }
