@@ -49,7 +49,8 @@ pub enum ApiError {
 /// One wrong field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldFault {
-    /// JSON Pointer of the field in the body, empty for the body as a whole; a query parameter stands as `?name`.
+    /// JSON Pointer of the field in the body, empty for the body as a whole; a query parameter stands as `?name`, a header by its
+    /// name.
     pub pointer: String,
     /// Stable name of the reason, for programs.
     pub code: String,
@@ -126,8 +127,19 @@ impl ApiError {
     }
 }
 
+/// Content type of a [`Problem`].
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let (status, body) = self.document();
+        (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+    }
+}
+
+impl ApiError {
+    /// Status and body of the answer.
+    pub(super) fn document(self) -> (StatusCode, Vec<u8>) {
         let (status, code, title, detail) = (self.status_code(), self.code(), self.title(), self.to_string());
         let errors = match self {
             Self::Invalid(faults) | Self::Conflict { faults, .. } => faults,
@@ -149,7 +161,7 @@ impl IntoResponse for ApiError {
         let problem =
             Problem { kind: format!("/problems/{code}"), title, status: status.as_u16(), code, detail, errors };
         let body = serde_json::to_vec(&problem).expect("strings and numbers serialise");
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (status, body)
     }
 }
 

@@ -230,7 +230,8 @@ async fn reach(api: &Api, caller: Caller, id: CallId) -> Result<Reached, ApiErro
 async fn log(api: &Api, caller: Caller, id: CallId, intervention: Intervention) -> Result<(), ApiError> {
     let mut tx = api.db.begin_durable().await?;
     audit::stepped_in(&mut tx, caller.org, &Actor::key(caller.key), id, intervention).await?;
-    Ok(tx.commit().await?)
+    // Before it is done, not with its answer.
+    Ok(tx.commit_now().await?)
 }
 
 /// Why nobody can step in, and what to do.

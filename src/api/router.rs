@@ -11,23 +11,23 @@ use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
     Api, assistants, auth, calls, campaign_control, campaign_copies, campaign_trunks, campaigns, contacts, diagnosis,
-    import, knowledge, live_calls, providers, runs, suppressions, target_control, targets, trunks,
+    document, idempotency, import, knowledge, live_calls, providers, runs, suppressions, target_control, targets,
+    trunks,
 };
 
 /// The whole HTTP service.
 pub fn router(api: Api) -> Router {
-    let (resources, document) = resources(&api).split_for_parts();
-    let document = Json(document);
+    let resources = Router::from(resources(&api));
+    let document = Json(openapi());
     Router::new()
         .merge(resources)
+        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
         .layer(middleware::from_fn_with_state(api.clone(), auth::require_key))
         .route("/openapi.json", get(|| async move { document }))
         .route("/healthz", get(|| async { "ok" }))
@@ -49,7 +49,9 @@ pub fn router(api: Api) -> Router {
 /// The OpenAPI 3.1 document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    resources_with_limits(0, 0).into_openapi()
+    let mut document = resources_with_limits(0, 0).into_openapi();
+    document::complete(&mut document);
+    document
 }
 
 fn resources(api: &Api) -> OpenApiRouter<Api> {
@@ -57,7 +59,7 @@ fn resources(api: &Api) -> OpenApiRouter<Api> {
 }
 
 fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Api> {
-    let plain = OpenApiRouter::with_openapi(Document::openapi())
+    let plain = OpenApiRouter::with_openapi(document::empty())
         .routes(routes!(contacts::create, contacts::list))
         .routes(routes!(contacts::read, contacts::replace, contacts::delete))
         .routes(routes!(assistants::create, assistants::list))
@@ -117,28 +119,6 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(knowledge::replace))
         .layer(DefaultBodyLimit::max(max_import));
     plain.merge(files)
-}
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Callwright",
-        description = "Makes and takes phone calls by itself: campaigns, assistants, calls.\n\n\
-                       Every request carries `Authorization: Bearer <API key>`. Faults are answered as \
-                       `application/problem+json` with a JSON Pointer per field. Unknown fields are refused."
-    ),
-    modifiers(&BearerKey),
-    security(("api_key" = []))
-)]
-struct Document;
-
-struct BearerKey;
-
-impl utoipa::Modify for BearerKey {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
-    }
 }
 
 /// Ready as long as the database answers.

@@ -1,5 +1,6 @@
 //! What happens to campaigns by the clock and behind the back of a request: scheduled starts, contacts that wait again
-//! because the period was extended, the data of deleted campaigns. Nodes that share a database may all do it; each step is
+//! because the period was extended, the data of deleted campaigns, answers
+//! that were kept for repeated requests. Nodes that share a database may all do it; each step is
 //! a compare-and-set.
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::id::CampaignId;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake};
+use crate::store::{Db, StoreError, Wake, idempotency};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -91,6 +92,7 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
     for id in deleted {
         left.draining |= take_away(db, recordings, id).await?;
     }
+    forget(db).await?;
     let mut tx = db.read().await?;
     let now = tx.now().await?;
     left.next = campaign::next_scheduled(&mut tx)
@@ -114,6 +116,17 @@ async fn start(db: &Db, draft: &Campaign) -> Result<(), StoreError> {
         campaign::not_started(&mut tx, &seen, &actor, &StartFailed { at, guards }).await?;
     }
     tx.commit().await
+}
+
+/// Takes answers away that need not be kept any longer.
+async fn forget(db: &Db) -> Result<(), StoreError> {
+    let outdated = idempotency::outdated(&mut db.read().await?).await?;
+    if outdated {
+        let mut tx = db.begin().await?;
+        idempotency::forget(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Takes the data of a deleted campaign away; whether it waits for a call.

@@ -14,6 +14,7 @@ pub mod contact;
 pub mod db;
 pub mod dialing;
 pub mod embedding;
+pub mod idempotency;
 pub mod knowledge;
 pub mod org;
 pub mod provider;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use callwright::agent::assistant::Assistant;
 use callwright::api::router;
 use callwright::call::call::CallConfig;
@@ -50,6 +50,15 @@ pub(crate) struct Answer {
     pub(crate) json: Value,
     /// The body.
     pub(crate) bytes: Vec<u8>,
+    /// All headers.
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// A header, when it is there and text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 impl Client {
@@ -85,6 +94,18 @@ impl Client {
 
     pub(crate) async fn send(&self, method: &str, path: &str, content_type: Option<&str>, body: Body) -> Answer {
         self.with_key(&self.key).send(method, path, content_type, body).await
+    }
+
+    /// Sends a request with further headers.
+    pub(crate) async fn send_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        content_type: Option<&str>,
+        body: Body,
+    ) -> Answer {
+        self.with_key(&self.key).send_with(headers, method, path, content_type, body).await
     }
 
     /// Creates something and gives its id.
@@ -147,7 +168,21 @@ pub(crate) struct ClientRef<'a> {
 
 impl ClientRef<'_> {
     pub(crate) async fn send(&self, method: &str, path: &str, content_type: Option<&str>, body: Body) -> Answer {
+        self.send_with(&[], method, path, content_type, body).await
+    }
+
+    async fn send_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        content_type: Option<&str>,
+        body: Body,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if !self.key.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.key));
         }
@@ -157,11 +192,12 @@ impl ClientRef<'_> {
         let request = request.body(body).expect("a well-formed request");
         let response = self.client.router.clone().oneshot(request).await.expect("the router answers");
         let status: StatusCode = response.status();
+        let headers = response.headers().clone();
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let bytes = axum::body::to_bytes(response.into_body(), 8 << 20).await.expect("a bounded body").to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: status.as_u16(), content_type, json, bytes }
+        Answer { status: status.as_u16(), content_type, json, bytes, headers }
     }
 }
 

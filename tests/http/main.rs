@@ -7,6 +7,7 @@ mod db;
 
 mod campaigns;
 mod client;
+mod idempotency;
 mod knowledge;
 mod live_calls;
 mod providers;

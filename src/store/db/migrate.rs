@@ -45,6 +45,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (19, "callbacks and holds", Text::Both(include_str!("../../../migrations/0019_callbacks_and_holds.sql"))),
     (20, "trunk failover", Text::Both(include_str!("../../../migrations/0020_trunk_failover.sql"))),
     (21, "inbound live", Text::Both(include_str!("../../../migrations/0021_inbound_live.sql"))),
+    (22, "idempotency", Text::Both(include_str!("../../../migrations/0022_idempotency.sql"))),
 ];
 
 /// The statements of a migration.

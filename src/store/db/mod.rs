@@ -8,6 +8,7 @@
 //! of a [`Tx`] from [`Db::begin`] is alone. PostgreSQL runs at READ COMMITTED: whoever must be alone locks a row.
 
 mod error;
+pub mod held;
 mod lock;
 mod migrate;
 mod open;
@@ -115,6 +116,7 @@ impl Db {
     /// # Errors
     /// When no connection can be had.
     pub async fn read(&self) -> Result<Tx, StoreError> {
+        settle().await?;
         let shift = self.clock_shift();
         Ok(match &self.inner.backend {
             Backend::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?, None, shift),
@@ -167,6 +169,7 @@ impl Db {
     }
 
     async fn begin_at(&self, sqlite: &'static str) -> Result<Tx, StoreError> {
+        settle().await?;
         let shift = self.clock_shift();
         Ok(match &self.inner.backend {
             Backend::Sqlite { writer, .. } => {
@@ -178,5 +181,13 @@ impl Db {
 
     fn clock_shift(&self) -> i64 {
         self.inner.clock_shift.load(Ordering::Relaxed)
+    }
+}
+
+/// Commits what was put aside in the hope that it was the last: what comes now may have to see it, and SQLite has one writer.
+async fn settle() -> Result<(), StoreError> {
+    match held::release() {
+        Some(tx) => tx.commit_now().await,
+        None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 
 use super::value::{Arg, Row, postgres_arguments, sqlite_arguments};
 use super::wake::{CHANNEL, Wake};
-use super::{FromColumn, Kind, StoreError};
+use super::{FromColumn, Kind, StoreError, held};
 use crate::args;
 use crate::time;
 
@@ -140,11 +140,33 @@ impl Tx {
         self.wakes.insert(wake);
     }
 
-    /// Makes the writes of this transaction permanent and visible.
+    /// Makes the writes of this transaction permanent and visible; within [`held::hold`] once the request they belong to has
+    /// its answer.
     ///
     /// # Errors
     /// [`StoreError::Db`]; after a lost connection to PostgreSQL it is unknown whether the commit took place.
-    pub async fn commit(mut self) -> Result<(), StoreError> {
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match held::keep(self) {
+            Some(tx) => tx.commit_now().await,
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Tx::commit`], and not later: for what has to be in the database before something else is done.
+    ///
+    /// # Errors
+    /// As [`Tx::commit`]; [`StoreError::Stale`] when another request with the same key was faster.
+    pub async fn commit_now(mut self) -> Result<(), StoreError> {
+        if let Some(mark) = held::mark() {
+            mark.leave(&mut self).await?;
+            self.finish().await?;
+            held::marked();
+            return Ok(());
+        }
+        self.finish().await
+    }
+
+    async fn finish(mut self) -> Result<(), StoreError> {
         let wakes = std::mem::take(&mut self.wakes);
         if self.kind() == Kind::Postgres {
             for wake in &wakes {
