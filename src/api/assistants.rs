@@ -11,11 +11,13 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Unchecked;
 use super::error::{ApiError, FieldFault};
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
 use crate::agent::assistant::Assistant;
 use crate::id::{AssistantId, AssistantVersionId, OrgId};
 use crate::provider::catalog::Stage;
 use crate::store::assistant::{self, StoredAssistant};
+use crate::store::lock::Lock;
 
 /// An assistant in its current version.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -49,12 +51,12 @@ pub async fn create(
     State(api): State<Api>,
     caller: Caller,
     Unchecked(definition): Unchecked<Assistant>,
-) -> Result<(StatusCode, Json<AssistantView>), ApiError> {
+) -> Result<(StatusCode, Tagged<AssistantView>), ApiError> {
     check(&api, caller.org, &definition)?;
     let mut tx = api.db.begin().await?;
     let assistant = assistant::insert(&mut tx, caller.org, definition).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(assistant))))
+    Ok((StatusCode::CREATED, Tagged(view(assistant))))
 }
 
 /// List assistants
@@ -81,9 +83,9 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<AssistantId>,
-) -> Result<Json<AssistantView>, ApiError> {
+) -> Result<Tagged<AssistantView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(assistant::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(view(assistant::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Make a new version of an assistant
@@ -103,15 +105,18 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<AssistantId>,
+    wanted: IfMatch,
     Unchecked(definition): Unchecked<Assistant>,
-) -> Result<Json<AssistantView>, ApiError> {
+) -> Result<Tagged<AssistantView>, ApiError> {
     check(&api, caller.org, &definition)?;
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Assistant(id)).await?;
     let before = assistant::get(&mut tx, caller.org, id).await?;
+    wanted.check(&view(before.clone()))?;
     assistant::update(&mut tx, caller.org, id, before.current.version, definition).await?;
     let assistant = assistant::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(assistant)))
+    Ok(Tagged(view(assistant)))
 }
 
 fn check(api: &Api, org: OrgId, definition: &Assistant) -> Result<(), ApiError> {

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::auth::Caller;
 use super::error::ApiError;
+use super::etag::Tagged;
 use super::paging::{Id, Items, Params, default_limit, page};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
 use crate::agent::manners::disclosure::Disclosed;
@@ -133,11 +134,11 @@ pub async fn list(
     get, path = "/api/v1/calls/{id}", tag = "calls", params(("id" = CallId, Path)),
     responses((status = 200, body = CallDetail), (status = 404, body = super::Problem))
 )]
-pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Json<CallDetail>, ApiError> {
+pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Tagged<CallDetail>, ApiError> {
     let mut tx = api.db.read().await?;
     let call = call::get(&mut tx, caller.org, id).await?;
     let Conversation { answers, transcript, turns, disclosed } = call::conversation(&mut tx, id).await?;
-    Ok(Json(CallDetail { call: view(call), answers, transcript, turns, disclosed }))
+    Ok(Tagged(CallDetail { call: view(call), answers, transcript, turns, disclosed }))
 }
 
 /// Hear a call: stereo WAV, the other side left, the agent right

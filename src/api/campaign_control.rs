@@ -14,6 +14,7 @@ use super::auth::Caller;
 use super::body::Body;
 use super::campaigns::{CampaignView, view};
 use super::error::{ApiError, FieldFault};
+use super::etag::Tagged;
 use super::paging::Id;
 use crate::campaign::states::{CampaignState, PauseReason, TargetState};
 use crate::campaign::transition::CampaignEvent;
@@ -86,7 +87,7 @@ pub struct Dialing {
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn start(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Json<CampaignView>, ApiError> {
+pub async fn start(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Tagged<CampaignView>, ApiError> {
     advance(api, caller, id, CampaignEvent::Start).await
 }
 
@@ -99,7 +100,7 @@ pub async fn start(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Resul
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn pause(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Json<CampaignView>, ApiError> {
+pub async fn pause(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Tagged<CampaignView>, ApiError> {
     advance(api, caller, id, CampaignEvent::Pause).await
 }
 
@@ -115,7 +116,7 @@ pub async fn pause(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Resul
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn resume(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Json<CampaignView>, ApiError> {
+pub async fn resume(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Tagged<CampaignView>, ApiError> {
     advance(api, caller, id, CampaignEvent::Resume).await
 }
 
@@ -198,7 +199,7 @@ pub async fn stop_all(
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn cancel(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Json<CampaignView>, ApiError> {
+pub async fn cancel(api: State<Api>, caller: Caller, id: Id<CampaignId>) -> Result<Tagged<CampaignView>, ApiError> {
     advance(api, caller, id, CampaignEvent::Cancel).await
 }
 
@@ -237,7 +238,7 @@ async fn advance(
     caller: Caller,
     Id(id): Id<CampaignId>,
     event: CampaignEvent,
-) -> Result<Json<CampaignView>, ApiError> {
+) -> Result<Tagged<CampaignView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
     let actor = Actor::key(caller.key);
@@ -247,7 +248,7 @@ async fn advance(
         }
         let campaign = campaign::get(&mut tx, caller.org, id).await?;
         tx.commit().await?;
-        return Ok(Json(view(campaign)));
+        return Ok(Tagged(view(campaign)));
     }
     let to = event.apply(seen.state).map_err(|error| ApiError::Conflict {
         code: "not_allowed_in_state",
@@ -264,7 +265,7 @@ async fn advance(
     campaign::advance(&mut tx, &seen, &actor, Move { to, pause_reason }).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(campaign)))
+    Ok(Tagged(view(campaign)))
 }
 
 /// Where a campaign stands after its contacts were changed, or the failure to open it again.

@@ -12,6 +12,7 @@ use super::auth::Caller;
 use super::body::Body;
 use super::campaigns::{CampaignView, view};
 use super::error::ApiError;
+use super::etag::Tagged;
 use super::paging::Id;
 use crate::id::CampaignId;
 use crate::store::audit::Actor;
@@ -66,7 +67,7 @@ pub async fn duplicate(
     caller: Caller,
     Id(id): Id<CampaignId>,
     Body(input): Body<DuplicateInput>,
-) -> Result<(StatusCode, Json<CampaignView>), ApiError> {
+) -> Result<(StatusCode, Tagged<CampaignView>), ApiError> {
     let mut tx = api.db.begin().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
     let copy = campaign::duplicate(&mut tx, &seen, &Actor::key(caller.key), input.name).await?;
@@ -82,7 +83,7 @@ pub async fn duplicate(
             }
         }
     }
-    Ok((StatusCode::CREATED, Json(view(copy))))
+    Ok((StatusCode::CREATED, Tagged(view(copy))))
 }
 
 /// Merge another campaign into this one

@@ -1,6 +1,5 @@
 //! The trunks that a campaign turns to when its own leaves no room or fails.
 
-use axum::Json;
 use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -10,10 +9,12 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::{ApiError, FieldFault};
+use super::etag::{IfMatch, Tagged};
 use super::paging::Id;
 use crate::id::{CampaignId, TrunkId};
 use crate::store::campaign::{self, Campaign};
 use crate::store::dialing::MAX_TRUNKS;
+use crate::store::lock::Lock;
 use crate::store::{StoreError, Tx, trunk};
 
 /// Trunks beside the campaign's own.
@@ -42,10 +43,10 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
-) -> Result<Json<CampaignTrunks>, ApiError> {
+) -> Result<Tagged<CampaignTrunks>, ApiError> {
     let mut tx = api.db.read().await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
-    Ok(Json(all(&mut tx, &campaign).await?))
+    Ok(Tagged(all(&mut tx, &campaign).await?))
 }
 
 /// Replace the trunks that a campaign turns to
@@ -66,10 +67,13 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
+    wanted: IfMatch,
     Body(input): Body<FallbackInput>,
-) -> Result<Json<CampaignTrunks>, ApiError> {
+) -> Result<Tagged<CampaignTrunks>, ApiError> {
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
+    wanted.check(&all(&mut tx, &campaign).await?)?;
     let mut faults = Vec::new();
     for (index, id) in input.trunk_ids.iter().enumerate() {
         if let Some((code, reason)) = fault(&mut tx, &campaign, &input.trunk_ids[..index], *id).await? {
@@ -83,7 +87,7 @@ pub async fn replace(
     trunk::set_fallbacks(&mut tx, id, &input.trunk_ids).await?;
     let trunks = all(&mut tx, &campaign).await?;
     tx.commit().await?;
-    Ok(Json(trunks))
+    Ok(Tagged(trunks))
 }
 
 async fn all(tx: &mut Tx, campaign: &Campaign) -> Result<CampaignTrunks, StoreError> {

@@ -14,6 +14,7 @@ use super::auth::Caller;
 use super::body::Body;
 use super::campaign_control::faults;
 use super::error::{ApiError, FieldFault};
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Params, default_limit, page};
 use crate::agent::assistant::Disclosure;
 use crate::campaign::disclosure;
@@ -26,6 +27,7 @@ use crate::dialer::calling_hours::instant;
 use crate::id::{AssistantId, CampaignId, RunId, TrunkId};
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, CampaignData, StartFailed};
+use crate::store::lock::Lock;
 use crate::store::{StoreError, Tx, assistant, trunk};
 
 /// What can be set of a campaign.
@@ -165,12 +167,12 @@ pub async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(input): Body<CampaignInput>,
-) -> Result<(StatusCode, Json<CampaignView>), ApiError> {
+) -> Result<(StatusCode, Tagged<CampaignView>), ApiError> {
     let mut tx = api.db.begin().await?;
     let data = parse(&mut tx, caller, input).await?;
     let campaign = campaign::insert(&mut tx, caller.org, &Actor::key(caller.key), data).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(campaign))))
+    Ok((StatusCode::CREATED, Tagged(view(campaign))))
 }
 
 /// List campaigns
@@ -198,9 +200,9 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
-) -> Result<Json<CampaignView>, ApiError> {
+) -> Result<Tagged<CampaignView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(campaign::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(view(campaign::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Replace a campaign
@@ -220,17 +222,20 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
+    wanted: IfMatch,
     Body(input): Body<CampaignInput>,
-) -> Result<Json<CampaignView>, ApiError> {
+) -> Result<Tagged<CampaignView>, ApiError> {
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
+    wanted.check(&view(seen.clone()))?;
     let mut data = parse(&mut tx, caller, input).await?;
     let now = tx.now().await?;
     may_change(&seen, &mut data, now)?;
     campaign::update(&mut tx, &seen, &Actor::key(caller.key), &data).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(campaign)))
+    Ok(Tagged(view(campaign)))
 }
 
 /// Delete a campaign with its calls
@@ -249,15 +254,18 @@ pub async fn delete(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
-) -> Result<(StatusCode, Json<CampaignView>), ApiError> {
+    wanted: IfMatch,
+) -> Result<(StatusCode, Tagged<CampaignView>), ApiError> {
     let mut tx = api.db.begin_durable().await?;
+    wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
+    wanted.check(&view(seen.clone()))?;
     if seen.state != CampaignState::Deleting {
         campaign::delete(&mut tx, &seen, &Actor::key(caller.key)).await?;
     }
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok((StatusCode::ACCEPTED, Json(view(campaign))))
+    Ok((StatusCode::ACCEPTED, Tagged(view(campaign))))
 }
 
 /// Whether the fields that differ may differ in the campaign's state.

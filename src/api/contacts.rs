@@ -14,12 +14,14 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::{ApiError, FieldFault};
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Params, default_limit, page};
 use crate::campaign::phone::E164;
 use crate::campaign::zone::zone_named;
 use crate::id::ContactId;
 use crate::pii::Pii;
 use crate::store::contact::{self, Contact, ContactData};
+use crate::store::lock::Lock;
 
 /// Most variables of a contact.
 pub(super) const MAX_VARIABLES: usize = 50;
@@ -104,14 +106,14 @@ pub async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(input): Body<ContactInput>,
-) -> Result<(StatusCode, Json<ContactView>), ApiError> {
+) -> Result<(StatusCode, Tagged<ContactView>), ApiError> {
     let data = parse(input).map_err(ApiError::Invalid)?;
     let mut tx = api.db.begin().await?;
     let ids = contact::insert(&mut tx, caller.org, &api.secrets.phone, &[data]).await?;
     let id = ids.first().copied().ok_or(ApiError::NotFound("contact"))?;
     let contact = contact::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(contact))))
+    Ok((StatusCode::CREATED, Tagged(view(contact))))
 }
 
 /// List contacts
@@ -139,9 +141,9 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ContactId>,
-) -> Result<Json<ContactView>, ApiError> {
+) -> Result<Tagged<ContactView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(contact::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(view(contact::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Replace a contact
@@ -158,14 +160,17 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ContactId>,
+    wanted: IfMatch,
     Body(input): Body<ContactInput>,
-) -> Result<Json<ContactView>, ApiError> {
+) -> Result<Tagged<ContactView>, ApiError> {
     let data = parse(input).map_err(ApiError::Invalid)?;
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Contact(id)).await?;
+    wanted.check(&view(contact::get(&mut tx, caller.org, id).await?))?;
     contact::update(&mut tx, caller.org, &api.secrets.phone, id, &data).await?;
     let contact = contact::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(contact)))
+    Ok(Tagged(view(contact)))
 }
 
 /// Delete a contact that is in no campaign
@@ -177,8 +182,15 @@ pub async fn replace(
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ContactId>) -> Result<StatusCode, ApiError> {
+pub async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<ContactId>,
+    wanted: IfMatch,
+) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Contact(id)).await?;
+    wanted.check(&view(contact::get(&mut tx, caller.org, id).await?))?;
     contact::delete(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Required, Type};
+use utoipa::openapi::{Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Type};
 
 /// The document without its routes.
 pub(super) fn empty() -> utoipa::openapi::OpenApi {
@@ -13,7 +13,16 @@ pub(super) fn empty() -> utoipa::openapi::OpenApi {
 
 /// Says what holds for all routes of a kind.
 pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let shown = item.get.as_mut().is_some_and(tag_answer);
+        let tagged = shown || path.ends_with("/callback");
+        for operation in [&mut item.post, &mut item.put].into_iter().flatten() {
+            tag_answer(operation);
+        }
+        for operation in [&mut item.put, &mut item.delete].into_iter().flatten().filter(|_| tagged) {
+            parameter(operation, header("If-Match", CHANGE));
+            refusal(operation, "412", "It is not in the state that was named; the tag of its state now is in `ETag`");
+        }
         if let Some(post) = &mut item.post {
             parameter(post, header("Idempotency-Key", IDEMPOTENCY));
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
@@ -22,6 +31,21 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
+/// What is answered with the tag of its state.
+const TAGGED: [&str; 10] = [
+    "AssistantView",
+    "AttemptView",
+    "CallDetail",
+    "CampaignTrunks",
+    "CampaignView",
+    "ContactView",
+    "ProviderView",
+    "SourceView",
+    "TargetView",
+    "TrunkView",
+];
+const CHANGE: &str = "The `ETag` of the state in which the change is wanted. In another one the answer is 412. Without it the change \
+                      is made in any state.";
 const IDEMPOTENCY: &str = "1 to 255 visible ASCII characters. A request that is sent again with the same key within 24 hours takes \
                            effect once and is answered the same way, with `Idempotency-Replayed: true`.";
 
@@ -45,6 +69,28 @@ impl utoipa::Modify for BearerKey {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
     }
+}
+
+/// Says that a success has a tag, if it has; whether it does.
+fn tag_answer(operation: &mut Operation) -> bool {
+    let mut tagged = false;
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let shows = |content: &RefOr<Content>| match content {
+            RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) => {
+                TAGGED.iter().any(|name| schema.ref_location.ends_with(&format!("/{name}")))
+            }
+            RefOr::T(_) | RefOr::Ref(_) => false,
+        };
+        if status.starts_with('2') && response.content.values().any(shows) {
+            let schema = ObjectBuilder::new().schema_type(Type::String).build();
+            let header =
+                HeaderBuilder::new().schema(Some(schema)).description(Some("Tag of the state that is shown")).build();
+            response.headers.insert("ETag".to_owned(), RefOr::T(header));
+            tagged = true;
+        }
+    }
+    tagged
 }
 
 fn header(name: &str, description: &str) -> Parameter {

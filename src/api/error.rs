@@ -1,6 +1,6 @@
 //! Every answer that is not a success: `application/problem+json` (RFC 9457) with a JSON Pointer (RFC 6901) per field.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -31,6 +31,12 @@ pub enum ApiError {
         detail: String,
         /// Single reasons, when there are several (such as failed start guards).
         faults: Vec<FieldFault>,
+    },
+    /// It is not in the state in which the change was wanted.
+    #[error("it has changed since it was read: read it again and repeat the change; its tag is {tag} now")]
+    Changed {
+        /// Tag of its state now.
+        tag: String,
     },
     /// The path exists, but not for this method.
     #[error("this path does not take this method")]
@@ -91,6 +97,7 @@ impl ApiError {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -105,6 +112,7 @@ impl ApiError {
             Self::Invalid(_) => "invalid",
             Self::NotFound(_) => "not_found",
             Self::Conflict { code, .. } => code,
+            Self::Changed { .. } => "changed",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedType(_) => "unsupported_type",
             Self::TooLarge => "too_large",
@@ -119,6 +127,7 @@ impl ApiError {
             Self::Invalid(_) => "Fields are invalid",
             Self::NotFound(_) => "Not found",
             Self::Conflict { .. } => "The state does not allow this",
+            Self::Changed { .. } => "It has changed meanwhile",
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnsupportedType(_) => "Unsupported content type",
             Self::TooLarge => "The body is too large",
@@ -132,8 +141,24 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let tag = match &self {
+            Self::Changed { tag } => HeaderValue::from_str(tag).ok(),
+            Self::Unauthorized
+            | Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::NotFound(_)
+            | Self::Conflict { .. }
+            | Self::MethodNotAllowed
+            | Self::UnsupportedType(_)
+            | Self::TooLarge
+            | Self::Internal(_) => None,
+        };
         let (status, body) = self.document();
-        (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        if let Some(tag) = tag {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
     }
 }
 
@@ -150,6 +175,7 @@ impl ApiError {
             Self::Unauthorized
             | Self::Malformed(_)
             | Self::NotFound(_)
+            | Self::Changed { .. }
             | Self::MethodNotAllowed
             | Self::UnsupportedType(_)
             | Self::TooLarge => Vec::new(),

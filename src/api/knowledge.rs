@@ -16,6 +16,7 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::ApiError;
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
 use crate::agent::knowledge::Passage;
 use crate::agent::knowledge::chunk::{Chunk, MAX_CHUNKS, chunks};
@@ -23,6 +24,7 @@ use crate::agent::knowledge::extract::{ExtractError, Format, extract};
 use crate::id::KnowledgeId;
 use crate::pii::Pii;
 use crate::store::knowledge::{self, Document, Source};
+use crate::store::lock::Lock;
 
 /// Largest page that is fetched, in bytes.
 const MAX_PAGE: usize = 10 << 20;
@@ -153,7 +155,7 @@ pub async fn upload(
     Params(upload): Params<Upload>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<(StatusCode, Json<SourceView>), ApiError> {
+) -> Result<(StatusCode, Tagged<SourceView>), ApiError> {
     check(&upload)?;
     let format = format(&headers)?;
     let pieces = cut_up(format, body.to_vec(), "").await?;
@@ -164,7 +166,7 @@ pub async fn upload(
     let mut tx = api.db.begin().await?;
     let source = knowledge::insert(&mut tx, caller.org, &document).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(source))))
+    Ok((StatusCode::CREATED, Tagged(view(source))))
 }
 
 /// Replace a document's text
@@ -181,10 +183,11 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<KnowledgeId>,
+    wanted: IfMatch,
     Params(upload): Params<Upload>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<SourceView>, ApiError> {
+) -> Result<Tagged<SourceView>, ApiError> {
     check(&upload)?;
     let format = format(&headers)?;
     let pieces = cut_up(format, body.to_vec(), "").await?;
@@ -193,9 +196,11 @@ pub async fn replace(
     let kind = format.to_string();
     let document = Document { title, kind: &kind, url: None, language, digest: &digest, chunks: &pieces };
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Knowledge(id)).await?;
+    wanted.check(&view(knowledge::get(&mut tx, caller.org, id).await?))?;
     let source = knowledge::replace(&mut tx, caller.org, id, &document).await?;
     tx.commit().await?;
-    Ok(Json(view(source)))
+    Ok(Tagged(view(source)))
 }
 
 /// Add a web page
@@ -209,7 +214,7 @@ pub async fn fetch(
     State(api): State<Api>,
     caller: Caller,
     Body(fetch): Body<Fetch>,
-) -> Result<(StatusCode, Json<SourceView>), ApiError> {
+) -> Result<(StatusCode, Tagged<SourceView>), ApiError> {
     let pieces = page(&api, &fetch.url).await?;
     let Fetch { url, title, language } = &fetch;
     let (title, digest) = (title.as_deref().unwrap_or(url), digest(&pieces));
@@ -217,7 +222,7 @@ pub async fn fetch(
     let mut tx = api.db.begin().await?;
     let source = knowledge::insert(&mut tx, caller.org, &document).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(source))))
+    Ok((StatusCode::CREATED, Tagged(view(source))))
 }
 
 /// Fetch a web page again
@@ -234,7 +239,7 @@ pub async fn refresh(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<KnowledgeId>,
-) -> Result<Json<SourceView>, ApiError> {
+) -> Result<Tagged<SourceView>, ApiError> {
     let source = {
         let mut tx = api.db.read().await?;
         knowledge::get(&mut tx, caller.org, id).await?
@@ -249,14 +254,14 @@ pub async fn refresh(
     let pieces = page(&api, url).await?;
     let digest = digest(&pieces);
     if digest == source.digest {
-        return Ok(Json(view(source)));
+        return Ok(Tagged(view(source)));
     }
     let Source { title, language, .. } = &source;
     let document = Document { title, kind: WEB, url: Some(url), language, digest: &digest, chunks: &pieces };
     let mut tx = api.db.begin().await?;
     let source = knowledge::replace(&mut tx, caller.org, id, &document).await?;
     tx.commit().await?;
-    Ok(Json(view(source)))
+    Ok(Tagged(view(source)))
 }
 
 /// List documents
@@ -282,9 +287,9 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<KnowledgeId>,
-) -> Result<Json<SourceView>, ApiError> {
+) -> Result<Tagged<SourceView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(knowledge::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(view(knowledge::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Remove a document
@@ -294,8 +299,15 @@ pub async fn read(
     delete, path = "/api/v1/knowledge/{id}", tag = "knowledge", params(("id" = KnowledgeId, Path)),
     responses((status = 204), (status = 404, body = super::Problem))
 )]
-pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<KnowledgeId>) -> Result<StatusCode, ApiError> {
+pub async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<KnowledgeId>,
+    wanted: IfMatch,
+) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Knowledge(id)).await?;
+    wanted.check(&view(knowledge::get(&mut tx, caller.org, id).await?))?;
     knowledge::delete(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

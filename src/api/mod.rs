@@ -14,6 +14,7 @@ pub mod contacts;
 pub mod diagnosis;
 mod document;
 pub mod error;
+pub mod etag;
 pub mod idempotency;
 pub mod import;
 pub mod knowledge;

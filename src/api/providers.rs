@@ -14,12 +14,14 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::{ApiError, FieldFault};
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
 use crate::id::{OrgId, ProviderId};
 use crate::provider::catalog::{self, Condition, FixedView, Kind, OFFLINE, SettingFault, Stage};
 use crate::provider::error::ErrorKind;
 use crate::provider::health::Standing;
 use crate::provider::probe::{Failure, Step};
+use crate::store::lock::Lock;
 use crate::store::provider::{self, ProviderData, SealedKey, StoredProvider};
 use crate::store::{Page, Tx, assistant};
 use crate::time;
@@ -183,14 +185,14 @@ pub async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(input): Body<ProviderInput>,
-) -> Result<(StatusCode, Json<ProviderView>), ApiError> {
+) -> Result<(StatusCode, Tagged<ProviderView>), ApiError> {
     let id = ProviderId::generate();
     let data = parse(&api, caller.org, id, input, None).await?;
     let mut tx = api.db.begin().await?;
     let provider = provider::insert(&mut tx, caller.org, id, data).await?;
     tx.commit().await?;
     catalog::load(&api.db, &api.catalog).await?;
-    Ok((StatusCode::CREATED, Json(stored(&api, provider))))
+    Ok((StatusCode::CREATED, Tagged(stored(&api, provider))))
 }
 
 /// List providers
@@ -223,12 +225,12 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ProviderId>,
-) -> Result<Json<ProviderView>, ApiError> {
+) -> Result<Tagged<ProviderView>, ApiError> {
     if let Some(view) = api.catalog.fixed().into_iter().find(|view| view.id == id) {
-        return Ok(Json(from_config(&api, caller.org, view)));
+        return Ok(Tagged(from_config(&api, caller.org, view)));
     }
     let mut tx = api.db.read().await?;
-    Ok(Json(stored(&api, provider::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(stored(&api, provider::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Replace a provider
@@ -248,8 +250,9 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ProviderId>,
+    wanted: IfMatch,
     Body(input): Body<ProviderInput>,
-) -> Result<Json<ProviderView>, ApiError> {
+) -> Result<Tagged<ProviderView>, ApiError> {
     refuse_config(&api, id)?;
     let mut tx = api.db.read().await?;
     let before = provider::get(&mut tx, caller.org, id).await?;
@@ -258,6 +261,8 @@ pub async fn replace(
     // Its host is looked up: no lock is held meanwhile.
     let data = parse(&api, caller.org, id, input, before.data.key).await?;
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Provider(id)).await?;
+    wanted.check(&stored(&api, provider::get(&mut tx, caller.org, id).await?))?;
     if data.name != name || data.kind.stage() != stage {
         refuse_used(&mut tx, caller.org, &name).await?;
     }
@@ -265,7 +270,7 @@ pub async fn replace(
     let provider = provider::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     catalog::load(&api.db, &api.catalog).await?;
-    Ok(Json(stored(&api, provider)))
+    Ok(Tagged(stored(&api, provider)))
 }
 
 /// Delete a provider that no assistant uses
@@ -273,10 +278,17 @@ pub async fn replace(
     delete, path = "/api/v1/providers/{id}", tag = "providers", params(("id" = ProviderId, Path)),
     responses((status = 204), (status = 404, body = super::Problem), (status = 409, body = super::Problem))
 )]
-pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ProviderId>) -> Result<StatusCode, ApiError> {
+pub async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<ProviderId>,
+    wanted: IfMatch,
+) -> Result<StatusCode, ApiError> {
     refuse_config(&api, id)?;
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Provider(id)).await?;
     let before = provider::get(&mut tx, caller.org, id).await?;
+    wanted.check(&stored(&api, before.clone()))?;
     refuse_used(&mut tx, caller.org, &before.data.name).await?;
     provider::delete(&mut tx, caller.org, id).await?;
     tx.commit().await?;

@@ -13,6 +13,7 @@ use super::auth::Caller;
 use super::body::Body;
 use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Params};
 use super::targets::{TargetView, view};
 use crate::campaign::states::CampaignState;
@@ -20,6 +21,7 @@ use crate::id::{CampaignId, ContactId, TargetId};
 use crate::store::audit::Actor;
 use crate::store::dialing::callback::{self, Set};
 use crate::store::dialing::now::{CallNow, call_now};
+use crate::store::lock::Lock;
 use crate::store::target::{self, Act, Entry};
 use crate::store::{Tx, campaign};
 
@@ -48,9 +50,13 @@ pub struct RestartParams {
     get, path = "/api/v1/targets/{id}", tag = "campaigns", params(("id" = TargetId, Path)),
     responses((status = 200, body = TargetView), (status = 404, body = super::Problem))
 )]
-pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TargetId>) -> Result<Json<TargetView>, ApiError> {
+pub async fn read(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TargetId>,
+) -> Result<Tagged<TargetView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(target::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(view(target::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Take a contact in that is new or was rejected: it waits for its call
@@ -62,7 +68,7 @@ pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TargetId>) 
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn approve(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Json<TargetView>, ApiError> {
+pub async fn approve(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Tagged<TargetView>, ApiError> {
     act(api, caller, id, Act::Approve).await
 }
 
@@ -75,7 +81,7 @@ pub async fn approve(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Resul
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn reject(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Json<TargetView>, ApiError> {
+pub async fn reject(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Tagged<TargetView>, ApiError> {
     act(api, caller, id, Act::Reject).await
 }
 
@@ -90,7 +96,7 @@ pub async fn reject(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn suspend(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Json<TargetView>, ApiError> {
+pub async fn suspend(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Tagged<TargetView>, ApiError> {
     act(api, caller, id, Act::Suspend).await
 }
 
@@ -105,7 +111,7 @@ pub async fn suspend(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Resul
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn resume(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Json<TargetView>, ApiError> {
+pub async fn resume(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Tagged<TargetView>, ApiError> {
     act(api, caller, id, Act::Resume).await
 }
 
@@ -120,7 +126,7 @@ pub async fn resume(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result
         (status = 409, body = super::Problem)
     )
 )]
-pub async fn remove(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Json<TargetView>, ApiError> {
+pub async fn remove(api: State<Api>, caller: Caller, id: Id<TargetId>) -> Result<Tagged<TargetView>, ApiError> {
     act(api, caller, id, Act::Remove).await
 }
 
@@ -177,9 +183,12 @@ pub async fn set_callback(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<TargetId>,
+    wanted: IfMatch,
     Body(input): Body<CallbackInput>,
-) -> Result<Json<TargetView>, ApiError> {
+) -> Result<Tagged<TargetView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
+    wanted.lock(&mut tx, Lock::Target(id)).await?;
+    wanted.check(&view(target::get(&mut tx, caller.org, id).await?))?;
     may_change(&mut tx, caller, id).await?;
     match callback::set(&mut tx, caller.org, &Actor::key(caller.key), id, input.at).await? {
         Set::At(_) => {}
@@ -192,7 +201,7 @@ pub async fn set_callback(
     }
     let target = target::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(target)))
+    Ok(Tagged(view(target)))
 }
 
 /// Call a callback off: the contact waits as it did before
@@ -208,14 +217,17 @@ pub async fn drop_callback(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<TargetId>,
-) -> Result<Json<TargetView>, ApiError> {
+    wanted: IfMatch,
+) -> Result<Tagged<TargetView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
+    wanted.lock(&mut tx, Lock::Target(id)).await?;
+    wanted.check(&view(target::get(&mut tx, caller.org, id).await?))?;
     may_change(&mut tx, caller, id).await?;
     let dropped = callback::drop_it(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
     dropped.map_err(|refused| not_allowed(refused.to_string()))?;
     let target = target::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(target)))
+    Ok(Tagged(view(target)))
 }
 
 /// Whom to call at once.
@@ -247,7 +259,7 @@ pub async fn call(
     caller: Caller,
     Id(id): Id<CampaignId>,
     Body(input): Body<CallNowInput>,
-) -> Result<(StatusCode, Json<TargetView>), ApiError> {
+) -> Result<(StatusCode, Tagged<TargetView>), ApiError> {
     let mut tx = api.db.begin_durable().await?;
     campaign::get(&mut tx, caller.org, id).await?;
     target::add(&mut tx, caller.org, id, &[input.contact_id], Entry::default()).await?;
@@ -265,7 +277,7 @@ pub async fn call(
     };
     let target = target::get(&mut tx, caller.org, target).await?;
     tx.commit().await?;
-    Ok((StatusCode::ACCEPTED, Json(view(target))))
+    Ok((StatusCode::ACCEPTED, Tagged(view(target))))
 }
 
 async fn act(
@@ -273,12 +285,12 @@ async fn act(
     caller: Caller,
     Id(id): Id<TargetId>,
     act: Act,
-) -> Result<Json<TargetView>, ApiError> {
+) -> Result<Tagged<TargetView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
     carry_out(&mut tx, caller, id, act).await?;
     let target = target::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(target)))
+    Ok(Tagged(view(target)))
 }
 
 async fn carry_out(tx: &mut Tx, caller: Caller, id: TargetId, act: Act) -> Result<CampaignId, ApiError> {

@@ -12,6 +12,7 @@ use super::auth::Caller;
 use super::body::Body;
 use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
+use super::etag::Tagged;
 use super::paging::{Id, Items, Paging, Params, default_limit, page};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -244,9 +245,9 @@ pub async fn attempt(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<AttemptId>,
-) -> Result<Json<AttemptView>, ApiError> {
+) -> Result<Tagged<AttemptView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(attempt_view(attempt::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(attempt_view(attempt::get(&mut tx, caller.org, id).await?)))
 }
 
 /// A contact of a campaign in the words of the API.

@@ -15,10 +15,12 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::{ApiError, FieldFault};
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
 use crate::campaign::phone::E164;
 use crate::id::{AssistantId, TrunkId};
 use crate::store::dialing::breaker;
+use crate::store::lock::Lock;
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
 use crate::store::{Listing, StoreError, Tx, assistant};
 use crate::time;
@@ -201,14 +203,14 @@ pub async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(input): Body<TrunkInput>,
-) -> Result<(StatusCode, Json<TrunkView>), ApiError> {
+) -> Result<(StatusCode, Tagged<TrunkView>), ApiError> {
     let data = parse(input, None)?;
     let mut tx = api.db.begin().await?;
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     let trunk = trunk::insert(&mut tx, caller.org, data).await?;
     let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((StatusCode::CREATED, Tagged(view)))
 }
 
 /// List trunks
@@ -235,10 +237,10 @@ pub async fn list(
     get, path = "/api/v1/trunks/{id}", tag = "trunks", params(("id" = TrunkId, Path)),
     responses((status = 200, body = TrunkView), (status = 404, body = super::Problem))
 )]
-pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Json<TrunkView>, ApiError> {
+pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Tagged<TrunkView>, ApiError> {
     let mut tx = api.db.read().await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
-    Ok(Json(view(&api, &mut tx, trunk).await?))
+    Ok(Tagged(view(&api, &mut tx, trunk).await?))
 }
 
 /// Let calls over a trunk again
@@ -249,13 +251,17 @@ pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -
     post, path = "/api/v1/trunks/{id}/resume", tag = "trunks", params(("id" = TrunkId, Path)),
     responses((status = 200, body = TrunkView), (status = 404, body = super::Problem))
 )]
-pub async fn resume(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<Json<TrunkView>, ApiError> {
+pub async fn resume(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TrunkId>,
+) -> Result<Tagged<TrunkView>, ApiError> {
     let mut tx = api.db.begin().await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     breaker::reset(&mut tx, id).await?;
     let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
-    Ok(Json(view))
+    Ok(Tagged(view))
 }
 
 /// Replace a trunk
@@ -274,17 +280,20 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<TrunkId>,
+    wanted: IfMatch,
     Body(input): Body<TrunkInput>,
-) -> Result<Json<TrunkView>, ApiError> {
+) -> Result<Tagged<TrunkView>, ApiError> {
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Trunk(id)).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    wanted.check(&view(&api, &mut tx, trunk.clone()).await?)?;
     let data = parse(input, trunk.data.password)?;
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
     trunk::update(&mut tx, caller.org, id, trunk.version, &data).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
-    Ok(Json(view))
+    Ok(Tagged(view))
 }
 
 /// Delete a trunk that no campaign uses
@@ -292,8 +301,16 @@ pub async fn replace(
     delete, path = "/api/v1/trunks/{id}", tag = "trunks", params(("id" = TrunkId, Path)),
     responses((status = 204), (status = 404, body = super::Problem), (status = 409, body = super::Problem))
 )]
-pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<TrunkId>) -> Result<StatusCode, ApiError> {
+pub async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TrunkId>,
+    wanted: IfMatch,
+) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Trunk(id)).await?;
+    let trunk = trunk::get(&mut tx, caller.org, id).await?;
+    wanted.check(&view(&api, &mut tx, trunk).await?)?;
     trunk::delete(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -16,6 +16,7 @@ pub mod dialing;
 pub mod embedding;
 pub mod idempotency;
 pub mod knowledge;
+pub mod lock;
 pub mod org;
 pub mod provider;
 pub mod suppression;

@@ -7,6 +7,7 @@ mod db;
 
 mod campaigns;
 mod client;
+mod etags;
 mod idempotency;
 mod knowledge;
 mod live_calls;
