@@ -8,12 +8,15 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
+use super::calling_law::{RuleView, rule_view};
 use super::error::ApiError;
 use super::paging::Id;
+use crate::campaign::law::law;
 use crate::campaign::rounds::Rounds;
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::zone_named;
+use crate::dialer::gate;
 use crate::dialer::status::Held;
 use crate::id::CampaignId;
 use crate::store::campaign::{self, Campaign, Holding};
@@ -57,7 +60,7 @@ pub struct DiagnosisView {
 }
 
 /// One thing that holds contacts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HoldView {
     /// Stable name: a pause reason, a reason to defer, `retry`, `callback`, `preselection`, `suspended`, `later_run`, or a
     /// scope with `_pace` or `_concurrency`.
@@ -68,6 +71,12 @@ pub struct HoldView {
     next_at: Option<Timestamp>,
     /// In words.
     reason: String,
+    /// The legal rule that holds them, with its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<RuleView>,
+    /// Version of the legal data that the rule is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_version: Option<String>,
 }
 
 /// Why nothing is being dialed
@@ -107,6 +116,8 @@ fn diagnose(seen: &Campaign, all: &[Holding], held: Option<Held>, opening: Optio
         contacts: pending,
         next_at,
         reason: reason.to_owned(),
+        rule: None,
+        data_version: None,
     };
     let draining = (live > 0).then_some(Activity::Draining);
     match seen.state {
@@ -132,7 +143,7 @@ fn diagnose(seen: &Campaign, all: &[Holding], held: Option<Held>, opening: Optio
     let activity = match () {
         () if due > 0 && held.is_some() => Some(Activity::WaitingCapacity),
         () if live > 0 || due > 0 => Some(Activity::Dialing),
-        () if has(&["outside_hours", "later_run", "not_due"]) => Some(Activity::WaitingWindow),
+        () if has(&["outside_hours", "law", "quiet_hours", "later_run", "not_due"]) => Some(Activity::WaitingWindow),
         () if has(&["retry", "callback", "number_busy", "number_spacing", "frequency_cap"]) => {
             Some(Activity::WaitingRetry)
         }
@@ -144,25 +155,30 @@ fn diagnose(seen: &Campaign, all: &[Holding], held: Option<Held>, opening: Optio
 
 /// What holds those of one state.
 fn hold(one: &Holding, held: Option<&Held>, opening: Option<Timestamp>) -> Option<HoldView> {
+    let mut rule = None;
     let (code, next_at, reason): (String, Option<Timestamp>, &str) = match one.state {
         TargetState::Waiting if !one.is_due() => {
-            let code = one.held_by.clone().unwrap_or_else(|| "not_due".to_owned());
-            let reason = match code.as_str() {
+            let (code, by) = gate::Held::parts(one.held_by.as_deref().unwrap_or("not_due"));
+            rule = by.and_then(|id| law().rule(id));
+            let reason = match code {
                 "outside_hours" => "outside their calling hours",
+                "law" => "a law does not allow calls at this time",
+                "quiet_hours" => "within the quiet hours of the organisation",
                 "number_busy" => "their number is being called",
                 "number_spacing" => "their number was called a short while ago",
                 "frequency_cap" => "their number had as many calls as it may",
                 "retry" => "the delay before their retry, within their hours",
                 _ => "not due yet",
             };
-            (code, one.next_at, reason)
+            (code.to_owned(), one.next_at, reason)
         }
         TargetState::Waiting | TargetState::Ready => {
             let held = held?;
             let kind = if held.until.is_some() { "pace" } else { "concurrency" };
             let contacts = one.contacts;
             let code = format!("{}_{kind}", held.scope);
-            return Some(HoldView { code, contacts, next_at: held.until, reason: held.reason.clone() });
+            let reason = held.reason.clone();
+            return Some(HoldView { code, contacts, next_at: held.until, reason, rule: None, data_version: None });
         }
         TargetState::Callback => ("callback".to_owned(), one.next_at, "the time they are to be called back"),
         TargetState::New => ("preselection".to_owned(), None, "somebody has to approve them"),
@@ -175,5 +191,10 @@ fn hold(one: &Holding, held: Option<&Held>, opening: Option<Timestamp>) -> Optio
         | TargetState::Expired
         | TargetState::Removed => return None,
     };
-    Some(HoldView { code, contacts: one.contacts, next_at, reason: reason.to_owned() })
+    let reason = match rule {
+        Some(rule) => format!("{reason}: {}, {}", rule.title, rule.citation),
+        None => reason.to_owned(),
+    };
+    let data_version = rule.map(|_| law().version().to_owned());
+    Some(HoldView { code, contacts: one.contacts, next_at, reason, rule: rule.map(rule_view), data_version })
 }

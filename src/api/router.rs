@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calls, campaign_control, campaign_copies, campaign_trunks, campaigns, contacts, diagnosis,
-    document, idempotency, import, knowledge, live_calls, providers, runs, suppressions, target_control, targets,
-    trunks,
+    Api, assistants, auth, calling_law, calls, campaign_control, campaign_copies, campaign_trunks, campaigns, contacts,
+    diagnosis, document, idempotency, import, knowledge, live_calls, providers, runs, suppressions, target_control,
+    targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -98,6 +98,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaign_control::stop_all))
         .routes(routes!(campaign_control::progress))
         .routes(routes!(diagnosis::read))
+        .routes(routes!(calling_law::rules))
+        .routes(routes!(calling_law::read_policy, calling_law::replace_policy))
+        .routes(routes!(calling_law::preview))
         .routes(routes!(knowledge::list))
         .routes(routes!(knowledge::fetch))
         .routes(routes!(knowledge::search))

@@ -3,6 +3,7 @@
 
 pub mod disclosure;
 pub mod disconnection;
+pub mod law;
 pub mod phone;
 pub mod rounds;
 pub mod run;

@@ -1,5 +1,6 @@
 //! What a campaign's owner can set about dialing, with defaults and ranges.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::campaign::disconnection::{DisconnectionReason, Retryability};
+use crate::campaign::law::{Callees, Profile};
 use crate::campaign::wire::wire_enum;
 
 /// Dialing settings of a campaign. Stored as JSON; absent fields have their default, unknown ones are refused.
@@ -35,6 +37,10 @@ pub struct Settings {
     pub max_call_duration_s: u32,
     /// Seconds after the answer within which a hang-up counts as immediate, 0 to 60.
     pub early_hangup_s: u32,
+    /// Whom it calls: some laws protect consumers only.
+    pub callees: Callees,
+    /// Sets of legal rules that hold besides those of the organisation.
+    pub law: BTreeSet<Profile>,
     /// Dials one number may get in a period across the organisation; none by default.
     pub frequency_cap: Option<FrequencyCap>,
     /// Pauses the campaign when its latest dials failed in a burst; `null` switches that off.
@@ -59,6 +65,8 @@ impl Default for Settings {
             ring_timeout_s: 30,
             max_call_duration_s: 300,
             early_hangup_s: 10,
+            callees: Callees::Consumers,
+            law: BTreeSet::new(),
             frequency_cap: None,
             failure_breaker: Some(FailureBreaker { dials: 20, percent: 90 }),
             tz_mode: TzMode::ContactLocal,

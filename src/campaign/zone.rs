@@ -5,15 +5,18 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::tz::TimeZone;
 
+use crate::campaign::law::Rule;
 use crate::campaign::phone::E164;
 
-/// The zones a contact can be in: one when it is known, several when a number's prefix leaves the choice.
+/// The zones a contact can be in: one when it is known, several when a number's prefix leaves the choice. With them go the
+/// legal rules that hold on their clocks.
 ///
 /// Calling hours hold in *all* of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zones {
     zones: Arc<[TimeZone]>,
     source: ZoneSource,
+    law: Arc<[&'static Rule]>,
 }
 
 /// Where the zones come from.
@@ -50,7 +53,7 @@ impl Zones {
             return Ok(Self::one(zone_named(name)?, ZoneSource::Explicit));
         }
         if let Some(zones) = zones_of_number(number) {
-            return Ok(Self { zones, source: ZoneSource::Number });
+            return Ok(Self { zones, source: ZoneSource::Number, law: Arc::default() });
         }
         fallback.map(|zone| Self::one(zone.clone(), ZoneSource::Campaign)).ok_or(UnknownZone)
     }
@@ -58,7 +61,19 @@ impl Zones {
     /// One zone.
     #[must_use]
     pub fn one(zone: TimeZone, source: ZoneSource) -> Self {
-        Self { zones: Arc::new([zone]), source }
+        Self { zones: Arc::new([zone]), source, law: Arc::default() }
+    }
+
+    /// The same zones under these rules.
+    #[must_use]
+    pub fn under(self, law: Arc<[&'static Rule]>) -> Self {
+        Self { law, ..self }
+    }
+
+    /// The legal rules that hold there.
+    #[must_use]
+    pub fn law(&self) -> &[&'static Rule] {
+        &self.law
     }
 
     /// The zones; never empty.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState};
-use crate::dialer::gate::{self, Candidate, DeferReason, Gate, Rules};
+use crate::dialer::gate::{self, Candidate, Gate, Held, Rules};
 use crate::dialer::pacing::{self, Limited, Limiter, Reservation};
 use crate::time::Now;
 
@@ -41,7 +41,7 @@ pub enum ClaimDecision {
         /// Its new `next_at`.
         next_at: Timestamp,
         /// What stands in the way.
-        why: DeferReason,
+        held: Held,
     },
     /// Target to BLOCKED, with a NOT_PLACED attempt that carries the reason.
     Block(BlockedReason),
@@ -97,7 +97,7 @@ pub fn decide(view: ClaimView<'_>) -> ClaimDecision {
             let send_by = until.min(reservation.send_by);
             ClaimDecision::Claim(Claim { dial_no: view.candidate.dials + 1, reservation, send_by })
         }
-        Gate::Defer { next_at, why } => ClaimDecision::Defer { next_at, why },
+        Gate::Defer { next_at, held } => ClaimDecision::Defer { next_at, held },
         Gate::Block(reason) => ClaimDecision::Block(reason),
         Gate::Expire => ClaimDecision::Expire,
         Gate::CallbackMissed => ClaimDecision::CallbackMissed,
@@ -124,6 +124,8 @@ pub struct DialView {
     pub campaign: CampaignState,
     /// A suppression that has come up since the claim.
     pub suppression: Option<BlockedReason>,
+    /// What has shut the contact's hours since the claim.
+    pub shut: Option<Held>,
     /// The claim's [`Claim::send_by`].
     pub send_by: Timestamp,
 }
@@ -137,6 +139,8 @@ pub enum DialRefusal {
     CampaignStopped,
     /// The number was suppressed: attempt NOT_PLACED, target BLOCKED.
     Suppressed(BlockedReason),
+    /// The contact's hours have been changed and are shut: attempt NOT_PLACED, target READY again.
+    Shut(Held),
     /// Its moment has passed or the process stood still for too long: attempt NOT_PLACED, target READY again.
     TooLate,
 }
@@ -147,7 +151,7 @@ impl DialRefusal {
     pub const fn disconnection(self) -> Option<DisconnectionReason> {
         match self {
             Self::LeaseLost => None,
-            Self::CampaignStopped => Some(DisconnectionReason::Cancelled),
+            Self::CampaignStopped | Self::Shut(_) => Some(DisconnectionReason::Cancelled),
             Self::Suppressed(reason) => Some(reason.disconnection()),
             Self::TooLate => Some(DisconnectionReason::NodeLost),
         }
@@ -191,6 +195,9 @@ fn may_go_on(view: &DialView) -> Result<(), DialRefusal> {
     if view.campaign != CampaignState::InProgress {
         return Err(DialRefusal::CampaignStopped);
     }
+    if let Some(held) = view.shut {
+        return Err(DialRefusal::Shut(held));
+    }
     Ok(())
 }
 
@@ -210,7 +217,7 @@ mod tests {
     use crate::campaign::run::Schedule;
     use crate::campaign::settings::{Settings, TzMode};
     use crate::dialer::calling_hours::CallingHours;
-    use crate::dialer::gate::{ContactNumber, SameNumber};
+    use crate::dialer::gate::{ContactNumber, DeferReason, SameNumber};
     use crate::dialer::pacing::Scope;
 
     const NOON: Timestamp = Timestamp::constant(1_781_085_600, 0);
@@ -284,7 +291,7 @@ mod tests {
         let paced = [limiter(Some(late + Duration::from_millis(99)))];
         let view =
             ClaimView { now: late, headroom: Duration::ZERO, rules: &rules, limiters: &paced, candidate: &candidate() };
-        assert!(matches!(decide(view), ClaimDecision::Defer { why: DeferReason::OutsideHours, .. }));
+        assert!(matches!(decide(view), ClaimDecision::Defer { held: Held { why: DeferReason::OutsideHours, .. }, .. }));
     }
 
     #[test]
@@ -297,6 +304,7 @@ mod tests {
             node_lease_until: NOON + Duration::from_secs(30),
             campaign: CampaignState::InProgress,
             suppression: None,
+            shut: None,
             send_by: NOON,
         };
         assert_eq!(may_dial(&good), Ok(()));
@@ -325,6 +333,7 @@ mod tests {
             node_lease_until: NOON + Duration::from_secs(30),
             campaign: CampaignState::InProgress,
             suppression: None,
+            shut: None,
             send_by: NOON - Duration::from_secs(5),
         };
         assert_eq!(may_dial_again(&dialing), Ok(()));
@@ -336,6 +345,9 @@ mod tests {
         let paused = DialView { campaign: CampaignState::Paused, ..dialing };
         assert_eq!(may_dial_again(&paused), Err(DialRefusal::CampaignStopped));
         let suppressed = DialView { suppression: Some(BlockedReason::Dnc), ..dialing };
+        let held = Held { why: DeferReason::QuietHours, rule: None };
+        let shut = DialView { shut: Some(held), ..dialing };
+        assert_eq!(may_dial_again(&shut), Err(DialRefusal::Shut(held)));
         assert_eq!(may_dial_again(&suppressed), Err(DialRefusal::Suppressed(BlockedReason::Dnc)));
     }
 

@@ -1,15 +1,17 @@
 //! The gate: whether a contact may be rung now, later, or not at all. Asked inside the claim, on rows just read.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::campaign::law::Rule;
 use crate::campaign::phone::E164;
-use crate::campaign::settings::Settings;
+use crate::campaign::settings::{FrequencyCap, Settings};
 use crate::campaign::states::{BlockedReason, CampaignState};
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::{ZoneSource, Zones};
-use crate::dialer::calling_hours::{CallingHours, Opening};
+use crate::dialer::calling_hours::{CallingHours, Opening, ShutBy};
 use crate::id::RunId;
 use crate::pii::Pii;
 
@@ -76,7 +78,7 @@ pub enum Gate {
         /// The next moment that can be allowed.
         next_at: Timestamp,
         /// What stands in the way.
-        why: DeferReason,
+        held: Held,
     },
     /// Not at all.
     Block(BlockedReason),
@@ -89,14 +91,60 @@ pub enum Gate {
 wire_enum! {
     /// What postpones a dial.
     pub enum DeferReason is "reason to defer" {
-        /// Outside the calling hours.
+        /// Outside the campaign's calling hours.
         OutsideHours = "outside_hours",
+        /// Outside the hours of a legal rule.
+        Law = "law",
+        /// Within the organisation's quiet hours.
+        QuietHours = "quiet_hours",
         /// The number is being rung or spoken to by another attempt.
         NumberBusy = "number_busy",
         /// Another target with the same number was called a short while ago.
         NumberSpacing = "number_spacing",
         /// The number had as many dials as the frequency cap allows.
         FrequencyCap = "frequency_cap",
+    }
+}
+
+/// What holds a contact, and by which legal rule if it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What.
+    pub why: DeferReason,
+    /// The rule.
+    pub rule: Option<&'static str>,
+}
+
+impl Held {
+    const fn by(why: DeferReason) -> Self {
+        Self { why, rule: None }
+    }
+
+    /// Takes apart what [`Display`](fmt::Display) has written: the reason's name, and the rule's if there is one.
+    #[must_use]
+    pub fn parts(code: &str) -> (&str, Option<&str>) {
+        match code.split_once(':') {
+            Some((why, rule)) => (why, Some(rule)),
+            None => (code, None),
+        }
+    }
+}
+
+impl fmt::Display for Held {
+    /// The form in which it is kept: `outside_hours`, `law:us-fl`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.why.as_str())?;
+        self.rule.map_or(Ok(()), |rule| write!(f, ":{rule}"))
+    }
+}
+
+impl From<ShutBy> for Held {
+    fn from(shut: ShutBy) -> Self {
+        match shut {
+            ShutBy::Window => Self::by(DeferReason::OutsideHours),
+            ShutBy::Law(Rule { id, .. }) => Self { why: DeferReason::Law, rule: Some(id) },
+            ShutBy::Quiet => Self::by(DeferReason::QuietHours),
+        }
     }
 }
 
@@ -123,15 +171,26 @@ pub fn check(at: Timestamp, rules: &Rules, candidate: &Candidate) -> Gate {
     if candidate.callback_at.is_some_and(|callback_at| at > callback_at + CALLBACK_GRACE) {
         return Gate::CallbackMissed;
     }
-    let postponed = rules.postponed(at, &candidate.same_number);
-    let (earliest, why) = postponed.unwrap_or((at, DeferReason::OutsideHours));
+    let postponed = rules.postponed(at, &zones, &candidate.same_number);
+    let earliest = postponed.map_or(at, |(earliest, _)| earliest);
     match rules.opening(&zones, earliest) {
         Ok((from, until)) if from == at => Gate::Open { until },
         // It could have been called in time, and cannot be now.
         Ok((next_at, _)) if candidate.callback_at.is_some_and(|asked| next_at > asked + CALLBACK_GRACE) => {
             Gate::CallbackMissed
         }
-        Ok((next_at, _)) => Gate::Defer { next_at, why },
+        Ok((next_at, _)) => {
+            // Of several that hold it, the one that holds it longest.
+            let held = postponed.filter(|_| next_at == earliest).map(|(_, held)| held);
+            Gate::Defer { next_at, held: held.unwrap_or_else(|| rules.held_until(&zones, next_at)) }
+        }
+        // It could be called by its hours, and had its calls until they end.
+        Err(_)
+            if postponed.is_some_and(|(_, held)| held.why == DeferReason::FrequencyCap)
+                && rules.opening(&zones, at).is_ok() =>
+        {
+            Gate::Block(BlockedReason::FrequencyCap)
+        }
         Err(shut) => shut.into(),
     }
 }
@@ -141,6 +200,8 @@ pub fn check(at: Timestamp, rules: &Rules, candidate: &Candidate) -> Gate {
 pub enum Shut {
     /// The period or the run's days are over.
     Expired,
+    /// The campaign has times left, and the law or the organisation's hours allow none of them.
+    Unlawful,
     /// The zones the number could be in share no calling hours: its zone has to be given.
     ZonesDisagree,
 }
@@ -149,17 +210,19 @@ impl From<Shut> for Gate {
     fn from(shut: Shut) -> Self {
         match shut {
             Shut::Expired => Self::Expire,
+            Shut::Unlawful => Self::Block(BlockedReason::Law),
             Shut::ZonesDisagree => Self::Block(BlockedReason::InvalidTimezone),
         }
     }
 }
 
 impl Rules {
-    /// The zones that count for a contact; none when they cannot be told.
+    /// The zones that count for a contact, with the legal rules that hold for it; none when they cannot be told.
     #[must_use]
     pub fn zones(&self, explicit: Option<&str>, number: &E164) -> Option<Zones> {
         let fallback = (!self.settings.strict_time_zones).then(|| self.hours.zone());
-        Zones::of_contact(explicit, number, fallback).ok()
+        let zones = Zones::of_contact(explicit, number, fallback).ok()?;
+        Some(zones.under(self.hours.bounds().rules(number, explicit)))
     }
 
     /// The run whose day it is for the candidate; none when its zone cannot be told.
@@ -177,6 +240,7 @@ impl Rules {
     pub fn opening(&self, zones: &Zones, earliest: Timestamp) -> Result<(Timestamp, Timestamp), Shut> {
         match self.hours.next(zones, earliest, self.settings.ring_timeout()) {
             Opening::At { from, until } => Ok((from, until)),
+            Opening::PeriodOver | Opening::Never if self.own_opening(zones, earliest) => Err(Shut::Unlawful),
             Opening::PeriodOver => Err(Shut::Expired),
             Opening::Never if zones.source() == ZoneSource::Number && zones.as_slice().len() > 1 => {
                 Err(Shut::ZonesDisagree)
@@ -185,29 +249,64 @@ impl Rules {
         }
     }
 
+    /// What keeps a contact shut at this moment, if anything of hours does.
+    #[must_use]
+    pub fn shut(&self, zones: &Zones, at: Timestamp) -> Option<Held> {
+        self.hours.shut_by(zones, at).map(Held::from)
+    }
+
+    /// What holds a contact until its hours open at `next_at`: of several rules the one that opens last.
+    #[must_use]
+    pub fn held_until(&self, zones: &Zones, next_at: Timestamp) -> Held {
+        let before = next_at - Duration::from_micros(1);
+        self.shut(zones, before).unwrap_or(Held::by(DeferReason::OutsideHours))
+    }
+
+    /// How far back dials of the same number matter.
+    #[must_use]
+    pub fn look_back(&self) -> Duration {
+        let spacing = Duration::from_secs(60) * self.settings.retry_delay_min;
+        let own = self.settings.frequency_cap.map(FrequencyCap::period).unwrap_or_default();
+        spacing.max(own).max(self.hours.bounds().look_back())
+    }
+
+    fn own_opening(&self, zones: &Zones, earliest: Timestamp) -> bool {
+        self.hours.next_of_its_own(zones, earliest, self.settings.ring_timeout()).from().is_some()
+    }
+
     /// Until when other dials of the same number hold this one back.
-    fn postponed(&self, at: Timestamp, same: &SameNumber) -> Option<(Timestamp, DeferReason)> {
+    fn postponed(&self, at: Timestamp, zones: &Zones, same: &SameNumber) -> Option<(Timestamp, Held)> {
         if same.live {
-            return Some((at + BUSY_NUMBER_WAIT, DeferReason::NumberBusy));
+            return Some((at + BUSY_NUMBER_WAIT, Held::by(DeferReason::NumberBusy)));
         }
         let spacing = Duration::from_secs(60) * self.settings.retry_delay_min;
         if let Some(free) = same.other_ended.map(|ended| ended + spacing).filter(|&free| free > at) {
-            return Some((free, DeferReason::NumberSpacing));
+            return Some((free, Held::by(DeferReason::NumberSpacing)));
         }
-        let cap = self.settings.frequency_cap?;
-        let since = at - cap.period();
-        let within: Vec<_> = same.started.iter().filter(|&&started| started > since).collect();
-        let over = within.len().checked_sub(cap.dials as usize)?;
-        // The dial that has to leave the period before there is room again.
-        within.get(over).map(|&&started| (started + cap.period(), DeferReason::FrequencyCap))
+        let own = self.settings.frequency_cap.map(|cap| (cap, None));
+        let capped = own.into_iter().chain(self.hours.bounds().caps(zones.law())).filter_map(|(cap, rule)| {
+            let free = free_again(at, cap, &same.started)?;
+            Some((free, Held { why: DeferReason::FrequencyCap, rule }))
+        });
+        capped.max_by_key(|(free, _)| *free)
     }
+}
+
+/// When a cap has room again; none when it has room.
+fn free_again(at: Timestamp, cap: FrequencyCap, started: &[Timestamp]) -> Option<Timestamp> {
+    let since = at - cap.period();
+    let within: Vec<_> = started.iter().filter(|&&started| started > since).collect();
+    let over = within.len().checked_sub(cap.dials as usize)?;
+    // The dial that has to leave the period before there is room again.
+    within.get(over).map(|&&started| started + cap.period())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::law::policy::{Bounds, CallingPolicy};
     use crate::campaign::run::Schedule;
-    use crate::campaign::settings::{FrequencyCap, TzMode};
+    use crate::campaign::settings::TzMode;
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a timestamp")
@@ -238,7 +337,7 @@ mod tests {
     }
 
     fn defer(next_at: &str, why: DeferReason) -> Gate {
-        Gate::Defer { next_at: at(next_at), why }
+        Gate::Defer { next_at: at(next_at), held: Held::by(why) }
     }
 
     const NOON: &str = "2026-06-10T10:00:00Z";
@@ -314,5 +413,97 @@ mod tests {
         contact.same_number.live = true;
         let busy = defer("2026-06-10T10:01:00Z", DeferReason::NumberBusy);
         assert_eq!(check(at(NOON), &rules(), &contact), busy, "a minute's wait is within its grace");
+    }
+
+    /// The same rules under another policy, for everybody until the end of the year.
+    fn under(policy: &CallingPolicy) -> Rules {
+        let schedule = Schedule {
+            time_zone: "Europe/Berlin".to_owned(),
+            period_end: Some(jiff::civil::date(2026, 12, 31)),
+            ..Schedule::default()
+        };
+        let hours = CallingHours::new(&schedule, TzMode::ContactLocal).expect("zone exists");
+        Rules { hours: hours.within(Bounds::new(policy, &Settings::default())), ..rules() }
+    }
+
+    fn held(gate: Gate) -> (String, String) {
+        match gate {
+            Gate::Defer { next_at, held } => (held.to_string(), next_at.to_string()),
+            Gate::Open { .. } | Gate::Block(_) | Gate::Expire | Gate::CallbackMissed => {
+                (format!("{gate:?}"), String::new())
+            }
+        }
+    }
+
+    #[test]
+    fn the_law_of_the_number_holds_and_is_named() {
+        let rules = under(&CallingPolicy::default());
+        let asked = |number: &str, moment: &str| held(check(at(moment), &rules, &candidate(number)));
+        let said = |code: &str, next: &str| (code.to_owned(), next.to_owned());
+        let paris = "+33140205050";
+        assert!(matches!(check(at("2026-06-10T08:00:00Z"), &rules, &candidate(paris)), Gate::Open { .. }));
+        assert_eq!(asked(paris, "2026-06-10T07:00:00Z"), said("law:fr-hours", "2026-06-10T08:00:00Z"));
+        assert_eq!(asked(paris, "2026-06-10T11:00:00Z"), said("law:fr-hours", "2026-06-10T12:00:00Z"));
+        assert_eq!(
+            asked(paris, "2026-06-12T18:00:00Z"),
+            said("law:fr-hours", "2026-06-15T08:00:00Z"),
+            "Friday at eight"
+        );
+        assert_eq!(asked(paris, "2026-07-14T09:00:00Z"), said("law:fr-hours", "2026-07-15T08:00:00Z"), "a holiday");
+        // In Miami the campaign's own hours begin with the law's: the window is what holds.
+        assert_eq!(asked("+13055550123", "2026-06-10T11:00:00Z"), said("outside_hours", "2026-06-10T12:00:00Z"));
+        assert_eq!(
+            asked("+18015550123", "2026-06-14T18:00:00Z"),
+            said("outside_hours", "2026-06-15T14:00:00Z"),
+            "a Sunday in Utah"
+        );
+        let none = under(&CallingPolicy { law: std::collections::BTreeSet::new(), ..CallingPolicy::default() });
+        assert!(matches!(check(at("2026-07-14T09:00:00Z"), &none, &candidate(paris)), Gate::Open { .. }));
+    }
+
+    #[test]
+    fn quiet_hours_hold_and_are_named() {
+        let quiet = r#"{"quiet_hours": [{"start_min": 720, "end_min": 780}]}"#;
+        let rules = under(&serde_json::from_str(quiet).expect("a policy"));
+        let berlin = candidate("+4930901820");
+        let gate = check(at("2026-06-10T10:30:00Z"), &rules, &berlin);
+        assert_eq!(held(gate), ("quiet_hours".to_owned(), "2026-06-10T11:00:00Z".to_owned()));
+        let zones = rules.zones(None, &"+4930901820".parse().expect("canonical")).expect("Berlin");
+        assert_eq!(
+            rules.shut(&zones, at("2026-06-10T10:30:00Z")).map(|held| held.to_string()).as_deref(),
+            Some("quiet_hours")
+        );
+        assert_eq!(rules.shut(&zones, at("2026-06-10T11:00:00Z")), None);
+    }
+
+    #[test]
+    fn nothing_lawful_left_blocks_and_says_so() {
+        let schedule = r#"{"time_zone": "Europe/Paris", "runs": [{"days": {"weekdays": ["sat", "sun"]}}]}"#;
+        let schedule: Schedule = serde_json::from_str(schedule).expect("well formed");
+        let hours = CallingHours::new(&schedule, TzMode::ContactLocal).expect("zone exists");
+        let rules = Rules { hours, ..rules() };
+        let saturday = at("2026-06-13T10:00:00Z");
+        assert_eq!(check(saturday, &rules, &candidate("+33140205050")), Gate::Block(BlockedReason::Law));
+        assert!(matches!(check(saturday, &rules, &candidate("+4930901820")), Gate::Open { .. }));
+    }
+
+    #[test]
+    fn caps_of_law_and_organisation_hold_besides_the_campaigns() {
+        let rules = under(&CallingPolicy::default());
+        let mut paris = candidate("+33140205050");
+        paris.same_number.started = (1..=4).map(|day| at(&format!("2026-06-0{day}T12:00:00Z"))).collect();
+        let gate = check(at("2026-06-10T12:00:00Z"), &rules, &paris);
+        assert_eq!(held(gate), ("frequency_cap:fr-hours".to_owned(), "2026-07-01T12:00:00Z".to_owned()));
+        assert!(rules.look_back() >= Duration::from_secs(720 * 3600));
+        let policy =
+            CallingPolicy { frequency_cap: Some(FrequencyCap { dials: 1, per_hours: 48 }), ..CallingPolicy::default() };
+        let mut berlin = candidate("+4930901820");
+        berlin.same_number.started = vec![at("2026-06-10T09:00:00Z")];
+        let gate = check(at(NOON), &under(&policy), &berlin);
+        assert_eq!(held(gate), ("frequency_cap".to_owned(), "2026-06-12T09:00:00Z".to_owned()));
+        // Nothing is left of the campaign by then.
+        berlin.same_number.started = vec![at("2026-12-31T09:00:00Z")];
+        let gate = check(at("2026-12-31T10:00:00Z"), &under(&policy), &berlin);
+        assert_eq!(gate, Gate::Block(BlockedReason::FrequencyCap));
     }
 }

@@ -156,6 +156,7 @@ pub fn settle(rules: &Rules, zones: Option<&Zones>, round: &Round, end: &End, ho
                 Settled { state, next_at: Some(next_at), blocked: None }
             }
             Some(Err(Shut::Expired)) => rest(TargetState::Expired),
+            Some(Err(Shut::Unlawful)) => Settled { blocked: Some(BlockedReason::Law), ..rest(TargetState::Blocked) },
             Some(Err(Shut::ZonesDisagree)) | None => {
                 Settled { blocked: Some(BlockedReason::InvalidTimezone), ..rest(TargetState::Blocked) }
             }

@@ -256,6 +256,11 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     if seen.data.settings.strict_time_zones && !data.settings.strict_time_zones {
         target::mend_zones(tx, seen.id).await?;
     }
+    let (old, new) = (&seen.data.settings, &data.settings);
+    let bounds = |settings: &Settings| (settings.callees, settings.law.clone(), settings.frequency_cap);
+    if data.schedule != seen.data.schedule || bounds(old) != bounds(new) {
+        target::mend_hours(tx, seen.id).await?;
+    }
     let detail = json!({ "changed": changed(&seen.data, data) });
     audit::write(tx, seen.org, actor, "campaign.update", ("campaign", seen.id.to_string()), detail).await?;
     tx.wake(Wake::Campaigns);

@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod knowledge;
 pub mod lock;
 pub mod org;
+pub mod policy;
 pub mod provider;
 pub mod suppression;
 pub mod target;

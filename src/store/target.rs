@@ -18,7 +18,7 @@ use crate::dialer::retry::Hold;
 use crate::id::{CampaignId, ContactId, OrgId, TargetId};
 use crate::pii::Pii;
 
-pub(in crate::store) use mend::{mend_contact, mend_number, mend_zones};
+pub(in crate::store) use mend::{mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
 pub use moves::{Act, act};
 
 text_columns!(DisconnectionReason, BlockedReason, Hold);

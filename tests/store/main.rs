@@ -10,6 +10,7 @@ mod dials;
 mod embedding;
 mod inbound;
 mod knowledge;
+mod law;
 mod lifecycle;
 mod opening;
 mod recovery;

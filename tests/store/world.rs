@@ -213,6 +213,15 @@ fn open_all_day() -> Schedule {
     Schedule { time_zone: "Europe/Berlin".to_owned(), ..Schedule::default() }
 }
 
+/// Moves the database's clock forward to the next moment at which the clocks of `zone` show this weekday and hour.
+pub(crate) async fn weekday(db: &Db, zone: &str, weekday: jiff::civil::Weekday, hour: i8) {
+    let now = db.read().await.expect("a transaction").now().await.expect("the time");
+    let here = now.in_tz(zone).expect("a zone");
+    let day = here.date().nth_weekday(1, weekday).expect("a day");
+    let then = day.at(hour, 0, 0, 0).in_tz(zone).expect("a time");
+    db.shift_clock(then.timestamp().as_microsecond() - now.as_microsecond());
+}
+
 /// Moves the database's clock to the next noon in Berlin.
 pub(crate) async fn noon(db: &Db) {
     let now = db.read().await.expect("a transaction").now().await.expect("the time");

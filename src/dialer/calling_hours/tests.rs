@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::campaign::law::policy::CallingPolicy;
+use crate::campaign::settings::Settings;
 use crate::campaign::zone::ZoneSource;
 
 const RING: Duration = Duration::from_secs(30);
@@ -170,6 +172,67 @@ proptest! {
         prop_assert!(found >= from && until >= found);
         prop_assert!(ring_fits(found) && ring_fits(until));
         prop_assert!(!ring_fits(until + Duration::from_micros(1)));
+        let mut earlier = from;
+        while earlier < found {
+            prop_assert!(!ring_fits(earlier), "{} is open, found {}", earlier, found);
+            earlier += Duration::from_secs(60);
+        }
+    }
+
+    /// Law, holidays, the organisation's hours and the campaign's, on a wall with and without a change of clocks: walked
+    /// minute by minute with nothing but the date and time that the wall shows.
+    #[test]
+    fn law_and_quiet_hours_hold_on_the_wall_minute_by_minute(
+        start in 1_780_000_000_i64..1_830_000_000,
+        first in 360_u16..900,
+        length in 60_u16..420,
+        quiet in 480_u16..1200,
+        prefix in prop::sample::select(vec!["+33140205050", "+34910123456", "+17135550123", "+14015550123", "+18015550123", "+351211234567"]),
+    ) {
+        let json = format!(
+            r#"{{"time_zone": "UTC", "runs": [{{"slots": [{{"start_min": {first}, "end_min": {}}}],
+                "contact_hours": {{"start_min": 360, "end_min": 1380}}}}]}}"#,
+            first + length
+        );
+        let schedule: Schedule = serde_json::from_str(&json).expect("well formed");
+        prop_assume!(schedule.validate().is_ok());
+        let policy = format!(
+            r#"{{"contact_hours": {{"start_min": 420, "end_min": 1320}},
+                "quiet_hours": [{{"start_min": {quiet}, "end_min": {}}}]}}"#,
+            quiet + 45
+        );
+        let policy: CallingPolicy = serde_json::from_str(&policy).expect("well formed");
+        let bounds = Bounds::new(&policy, &Settings::default());
+        let number = prefix.parse().expect("canonical");
+        let zones = Zones::of_contact(None, &number, None).expect("known prefix").under(bounds.rules(&number, None));
+        prop_assert!(!zones.law().is_empty(), "{} is under some law", prefix);
+        let hours = CallingHours::new(&schedule, TzMode::ContactLocal).expect("UTC").within(bounds);
+        let from = Timestamp::from_second(start).expect("in range");
+        let within = |minute: u16, from: u16, to: u16| (from..to).contains(&minute);
+        let open = |moment: Timestamp| {
+            zones.as_slice().iter().all(|zone| {
+                let wall = zone.to_datetime(moment);
+                let minute = u16::try_from(wall.hour()).expect("positive") * 60 + u16::try_from(wall.minute()).expect("positive");
+                let lawful = zones.law().iter().all(|rule| {
+                    rule.slots_on(wall.date()).iter().any(|slot| within(minute, slot.start_min, slot.end_min))
+                });
+                lawful && within(minute, first, first + length) && within(minute, 420, 1320)
+                    && !within(minute, quiet, quiet + 45)
+            })
+        };
+        let ring_fits = |moment: Timestamp| open(moment) && open(moment + RING - Duration::from_micros(1));
+        let Opening::At { from: found, until } = hours.next(&zones, from, RING) else {
+            for minute in 0..14 * 1440 {
+                prop_assert!(!ring_fits(from + Duration::from_secs(60 * minute)));
+            }
+            return Ok(());
+        };
+        prop_assert!(found >= from && until >= found);
+        prop_assert!(ring_fits(found) && ring_fits(until) && !ring_fits(until + Duration::from_micros(1)));
+        prop_assert_eq!(hours.shut_by(&zones, found), None);
+        if found > from {
+            prop_assert!(hours.shut_by(&zones, found - Duration::from_micros(1)).is_some());
+        }
         let mut earlier = from;
         while earlier < found {
             prop_assert!(!ring_fits(earlier), "{} is open, found {}", earlier, found);

@@ -15,7 +15,7 @@ use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
 use crate::dialer::claim::{Claim, ClaimDecision, ClaimView, MAX_CANDIDATES, decide};
-use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, SameNumber};
+use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Held, SameNumber};
 use crate::dialer::pacing::{Limited, Reservation};
 use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
@@ -220,9 +220,9 @@ impl Turn<'_> {
             let target = found.target;
             match decide(view) {
                 ClaimDecision::Claim(claim) => return self.claim(tx, found, claim).await.map(Ok),
-                ClaimDecision::Defer { next_at, why } => {
-                    self.defer(tx, target, next_at, why).await?;
-                    turned_away.push((target, TurnedAway::Deferred(next_at, why)));
+                ClaimDecision::Defer { next_at, held } => {
+                    self.defer(tx, target, next_at, held).await?;
+                    turned_away.push((target, TurnedAway::Deferred(next_at, held.why)));
                 }
                 ClaimDecision::Block(reason) => {
                     self.block(tx, &found, reason).await?;
@@ -293,9 +293,7 @@ impl Turn<'_> {
     async fn same_number(&self, tx: &mut Tx, target: TargetId, hash: &str) -> Result<SameNumber, StoreError> {
         const SQL: &str = "SELECT target_id, live, dialing_at, ended_at FROM attempt \
                            WHERE org_id = $1 AND phone_hash = $2 AND (live OR claimed_at > $3) ORDER BY claimed_at";
-        let settings = &self.terms.ready.rules.settings;
-        let spacing = Duration::from_secs(60) * settings.retry_delay_min;
-        let back = settings.frequency_cap.map_or(spacing, |cap| spacing.max(cap.period()));
+        let back = self.terms.ready.rules.look_back();
         // A call lasts an hour at most: one that ended within `back` was claimed within this.
         let since = self.now - back - Duration::from_secs(2 * 3600);
         let mut same = SameNumber::default();
@@ -409,15 +407,9 @@ impl Turn<'_> {
     }
 
     /// Back to waiting; a callback stays one, and keeps its rank, until its grace is over.
-    async fn defer(
-        &self,
-        tx: &mut Tx,
-        target: TargetId,
-        next_at: Timestamp,
-        why: DeferReason,
-    ) -> Result<(), StoreError> {
+    async fn defer(&self, tx: &mut Tx, target: TargetId, next_at: Timestamp, held: Held) -> Result<(), StoreError> {
         let sql = "UPDATE target SET status = 'waiting', next_at = $2, updated_at = $3, held_by = $4 WHERE id = $1";
-        tx.execute(sql, args![target, next_at, self.now, why.as_str()]).await?;
+        tx.execute(sql, args![target, next_at, self.now, held.to_string()]).await?;
         Ok(())
     }
 

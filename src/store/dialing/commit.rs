@@ -1,16 +1,22 @@
 //! The dial: the second of the two commits before an INVITE.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::finish::withdraw;
 use super::node::{self, Node};
+use super::terms::Book;
 use super::{Dialing, one_row};
 use crate::args;
+use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, CampaignState};
 use crate::dialer::claim::{DialRefusal, DialView, may_dial};
-use crate::id::{AttemptId, LegId, NodeId, OrgId, TargetId, TrunkId};
+use crate::dialer::gate::Held;
+use crate::id::{AttemptId, CampaignId, LegId, NodeId, OrgId, TargetId, TrunkId};
+use crate::pii::Pii;
 use crate::store::db::Kind;
 use crate::store::suppression::SuppressionSource;
 use crate::store::{Db, StoreError, Tx};
@@ -29,8 +35,8 @@ pub struct DialRequest {
 }
 
 impl Dialing {
-    /// Makes a claimed attempt DIALING and puts its leg on disk, if the claim still holds, the campaign is in progress
-    /// and the number is not suppressed. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may
+    /// Makes a claimed attempt DIALING and puts its leg on disk, if the claim still holds, the campaign is in progress, the
+    /// number is not suppressed and its hours have not been shut meanwhile. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may
     /// leave, provided that [`still_fresh`](crate::dialer::claim::still_fresh) says so.
     ///
     /// On a refusal the attempt is NOT_PLACED and the target has gone where [`DialRefusal`] says, unless the lease was
@@ -47,7 +53,7 @@ impl Dialing {
 /// next transaction together: one sync for all. On PostgreSQL each caller commits for itself; the server groups.
 #[derive(Clone, Debug)]
 pub(super) enum Committer {
-    Own(Db),
+    Own(Db, Arc<Book>),
     Grouped(mpsc::Sender<Waiting>),
 }
 
@@ -61,16 +67,16 @@ pub(super) struct Waiting {
 const GROUP: usize = 64;
 
 impl Committer {
-    pub(super) fn start(db: &Db) -> Self {
+    pub(super) fn start(db: &Db, book: &Arc<Book>) -> Self {
         match db.kind() {
-            Kind::Postgres => Self::Own(db.clone()),
+            Kind::Postgres => Self::Own(db.clone(), Arc::clone(book)),
             Kind::Sqlite => {
                 let (sender, mut receiver) = mpsc::channel(GROUP);
-                let db = db.clone();
+                let (db, book) = (db.clone(), Arc::clone(book));
                 tokio::spawn(async move {
                     let mut group = Vec::new();
                     while receiver.recv_many(&mut group, GROUP).await > 0 {
-                        write_group(&db, std::mem::take(&mut group)).await;
+                        write_group(&db, &book, std::mem::take(&mut group)).await;
                     }
                 });
                 Self::Grouped(sender)
@@ -80,9 +86,9 @@ impl Committer {
 
     async fn commit(&self, request: DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
         match self {
-            Self::Own(db) => {
+            Self::Own(db, book) => {
                 let mut tx = db.begin_durable().await?;
-                let decided = dial(&mut tx, &request).await?;
+                let decided = dial(&mut tx, book, &request).await?;
                 tx.commit().await?;
                 Ok(decided)
             }
@@ -96,16 +102,16 @@ impl Committer {
     }
 }
 
-async fn write_group(db: &Db, group: Vec<Waiting>) {
+async fn write_group(db: &Db, book: &Book, group: Vec<Waiting>) {
     // A request that fails alone takes nobody with it: the rest of its group is written one by one.
     let requests: Vec<_> = group.iter().map(|waiting| waiting.request.clone()).collect();
-    let decided = match try_group(db, &requests).await {
+    let decided = match try_group(db, book, &requests).await {
         Ok(decided) => decided.into_iter().map(Ok).collect(),
         Err(error) if group.len() == 1 => vec![Err(error)],
         Err(_) => {
             let mut each = Vec::with_capacity(group.len());
             for request in &requests {
-                let one = try_group(db, std::slice::from_ref(request)).await;
+                let one = try_group(db, book, std::slice::from_ref(request)).await;
                 each.push(one.and_then(|mut decided| decided.pop().ok_or(StoreError::NotFound)));
             }
             each
@@ -117,11 +123,11 @@ async fn write_group(db: &Db, group: Vec<Waiting>) {
     }
 }
 
-async fn try_group(db: &Db, requests: &[DialRequest]) -> Result<Vec<Result<(), DialRefusal>>, StoreError> {
+async fn try_group(db: &Db, book: &Book, requests: &[DialRequest]) -> Result<Vec<Result<(), DialRefusal>>, StoreError> {
     let mut tx = db.begin_durable().await?;
     let mut decided = Vec::with_capacity(requests.len());
     for request in requests {
-        decided.push(dial(&mut tx, request).await?);
+        decided.push(dial(&mut tx, book, request).await?);
     }
     tx.commit().await?;
     Ok(decided)
@@ -135,10 +141,13 @@ pub(super) struct Claimed {
     pub(super) view: DialView,
 }
 
-async fn dial(tx: &mut Tx, request: &DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
-    let Some(claimed) = read(tx, request.attempt, &request.node).await? else {
+async fn dial(tx: &mut Tx, book: &Book, request: &DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
+    let Some(mut claimed) = read(tx, request.attempt, &request.node).await? else {
         return Ok(Err(DialRefusal::LeaseLost));
     };
+    if claimed.view.mine {
+        claimed.view.shut = shut(tx, book, request.attempt, claimed.view.now).await?;
+    }
     let now = claimed.view.now;
     if let Err(refusal) = may_dial(&claimed.view) {
         withdraw(tx, request.attempt, claimed.target, refusal, now).await?;
@@ -155,6 +164,18 @@ async fn dial(tx: &mut Tx, request: &DialRequest) -> Result<Result<(), DialRefus
     one_row(tx.execute(sql, args![request.attempt, to, now, request.node.epoch, from]).await?)?;
     tx.execute("UPDATE target SET last_call_at = $2 WHERE id = $1", args![claimed.target, now]).await?;
     Ok(Ok(()))
+}
+
+/// What keeps an attempt's contact shut at the moment of its dial: its hours, the law's or its organisation's.
+async fn shut(tx: &mut Tx, book: &Book, attempt: AttemptId, now: Timestamp) -> Result<Option<Held>, StoreError> {
+    const CONTACT: &str = "SELECT a.campaign_id, a.send_at, c.phone, c.zone FROM attempt a JOIN contact c ON c.id = a.contact_id \
+                           WHERE a.id = $1";
+    let row = tx.one(CONTACT, args![attempt]).await?;
+    let (campaign, zone): (CampaignId, Option<String>) = (row.get("campaign_id")?, row.get("zone")?);
+    let (phone, send_at): (Option<Pii<E164>>, Timestamp) = (row.get("phone")?, row.get("send_at")?);
+    let ready = book.ready(tx, campaign).await?;
+    let zones = phone.as_ref().and_then(|phone| ready.rules.zones(zone.as_deref(), phone.expose()));
+    Ok(zones.and_then(|zones| ready.rules.shut(&zones, now.max(send_at))))
 }
 
 /// Locks and reads an attempt of this node, its campaign first; none when the node or the attempt is gone.
@@ -191,6 +212,7 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
         node_lease_until: node_lease,
         campaign: state,
         suppression: source.map(SuppressionSource::blocks),
+        shut: None,
         send_by: row.get("send_by")?,
     };
     Ok(Some(Claimed { org: row.get("org_id")?, target: row.get("target_id")?, trunk: row.get("trunk_id")?, view }))

@@ -68,7 +68,8 @@ impl Dialing {
     /// task groups the commits of dials.
     #[must_use]
     pub fn new(db: &Db, lease: Duration) -> Self {
-        Self { db: db.clone(), lease, book: Arc::default(), committer: Committer::start(db) }
+        let book = Arc::default();
+        Self { db: db.clone(), lease, committer: Committer::start(db, &book), book }
     }
 
     /// The length of a lease.

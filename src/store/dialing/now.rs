@@ -78,7 +78,7 @@ pub async fn call_now(
     match check(now, &ready.rules, &candidate) {
         Gate::Open { .. } => {}
         Gate::Block(reason) => return Ok(CallNow::Refused(reason)),
-        Gate::Defer { next_at, why } => return Ok(CallNow::NotBefore(next_at, why)),
+        Gate::Defer { next_at, held } => return Ok(CallNow::NotBefore(next_at, held.why)),
         Gate::Expire | Gate::CallbackMissed => return Ok(CallNow::Expired),
     }
     let anew = matches!(state, TargetState::Done | TargetState::Failed);

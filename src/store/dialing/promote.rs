@@ -13,7 +13,7 @@ use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, rounds};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
-use crate::dialer::gate::{CALLBACK_GRACE, Rules, Shut};
+use crate::dialer::gate::{CALLBACK_GRACE, Held, Rules, Shut};
 use crate::id::{AttemptId, CampaignId, ContactId, NodeId, OrgId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
@@ -49,7 +49,7 @@ const BLOCKED: usize = 200;
 
 enum Place {
     Ready,
-    At(Timestamp),
+    At(Timestamp, Held),
     Expired,
     Blocked(BlockedReason),
 }
@@ -114,7 +114,7 @@ async fn promote_callbacks(
         let phone: Option<Pii<E164>> = row.get("phone")?;
         // The hours may have changed since it was arranged: then it moves to the next opening, and is not late.
         match place(&ready.rules, phone.as_ref().map(Pii::expose), zone.as_deref(), asked) {
-            Place::At(opening) => {
+            Place::At(opening, _) => {
                 let sql = "UPDATE target SET callback_at = $2, updated_at = $3 WHERE id = $1";
                 tx.execute(sql, args![id, opening, now]).await?;
                 promoted.deferred += 1;
@@ -171,7 +171,7 @@ async fn promote_waiting(
     let mut blocked = Vec::new();
     let mut ready = Vec::new();
     let mut expired = Vec::new();
-    let mut deferred: BTreeMap<Timestamp, Vec<TargetId>> = BTreeMap::new();
+    let mut deferred: BTreeMap<(Timestamp, String), Vec<TargetId>> = BTreeMap::new();
     for row in tx.all(due, args![campaign, now, BATCH]).await? {
         let (id, zone): (TargetId, Option<String>) = (row.get("id")?, row.get("zone")?);
         let phone: Option<Pii<E164>> = row.get("phone")?;
@@ -199,14 +199,16 @@ async fn promote_waiting(
                 ready.push(id);
             }
             Place::Ready => break,
-            Place::At(opening) => deferred.entry(opening).or_default().push(id),
+            Place::At(opening, held) => deferred.entry((opening, held.to_string())).or_default().push(id),
             Place::Expired => expired.push(id),
         }
     }
     promoted.ready += set(tx, "status = 'ready'", None, now, &ready).await?;
     promoted.expired += set(tx, "status = 'expired'", None, now, &expired).await?;
-    for (opening, ids) in &deferred {
-        promoted.deferred += set(tx, "next_at = $2, held_by = 'outside_hours'", Some(*opening), now, ids).await?;
+    for ((opening, held), ids) in &deferred {
+        // Of names that are our own: nothing in it comes from outside.
+        let change = format!("next_at = $2, held_by = '{held}'");
+        promoted.deferred += set(tx, &change, Some(*opening), now, ids).await?;
     }
     Ok(blocked)
 }
@@ -295,9 +297,9 @@ fn place(rules: &Rules, phone: Option<&E164>, zone: Option<&str>, now: Timestamp
     };
     match rules.opening(&zones, now) {
         Ok((from, _)) if from <= now => Place::Ready,
-        Ok((from, _)) => Place::At(from),
+        Ok((from, _)) => Place::At(from, rules.held_until(&zones, from)),
         Err(Shut::Expired) => Place::Expired,
-        Err(Shut::ZonesDisagree) => Place::Ready,
+        Err(Shut::ZonesDisagree | Shut::Unlawful) => Place::Ready,
     }
 }
 

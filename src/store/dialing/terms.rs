@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::CampaignState;
-use crate::dialer::calling_hours::CallingHours;
 use crate::dialer::gate::Rules;
 use crate::id::{AssistantVersionId, CampaignId, OrgId, TrunkId};
 use crate::store::campaign::{self, Campaign};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, policy};
 
 /// Campaigns made ready for dialing, each in the version last seen.
 #[derive(Debug, Default)]
@@ -23,6 +22,8 @@ pub(super) struct Book {
 pub(super) struct Ready {
     pub(super) campaign: Campaign,
     pub(super) rules: Rules,
+    /// The version of its organisation's policy.
+    policy: i64,
 }
 
 /// What one transaction dials by.
@@ -56,15 +57,16 @@ pub(super) struct Limits {
 impl Book {
     /// The campaign in its present version, as this transaction sees it.
     pub(super) async fn ready(&self, tx: &mut Tx, id: CampaignId) -> Result<Arc<Ready>, StoreError> {
-        let version: i64 = tx.value("SELECT version AS value FROM campaign WHERE id = $1", args![id]).await?;
-        if let Some(ready) = self.known(id).filter(|ready| ready.campaign.version == version) {
+        const SEEN: &str =
+            "SELECT c.version, o.policy_version FROM campaign c JOIN org o ON o.id = c.org_id WHERE c.id = $1";
+        let seen = tx.one(SEEN, args![id]).await?;
+        let versions: (i64, i64) = (seen.get("version")?, seen.get("policy_version")?);
+        if let Some(ready) = self.known(id).filter(|ready| (ready.campaign.version, ready.policy) == versions) {
             return Ok(ready);
         }
         let campaign = campaign::of_any_org(tx, id).await?;
-        let hours = CallingHours::new(&campaign.data.schedule, campaign.data.settings.tz_mode)
-            .map_err(|_| StoreError::Corrupt { column: "schedule" })?;
-        let rules = Rules { state: campaign.state, settings: campaign.data.settings.clone(), hours };
-        let ready = Arc::new(Ready { campaign, rules });
+        let (rules, policy) = policy::rules(tx, &campaign).await?;
+        let ready = Arc::new(Ready { campaign, rules, policy });
         let mut known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, other| other.rules.state == CampaignState::InProgress);
         known.insert(id, Arc::clone(&ready));

@@ -36,6 +36,30 @@ pub(in crate::store) async fn mend_zones(tx: &mut Tx, campaign: CampaignId) -> R
     woken(tx, SQL, args![campaign, now]).await
 }
 
+/// An organisation's rules about calling have changed: whom the old ones blocked goes through the gate again, and whom they
+/// made wait is looked at at once.
+pub(in crate::store) async fn mend_policy(tx: &mut Tx, org: OrgId) -> Result<u64, StoreError> {
+    const BLOCKED: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
+                           priority = base_priority \
+                           WHERE status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap') AND campaign_id IN \
+                           (SELECT id FROM campaign WHERE org_id = $1 AND state NOT IN ('cancelled', 'deleting'))";
+    const WAITING: &str = "UPDATE target SET next_at = $2, updated_at = $2 WHERE status = 'waiting' AND next_at > $2 AND \
+                           (held_by IN ('outside_hours', 'quiet_hours') OR held_by LIKE 'law:%' OR \
+                           held_by LIKE 'frequency_cap%') AND campaign_id IN \
+                           (SELECT id FROM campaign WHERE org_id = $1 AND state IN ('in_progress', 'paused'))";
+    let now = tx.now().await?;
+    Ok(woken(tx, BLOCKED, args![org, now]).await? + woken(tx, WAITING, args![org, now]).await?)
+}
+
+/// A campaign's times or rules have changed: whom they blocked goes through the gate again.
+pub(in crate::store) async fn mend_hours(tx: &mut Tx, campaign: CampaignId) -> Result<u64, StoreError> {
+    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
+                       priority = base_priority \
+                       WHERE campaign_id = $1 AND status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap')";
+    let now = tx.now().await?;
+    woken(tx, SQL, args![campaign, now]).await
+}
+
 async fn woken(tx: &mut Tx, sql: &'static str, args: Vec<crate::store::db::Arg>) -> Result<u64, StoreError> {
     let mended = tx.execute(sql, args).await?;
     if mended > 0 {

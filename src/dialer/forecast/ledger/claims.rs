@@ -80,6 +80,9 @@ impl Ledger {
     pub fn commit(&mut self, attempt: AttemptId, node: Node, now: Timestamp, send_by: Timestamp) -> bool {
         let row = &self.attempts[attempt];
         let target = row.target;
+        let rules = &self.campaigns[self.targets[target].campaign].rules;
+        let moment = now.max(row.send_at);
+        let shut = self.zones_of(target, rules).and_then(|zones| rules.shut(&zones, moment));
         let suppressed = self.suppressed.contains(&self.contacts[self.targets[target].contact].number);
         let view = DialView {
             now,
@@ -89,6 +92,7 @@ impl Ledger {
             node_lease_until: self.leases.get(&node).copied().unwrap_or(Timestamp::MIN),
             campaign: self.campaigns[self.targets[target].campaign].rules.state,
             suppression: suppressed.then_some(BlockedReason::Dnc),
+            shut,
             send_by,
         };
         let refused = match claim::may_dial(&view) {
@@ -102,7 +106,7 @@ impl Ledger {
         };
         match refused {
             DialRefusal::LeaseLost => {}
-            DialRefusal::CampaignStopped | DialRefusal::TooLate => {
+            DialRefusal::CampaignStopped | DialRefusal::Shut(_) | DialRefusal::TooLate => {
                 self.end_attempt(attempt, AttemptState::NotPlaced, refused.disconnection());
                 self.give_back(target, now);
             }
