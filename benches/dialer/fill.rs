@@ -118,15 +118,17 @@ const POSTGRES_CONTACT: &str = "INSERT INTO contact (id, org_id, name, phone, ph
     'contact ' || i, $4, $4 FROM generate_series($1, $2) AS n(i)";
 const SQLITE_TARGET: &str = "WITH RECURSIVE n(i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
     INSERT INTO target (id, org_id, campaign_id, contact_id, status, round, dials, next_at, priority, base_priority, \
-    overwrites, created_at, updated_at) SELECT printf('%08x-0000-7000-9000-%012x', i, i), $3, $4, \
+    overwrites, created_at, updated_at, seq, place, opens_at) SELECT printf('%08x-0000-7000-9000-%012x', i, i), $3, $4, \
     printf('%08x-0000-7000-8000-%012x', i, i), 'waiting', 1, 0, CASE WHEN i < $6 THEN $7 ELSE $5 + i END, \
-    CASE WHEN i < $6 THEN 100 ELSE 0 END, CASE WHEN i < $6 THEN 100 ELSE 0 END, '{}', $5, $5 FROM n";
+    CASE WHEN i < $6 THEN 100 ELSE 0 END, CASE WHEN i < $6 THEN 100 ELSE 0 END, '{}', $5, $5, i, i, \
+    CASE WHEN i < $6 THEN $7 ELSE 0 END FROM n";
 const POSTGRES_TARGET: &str = "INSERT INTO target (id, org_id, campaign_id, contact_id, status, round, dials, next_at, \
-    priority, base_priority, overwrites, created_at, updated_at) \
+    priority, base_priority, overwrites, created_at, updated_at, seq, place, opens_at) \
     SELECT lpad(to_hex(i), 8, '0') || '-0000-7000-9000-' || lpad(to_hex(i), 12, '0'), $3, $4, \
     lpad(to_hex(i), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(i), 12, '0'), 'waiting', 1, 0, \
     CASE WHEN i < $6 THEN $7 ELSE $5 + i END, CASE WHEN i < $6 THEN 100 ELSE 0 END, \
-    CASE WHEN i < $6 THEN 100 ELSE 0 END, '{}', $5, $5 FROM generate_series($1, $2) AS n(i)";
+    CASE WHEN i < $6 THEN 100 ELSE 0 END, '{}', $5, $5, i, i, \
+    CASE WHEN i < $6 THEN $7 ELSE 0 END FROM generate_series($1, $2) AS n(i)";
 const SQLITE_SUPPRESSION: &str = "WITH RECURSIVE n(i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i < $2) \
     INSERT INTO suppression (id, org_id, phone_hash, source, note, created_at) \
     SELECT printf('%08x-0000-7000-a000-%012x', i, i), $3, printf('%064x', i), 'manual', '', $4 FROM n";

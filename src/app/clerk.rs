@@ -1,6 +1,6 @@
 //! What happens to campaigns by the clock and behind the back of a request: scheduled starts, contacts that wait again
-//! because the period was extended, the data of deleted campaigns, answers
-//! that were kept for repeated requests. Nodes that share a database may all do it; each step is
+//! because the period was extended or are put in another order, the data of deleted campaigns, answers that were kept for
+//! repeated requests. Nodes that share a database may all do it; each step is
 //! a compare-and-set.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::id::CampaignId;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, idempotency};
+use crate::store::{Db, StoreError, Wake, idempotency, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ pub(super) async fn keep(db: Db, recordings: PathBuf, shutdown: Shutdown) {
 pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
     let mut tx = db.read().await?;
     let (due, deleted) = (campaign::scheduled(&mut tx).await?, campaign::deleting(&mut tx).await?);
-    let extended = campaign::extended(&mut tx).await?;
+    let (extended, reordered) = (campaign::extended(&mut tx).await?, campaign::reordered(&mut tx).await?);
     drop(tx);
     for draft in due {
         match start(db, &draft).await {
@@ -84,6 +84,16 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
             let revived = campaign::revive(&mut tx, id).await?;
             tx.commit().await?;
             if revived == 0 {
+                break;
+            }
+        }
+    }
+    for id in reordered {
+        loop {
+            let mut tx = db.begin().await?;
+            let more = target::replace(&mut tx, id).await?;
+            tx.commit().await?;
+            if !more {
                 break;
             }
         }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::campaign::disconnection::{DisconnectionReason, Retryability};
 use crate::campaign::law::{Callees, Profile};
+use crate::campaign::order::ListOrder;
 use crate::campaign::wire::wire_enum;
 
 /// Dialing settings of a campaign. Stored as JSON; absent fields have their default, unknown ones are refused.
@@ -45,6 +46,10 @@ pub struct Settings {
     pub frequency_cap: Option<FrequencyCap>,
     /// Pauses the campaign when its latest dials failed in a burst; `null` switches that off.
     pub failure_breaker: Option<FailureBreaker>,
+    /// In which order contacts of the same priority are called for the first time.
+    pub list_order: ListOrder,
+    /// Retries that are due go before contacts of the same priority that were not called yet, instead of after them.
+    pub retries_first: bool,
     /// Whose clock the calling windows follow.
     pub tz_mode: TzMode,
     /// Block a contact whose zone is neither given nor told by the number, instead of assuming the campaign's.
@@ -69,6 +74,8 @@ impl Default for Settings {
             law: BTreeSet::new(),
             frequency_cap: None,
             failure_breaker: Some(FailureBreaker { dials: 20, percent: 90 }),
+            list_order: ListOrder::AsImported,
+            retries_first: false,
             tz_mode: TzMode::ContactLocal,
             strict_time_zones: false,
         }
@@ -203,6 +210,10 @@ impl Settings {
             }
         }
         self.check_override_reasons(&mut faults);
+        if self.list_order.field().is_some_and(|field| !(1..=ListOrder::MAX_FIELD).contains(&field.trim().len())) {
+            let fault = format!("names a variable of the contacts, 1 to {} characters", ListOrder::MAX_FIELD);
+            faults.push(SettingFault { field: "list_order.field".to_owned(), fault });
+        }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 

@@ -54,6 +54,7 @@ struct UnderWay {
     load: bool,
     claim: Option<Instant>,
     promote: Option<CampaignId>,
+    hurry: Option<CampaignId>,
     finish: Option<CampaignId>,
     renew: Option<Instant>,
     reap: bool,
@@ -92,6 +93,7 @@ impl Engine {
             Input::Promoted { campaign, promoted, next_due, open } => {
                 self.promoted(campaign, promoted, next_due, open);
             }
+            Input::Hurried { campaign, promoted, next } => self.hurried(campaign, promoted, next),
             Input::Claimed { campaign, result, next_due } => self.claimed(campaign, result, next_due),
             Input::Committed { attempt, may_send } => self.committed(attempt, may_send),
             Input::Unsent { attempt } => {
@@ -238,7 +240,7 @@ impl Engine {
         if !self.may_dial() {
             return None;
         }
-        self.next_finish().or_else(|| self.next_promotion()).or_else(|| self.next_claim())
+        self.next_finish().or_else(|| self.next_promotion()).or_else(|| self.next_hurry()).or_else(|| self.next_claim())
     }
 
     /// A campaign whose period is over, or in which nothing is left.
@@ -263,13 +265,29 @@ impl Engine {
         if self.under_way.promote.is_some() {
             return None;
         }
-        let (now, low) = (self.now.wall, self.config.promote_batch / 2);
-        let entry = self.book.iter().find(|entry| {
-            entry.promote_at.is_some_and(|at| at <= now) && (entry.ready_guess < low || !entry.maybe_ready)
-        })?;
+        let (now, batch) = (self.now.wall, self.config.promote_batch);
+        let due = |entry: &&book::Entry| entry.promote_at.is_some_and(|at| at <= now) && entry.is_low(batch);
+        let entry = self.book.iter().find(due)?;
         let campaign = entry.info.campaign;
         self.under_way.promote = Some(campaign);
         Some(Action::Promote { campaign, limit: self.config.promote_batch })
+    }
+
+    /// A campaign of which enough targets are ready, and others may be due that go before them.
+    fn next_hurry(&mut self) -> Option<Action> {
+        if self.under_way.hurry.is_some() {
+            return None;
+        }
+        let (now, Config { promote_batch: limit, hurry, .. }) = (self.now, self.config);
+        let urgent = |entry: &&book::Entry| {
+            !entry.is_low(limit) && entry.hurries_at(now, hurry).is_some_and(|at| at <= now.mono)
+        };
+        let campaign = self.book.iter().find(urgent)?.info.campaign;
+        let entry = self.book.get_mut(campaign)?;
+        entry.hurry_at = None;
+        entry.hurried = Some(now.mono);
+        self.under_way.hurry = Some(campaign);
+        Some(Action::Hurry { campaign, limit })
     }
 
     fn next_claim(&mut self) -> Option<Action> {
@@ -285,7 +303,7 @@ impl Engine {
     fn offer_campaigns(&self, earliest: &mut Earliest) {
         let now = self.now;
         let wall = |at: Timestamp| now.mono + until_wall(now, at);
-        let low = self.config.promote_batch / 2;
+        let Config { promote_batch: batch, hurry, .. } = self.config;
         for entry in self.book.iter() {
             if let Some(until) = entry.held_until()
                 && self.under_way.claim.is_none()
@@ -294,9 +312,15 @@ impl Engine {
             }
             if let Some(at) = entry.promote_at
                 && self.under_way.promote.is_none()
-                && (entry.ready_guess < low || !entry.maybe_ready)
+                && entry.is_low(batch)
             {
                 earliest.offer(wall(at), WakeReason::Due);
+            }
+            if let Some(at) = entry.hurries_at(now, hurry)
+                && self.under_way.hurry.is_none()
+                && !entry.is_low(batch)
+            {
+                earliest.offer(at, WakeReason::Due);
             }
             if let Some(end) = entry.info.period_end
                 && !entry.expired
@@ -327,6 +351,19 @@ impl Engine {
             entry.open = open;
             let nothing_left = !open && !entry.maybe_ready && entry.busy == 0;
             entry.promote_at = if nothing_left { None } else { Some(next_due.map_or(recheck, |due| due.min(recheck))) };
+            // Whoever is urgent among those that are still to fall due is looked for apart.
+            entry.hurry_at = Some(self.now.wall);
+            entry.hurried = Some(self.now.mono);
+        }
+    }
+
+    fn hurried(&mut self, campaign: CampaignId, promoted: u32, next: Option<Timestamp>) {
+        self.under_way.hurry = None;
+        if let Some(entry) = self.book.get_mut(campaign) {
+            entry.ready_guess = entry.ready_guess.saturating_add(promoted);
+            if let Some(at) = next {
+                entry.hurry_at = Some(entry.hurry_at.map_or(at, |earlier| earlier.min(at)));
+            }
         }
     }
 
@@ -469,6 +506,7 @@ impl Engine {
                 self.load = true;
             }
             Action::Promote { .. } => self.under_way.promote = None,
+            Action::Hurry { .. } => self.under_way.hurry = None,
             Action::Claim { .. } => self.under_way.claim = None,
             Action::Expire { .. } | Action::Complete { .. } => self.under_way.finish = None,
             Action::Reap => self.under_way.reap = false,

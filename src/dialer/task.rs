@@ -186,6 +186,7 @@ impl Shared {
         let done = match action {
             Action::Load => self.load().await,
             Action::Promote { campaign, limit } => self.promote(campaign, limit).await,
+            Action::Hurry { campaign, limit } => self.hurry(campaign, limit).await,
             Action::Claim { campaign, headroom } => self.claim(campaign, headroom).await,
             Action::Commit { attempt, .. } => self.commit(attempt).await,
             Action::Place { attempt, send_before } => Ok(self.place(attempt, send_before).await),
@@ -238,6 +239,12 @@ impl Shared {
             next_due: promoted.next_due,
             open: promoted.open,
         })
+    }
+
+    async fn hurry(&self, campaign: CampaignId, limit: u32) -> Result<Input, StoreError> {
+        let hurried = self.dialing.hurry(campaign, limit).await?;
+        let promoted = u32::try_from(hurried.ready).unwrap_or(u32::MAX);
+        Ok(Input::Hurried { campaign, promoted, next: hurried.next })
     }
 
     async fn claim(&self, campaign: CampaignId, headroom: Duration) -> Result<Input, StoreError> {

@@ -248,10 +248,15 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
         write_days(tx, seen.id, &data.schedule).await?;
         // What was out of hours may be within them now: the gate decides again.
         let now = tx.now().await?;
-        let due = "UPDATE target SET next_at = $2 WHERE campaign_id = $1 AND status = 'waiting' AND dials = 0 \
+        let due = "UPDATE target SET next_at = $2, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
+                   WHERE campaign_id = $1 AND status = 'waiting' AND dials = 0 \
                    AND next_at > $2";
         tx.execute(due, args![seen.id, now]).await?;
         revive::period_changed(tx, seen, &data.schedule, now).await?;
+    }
+    let (before, after) = (&seen.data.settings, &data.settings);
+    if (&before.list_order, before.retries_first) != (&after.list_order, after.retries_first) {
+        target::order_changed(tx, seen.id, before.list_order != after.list_order).await?;
     }
     if seen.data.settings.strict_time_zones && !data.settings.strict_time_zones {
         target::mend_zones(tx, seen.id).await?;
@@ -376,6 +381,15 @@ pub async fn deleting(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
 /// When the database fails.
 pub async fn extended(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
     let rows = tx.all("SELECT id FROM campaign WHERE revive_before IS NOT NULL ORDER BY id", vec![]).await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// The campaigns of all organisations whose contacts have to be put in another order ([`target::replace`]).
+///
+/// # Errors
+/// When the database fails.
+pub async fn reordered(tx: &mut Tx) -> Result<Vec<CampaignId>, StoreError> {
+    let rows = tx.all("SELECT id FROM campaign WHERE placed_to IS NOT NULL ORDER BY id", vec![]).await?;
     rows.iter().map(|row| row.get("id")).collect()
 }
 

@@ -127,7 +127,10 @@ pub async fn update(
                search = $9 WHERE org_id = $1 AND id = $2";
     match tx.execute(sql, args).await? {
         0 => Err(StoreError::NotFound),
-        _ => target::mend_contact(tx, id).await.map(drop),
+        _ => {
+            target::replace_of_contact(tx, id).await?;
+            target::mend_contact(tx, id).await.map(drop)
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod mend;
 mod moves;
+mod places;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -12,6 +14,7 @@ use super::db::{Listing, Page, Row, ToArg};
 use super::{StoreError, Tx, Wake, campaign};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::order::Entrant;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{BlockedReason, TargetState};
 use crate::dialer::retry::Hold;
@@ -20,6 +23,8 @@ use crate::pii::Pii;
 
 pub(in crate::store) use mend::{mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
 pub use moves::{Act, act};
+pub use places::replace;
+pub(in crate::store) use places::{order_changed, replace_of_contact};
 
 text_columns!(DisconnectionReason, BlockedReason, Hold);
 
@@ -67,8 +72,8 @@ pub struct Target {
 const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone, t.status, t.blocked_reason, t.hold, \
                       t.round, t.dials, t.next_at, t.callback_at, t.callback_asked_at, t.callback_missed_at, \
                       t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms FROM target t JOIN contact c ON c.id = t.contact_id";
-/// Rows of one INSERT, 2 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
-const ROWS_PER_INSERT: usize = 400;
+/// Rows of one INSERT, 4 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
+const ROWS_PER_INSERT: usize = 250;
 /// Furthest that a person can move a target from the others.
 pub const MAX_PRIORITY: i32 = 1000;
 
@@ -104,6 +109,8 @@ pub async fn add(
     let round = campaign::round_no(tx, campaign).await?;
     let priority = entry.priority.clamp(-MAX_PRIORITY, MAX_PRIORITY);
     let state = if entry.for_approval { TargetState::New } else { TargetState::Waiting };
+    let order = campaign::of_any_org(tx, campaign).await?.data.settings.list_order;
+    let came: BTreeMap<ContactId, i64> = contacts.iter().copied().zip(now.as_microsecond()..).collect();
     let mut added = 0;
     // In one order, so that two callers who add the same contacts wait for each other instead of deadlocking.
     let mut contacts = contacts.to_vec();
@@ -111,16 +118,20 @@ pub async fn add(
     contacts.dedup();
     for contacts in contacts.chunks(ROWS_PER_INSERT) {
         owned(tx, org, contacts).await?;
+        let values = places::values(tx, &order, contacts).await?;
         let mut sql = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, \
-                       updated_at, round, dials, overwrites, run_seq, id, contact_id) VALUES "
+                       updated_at, round, dials, overwrites, run_seq, opens_at, id, contact_id, seq, place) VALUES "
             .to_owned();
         let mut args = args![org, campaign, state, now, priority, round];
         for (index, contact) in contacts.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            let (id, contact_at) = (args.len() + 1, args.len() + 2);
-            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', $6, ${id}, ${contact_at})")
+            let own: Vec<_> = (1..=4).map(|offset| format!("${}", args.len() + offset)).collect();
+            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', $6, 0, {})", own.join(", "))
                 .expect("a string takes everything");
-            args.extend(args![TargetId::generate(), contact]);
+            let seq = came.get(contact).copied().unwrap_or_default();
+            let value = values.get(contact).map(|value| value.expose().as_str());
+            let place = order.place(Entrant { seq, contact: *contact, value });
+            args.extend(args![TargetId::generate(), contact, seq, place]);
         }
         sql.push_str(" ON CONFLICT (campaign_id, contact_id) DO NOTHING");
         added += tx.execute_built(sql, args).await?;

@@ -13,6 +13,7 @@ mod knowledge;
 mod law;
 mod lifecycle;
 mod opening;
+mod order;
 mod recovery;
 mod resources;
 mod rounds;

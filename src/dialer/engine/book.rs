@@ -44,6 +44,10 @@ pub(super) struct Entry {
     unsent_at: Option<Instant>,
     /// When to promote next.
     pub(super) promote_at: Option<Timestamp>,
+    /// When somebody may be due who goes before those that are ready.
+    pub(super) hurry_at: Option<Timestamp>,
+    /// When that was last looked for.
+    pub(super) hurried: Option<Instant>,
     /// Whether anything is still waited for, as the last promotion found. Unknown until then.
     pub(super) open: bool,
     /// Whether the period's end was dealt with.
@@ -107,6 +111,8 @@ impl Book {
                 unsent: 0,
                 unsent_at: None,
                 promote_at: Some(now.wall),
+                hurry_at: None,
+                hurried: None,
                 open: true,
                 expired: false,
                 busy: busy(info.campaign),
@@ -235,6 +241,18 @@ impl Entry {
     /// Asks for a promotion at `at` or earlier.
     pub(super) fn due(&mut self, at: Timestamp) {
         self.promote_at = Some(self.promote_at.map_or(at, |earlier| earlier.min(at)));
+        self.hurry_at = Some(self.hurry_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Whether so few are ready that more are promoted as they fall due; otherwise only urgent ones are.
+    pub(super) fn is_low(&self, batch: u32) -> bool {
+        self.ready_guess < batch / 2 || !self.maybe_ready
+    }
+
+    /// When to look for urgent targets, no sooner than `pause` after the last look.
+    pub(super) fn hurries_at(&self, now: Now, pause: Duration) -> Option<Instant> {
+        let at = now.mono + until_wall(now, self.hurry_at?);
+        Some(self.hurried.map_or(at, |last| at.max(last + pause)))
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Config {
     pub recheck: Duration,
     /// Pause after the store failed.
     pub store_retry: Duration,
+    /// Least time between two looks for urgent targets while others are ready.
+    pub hurry: Duration,
 }
 
 impl Default for Config {
@@ -28,6 +30,7 @@ impl Default for Config {
             promote_batch: 500,
             recheck: Duration::from_secs(60),
             store_retry: Duration::from_secs(1),
+            hurry: Duration::from_secs(1),
         }
     }
 }
@@ -49,6 +52,15 @@ pub enum Input {
         next_due: Option<Timestamp>,
         /// Whether anybody is waiting, ready, being called or to be called back.
         open: bool,
+    },
+    /// The answer to [`Action::Hurry`].
+    Hurried {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// How many became ready.
+        promoted: u32,
+        /// When the next urgent one is due, if there is one.
+        next: Option<Timestamp>,
     },
     /// The answer to [`Action::Claim`].
     Claimed {
@@ -152,6 +164,13 @@ pub enum Action {
         /// At most how many.
         limit: u32,
     },
+    /// Make those ready that are due and go before the ones that are ready already.
+    Hurry {
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// At most how many may be ready of their priority and above.
+        limit: u32,
+    },
     /// Run one claim transaction.
     Claim {
         /// For which campaign.
@@ -219,6 +238,7 @@ impl Action {
     pub const fn campaign(&self) -> Option<CampaignId> {
         match self {
             Self::Promote { campaign, .. }
+            | Self::Hurry { campaign, .. }
             | Self::Claim { campaign, .. }
             | Self::Expire { campaign }
             | Self::Complete { campaign } => Some(*campaign),

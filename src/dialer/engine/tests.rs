@@ -314,3 +314,24 @@ fn what_was_about_to_leave_for_a_halted_campaign_is_taken_back() {
     assert!(halted.contains(&Action::Unsend { attempt: attempt(1) }), "committed: {halted:?}");
     assert_eq!(bench.engine.live(), 0, "nothing was placed");
 }
+
+#[test]
+fn while_enough_are_ready_only_urgent_ones_are_looked_for_and_not_too_often() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    bench.limited(A, Scope::Campaign, None);
+    let due = Some(bench.now.wall - ms(1));
+    let promoted = Input::Promoted { campaign: A, promoted: 500, next_due: due, open: true };
+    assert_eq!(bench.tell(promoted), [], "more are due, and enough are ready");
+    let (at, why) = bench.engine.poll_timeout().expect("a look");
+    assert_eq!((at.saturating_duration_since(bench.now.mono), why), (ms(1000), WakeReason::Due));
+    let hurry = Action::Hurry { campaign: A, limit: 500 };
+    assert_eq!(bench.after(ms(1000)), [hurry]);
+    let urgent = Some(bench.now.wall + ms(1500));
+    assert_eq!(bench.tell(Input::Hurried { campaign: A, promoted: 3, next: urgent }), []);
+    assert_eq!(bench.after(ms(1499)), []);
+    assert_eq!(bench.after(ms(1)), [hurry]);
+    bench.tell(Input::Hurried { campaign: A, promoted: 0, next: None });
+    assert_eq!(bench.tell(Input::Notice(Notice::Targets(A))), [], "a second has to pass");
+    assert_eq!(bench.after(ms(1000)), [hurry]);
+    assert_eq!(bench.tell(Input::StoreFailed(hurry)), []);
+}

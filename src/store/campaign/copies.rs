@@ -114,6 +114,9 @@ pub async fn merge(
     tx.optional(lock, args![into, kept.version]).await?.ok_or(StoreError::Stale)?;
     let (round, now) = (round_no(tx, into).await?, tx.now().await?);
     let moved = tx.execute(MOVE, args![from, into, round, now]).await?;
+    if kept.data.settings.list_order != given.data.settings.list_order {
+        target::order_changed(tx, into, true).await?;
+    }
     for (subject, detail) in [(into, json!({ "from": from, "moved": moved })), (from, json!({ "into": into }))] {
         audit::write(tx, org, actor, "campaign.merge", ("campaign", subject.to_string()), detail).await?;
     }

@@ -42,10 +42,10 @@ pub async fn revive(tx: &mut Tx, id: CampaignId) -> Result<u64, StoreError> {
     let now = tx.now().await?;
     let sql = tx.pick(
         "UPDATE target SET status = 'waiting', next_at = $3, callback_at = NULL, priority = base_priority, \
-         updated_at = $3 WHERE id IN (SELECT id FROM target WHERE campaign_id = $1 AND status = 'expired' \
+         opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END, updated_at = $3 WHERE id IN (SELECT id FROM target WHERE campaign_id = $1 AND status = 'expired' \
          AND updated_at <= $2 LIMIT $4)",
         "UPDATE target SET status = 'waiting', next_at = $3, callback_at = NULL, priority = base_priority, \
-         updated_at = $3 WHERE id IN (SELECT id FROM target WHERE campaign_id = $1 AND status = 'expired' \
+         opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END, updated_at = $3 WHERE id IN (SELECT id FROM target WHERE campaign_id = $1 AND status = 'expired' \
          AND updated_at <= $2 LIMIT $4 FOR UPDATE SKIP LOCKED)",
     );
     let revived = tx.execute(sql, args![id, before, now, BATCH]).await?;

@@ -140,7 +140,7 @@ pub async fn drop_it(
     };
     let now = tx.now().await?;
     let sql = "UPDATE target SET status = $2, callback_at = NULL, callback_asked_at = NULL, next_at = $3, \
-               updated_at = $3 WHERE id = $1";
+               opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END, updated_at = $3 WHERE id = $1";
     tx.execute(sql, args![id, to, now]).await?;
     let detail = json!({ "campaign": campaign });
     audit::write(tx, org, actor, "target.callback_dropped", ("target", id.to_string()), detail).await?;

@@ -251,10 +251,10 @@ impl Turn<'_> {
                             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
                             WHERE t.id = $1";
         let top = tx.pick(
-            "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, next_at, id \
-             LIMIT 1",
-            "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, next_at, id \
-             LIMIT 1 FOR UPDATE SKIP LOCKED",
+            "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, turn, next_at, \
+             id LIMIT 1",
+            "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, turn, next_at, \
+             id LIMIT 1 FOR UPDATE SKIP LOCKED",
         );
         let Some(row) = tx.optional(top, args![self.terms.ready.campaign.id]).await? else {
             return Ok(None);
@@ -408,8 +408,11 @@ impl Turn<'_> {
 
     /// Back to waiting; a callback stays one, and keeps its rank, until its grace is over.
     async fn defer(&self, tx: &mut Tx, target: TargetId, next_at: Timestamp, held: Held) -> Result<(), StoreError> {
-        let sql = "UPDATE target SET status = 'waiting', next_at = $2, updated_at = $3, held_by = $4 WHERE id = $1";
-        tx.execute(sql, args![target, next_at, self.now, held.to_string()]).await?;
+        // The opening of its hours leaves it its place in the list; what else holds it back makes it wait for its time.
+        let sql = "UPDATE target SET status = 'waiting', next_at = $2, updated_at = $3, held_by = $4, \
+                   opens_at = CASE WHEN opens_at IS NOT NULL AND $5 THEN $2 END WHERE id = $1";
+        let listed = matches!(held.why, DeferReason::OutsideHours | DeferReason::Law | DeferReason::QuietHours);
+        tx.execute(sql, args![target, next_at, self.now, held.to_string(), listed]).await?;
         Ok(())
     }
 

@@ -406,6 +406,7 @@ async fn write_target(
     let sql = "UPDATE target SET status = $2, next_at = COALESCE($3, next_at), callback_at = $4, blocked_reason = $5, \
                last_reason = $6, last_duration_ms = $7, hold = NULL, priority = base_priority, updated_at = $8, \
                last_ended_at = $8, answered = (answered OR $9), callback_missed_at = NULL, \
+               opens_at = CASE WHEN $2 = 'ready' THEN opens_at END, \
                held_by = CASE WHEN $2 = 'waiting' THEN 'retry' END, callback_asked_at = CASE WHEN $2 = 'callback' THEN COALESCE($10, callback_asked_at) END WHERE id = $1";
     let Heard { answered, talked_ms, asked } = heard;
     let mut args = args![id, settled.state, settled.next_at, callback, settled.blocked, reason, talked_ms, now];

@@ -22,6 +22,7 @@ mod node;
 pub mod now;
 mod progress;
 mod promote;
+mod queue;
 mod reap;
 mod rounds;
 mod terms;
@@ -35,7 +36,7 @@ pub use inbound::{InboundDoor, InboundRequest};
 pub use limits::MAX_TRUNKS;
 pub use node::Node;
 pub use progress::{Progress, Step};
-pub use promote::Promoted;
+pub use promote::{Hurried, Promoted};
 pub use reap::{Orphan, Reaped};
 pub use transfer::{TransferAdmitted, TransferDenied, TransferRequest, TransferStep};
 

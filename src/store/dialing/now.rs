@@ -82,7 +82,7 @@ pub async fn call_now(
         Gate::Expire | Gate::CallbackMissed => return Ok(CallNow::Expired),
     }
     let anew = matches!(state, TargetState::Done | TargetState::Failed);
-    let sql = "UPDATE target SET status = $2, next_at = $3, priority = base_priority + $4, callback_at = NULL, \
+    let sql = "UPDATE target SET status = $2, next_at = $3, priority = base_priority + $4, turn = 0, callback_at = NULL, \
                callback_asked_at = NULL, callback_missed_at = NULL, held_by = NULL, round = round + $5, \
                dials = CASE WHEN $5 = 0 THEN dials ELSE 0 END, \
                run_seq = CASE WHEN $5 = 0 THEN run_seq ELSE $6 END, updated_at = $3 WHERE id = $1";

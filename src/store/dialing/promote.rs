@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::close::{expire, is_open};
+use super::queue::{Due, Levels};
 use super::terms::{Ready, Terms};
-use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, rounds};
+use super::{CALLBACK_RANK, Dialing, MISSED_CALLBACK_RANK, queue, rounds};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
@@ -43,7 +44,7 @@ pub struct Promoted {
 }
 
 /// Due targets that one transaction looks at.
-const BATCH: i64 = 1000;
+const BATCH: i64 = 500;
 /// Suppressed ones that it blocks: others wait for the database meanwhile.
 const BLOCKED: usize = 200;
 
@@ -76,23 +77,104 @@ impl Dialing {
         }
         let unswept = rounds::sweep(&mut tx, &ready, now).await?;
         promote_callbacks(&mut tx, &ready, now, &mut promoted).await?;
-        let suppressed = promote_waiting(&mut tx, campaign, &ready.rules, now, limit, &mut promoted).await?;
-        if !suppressed.is_empty() {
-            let terms = self.book.terms(&mut tx, campaign).await?;
-            block(&mut tx, &terms, now, &suppressed).await?;
-            promoted.blocked = suppressed.len() as u64;
-            tx.wake(Wake::Targets(campaign));
-        }
-        let next = "SELECT MIN(due) AS value FROM (\
-                    SELECT MIN(next_at) AS due FROM target WHERE campaign_id = $1 AND status = 'waiting' UNION ALL \
-                    SELECT MIN(callback_at) AS due FROM target WHERE campaign_id = $1 AND status = 'callback') AS due";
-        let due: Option<Timestamp> = tx.value(next, args![campaign]).await?;
+        let levels = Levels::of(&mut tx, campaign).await?;
+        let due = levels.next(&mut tx, campaign, &ready.rules.settings, now, None, BATCH).await?;
+        self.promote_waiting(&mut tx, &ready, now, due, limit, &mut promoted).await?;
+        let next = "SELECT MIN(callback_at) AS value FROM target WHERE campaign_id = $1 AND status = 'callback'";
+        let callback: Option<Timestamp> = tx.value(next, args![campaign]).await?;
+        let due = Levels::of(&mut tx, campaign).await?.first_due();
         let opening = ready.rounds(now).next_opening(ready.rules.hours.zone(), now);
-        promoted.next_due = [due, opening, unswept.then_some(now)].into_iter().flatten().min();
+        promoted.next_due = [due, callback, opening, unswept.then_some(now)].into_iter().flatten().min();
         promoted.open = is_open(&mut tx, &ready, now).await?;
         tx.commit().await?;
         Ok(promoted)
     }
+
+    /// Makes those that are due READY ahead of their turn when enough others already are, and these have a higher priority
+    /// than the last of them: at most `limit` of one priority and above are READY that way. Costs next to nothing when
+    /// there are none.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
+    pub async fn hurry(&self, campaign: CampaignId, limit: u32) -> Result<Hurried, StoreError> {
+        let mut tx = self.db.read().await?;
+        let now = tx.now().await?;
+        let Some(floor) = lowest_ready(&mut tx, campaign).await? else { return Ok(Hurried::default()) };
+        let next = Levels::of(&mut tx, campaign).await?.first_above(floor);
+        drop(tx);
+        if next.is_none_or(|due| due > now) {
+            return Ok(Hurried { ready: 0, next });
+        }
+        let mut tx = self.db.begin().await?;
+        let ready = self.book.ready(&mut tx, campaign).await?;
+        let levels = Levels::of(&mut tx, campaign).await?;
+        let top = levels.highest_due(now).filter(|priority| *priority > floor);
+        let Some(top) = top.filter(|_| ready.rules.state == CampaignState::InProgress) else {
+            return Ok(Hurried::default());
+        };
+        const AHEAD: &str = "SELECT COUNT(*) AS value FROM (SELECT 1 FROM target WHERE campaign_id = $1 \
+                             AND status = 'ready' AND priority >= $2 LIMIT $3) AS ahead";
+        let ahead: i64 = tx.value(AHEAD, args![campaign, top, i64::from(limit)]).await?;
+        let room = i64::from(limit) - ahead;
+        if room <= 0 {
+            return Ok(Hurried::default());
+        }
+        let due = levels.next(&mut tx, campaign, &ready.rules.settings, now, Some(top - 1), room).await?;
+        let mut promoted = Promoted::default();
+        self.promote_waiting(&mut tx, &ready, now, due, limit, &mut promoted).await?;
+        let next = Levels::of(&mut tx, campaign).await?.first_above(floor);
+        tx.commit().await?;
+        Ok(Hurried { ready: promoted.ready, next })
+    }
+
+    /// Puts those that are due where they belong: READY while there is room, or where their hours and numbers say.
+    async fn promote_waiting(
+        &self,
+        tx: &mut Tx,
+        ready: &Ready,
+        now: Timestamp,
+        due: Vec<Due>,
+        room: u32,
+        promoted: &mut Promoted,
+    ) -> Result<(), StoreError> {
+        let sorted = sort(&ready.rules, now, &due, room)?;
+        promoted.ready += make_ready(tx, now, &sorted.ready).await?;
+        promoted.expired += set(tx, "status = 'expired'", None, now, &sorted.expired).await?;
+        for ((opening, held), ids) in &sorted.deferred {
+            // Of names that are our own: nothing in it comes from outside.
+            let change = format!(
+                "next_at = $2, held_by = '{held}', opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE $2 END"
+            );
+            promoted.deferred += set(tx, &change, Some(*opening), now, ids).await?;
+        }
+        if !sorted.blocked.is_empty() {
+            let terms = self.book.terms(tx, ready.campaign.id).await?;
+            block(tx, &terms, now, &sorted.blocked).await?;
+            promoted.blocked += sorted.blocked.len() as u64;
+            tx.wake(Wake::Targets(ready.campaign.id));
+        }
+        Ok(())
+    }
+}
+
+/// What became of those that were due, and more urgent than the ones that are READY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hurried {
+    /// How many became READY.
+    pub ready: u64,
+    /// When the next one is due; in the past when there are more by now. None when there is none to wait for, or as many
+    /// are READY as may be.
+    pub next: Option<Timestamp>,
+}
+
+/// The priority of the last in the ready queue.
+async fn lowest_ready(tx: &mut Tx, campaign: CampaignId) -> Result<Option<i64>, StoreError> {
+    let sql = tx.pick(
+        "SELECT priority FROM target INDEXED BY target_ready WHERE campaign_id = $1 AND status = 'ready' \
+         ORDER BY priority LIMIT 1",
+        "SELECT priority FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority LIMIT 1",
+    );
+    tx.optional(sql, args![campaign]).await?.map(|row| row.get("priority")).transpose()
 }
 
 async fn promote_callbacks(
@@ -126,7 +208,7 @@ async fn promote_callbacks(
             }
             Place::Ready | Place::Expired | Place::Blocked(_) => {
                 let sql = "UPDATE target SET status = 'ready', next_at = callback_at, priority = base_priority + $2, \
-                           updated_at = $3 WHERE id = $1";
+                           turn = 0, updated_at = $3 WHERE id = $1";
                 tx.execute(sql, args![id, CALLBACK_RANK, now]).await?;
                 promoted.ready += 1;
             }
@@ -142,37 +224,26 @@ pub(super) async fn miss_callback(tx: &mut Tx, org: OrgId, id: TargetId, now: Ti
     let (campaign, at): (CampaignId, Option<Timestamp>) = (row.get("campaign_id")?, row.get("callback_at")?);
     let asked: Option<Timestamp> = row.get("callback_asked_at")?;
     let sql = "UPDATE target SET status = 'ready', next_at = $3, callback_at = NULL, callback_missed_at = $3, \
-               priority = base_priority + $2, updated_at = $3 WHERE id = $1";
+               turn = 0, priority = base_priority + $2, updated_at = $3 WHERE id = $1";
     tx.execute(sql, args![id, MISSED_CALLBACK_RANK, now]).await?;
     let detail = json!({ "campaign": campaign, "planned": at, "asked": asked });
     audit::write(tx, org, &Actor::system("dialer"), "target.callback_missed", ("target", id.to_string()), detail).await
 }
 
-async fn promote_waiting(
-    tx: &mut Tx,
-    campaign: CampaignId,
-    rules: &Rules,
-    now: Timestamp,
-    mut room: u32,
-    promoted: &mut Promoted,
-) -> Result<Vec<Suppressed>, StoreError> {
-    // One statement's rows: SKIP LOCKED leaves those to the person or node that has them in hand.
-    let due = tx.pick(
-        "SELECT t.id, t.contact_id, t.round, t.dials, c.phone, c.phone_hash, c.zone, s.source FROM target t \
-         JOIN contact c ON c.id = t.contact_id \
-         LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
-         WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.next_at <= $2 ORDER BY t.next_at LIMIT $3",
-        "SELECT t.id, t.contact_id, t.round, t.dials, c.phone, c.phone_hash, c.zone, s.source FROM target t \
-         JOIN contact c ON c.id = t.contact_id \
-         LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
-         WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.next_at <= $2 ORDER BY t.next_at LIMIT $3 \
-         FOR UPDATE OF t SKIP LOCKED",
-    );
-    let mut blocked = Vec::new();
-    let mut ready = Vec::new();
-    let mut expired = Vec::new();
-    let mut deferred: BTreeMap<(Timestamp, String), Vec<TargetId>> = BTreeMap::new();
-    for row in tx.all(due, args![campaign, now, BATCH]).await? {
+/// Where those that are due belong.
+#[derive(Default)]
+struct Sorted {
+    /// With their turns.
+    ready: Vec<(TargetId, i64)>,
+    expired: Vec<TargetId>,
+    deferred: BTreeMap<(Timestamp, String), Vec<TargetId>>,
+    blocked: Vec<Suppressed>,
+}
+
+fn sort(rules: &Rules, now: Timestamp, due: &[Due], room: u32) -> Result<Sorted, StoreError> {
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    let mut sorted = Sorted::default();
+    for Due { row, turn } in due {
         let (id, zone): (TargetId, Option<String>) = (row.get("id")?, row.get("zone")?);
         let phone: Option<Pii<E164>> = row.get("phone")?;
         let source: Option<SuppressionSource> = row.get("source")?;
@@ -182,7 +253,7 @@ async fn promote_waiting(
         };
         match place {
             Place::Blocked(reason) => {
-                blocked.push(Suppressed {
+                sorted.blocked.push(Suppressed {
                     target: id,
                     contact: row.get("contact_id")?,
                     round: row.get("round")?,
@@ -190,27 +261,29 @@ async fn promote_waiting(
                     phone_hash: row.get("phone_hash")?,
                     reason,
                 });
-                if blocked.len() == BLOCKED {
+                if sorted.blocked.len() == BLOCKED {
                     break;
                 }
             }
-            Place::Ready if room > 0 => {
-                room -= 1;
-                ready.push(id);
-            }
+            Place::Ready if sorted.ready.len() < room => sorted.ready.push((id, *turn)),
             Place::Ready => break,
-            Place::At(opening, held) => deferred.entry((opening, held.to_string())).or_default().push(id),
-            Place::Expired => expired.push(id),
+            Place::At(opening, held) => sorted.deferred.entry((opening, held.to_string())).or_default().push(id),
+            Place::Expired => sorted.expired.push(id),
         }
     }
-    promoted.ready += set(tx, "status = 'ready'", None, now, &ready).await?;
-    promoted.expired += set(tx, "status = 'expired'", None, now, &expired).await?;
-    for ((opening, held), ids) in &deferred {
-        // Of names that are our own: nothing in it comes from outside.
-        let change = format!("next_at = $2, held_by = '{held}'");
-        promoted.deferred += set(tx, &change, Some(*opening), now, ids).await?;
-    }
-    Ok(blocked)
+    Ok(sorted)
+}
+
+/// Makes targets READY, each with its turn. Retries all have the same one; what comes from the list has its place there.
+async fn make_ready(tx: &mut Tx, now: Timestamp, ready: &[(TargetId, i64)]) -> Result<u64, StoreError> {
+    let (listed, timed): (Vec<_>, Vec<_>) =
+        ready.iter().copied().partition(|(_, turn)| *turn != queue::BEHIND && *turn != queue::BEFORE);
+    let ids = |of: &[(TargetId, i64)]| of.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+    let mut made = set(tx, "status = 'ready', turn = place", None, now, &ids(&listed)).await?;
+    let first = timed.first().is_some_and(|(_, turn)| *turn == queue::BEFORE);
+    let turn = format!("status = 'ready', turn = {}", if first { queue::BEFORE } else { queue::BEHIND });
+    made += set(tx, &turn, None, now, &ids(&timed)).await?;
+    Ok(made)
 }
 
 /// A target whose number is suppressed. The gate would turn it away as well; where very many of them come first, claims

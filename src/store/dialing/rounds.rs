@@ -160,7 +160,8 @@ async fn write(
     // A retry's delay is kept even over midnight: a contact elsewhere may have been called minutes ago.
     let dialed = format!(
         "status = 'waiting', round = round + 1, dials = 0, run_seq = {no}, next_at = CASE \
-         WHEN last_ended_at + {delay} > $1 THEN last_ended_at + {delay} ELSE $1 END"
+         WHEN last_ended_at + {delay} > $1 THEN last_ended_at + {delay} ELSE $1 END, \
+         opens_at = CASE WHEN last_ended_at + {delay} > $1 THEN NULL ELSE 0 END"
     );
     let kept = format!("round = round + 1, dials = 0, run_seq = {no}");
     let (taken_in, left_out) = match state {

@@ -8,7 +8,7 @@ use crate::store::{StoreError, Tx, Wake};
 /// A number was taken off a list: whoever it blocked goes through the gate again.
 pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &PhoneHash) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $3, updated_at = $3, callback_at = NULL, \
-                       priority = base_priority \
+                       priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
                        WHERE status = 'blocked' AND blocked_reason IN ('dnc', 'opted_out') AND contact_id IN \
                        (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2) AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
@@ -19,7 +19,7 @@ pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &Phon
 /// A contact was edited: what its number or zone blocked goes through the gate again.
 pub(in crate::store) async fn mend_contact(tx: &mut Tx, contact: ContactId) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
-                       priority = base_priority \
+                       priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
                        WHERE contact_id = $1 AND status = 'blocked' AND blocked_reason IN \
                        ('empty_phone', 'invalid_number', 'invalid_timezone', 'dnc', 'opted_out') AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
@@ -30,7 +30,7 @@ pub(in crate::store) async fn mend_contact(tx: &mut Tx, contact: ContactId) -> R
 /// A campaign takes its own zone for contacts without one from now on.
 pub(in crate::store) async fn mend_zones(tx: &mut Tx, campaign: CampaignId) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
-                       priority = base_priority \
+                       priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
                        WHERE campaign_id = $1 AND status = 'blocked' AND blocked_reason = 'invalid_timezone'";
     let now = tx.now().await?;
     woken(tx, SQL, args![campaign, now]).await
@@ -40,10 +40,12 @@ pub(in crate::store) async fn mend_zones(tx: &mut Tx, campaign: CampaignId) -> R
 /// made wait is looked at at once.
 pub(in crate::store) async fn mend_policy(tx: &mut Tx, org: OrgId) -> Result<u64, StoreError> {
     const BLOCKED: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
-                           priority = base_priority \
+                           priority = base_priority, \
+                           opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
                            WHERE status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap') AND campaign_id IN \
                            (SELECT id FROM campaign WHERE org_id = $1 AND state NOT IN ('cancelled', 'deleting'))";
-    const WAITING: &str = "UPDATE target SET next_at = $2, updated_at = $2 WHERE status = 'waiting' AND next_at > $2 AND \
+    const WAITING: &str = "UPDATE target SET next_at = $2, updated_at = $2, \
+                           opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END WHERE status = 'waiting' AND next_at > $2 AND \
                            (held_by IN ('outside_hours', 'quiet_hours') OR held_by LIKE 'law:%' OR \
                            held_by LIKE 'frequency_cap%') AND campaign_id IN \
                            (SELECT id FROM campaign WHERE org_id = $1 AND state IN ('in_progress', 'paused'))";
@@ -54,7 +56,8 @@ pub(in crate::store) async fn mend_policy(tx: &mut Tx, org: OrgId) -> Result<u64
 /// A campaign's times or rules have changed: whom they blocked goes through the gate again.
 pub(in crate::store) async fn mend_hours(tx: &mut Tx, campaign: CampaignId) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
-                       priority = base_priority \
+                       priority = base_priority, \
+                       opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
                        WHERE campaign_id = $1 AND status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap')";
     let now = tx.now().await?;
     woken(tx, SQL, args![campaign, now]).await

@@ -336,6 +336,8 @@ impl World {
                 let (promoted, next_due, open) = self.ledger.promote(index, limit, now);
                 Input::Promoted { campaign, promoted, next_due, open }
             }
+            // Nobody has a priority of his own here.
+            Action::Hurry { campaign, .. } => Input::Hurried { campaign, promoted: 0, next: None },
             Action::Claim { campaign, headroom } => {
                 let index = self.ledger.index_of(campaign);
                 let (result, next_due) = self.ledger.claim(index, node, now, headroom);
