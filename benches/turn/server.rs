@@ -80,7 +80,7 @@ impl Server {
     pub(crate) async fn place(&self, callers: SocketAddr) -> mpsc::Receiver<AttemptEvent> {
         let flow = Flow { listener: self.listener.id, transport: self.listener.transport, peer: callers };
         let domain = HostPort::from(callers);
-        let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, domain, credentials: None };
+        let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, sent_by: None, domain, credentials: None };
         let to = "+4930901820".parse().expect("a number");
         self.calls.place(PlaceCall {
             call: CallId::generate(),

@@ -274,6 +274,7 @@ impl Studio {
         let route = TrunkRoute {
             trunk: TrunkId::from_u128(1),
             flow: Flow { listener: self.listener.id, transport: self.listener.transport, peer },
+            sent_by: None,
             domain: HostPort::from(peer),
             credentials: None,
         };

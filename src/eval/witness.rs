@@ -146,10 +146,10 @@ impl OpenDesk {
         let from = dial.from.as_ref().map(|number| number.expose());
         let invite = match &dial.to {
             Destination::Number(number) => {
-                let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, domain, credentials: None };
+                let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, sent_by: None, domain, credentials: None };
                 InvitePlan::new(&route, number.expose(), from)
             }
-            Destination::Address(uri) => InvitePlan::to_address(flow, uri, from, &domain),
+            Destination::Address(uri) => InvitePlan::to_address(flow, None, uri, from, &domain),
         };
         let now = time::now().mono;
         Ok(Box::new(SecondLeg {

@@ -67,6 +67,8 @@ pub struct BoundListener {
     pub transport: Transport,
     /// The address it is bound to; the port is a real one even where the configuration says 0.
     pub local: SocketAddr,
+    /// The address that peers are told in Via and Contact.
+    pub advertised: SocketAddr,
     /// The address announced in SDP.
     pub media: std::net::IpAddr,
 }
@@ -114,7 +116,7 @@ pub async fn start(
         };
         let external = listener.external.unwrap_or(local);
         endpoint.add_listener(Listener { id, transport, advertised: HostPort::from(external) });
-        bound.push(BoundListener { id, transport, local, media: listener.advertised_media() });
+        bound.push(BoundListener { id, transport, local, advertised: external, media: listener.advertised_media() });
     }
     let (commands, command_receiver) = mpsc::channel(COMMANDS);
     let (incoming, incoming_receiver) = mpsc::channel(INCOMING);

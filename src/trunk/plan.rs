@@ -19,6 +19,8 @@ pub struct TrunkRoute {
     pub trunk: TrunkId,
     /// From which listener to which address.
     pub flow: Flow,
+    /// What our Via says there of its sender; none where only this process will ever name the call.
+    pub sent_by: Option<HostPort>,
     /// Host and port of the Request-URI, as configured.
     pub domain: HostPort,
     /// User name and password, where the trunk asks for them.
@@ -30,6 +32,8 @@ pub struct TrunkRoute {
 pub struct InvitePlan {
     /// Where it goes.
     pub flow: Flow,
+    /// What its Via says of its sender: whoever ends the leg after a crash, on whichever node, says the same.
+    pub sent_by: Option<HostPort>,
     /// Request-URI.
     pub uri: Uri,
     /// From, without tag.
@@ -65,6 +69,7 @@ impl InvitePlan {
         let shown = from.map_or_else(|| b"anonymous".to_vec(), |number| number.as_str().as_bytes().to_vec());
         Self {
             flow: route.flow,
+            sent_by: route.sent_by.clone(),
             uri,
             from: NameAddr::new(Uri::sip(Some(&shown), domain.clone())),
             to: NameAddr::new(Uri::sip(user(to).as_deref(), domain)),
@@ -74,11 +79,12 @@ impl InvitePlan {
 
     /// A call to a SIP address that need not be the trunk's, showing `from` at the trunk's domain, or nothing.
     #[must_use]
-    pub fn to_address(flow: Flow, to: &Uri, from: Option<&E164>, domain: &HostPort) -> Self {
+    pub fn to_address(flow: Flow, sent_by: Option<HostPort>, to: &Uri, from: Option<&E164>, domain: &HostPort) -> Self {
         let domain = HostPort { port: None, ..domain.clone() };
         let shown = from.map_or_else(|| b"anonymous".to_vec(), |number| number.as_str().as_bytes().to_vec());
         Self {
             flow,
+            sent_by,
             uri: to.clone(),
             from: NameAddr::new(Uri::sip(Some(&shown), domain)),
             to: NameAddr::new(to.clone()),
@@ -107,6 +113,7 @@ impl InvitePlan {
     pub fn to_json(&self) -> String {
         let stored = StoredInvite {
             flow: self.flow.to_string(),
+            sent_by: self.sent_by.as_ref().map(|sent_by| text(|out| sent_by.print(out))),
             uri: text(|out| self.uri.print(out)),
             from: text(|out| self.from.print(out)),
             to: text(|out| self.to.print(out)),
@@ -129,7 +136,9 @@ impl InvitePlan {
         for (name, value) in stored.headers {
             headers.push(HeaderName::from_bytes(name.as_bytes()).ok_or(BadLeg("headers"))?, value);
         }
+        let sent_by = stored.sent_by.map(|sent_by| HostPort::parse(sent_by.as_bytes()).map_err(|_| BadLeg("sent_by")));
         Ok(Self {
+            sent_by: sent_by.transpose()?,
             flow: stored.flow.parse().map_err(|_| BadLeg("flow"))?,
             uri: Uri::parse(stored.uri.as_bytes()).map_err(|_| BadLeg("uri"))?,
             from: NameAddr::parse(stored.from.as_bytes()).map_err(|_| BadLeg("from"))?,
@@ -179,9 +188,9 @@ pub fn orphan(
     let stage = match dialog {
         Some(dialog) if answered => OrphanStage::Confirmed(dialog),
         dialog => {
-            let InvitePlan { flow, uri, from, to, headers } = InvitePlan::from_json(invite)?;
+            let InvitePlan { flow, sent_by, uri, from, to, headers } = InvitePlan::from_json(invite)?;
             let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
-            OrphanStage::Early(Box::new(OrphanInvite { flow, uri, from, to, headers, invites, dialog }))
+            OrphanStage::Early(Box::new(OrphanInvite { flow, sent_by, uri, from, to, headers, invites, dialog }))
         }
     };
     Ok(Orphan { key, credentials, stage })
@@ -206,6 +215,8 @@ fn dialog_from_json(stored: &str) -> Result<DialogSnapshot, BadLeg> {
 #[derive(Serialize, Deserialize)]
 struct StoredInvite {
     flow: String,
+    #[serde(default)]
+    sent_by: Option<String>,
     uri: String,
     from: String,
     to: String,
@@ -246,6 +257,7 @@ mod tests {
                 transport: Transport::Udp,
                 peer: "192.0.2.7:5070".parse().expect("an address"),
             },
+            sent_by: Some(HostPort::from("198.51.100.4:5060".parse::<std::net::SocketAddr>().expect("an address"))),
             domain: HostPort::from("192.0.2.7:5070".parse::<std::net::SocketAddr>().expect("an address")),
             credentials: None,
         }

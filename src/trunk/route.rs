@@ -44,7 +44,7 @@ impl Router {
                 (*flows.first().ok_or(Unreachable)?, domain(trunk).ok_or(Unreachable)?)
             }
         };
-        Ok(TrunkRoute { trunk: trunk.id, flow, domain, credentials: credentials(trunk) })
+        Ok(TrunkRoute { trunk: trunk.id, flow, sent_by: self.sent_by(&flow), domain, credentials: credentials(trunk) })
     }
 
     /// The ways to the configured host, in the resolver's order; none when no listener reaches any of its addresses.
@@ -83,6 +83,13 @@ impl Router {
         let addresses = self.resolver.resolve(now.mono, &uri.host.to_string(), uri.port).await;
         let addresses = addresses.map_err(|_| Unreachable)?;
         addresses.into_iter().find_map(|peer| self.flow(transport, peer)).ok_or(Unreachable)
+    }
+
+    /// What the Via of requests that go this way says of its sender.
+    #[must_use]
+    pub fn sent_by(&self, flow: &Flow) -> Option<HostPort> {
+        let listener = self.listeners.iter().find(|listener| listener.id == flow.listener)?;
+        Some(HostPort::from(listener.advertised))
     }
 
     /// The addresses that requests of the trunk come from.

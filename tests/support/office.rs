@@ -119,6 +119,7 @@ impl Office {
         let route = TrunkRoute {
             trunk: TrunkId::from_u128(2),
             flow: Flow { listener: self.listener, transport: self.transport, peer },
+            sent_by: None,
             domain: HostPort::from(peer),
             credentials: None,
         };

@@ -6,7 +6,7 @@ use crate::dialog::DialogSnapshot;
 use crate::digest::Credential;
 use crate::identity::LegKey;
 use crate::message::header::{NameAddr, Reason};
-use crate::message::{Headers, StatusCode, StreamFault, Uri};
+use crate::message::{Headers, HostPort, StatusCode, StreamFault, Uri};
 use crate::registrar::RegisterId;
 use std::time::Duration;
 
@@ -77,6 +77,9 @@ pub enum OrphanStage {
 pub struct OrphanInvite {
     /// Where the INVITE was sent.
     pub flow: Flow,
+    /// What the top Via said of its sender, when another host may have sent it: CANCEL matches only with the same
+    /// (RFC 3261 9.1, 17.2.3), and its host stands in the Call-ID. None: the listener of `flow`.
+    pub sent_by: Option<HostPort>,
     /// Its Request-URI.
     pub uri: Uri,
     /// Its From, without tag.

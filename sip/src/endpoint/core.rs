@@ -224,7 +224,19 @@ impl Core {
         branch: &Branch,
         owner: Owner,
     ) -> TransactionId {
-        self.stamp(&mut request, &flow, branch);
+        self.stamp(&mut request, flow.transport, self.advertised(&flow), branch);
+        self.send_stamped(now, request, flow, branch, owner)
+    }
+
+    /// Sends a request, whose Via has this branch already, in a new transaction.
+    pub(crate) fn send_stamped(
+        &mut self,
+        now: Instant,
+        request: Request,
+        flow: Flow,
+        branch: &Branch,
+        owner: Owner,
+    ) -> TransactionId {
         let reliable = flow.transport.is_reliable();
         let (machine, actions) = if request.method == Method::Invite {
             let (machine, actions) = ClientInvite::start(reliable, &self.config.intervals);
@@ -251,14 +263,14 @@ impl Core {
         self.insert_client(machine, request, flow, branch, owner)
     }
 
-    /// Puts our Via on top and our name in.
-    pub(crate) fn stamp(&self, request: &mut Request, flow: &Flow, branch: &Branch) {
-        let transport = match flow.transport {
+    /// Puts a Via of this sender on top and our name in.
+    pub(crate) fn stamp(&self, request: &mut Request, transport: Transport, sent_by: HostPort, branch: &Branch) {
+        let transport = match transport {
             Transport::Udp => ViaTransport::Udp,
             Transport::Tcp => ViaTransport::Tcp,
         };
         let mut via = Vec::with_capacity(80);
-        Via::new(transport, self.advertised(flow), branch.clone()).print(&mut via);
+        Via::new(transport, sent_by, branch.clone()).print(&mut via);
         request.headers.insert_first(HeaderName::Via, via);
         request.headers.set(HeaderName::UserAgent, &self.config.user_agent);
     }

@@ -309,13 +309,12 @@ impl Session {
             let Some(client) = core.client(invite) else { continue };
             let Some(branch) = top_via(&client.request.headers).and_then(|via| via.branch) else { continue };
             let mut request = within_transaction(&client.request, Method::Cancel);
-            request.headers.remove(&HeaderName::Via);
             if let Some(reason) = &reason {
                 request.headers.push_typed(reason);
             }
             let flow = client.flow;
             calling.cancels_open += 1;
-            core.send_request(now, request, flow, &branch, owner);
+            core.send_stamped(now, request, flow, &branch, owner);
         }
         self.clear(core, Deadline::EarlyLimit);
         if self.ended {
@@ -412,6 +411,6 @@ pub(super) fn ack_bytes(
             ack.headers.push(name.clone(), value);
         }
     }
-    core.stamp(&mut ack, &flow, branch);
+    core.stamp(&mut ack, flow.transport, core.advertised(&flow), branch);
     (flow, ack.to_bytes())
 }

@@ -56,9 +56,9 @@ impl Session {
         invite: &OrphanInvite,
         dialog: Option<Dialog>,
     ) -> Self {
-        let host = core.advertised(&invite.flow).host.to_string();
+        let sent_by = invite.sent_by.clone().unwrap_or_else(|| core.advertised(&invite.flow));
         let contact_user = core.config.contact_user.clone().into_bytes();
-        let mut session = Self::new(id, key, key.call_id(&host), auth, contact_user, Stage::Over);
+        let mut session = Self::new(id, key, key.call_id(&sent_by.host.to_string()), auth, contact_user, Stage::Over);
         session.recovery = true;
         let mut calling = Calling::new();
         calling.cancel = Cancel::Wanted(None);
@@ -67,7 +67,7 @@ impl Session {
         for cseq in 1..=sent {
             let branch = key.branch(cseq, &Method::Invite);
             let mut request = session.invite_as_sent(invite, cseq);
-            core.stamp(&mut request, &invite.flow, &branch);
+            core.stamp(&mut request, invite.flow.transport, sent_by.clone(), &branch);
             let owner = session.owner(Purpose::Invite);
             calling.invites.push(core.resume_invite(request, invite.flow, &branch, owner));
         }

@@ -108,7 +108,8 @@ impl Shared {
             Destination::Address(uri) => {
                 let flow = self.parts.router.direct(time::now(), uri, route.flow.transport).await;
                 let flow = flow.map_err(|_| NotAdmitted::Unreachable)?;
-                let invite = InvitePlan::to_address(flow, uri, from, &route.domain);
+                let sent_by = self.parts.router.sent_by(&flow);
+                let invite = InvitePlan::to_address(flow, sent_by, uri, from, &route.domain);
                 // The trunk's password is nobody else's business.
                 Ok((TrunkRoute { credentials: None, ..route }, invite))
             }

@@ -125,7 +125,7 @@ impl TransferDesk for Ledger {
         let now = time::now().mono;
         let leg = SecondLeg {
             leg: dial.leg,
-            invite: InvitePlan::to_address(flow, uri, from, &HostPort::from(peer)),
+            invite: InvitePlan::to_address(flow, None, uri, from, &HostPort::from(peer)),
             credentials: None,
             evidence: TrunkEvidence::default(),
             send_at: now + Duration::from_millis(100),

@@ -29,6 +29,7 @@ impl Pair {
         let invite = self.invitation();
         OrphanStage::Early(Box::new(OrphanInvite {
             flow: invite.flow,
+            sent_by: None,
             uri: invite.uri,
             from: invite.from,
             to: invite.to,
@@ -190,6 +191,37 @@ fn a_kill_at_any_moment_leaves_no_callee_behind() {
 }
 
 #[test]
+fn another_host_ends_an_orphan_in_the_name_of_the_first() {
+    let mut before = Puppet::new();
+    let invite = before.invitation();
+    let (_, sent) = before.call_with(invite.clone());
+    let mut after = Puppet::with(Config::default());
+    let advertised = HostPort::parse(b"198.51.100.2:5070").expect("an address");
+    after.endpoint = Endpoint::new(Config::default(), [6; 32]);
+    after.endpoint.add_listener(Listener { id: ListenerId(0), transport: Transport::Udp, advertised });
+    let orphan = Orphan {
+        key: invite.key,
+        credentials: None,
+        stage: OrphanStage::Early(Box::new(OrphanInvite {
+            flow: invite.flow,
+            sent_by: HostPort::parse(b"198.51.100.1:5060").ok(),
+            uri: invite.uri,
+            from: invite.from,
+            to: invite.to,
+            headers: invite.headers,
+            invites: 1,
+            dialog: None,
+        })),
+    };
+    after.act(|endpoint, now| endpoint.recover(now, orphan)).expect("there is room");
+    let cancel = after.request(&Method::Cancel);
+    for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId] {
+        assert_eq!(cancel.headers.get(&name), sent.headers.get(&name), "{name:?}");
+    }
+    after.ignore();
+}
+
+#[test]
 fn the_cancel_of_an_orphan_repeats_its_invite() {
     let mut before = Puppet::new();
     let mut invite = before.invitation();
@@ -201,6 +233,7 @@ fn the_cancel_of_an_orphan_repeats_its_invite() {
         credentials: None,
         stage: OrphanStage::Early(Box::new(OrphanInvite {
             flow: invite.flow,
+            sent_by: None,
             uri: invite.uri,
             from: invite.from,
             to: invite.to,
