@@ -98,6 +98,18 @@ async fn a_second_process_is_refused() {
     assert!(matches!(second, Err(StoreError::InUse { .. })), "{second:?}");
 }
 
+/// As when the disk is full: SQLite has rolled back, and whoever held the transaction does not know.
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_stops_nobody() {
+    let test = TestDb::sqlite().await;
+    let mut tx = test.db.begin_durable().await.expect("a transaction");
+    tx.execute("INSERT INTO secret (name, value) VALUES ('lost', 'x')", vec![]).await.expect("a row");
+    tx.execute("ROLLBACK", vec![]).await.expect("SQLite's own end of it");
+    tx.commit().await.expect_err("there is nothing to commit");
+    insert_secret(&test.db, "kept").await.expect("the next one is served");
+    assert_eq!(secrets(&test.db).await, ["kept"]);
+}
+
 #[tokio::test]
 async fn addresses_of_other_databases_are_refused() {
     for address in ["mysql://localhost/x", "sqlite:", "sqlite::memory:", "data.db", "postgres://:x:/"] {

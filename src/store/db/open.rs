@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::lock::FileLock;
 use super::{Backend, StoreError};
@@ -66,6 +67,7 @@ async fn sqlite(path: &str, connections: u32) -> Result<Backend, StoreError> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async { Ok(is_usable(connection)) }))
         .acquire_timeout(ACQUIRE)
         .connect_with(options.clone().create_if_missing(true).synchronous(SqliteSynchronous::Normal))
         .await
@@ -91,6 +93,12 @@ async fn postgres(address: &str, connections: u32) -> Result<Backend, StoreError
         ]);
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?;
     Ok(Backend::Postgres(pool))
+}
+
+/// Whether a connection that comes back has no transaction open. SQLite rolls back by itself when the disk is full or
+/// fails; sqlx then never gets its own ROLLBACK through, takes the transaction for open and refuses every further one.
+fn is_usable(connection: &SqliteConnection) -> bool {
+    !connection.is_in_transaction()
 }
 
 /// SQLite's own words when the file cannot be opened name no file.
