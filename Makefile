@@ -26,9 +26,10 @@ demo: build      ## dial 40 simulated contacts over real SIP and RTP and show wh
 test: setup      ## everything CI runs; the last line counts
 	@scripts/test
 
-chaos: setup    ## the long proofs: pacing for minutes, on an otherwise quiet machine
+chaos: setup    ## the long proofs, for an hour: 500 kills, 100 freezes, 100 database interruptions; pacing for minutes
 	cargo build --locked --release --workspace --bins
 	CHAOS=1 cargo test --locked --release -p callwright --test pacing -- --nocapture --test-threads 1
+	CHAOS=1 cargo test --locked --release -p callwright --test crash -- --nocapture
 
 bench: setup ## measure; figures as JSON in target/bench
 	cargo bench --locked --workspace --no-fail-fast --bench '*'

@@ -16,8 +16,6 @@ pub(crate) const CALLS_PER_MINUTE: u32 = 600;
 pub(crate) const MAX_CONCURRENT: u32 = 24;
 /// Minutes to a retry; the shortest there is.
 pub(crate) const RETRY_DELAY_MIN: u32 = 1;
-/// Contacts.
-const PEOPLE: usize = 300;
 /// The first ones are engaged at their first call and called again after the delay; they are called first of all.
 const ENGAGED: usize = 6;
 
@@ -46,10 +44,10 @@ pub(crate) struct Person {
     pub(crate) talk: &'static str,
 }
 
-/// Everybody, in zones where it is day.
-pub(crate) fn people() -> Vec<Person> {
+/// So many, in zones where it is day.
+pub(crate) fn people(count: usize) -> Vec<Person> {
     let zones: Vec<_> = contacts::people(time::now().wall, false).iter().map(|person| person.zone).collect();
-    (0..PEOPLE)
+    (0..count)
         .map(|i| {
             let (persona, talk) = if i < ENGAGED { ("busy", "short") } else { MIX[i % MIX.len()] };
             Person { phone: format!("+44207946{i:04}"), zone: zones[i % zones.len()], persona, talk }

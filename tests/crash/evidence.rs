@@ -1,7 +1,6 @@
 //! What is known after a test: what the wire saw, what the server believes, which leg has which Call-ID.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use callwright::campaign::disconnection::DisconnectionReason;
@@ -18,8 +17,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::campaign::Person;
-use crate::kills::Life;
+use crate::course::{self, Life};
 use crate::recordings::{self, Cut};
+use crate::troubles::{Count, Happened};
 
 /// A contact, as the API shows it.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,8 +51,14 @@ struct Call {
 #[derive(Debug)]
 pub(crate) struct Evidence {
     pub(crate) people: Vec<Person>,
-    /// The server's lives, in order.
+    /// What was meant to happen.
+    pub(crate) troubles: Count,
+    /// What happened to the servers, of each in order.
+    pub(crate) happened: Vec<Happened>,
+    /// The servers' lives, of each in order.
     pub(crate) lives: Vec<Life>,
+    /// Where the database is when the servers have let go of it.
+    pub(crate) database: String,
     /// The campaign came to its end.
     pub(crate) completed: bool,
     pub(crate) contacts: Vec<Contact>,
@@ -62,8 +68,8 @@ pub(crate) struct Evidence {
     pub(crate) wire: Wire,
     /// The attempt behind each Call-ID that the server may have sent.
     pub(crate) legs: BTreeMap<String, String>,
-    /// Recordings of calls that have no record: they were live at a kill.
-    pub(crate) cuts: Vec<Cut>,
+    /// Recordings of calls that have no record, with their servers: they were live at a kill.
+    pub(crate) cuts: Vec<(usize, Cut)>,
 }
 
 impl Evidence {
@@ -73,7 +79,10 @@ impl Evidence {
         attempts.sort_by_key(|attempt| attempt.claimed_at);
         Ok(Self {
             people,
+            troubles: Count { kills: 0, freezes: 0, cuts: 0 },
+            happened: Vec::new(),
             lives: Vec::new(),
+            database: String::new(),
             completed: false,
             contacts: all(client, &format!("/campaigns/{campaign}/contacts?")).await?,
             attempts,
@@ -89,23 +98,26 @@ impl Evidence {
         self.wire = Wire::read(log).expect("the carrier writes what can be read");
     }
 
-    /// The Call-IDs of all legs, derived as the server derives them. The server has ended: its database is free.
-    pub(crate) async fn add_legs(&mut self, database: &str, sip: SocketAddr) {
-        let db = Db::open(&Settings::new(database)).await.expect("the server has let go of its database");
+    /// The Call-IDs that all legs have or would have on each server, derived as the servers derive them. These have
+    /// ended: their database is free.
+    pub(crate) async fn add_legs(&mut self, nodes: usize) {
+        let db = Db::open(&Settings::new(self.database.as_str())).await.expect("the server has let go of its database");
         let mut tx = db.begin().await.expect("a transaction");
         let secret = org::secrets(&mut tx, [[0; 32]; 2]).await.expect("the server made them").leg;
         for row in tx.all("SELECT id, attempt_id FROM leg", Vec::new()).await.expect("legs") {
             let leg: LegId = row.get("id").expect("an id");
             let attempt: AttemptId = row.get("attempt_id").expect("an id");
-            let call_id = leg_key(&secret, leg).call_id(&sip.ip().to_string());
-            self.legs.insert(call_id.to_string(), attempt.to_string());
+            for node in 0..nodes {
+                let call_id = leg_key(&secret, leg).call_id(&course::address_of(node).to_string());
+                self.legs.insert(call_id.to_string(), attempt.to_string());
+            }
         }
     }
 
-    /// The recordings that belong to no call on record.
-    pub(crate) fn add_recordings(&mut self, folder: &Path) {
+    /// The recordings of a server that belong to no call on record.
+    pub(crate) fn add_recordings(&mut self, node: usize, folder: &Path) {
         let kept: Vec<_> = self.calls.iter().map(|call| call.id.as_str()).collect();
-        self.cuts = recordings::without(folder, &kept);
+        self.cuts.extend(recordings::without(folder, &kept).into_iter().map(|cut| (node, cut)));
     }
 
     /// The number of a contact.

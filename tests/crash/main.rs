@@ -1,36 +1,66 @@
-//! The server is killed again and again in the middle of a campaign, and starts again. Then the carrier's own record of
-//! the wire says whether anybody was rung twice for one dial, left ringing or talking to nobody, or forgotten.
+//! Servers are killed, frozen past their lease and cut off from their database again and again in the middle of a
+//! campaign. Then the carrier's own record of the wire says whether anybody was rung twice for one dial, left ringing or
+//! talking to nobody, or forgotten.
 //!
-//! Everything here is a process of its own: server, carrier, database. `CRASH_SEED` repeats the kills of a run as far as
-//! real time can be repeated; a failure prints its seed and keeps its folder.
+//! Everything here is a process of its own: servers, carrier, database. `CRASH_SEED` repeats the troubles of a round as
+//! far as real time can be repeated; a failure prints its seed and keeps its folder. `CHAOS=1` runs the long form.
 
 #[path = "../support/db.rs"]
 mod db;
 
 mod campaign;
+mod course;
 mod evidence;
-mod kills;
+mod link;
 #[allow(dead_code, reason = "shared with the test of pacing")]
 mod process;
 mod recordings;
+mod troubles;
 mod verdict;
 
+use course::Plan;
 use db::TestDb;
-use kills::Plan;
 use process::Ports;
+use troubles::Count;
 
 /// SIP, REST and RTP ports of a test, apart from those of the other and below the range from which the system hands out
-/// ports: while the server is down nobody else gets them.
+/// ports: while a server is down nobody else gets them.
 const SQLITE: Ports = Ports { http: 12_080..12_180, sip: 12_200..12_300, rtp_min: 20_000, rtp_max: 25_998 };
 const POSTGRES: Ports = Ports { http: 13_080..13_180, sip: 13_200..13_300, rtp_min: 26_000, rtp_max: 31_998 };
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_kills_on_sqlite() {
-    kills::run(Plan::new("sqlite", None, SQLITE)).await;
+/// The long form: with the counts of [`LONG`] these make 500 kills, 100 freezes and 100 interruptions in all.
+const ROUNDS: usize = 13;
+const ROUNDS_OF_SQLITE: usize = 12;
+const LONG: Count = Count { kills: 20, freezes: 4, cuts: 4 };
+
+fn long() -> bool {
+    std::env::var_os("CHAOS").is_some_and(|chaos| !chaos.is_empty())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_kills_on_postgres() {
+async fn a_server_on_sqlite_dies_freezes_and_cannot_write() {
+    if !long() {
+        let troubles = Count { kills: 10, freezes: 2, cuts: 2 };
+        return course::run(Plan { name: "sqlite", database: None, nodes: 1, ports: SQLITE, troubles }).await;
+    }
+    for _ in 0..ROUNDS_OF_SQLITE {
+        course::run(Plan { name: "sqlite", database: None, nodes: 1, ports: SQLITE, troubles: LONG }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_on_postgres_die_freeze_and_lose_their_database() {
+    if !long() {
+        let troubles = Count { kills: 18, freezes: 3, cuts: 6 };
+        return on_postgres(3, troubles).await;
+    }
+    for nodes in [1, 2, 3].into_iter().cycle().take(ROUNDS) {
+        on_postgres(nodes, LONG).await;
+    }
+}
+
+async fn on_postgres(nodes: usize, troubles: Count) {
     let database = TestDb::postgres().await;
-    kills::run(Plan::new("postgres", Some(database.address.clone()), POSTGRES)).await;
+    let address = Some(database.address.clone());
+    course::run(Plan { name: "postgres", database: address, nodes, ports: POSTGRES, troubles }).await;
 }

@@ -1,7 +1,7 @@
 //! The processes: a carrier that lives through the whole test, and a server that is killed and started again.
 
 use std::fs::{File, OpenOptions};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -47,9 +47,15 @@ pub(crate) struct Home {
 impl Home {
     /// A home on free ports.
     pub(crate) fn new(folder: PathBuf, database: Option<String>, ports: &Ports) -> Self {
+        Self::at(IpAddr::V4(Ipv4Addr::LOCALHOST), folder, database, ports)
+    }
+
+    /// A home on free ports, for SIP and RTP of this address.
+    pub(crate) fn at(ip: IpAddr, folder: PathBuf, database: Option<String>, ports: &Ports) -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let http = ports.http.clone().map(local).find(|address| TcpListener::bind(address).is_ok());
-        let sip = ports.sip.clone().map(local).find(|address| UdpSocket::bind(address).is_ok());
+        let own = |port| SocketAddr::new(ip, port);
+        let sip = ports.sip.clone().map(own).find(|address| UdpSocket::bind(address).is_ok());
         Self {
             folder,
             database,
@@ -72,7 +78,8 @@ impl Home {
 
     /// Starts the server; it is up once [`Server::up`] says so.
     pub(crate) fn start(&self) -> Server {
-        self.spawn(Command::new(env!("CARGO_BIN_EXE_callwright")))
+        // A write that the disk refuses is an error like others, not the end.
+        self.start_under("sh", &["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
     }
 
     /// Starts it through another program, whose last argument it is.
@@ -145,11 +152,26 @@ impl Server {
         at
     }
 
-    /// Asks it to end and waits.
-    pub(crate) async fn stop(mut self) {
+    /// Sends it a signal, by its name without SIG.
+    pub(crate) async fn signal(&self, name: &str) {
+        self.tell("kill", &[&format!("-{name}")]).await;
+    }
+
+    /// Whether the disk takes nothing it writes.
+    pub(crate) async fn refuse_writes(&self, refuse: bool) {
+        let limit = if refuse { "--fsize=0:" } else { "--fsize=unlimited:" };
+        self.tell("prlimit", &[limit, "--pid"]).await;
+    }
+
+    async fn tell(&self, program: &str, arguments: &[&str]) {
         let id = self.process.id().expect("it runs").to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill starts");
-        assert!(asked.success(), "SIGTERM was sent");
+        let told = Command::new(program).args(arguments).arg(id).status().await.expect("the program starts");
+        assert!(told.success(), "{program} {arguments:?}");
+    }
+
+    /// Asks it to end and waits.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("TERM").await;
         let ended = timeout(START, self.process.wait()).await.expect("an idle server ends in time");
         assert!(ended.expect("it is ours").success(), "an idle server ends in order");
     }

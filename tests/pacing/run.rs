@@ -134,7 +134,7 @@ impl Race {
             client.post(&stop, &json!({})).await.expect("it stops");
         }
         let paused = unix();
-        for (_, server) in servers {
+        for (_, mut server) in servers {
             server.stop().await;
         }
         let logs: Vec<_> = carriers.iter().map(|carrier| carrier.log.clone()).collect();
