@@ -4,16 +4,16 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
 use super::error::ApiError;
 use super::etag::Tagged;
-use super::paging::{Id, Items, Params, default_limit, page};
+use super::paging::{Id, Items, Listed, Ordering};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -22,6 +22,7 @@ use crate::campaign::transfer::TransferWay;
 use crate::id::{AttemptId, CallId, CampaignId, ContactId};
 use crate::pii::Pii;
 use crate::store::call::{self, Call, Conversation, Direction, Transfer};
+use crate::store::filter::CallFilter;
 
 /// A call.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -96,36 +97,21 @@ pub struct CallDetail {
     disclosed: Disclosed,
 }
 
-/// Filter of the list.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CallFilter {
-    /// Only calls of this campaign.
-    #[serde(default)]
-    campaign_id: Option<CampaignId>,
-    /// Items on the page, 1 to 1000.
-    #[serde(default = "default_limit")]
-    #[param(default = 50, minimum = 1, maximum = 1000)]
-    limit: u32,
-    /// `next` of the page before; absent for the first page.
-    #[serde(default)]
-    after: Option<String>,
-}
-
 /// List calls that are over
+///
+/// Ordered by `created_at` (when the record was made), `started_at`, `ended_at` or `duration_ms`.
 #[utoipa::path(
-    get, path = "/api/v1/calls", tag = "calls", params(CallFilter),
+    get, path = "/api/v1/calls", tag = "calls", params(CallFilter, Ordering),
     responses((status = 200, body = Items<CallView>))
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Params(filter): Params<CallFilter>,
+    listed: Listed<CallFilter>,
 ) -> Result<Json<Items<CallView>>, ApiError> {
+    let sheet = listed.sheet(call::ORDERS)?;
     let mut tx = api.db.read().await?;
-    let listing =
-        call::list(&mut tx, caller.org, filter.campaign_id, page(filter.limit, filter.after.as_deref())?).await?;
+    let listing = call::search(&mut tx, caller.org, &listed.filter, &sheet).await?;
     Ok(Json(Items::of(listing, view)))
 }
 

@@ -7,7 +7,7 @@ use garde::Validate;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
@@ -15,7 +15,7 @@ use super::body::Body;
 use super::campaign_control::faults;
 use super::error::{ApiError, FieldFault};
 use super::etag::{IfMatch, Tagged};
-use super::paging::{Id, Items, Params, default_limit, page};
+use super::paging::{Id, Items, Listed, Ordering};
 use crate::agent::assistant::Disclosure;
 use crate::campaign::disclosure;
 use crate::campaign::phone::E164;
@@ -27,6 +27,7 @@ use crate::dialer::calling_hours::instant;
 use crate::id::{AssistantId, CampaignId, RunId, TrunkId};
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, CampaignData, StartFailed};
+use crate::store::filter::CampaignFilter;
 use crate::store::lock::Lock;
 use crate::store::{StoreError, Tx, assistant, trunk};
 
@@ -141,23 +142,6 @@ pub struct CampaignView {
     ended_at: Option<Timestamp>,
 }
 
-/// Filter of the list.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CampaignFilter {
-    /// Only campaigns in this state.
-    #[serde(default)]
-    state: Option<CampaignState>,
-    /// Items on the page, 1 to 1000.
-    #[serde(default = "default_limit")]
-    #[param(default = 50, minimum = 1, maximum = 1000)]
-    limit: u32,
-    /// `next` of the page before; absent for the first page.
-    #[serde(default)]
-    after: Option<String>,
-}
-
 /// Create a campaign as a draft
 #[utoipa::path(
     post, path = "/api/v1/campaigns", tag = "campaigns", request_body = CampaignInput,
@@ -176,18 +160,20 @@ pub async fn create(
 }
 
 /// List campaigns
+///
+/// Ordered by `created_at`, `updated_at`, `started_at` or `name`.
 #[utoipa::path(
-    get, path = "/api/v1/campaigns", tag = "campaigns", params(CampaignFilter),
+    get, path = "/api/v1/campaigns", tag = "campaigns", params(CampaignFilter, Ordering),
     responses((status = 200, body = Items<CampaignView>))
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Params(filter): Params<CampaignFilter>,
+    listed: Listed<CampaignFilter>,
 ) -> Result<Json<Items<CampaignView>>, ApiError> {
+    let sheet = listed.sheet(campaign::ORDERS)?;
     let mut tx = api.db.read().await?;
-    let listing =
-        campaign::list(&mut tx, caller.org, filter.state, page(filter.limit, filter.after.as_deref())?).await?;
+    let listing = campaign::search(&mut tx, caller.org, &listed.filter, &sheet).await?;
     Ok(Json(Items::of(listing, view)))
 }
 

@@ -8,19 +8,20 @@ use axum::http::StatusCode;
 use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::{ApiError, FieldFault};
 use super::etag::{IfMatch, Tagged};
-use super::paging::{Id, Items, Params, default_limit, page};
+use super::paging::{Id, Items, Listed, Ordering};
 use crate::campaign::phone::E164;
 use crate::campaign::zone::zone_named;
 use crate::id::ContactId;
 use crate::pii::Pii;
 use crate::store::contact::{self, Contact, ContactData};
+use crate::store::filter::ContactFilter;
 use crate::store::lock::Lock;
 
 /// Most variables of a contact.
@@ -79,23 +80,6 @@ pub struct ContactView {
     updated_at: Timestamp,
 }
 
-/// Filter of the list.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ContactFilter {
-    /// Part of the name or number, in any case.
-    #[serde(default)]
-    search: Option<String>,
-    /// Items on the page, 1 to 1000.
-    #[serde(default = "default_limit")]
-    #[param(default = 50, minimum = 1, maximum = 1000)]
-    limit: u32,
-    /// `next` of the page before; absent for the first page.
-    #[serde(default)]
-    after: Option<String>,
-}
-
 /// Create a contact
 #[utoipa::path(
     post, path = "/api/v1/contacts", tag = "contacts",
@@ -117,18 +101,20 @@ pub async fn create(
 }
 
 /// List contacts
+///
+/// Ordered by `created_at`, `updated_at` or `name`.
 #[utoipa::path(
-    get, path = "/api/v1/contacts", tag = "contacts", params(ContactFilter),
+    get, path = "/api/v1/contacts", tag = "contacts", params(ContactFilter, Ordering),
     responses((status = 200, body = Items<ContactView>), (status = 422, body = super::Problem))
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Params(filter): Params<ContactFilter>,
+    listed: Listed<ContactFilter>,
 ) -> Result<Json<Items<ContactView>>, ApiError> {
-    let page = page(filter.limit, filter.after.as_deref())?;
+    let sheet = listed.sheet(contact::ORDERS)?;
     let mut tx = api.db.read().await?;
-    let listing = contact::list(&mut tx, caller.org, filter.search.as_deref(), page).await?;
+    let listing = contact::search(&mut tx, caller.org, &listed.filter, &sheet).await?;
     Ok(Json(Items::of(listing, view)))
 }
 

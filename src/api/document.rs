@@ -23,6 +23,9 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             parameter(operation, header("If-Match", CHANGE));
             refusal(operation, "412", "It is not in the state that was named; the tag of its state now is in `ETag`");
         }
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            separate_by_commas(operation);
+        }
         if let Some(post) = &mut item.post {
             parameter(post, header("Idempotency-Key", IDEMPOTENCY));
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
@@ -68,6 +71,17 @@ impl utoipa::Modify for BearerKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
+    }
+}
+
+/// Names in a query stand in one parameter.
+fn separate_by_commas(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.style.is_some()
+        {
+            parameter.explode = Some(false);
+        }
     }
 }
 

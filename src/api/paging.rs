@@ -4,12 +4,14 @@ use std::str::FromStr;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
+use crate::store::filter::{self, NoCursor, Order, Orders, Sheet};
 use crate::store::{Listing, Page};
 
 /// Which part of a list.
@@ -70,6 +72,77 @@ impl<T> Items<T> {
     pub fn of<R, I: ToString>(listing: Listing<R, I>, item: impl Fn(R) -> T) -> Self {
         Self { next: listing.next.map(|id| id.to_string()), items: listing.items.into_iter().map(item).collect() }
     }
+}
+
+/// Which part of a list, in which order.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Ordering {
+    /// Items on the page, 1 to 1000.
+    #[serde(default = "default_limit")]
+    #[param(default = 50, minimum = 1, maximum = 1000)]
+    limit: u32,
+    /// `next` of the page before, in the same order; absent for the first page.
+    #[serde(default)]
+    after: Option<String>,
+    /// What the list is ordered by, `-` before it for the other way round. As made when it is left out.
+    #[serde(default)]
+    #[param(example = "-updated_at")]
+    sort: Option<String>,
+}
+
+/// A list that is filtered and ordered: `limit`, `after` and `sort`, and what `F` has. Unknown parameters are refused.
+#[derive(Clone, Debug)]
+pub struct Listed<F> {
+    /// What fits.
+    pub filter: F,
+    ordering: Ordering,
+}
+
+impl<F> Listed<F> {
+    /// The page for the store.
+    ///
+    /// # Errors
+    /// When a parameter is out of its range, the order is unknown, or the cursor is of another one.
+    pub fn sheet(&self, orders: Orders) -> Result<Sheet, ApiError> {
+        let Ordering { limit, after, sort } = &self.ordering;
+        if !(1..=Page::<()>::MAX_LIMIT).contains(limit) {
+            return Err(ApiError::field("?limit", "out_of_range", "must be between 1 and 1000"));
+        }
+        let order = match sort {
+            None => Order::MADE,
+            Some(name) => filter::order(name, orders).map_err(|names| {
+                ApiError::field(
+                    "?sort",
+                    "unknown_value",
+                    format!("must be one of {names}, with `-` before it for the other way"),
+                )
+            })?,
+        };
+        let not_a_cursor = |error: NoCursor| ApiError::field("?after", "not_an_id", error.to_string());
+        let after = after.as_deref().map(str::parse).transpose().map_err(not_a_cursor)?;
+        Sheet::new(*limit, after, order).map_err(not_a_cursor)
+    }
+}
+
+impl<S: Send + Sync, F: DeserializeOwned> FromRequestParts<S> for Listed<F> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        const OWN: [&str; 3] = ["limit", "after", "sort"];
+        let query = parts.uri.query().unwrap_or_default();
+        let (own, of_filter): (Vec<_>, Vec<_>) =
+            query.split('&').partition(|pair| OWN.contains(&pair.split('=').next().unwrap_or_default()));
+        Ok(Self { filter: read(&of_filter.join("&"))?, ordering: read(&own.join("&"))? })
+    }
+}
+
+fn read<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let uri: Uri = format!("/?{query}").parse().map_err(|_| ApiError::Malformed("the query".to_owned()))?;
+    let Query(value) =
+        Query::try_from_uri(&uri).map_err(|rejection: QueryRejection| ApiError::Malformed(rejection.body_text()))?;
+    Ok(value)
 }
 
 /// Query parameters; unknown ones are refused.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
@@ -13,15 +13,16 @@ use super::body::Body;
 use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
 use super::etag::Tagged;
-use super::paging::{Id, Items, Paging, Params, default_limit, page};
+use super::paging::{Id, Items, Listed, Ordering};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, EndedBy, TargetState};
 use crate::dialer::retry::Hold;
 use crate::id::{AttemptId, CampaignId, ContactId, RunId, TargetId};
 use crate::pii::Pii;
-use crate::store::attempt::{self, Attempt, Of};
+use crate::store::attempt::{self, Attempt};
 use crate::store::campaign;
+use crate::store::filter::{AttemptFilter, TargetFilter};
 use crate::store::target::{self, Entry, MAX_PRIORITY, Target};
 
 /// Contacts to add.
@@ -146,23 +147,6 @@ pub struct AttemptView {
     ended_at: Option<Timestamp>,
 }
 
-/// Filter of the list.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct TargetFilter {
-    /// Only contacts in this state.
-    #[serde(default)]
-    state: Option<TargetState>,
-    /// Items on the page, 1 to 1000.
-    #[serde(default = "default_limit")]
-    #[param(default = 50, minimum = 1, maximum = 1000)]
-    limit: u32,
-    /// `next` of the page before; absent for the first page.
-    #[serde(default)]
-    after: Option<String>,
-}
-
 /// Add contacts to a campaign
 ///
 /// In a running campaign they are called as soon as it is their turn. A completed one takes them as well; they are called
@@ -201,38 +185,44 @@ pub async fn add(
 }
 
 /// List the contacts of a campaign
+///
+/// Ordered by `created_at` (when they were added), `updated_at`, `next_at`, `last_call_at`, `priority`, `dials` or `name`.
 #[utoipa::path(
     get, path = "/api/v1/campaigns/{id}/contacts", tag = "campaigns",
-    params(("id" = CampaignId, Path), TargetFilter),
+    params(("id" = CampaignId, Path), TargetFilter, Ordering),
     responses((status = 200, body = Items<TargetView>), (status = 404, body = super::Problem))
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
-    Params(filter): Params<TargetFilter>,
+    listed: Listed<TargetFilter>,
 ) -> Result<Json<Items<TargetView>>, ApiError> {
+    let sheet = listed.sheet(target::ORDERS)?;
     let mut tx = api.db.read().await?;
     campaign::get(&mut tx, caller.org, id).await?;
-    let listing =
-        target::list(&mut tx, caller.org, id, filter.state, page(filter.limit, filter.after.as_deref())?).await?;
+    let listing = target::search(&mut tx, caller.org, id, &listed.filter, &sheet).await?;
     Ok(Json(Items::of(listing, view)))
 }
 
 /// List the attempts of a campaign
+///
+/// Ordered by `claimed_at`, `answered_at` or `ended_at`.
 #[utoipa::path(
-    get, path = "/api/v1/campaigns/{id}/attempts", tag = "campaigns", params(("id" = CampaignId, Path), Paging),
+    get, path = "/api/v1/campaigns/{id}/attempts", tag = "campaigns", 
+    params(("id" = CampaignId, Path), AttemptFilter, Ordering),
     responses((status = 200, body = Items<AttemptView>), (status = 404, body = super::Problem))
 )]
 pub async fn attempts(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
-    Params(paging): Params<Paging>,
+    listed: Listed<AttemptFilter>,
 ) -> Result<Json<Items<AttemptView>>, ApiError> {
+    let sheet = listed.sheet(attempt::ORDERS)?;
     let mut tx = api.db.read().await?;
     campaign::get(&mut tx, caller.org, id).await?;
-    let listing = attempt::list(&mut tx, caller.org, Of::Campaign(id), paging.page()?).await?;
+    let listing = attempt::search(&mut tx, caller.org, id, &listed.filter, &sheet).await?;
     Ok(Json(Items::of(listing, attempt_view)))
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row};
+use super::filter::{AttemptFilter, Clause, Cursor, Orders, Sheet};
 use super::{StoreError, Tx};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -119,6 +120,30 @@ pub async fn list(
     };
     let select = format!("{SELECT} WHERE org_id = $1 AND {column} = $2");
     tx.page(&select, args, "id", page, read, |attempt| attempt.id).await
+}
+
+/// What attempts can be ordered by.
+pub const ORDERS: Orders = &[
+    ("claimed_at", None),
+    ("answered_at", Some("COALESCE(answered_at, 0)")),
+    ("ended_at", Some("COALESCE(ended_at, 0)")),
+];
+
+/// The attempts of a campaign that a filter lets through, in an order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    filter: &AttemptFilter,
+    sheet: &Sheet,
+) -> Result<Listing<Attempt, Cursor>, StoreError> {
+    let select = format!("{SELECT} WHERE org_id = $1 AND campaign_id = $2");
+    let mut clause = Clause::new(tx, select, args![org, campaign]);
+    filter.add(&mut clause);
+    clause.page(tx, "id", sheet, read).await
 }
 
 fn read(row: &Row) -> Result<Attempt, StoreError> {

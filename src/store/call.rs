@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row};
+use super::filter::{CallFilter, Clause, Cursor, Orders, Sheet};
 use super::{StoreError, Tx};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::{Answer, Line, TurnTiming};
@@ -191,6 +192,29 @@ pub async fn list(
         None => (format!("{SELECT} WHERE org_id = $1"), args![org]),
     };
     tx.page(&select, args, "id", page, read, |call| call.id).await
+}
+
+/// What calls can be ordered by.
+pub const ORDERS: Orders = &[
+    ("created_at", None),
+    ("started_at", Some("started_at")),
+    ("ended_at", Some("ended_at")),
+    ("duration_ms", Some("COALESCE(ended_at - answered_at, 0)")),
+];
+
+/// The calls of an organisation that a filter lets through, in an order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(
+    tx: &mut Tx,
+    org: OrgId,
+    filter: &CallFilter,
+    sheet: &Sheet,
+) -> Result<Listing<Call, Cursor>, StoreError> {
+    let mut clause = Clause::new(tx, format!("{SELECT} WHERE org_id = $1"), args![org]);
+    filter.add(&mut clause);
+    clause.page(tx, "id", sheet, read).await
 }
 
 /// What was said in a call; empty for one that was not answered.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::audit::{self, Actor};
 use super::db::value::text_columns;
 use super::db::{Arg, Listing, Page, Row, ToArg};
+use super::filter::{CampaignFilter, Clause, Cursor, Orders, Sheet};
 use super::{StoreError, Tx, Wake, target};
 use crate::agent::assistant::Disclosure;
 use crate::args;
@@ -206,6 +207,29 @@ pub async fn list(
         args.push(state.to_arg());
     }
     tx.page(&select, args, "id", page, read, |campaign| campaign.id).await
+}
+
+/// What campaigns can be ordered by.
+pub const ORDERS: Orders = &[
+    ("created_at", None),
+    ("updated_at", Some("updated_at")),
+    ("started_at", Some("COALESCE(started_at, 0)")),
+    ("name", Some("name")),
+];
+
+/// The campaigns of an organisation that a filter lets through, in an order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(
+    tx: &mut Tx,
+    org: OrgId,
+    filter: &CampaignFilter,
+    sheet: &Sheet,
+) -> Result<Listing<Campaign, Cursor>, StoreError> {
+    let mut clause = Clause::new(tx, format!("{SELECT} WHERE org_id = $1"), args![org]);
+    filter.add(&mut clause);
+    clause.page(tx, "id", sheet, read).await
 }
 
 /// The campaigns of all organisations that dial or wait to dial: what a dialer looks after.

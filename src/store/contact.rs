@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::db::{Arg, Listing, Page, Row, ToArg};
+use super::filter::{Clause, ContactFilter, Cursor, Orders, Sheet, containing};
 use super::org::{PhoneHash, PhoneKey};
 use super::{StoreError, Tx, target};
 use crate::args;
@@ -109,6 +110,24 @@ pub async fn list(
     tx.page(&select, args, "id", page, read, |contact| contact.id).await
 }
 
+/// What contacts can be ordered by.
+pub const ORDERS: Orders = &[("created_at", None), ("updated_at", Some("updated_at")), ("name", Some("name"))];
+
+/// The contacts that a filter lets through, in an order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(
+    tx: &mut Tx,
+    org: OrgId,
+    filter: &ContactFilter,
+    sheet: &Sheet,
+) -> Result<Listing<Contact, Cursor>, StoreError> {
+    let mut clause = Clause::new(tx, format!("{SELECT} WHERE org_id = $1"), args![org]);
+    filter.add(&mut clause);
+    clause.page(tx, "id", sheet, read).await
+}
+
 /// Replaces what can be edited of a contact. The next dial of its targets uses the new values; those that its number or
 /// its zone had blocked go through the gate again.
 ///
@@ -177,19 +196,6 @@ fn values(key: &PhoneKey, data: &ContactData) -> [Arg; 6] {
         Arg::Text(Some(variables)),
         Arg::Text(Some(search)),
     ]
-}
-
-/// A LIKE pattern for `words` anywhere; `!` escapes.
-fn containing(words: &str) -> String {
-    let mut pattern = "%".to_owned();
-    for letter in words.to_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// A column of variables, or of what a target puts in their place.

@@ -14,6 +14,7 @@ pub mod contact;
 pub mod db;
 pub mod dialing;
 pub mod embedding;
+pub mod filter;
 pub mod idempotency;
 pub mod knowledge;
 pub mod lock;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row, ToArg};
+use super::filter::{Clause, Cursor, Orders, Sheet, TargetFilter};
 use super::{StoreError, Tx, Wake, campaign};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -167,6 +168,34 @@ pub async fn list(
         args.push(state.to_arg());
     }
     tx.page(&select, args, "t.id", page, read, |target| target.id).await
+}
+
+/// What contacts of a campaign can be ordered by.
+pub const ORDERS: Orders = &[
+    ("created_at", None),
+    ("updated_at", Some("t.updated_at")),
+    ("next_at", Some("COALESCE(t.callback_at, t.next_at)")),
+    ("last_call_at", Some("COALESCE(t.last_call_at, 0)")),
+    ("priority", Some("t.base_priority")),
+    ("dials", Some("t.dials")),
+    ("name", Some("c.name")),
+];
+
+/// The targets of a campaign that a filter lets through, in an order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    filter: &TargetFilter,
+    sheet: &Sheet,
+) -> Result<Listing<Target, Cursor>, StoreError> {
+    let select = format!("{SELECT} WHERE t.org_id = $1 AND t.campaign_id = $2");
+    let mut clause = Clause::new(tx, select, args![org, campaign]);
+    filter.add(&mut clause);
+    clause.page(tx, "t.id", sheet, read).await
 }
 
 /// Fails unless all contacts, each given once, are the organisation's.

@@ -9,6 +9,7 @@ mod calling_law;
 mod campaigns;
 mod client;
 mod etags;
+mod filters;
 mod idempotency;
 mod knowledge;
 mod live_calls;
