@@ -105,6 +105,8 @@ ids! {
     SuppressionId;
     /// An entry of the audit log.
     AuditId;
+    /// Something that is done to many contacts at once.
+    BulkId;
     /// A document or web page that assistants look things up in.
     KnowledgeId;
 }

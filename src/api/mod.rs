@@ -5,6 +5,7 @@
 pub mod assistants;
 pub mod auth;
 pub mod body;
+pub mod bulk;
 pub mod calling_law;
 pub mod calls;
 pub mod campaign_control;

@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, calling_law, calls, campaign_control, campaign_copies, campaign_trunks, campaigns, contacts,
-    diagnosis, document, idempotency, import, knowledge, live_calls, providers, runs, suppressions, target_control,
-    targets, trunks,
+    Api, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks, campaigns,
+    contacts, diagnosis, document, idempotency, import, knowledge, live_calls, providers, runs, suppressions,
+    target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -101,6 +101,10 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(calling_law::rules))
         .routes(routes!(calling_law::read_policy, calling_law::replace_policy))
         .routes(routes!(calling_law::preview))
+        .routes(routes!(bulk::create))
+        .routes(routes!(bulk::read))
+        .routes(routes!(bulk::items))
+        .routes(routes!(bulk::undo))
         .routes(routes!(knowledge::list))
         .routes(routes!(knowledge::fetch))
         .routes(routes!(knowledge::search))

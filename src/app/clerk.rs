@@ -1,6 +1,6 @@
 //! What happens to campaigns by the clock and behind the back of a request: scheduled starts, contacts that wait again
-//! because the period was extended or are put in another order, the data of deleted campaigns, answers that were kept for
-//! repeated requests. Nodes that share a database may all do it; each step is
+//! because the period was extended or are put in another order, the data of deleted campaigns, what is done to many
+//! contacts, and what need not be kept any longer. Nodes that share a database may all do it; each step is
 //! a compare-and-set.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::id::CampaignId;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, idempotency, target};
+use crate::store::{Db, StoreError, Wake, bulk, idempotency, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -102,6 +102,7 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
     for id in deleted {
         left.draining |= take_away(db, recordings, id).await?;
     }
+    go_on(db).await?;
     forget(db).await?;
     let mut tx = db.read().await?;
     let now = tx.now().await?;
@@ -128,9 +129,34 @@ async fn start(db: &Db, draft: &Campaign) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// Takes answers away that need not be kept any longer.
+/// Goes on with what is done to many contacts, where a request left it or a node died.
+async fn go_on(db: &Db) -> Result<(), StoreError> {
+    let open = bulk::open(&mut db.read().await?).await?;
+    for id in open {
+        loop {
+            let mut tx = db.begin_durable().await?;
+            let more = bulk::step(&mut tx, id).await?;
+            tx.commit().await?;
+            if !more {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes answers and reports away that need not be kept any longer.
 async fn forget(db: &Db) -> Result<(), StoreError> {
-    let outdated = idempotency::outdated(&mut db.read().await?).await?;
+    let mut tx = db.read().await?;
+    let outdated = idempotency::outdated(&mut tx).await?;
+    let told = bulk::outdated(&mut tx).await?;
+    drop(tx);
+    let mut gone = told.is_none();
+    while let (Some(id), false) = (told, gone) {
+        let mut tx = db.begin().await?;
+        gone = bulk::forget(&mut tx, id).await?;
+        tx.commit().await?;
+    }
     if outdated {
         let mut tx = db.begin().await?;
         idempotency::forget(&mut tx).await?;

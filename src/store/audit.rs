@@ -19,10 +19,21 @@ impl Actor {
         Self(format!("key:{id}"))
     }
 
+    /// As it was written down.
+    pub(super) const fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The server itself; `part` says which part, for example `dialer`.
     #[must_use]
     pub fn system(part: &str) -> Self {
         Self(format!("system:{part}"))
+    }
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod assistant;
 pub mod attempt;
 pub mod audit;
+pub mod bulk;
 pub mod call;
 pub mod campaign;
 pub mod contact;

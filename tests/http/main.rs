@@ -5,6 +5,7 @@ mod api;
 #[path = "../support/db.rs"]
 mod db;
 
+mod bulk;
 mod calling_law;
 mod campaigns;
 mod client;

@@ -4,7 +4,7 @@ use crate::args;
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::id::CampaignId;
 use crate::store::db::Row;
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, bulk};
 
 /// What one step took away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +49,11 @@ pub async fn purge(tx: &mut Tx, id: CampaignId) -> Result<Purged, StoreError> {
         || targets(tx, id, &mut purged).await?
     {
         return Ok(purged);
+    }
+    while let Some(bulk) = bulk::of_campaign(tx, id).await? {
+        if !bulk::forget(tx, bulk).await? {
+            return Ok(purged);
+        }
     }
     tx.execute("DELETE FROM run_day WHERE campaign_id = $1", args![id]).await?;
     tx.execute("DELETE FROM limiter WHERE scope = 'campaign' AND scope_id = $1", args![id]).await?;

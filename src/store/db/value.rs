@@ -8,8 +8,8 @@ use sqlx::{Arguments, Row as _};
 
 use super::StoreError;
 use crate::id::{
-    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, CallId, CampaignId, ContactId, KnowledgeId, LegId,
-    NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, TargetId, TrunkId,
+    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ContactId, KnowledgeId,
+    LegId, NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, TargetId, TrunkId,
 };
 use crate::pii::Pii;
 
@@ -228,6 +228,7 @@ text_columns!(
     AssistantVersionId,
     AttemptId,
     AuditId,
+    BulkId,
     KnowledgeId,
     CallId,
     CampaignId,

@@ -308,6 +308,27 @@ impl Clause {
         }
     }
 
+    /// The rows, at most `limit`, in the order of `id_column` after `after` and not beyond `until`.
+    pub(super) async fn batch(
+        mut self,
+        tx: &mut Tx,
+        id_column: &str,
+        after: &str,
+        until: &str,
+        limit: i64,
+    ) -> Result<Vec<Row>, StoreError> {
+        let (after, until) = (self.bind(&after.to_owned()), self.bind(&until.to_owned()));
+        let limit = self.bind(&limit);
+        self.and(&format!("{id_column} > {after} AND {id_column} <= {until} ORDER BY {id_column} LIMIT {limit}"));
+        tx.all_built(self.sql, self.args).await
+    }
+
+    /// How many rows there are; the query selects one column `value`.
+    pub(super) async fn count(self, tx: &mut Tx) -> Result<u64, StoreError> {
+        let rows = tx.all_built(self.sql, self.args).await?;
+        Ok(rows.first().ok_or(StoreError::NotFound)?.get::<i64>("value")?.unsigned_abs())
+    }
+
     /// One page. The rows have a column `id_column`; what they are ordered by is put beside it.
     pub(super) async fn page<T>(
         mut self,
