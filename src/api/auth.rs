@@ -1,6 +1,6 @@
 //! Who asks: an API key as a bearer token.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::Api;
 use super::error::ApiError;
+use super::scopes::{Scope, Scopes, needed};
 use crate::id::{ApiKeyId, OrgId};
 use crate::store::{StoreError, api_key};
 
@@ -20,7 +21,13 @@ pub struct Caller {
     pub key: ApiKeyId,
 }
 
-/// Lets a request through when it carries a key in force, and notes the [`Caller`].
+/// The scope that a request needs; the route tells.
+fn scope(request: &Request) -> Scope {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    needed(request.method(), route)
+}
+
+/// Lets a request through when it carries a key in force that may do what the route does, and notes the [`Caller`].
 pub(super) async fn require_key(
     State(api): State<Api>,
     mut request: Request,
@@ -41,6 +48,10 @@ pub(super) async fn require_key(
         Err(error) => return Err(error.into()),
     };
     drop(tx);
+    let scope = scope(&request);
+    if !Scopes::of(&key.scopes).allow(scope) {
+        return Err(ApiError::Forbidden(scope));
+    }
     request.extensions_mut().insert(Caller { org: key.org, key: key.id });
     Ok(next.run(request).await)
 }

@@ -4,7 +4,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
 use utoipa::openapi::{Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Type};
+
+use super::scopes::{ROUTES, Scope};
 
 /// The document without its routes.
 pub(super) fn empty() -> utoipa::openapi::OpenApi {
@@ -14,6 +17,15 @@ pub(super) fn empty() -> utoipa::openapi::OpenApi {
 /// Says what holds for all routes of a kind.
 pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
+        let all =
+            [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
+        for (method, operation) in all {
+            if let (Some(operation), Some((.., scope))) =
+                (operation.as_mut(), ROUTES.iter().find(|(of, route, _)| *of == method && route == path))
+            {
+                needs(operation, *scope);
+            }
+        }
         let shown = item.get.as_mut().is_some_and(tag_answer);
         let tagged = shown || path.ends_with("/callback");
         for operation in [&mut item.post, &mut item.put].into_iter().flatten() {
@@ -72,6 +84,17 @@ impl utoipa::Modify for BearerKey {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
     }
+}
+
+/// Says which scope a route needs.
+fn needs(operation: &mut Operation, scope: Scope) {
+    let told = format!("Needs the scope `{scope}`.");
+    operation.description = Some(match operation.description.take() {
+        Some(before) if !before.is_empty() => format!("{before}\n\n{told}"),
+        Some(_) | None => told,
+    });
+    refusal(operation, "401", "The key is missing or not in force");
+    refusal(operation, "403", "The key lacks the scope");
 }
 
 /// Names in a query stand in one parameter.

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::scopes::Scope;
 use crate::store::{Constraint, StoreError};
 
 /// Why a request was not served. What is internal is logged, never sent.
@@ -13,6 +14,11 @@ pub enum ApiError {
     /// No key, or one that is unknown.
     #[error("no valid API key")]
     Unauthorized,
+    /// The key may not do this.
+    #[error(
+        "this key lacks the scope `{0}`: use one that has it, or make one at POST /api/v1/api-keys with a key of the scope `admin`"
+    )]
+    Forbidden(Scope),
     /// The body is not JSON, or a query or path parameter does not parse.
     #[error("malformed request: {0}")]
     Malformed(String),
@@ -93,6 +99,7 @@ impl ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -108,6 +115,7 @@ impl ApiError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden(_) => "missing_scope",
             Self::Malformed(_) => "malformed",
             Self::Invalid(_) => "invalid",
             Self::NotFound(_) => "not_found",
@@ -123,6 +131,7 @@ impl ApiError {
     fn title(&self) -> &'static str {
         match self {
             Self::Unauthorized => "A valid API key is needed",
+            Self::Forbidden(_) => "The key may not do this",
             Self::Malformed(_) => "The request cannot be read",
             Self::Invalid(_) => "Fields are invalid",
             Self::NotFound(_) => "Not found",
@@ -144,6 +153,7 @@ impl IntoResponse for ApiError {
         let tag = match &self {
             Self::Changed { tag } => HeaderValue::from_str(tag).ok(),
             Self::Unauthorized
+            | Self::Forbidden(_)
             | Self::Malformed(_)
             | Self::Invalid(_)
             | Self::NotFound(_)
@@ -173,6 +183,7 @@ impl ApiError {
                 Vec::new()
             }
             Self::Unauthorized
+            | Self::Forbidden(_)
             | Self::Malformed(_)
             | Self::NotFound(_)
             | Self::Changed { .. }

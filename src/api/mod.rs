@@ -2,6 +2,7 @@
 //!
 //! A handler parses, calls a rule or the store, and answers; decisions live elsewhere.
 
+pub mod api_keys;
 pub mod assistants;
 pub mod auth;
 pub mod body;
@@ -25,6 +26,7 @@ pub mod paging;
 pub mod providers;
 mod router;
 pub mod runs;
+pub mod scopes;
 pub mod suppressions;
 pub mod target_control;
 pub mod targets;

@@ -16,9 +16,9 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks, campaigns,
-    contacts, diagnosis, document, idempotency, import, knowledge, live_calls, providers, runs, suppressions,
-    target_control, targets, trunks,
+    Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
+    campaigns, contacts, diagnosis, document, idempotency, import, knowledge, live_calls, providers, runs,
+    suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -105,6 +105,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(bulk::read))
         .routes(routes!(bulk::items))
         .routes(routes!(bulk::undo))
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::revoke))
         .routes(routes!(knowledge::list))
         .routes(routes!(knowledge::fetch))
         .routes(routes!(knowledge::search))

@@ -19,17 +19,10 @@ pub(crate) async fn prepare(db: &Db) -> Result<First, StoreError> {
     let org = org::ensure_default(&mut tx).await?;
     let secrets = org::secrets(&mut tx, [rand::random(), rand::random()]).await?;
     let none = api_key::list(&mut tx, org.id, Page::first(1)).await?.items.is_empty();
-    let key = none.then(new_key);
+    let key = none.then(api_key::fresh);
     if let Some(key) = &key {
         api_key::insert(&mut tx, org.id, "first start", &["admin".to_owned()], key.expose_secret()).await?;
     }
     tx.commit().await?;
     Ok(First { secrets, key })
-}
-
-/// 256 random bits, with a prefix by which secret scanners know it.
-fn new_key() -> SecretString {
-    let random: [u8; 32] = rand::random();
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    SecretString::from(format!("cw_{digits}"))
 }

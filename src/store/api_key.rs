@@ -1,9 +1,11 @@
 //! Keys that programs authenticate with. Only their hash is kept.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use secrecy::SecretString;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::audit::{self, Actor};
 use super::db::{Listing, Page, Row};
 use super::org::hex;
 use super::{StoreError, Tx};
@@ -67,17 +69,61 @@ pub async fn list(tx: &mut Tx, org: OrgId, page: Page<ApiKeyId>) -> Result<Listi
     tx.page(&select, args![org], "id", page, read, |key| key.id).await
 }
 
-/// Ends a key.
+/// What came of revoking a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is not in force any more.
+    Gone,
+    /// It is the last one that may make others, and stays in force.
+    LastAdmin,
+}
+
+/// The scope of keys that may do everything.
+const ADMIN: &str = "admin";
+
+/// Ends a key, unless nobody could make another one then.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when there is no such key in force, or when the database fails.
-pub async fn revoke(tx: &mut Tx, org: OrgId, id: ApiKeyId) -> Result<(), StoreError> {
+pub async fn revoke(tx: &mut Tx, org: OrgId, id: ApiKeyId, actor: &Actor) -> Result<Revoked, StoreError> {
     let now = tx.now().await?;
-    let sql = "UPDATE api_key SET revoked_at = $3 WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL";
-    match tx.execute(sql, args![org, id, now]).await? {
-        0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+    // Two who revoke each other's wait for each other.
+    let lock = tx.pick("SELECT id FROM org WHERE id = $1", "SELECT id FROM org WHERE id = $1 FOR UPDATE");
+    tx.one(lock, args![org]).await?;
+    let rows = tx.all_built(format!("{SELECT} WHERE org_id = $1 AND revoked_at IS NULL"), args![org]).await?;
+    let keys = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let admin = |key: &&ApiKey| key.scopes.iter().any(|scope| scope == ADMIN);
+    let key = keys.iter().find(|key| key.id == id).ok_or(StoreError::NotFound)?;
+    if admin(&key) && keys.iter().filter(admin).count() == 1 {
+        return Ok(Revoked::LastAdmin);
     }
+    tx.execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1", args![id, now]).await?;
+    audit::write(tx, org, actor, "api_key.revoke", ("api_key", id.to_string()), json!({})).await?;
+    Ok(Revoked::Gone)
+}
+
+/// Notes in the audit log who made a key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn noted(tx: &mut Tx, key: &ApiKey, actor: &Actor) -> Result<(), StoreError> {
+    let detail = json!({ "scopes": key.scopes });
+    audit::write(tx, key.org, actor, "api_key.create", ("api_key", key.id.to_string()), detail).await
+}
+
+/// Whether a key has not been revoked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn in_force(tx: &mut Tx, id: ApiKeyId) -> Result<bool, StoreError> {
+    Ok(tx.optional("SELECT id FROM api_key WHERE id = $1 AND revoked_at IS NULL", args![id]).await?.is_some())
+}
+
+/// The secret of a new key: 256 random bits, with a prefix by which secret scanners know it.
+#[must_use]
+pub fn fresh() -> SecretString {
+    let random: [u8; 32] = rand::random();
+    SecretString::from(format!("cw_{}", hex(&random)))
 }
 
 /// The key is random, so a plain hash cannot be turned back and needs no salt.

@@ -12,6 +12,7 @@ mod client;
 mod etags;
 mod filters;
 mod idempotency;
+mod keys;
 mod knowledge;
 mod live_calls;
 mod providers;

@@ -11,6 +11,7 @@ use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, CampaignState, EndedBy, PauseReason, TargetState};
 use callwright::campaign::transfer::TransferWay;
 use callwright::id::{CallId, ContactId, OrgId};
+use callwright::store::api_key::Revoked;
 use callwright::store::audit::{self, Actor};
 use callwright::store::call::{self, Call, Conversation, Direction, Recording, Transfer};
 use callwright::store::campaign::{self, Move};
@@ -59,10 +60,17 @@ async fn keys_authenticate_until_revoked(test: TestDb) {
     assert_eq!(api_key::authenticate(&mut tx, "cw_secret").await.expect("known"), made);
     let wrong = api_key::authenticate(&mut tx, "cw_Secret").await;
     assert!(matches!(wrong, Err(StoreError::NotFound)), "{wrong:?}");
-    api_key::revoke(&mut tx, world.org, made.id).await.expect("revoked");
+    let actor = Actor::system("test");
+    let admin = api_key::insert(&mut tx, world.org, "other", &["admin".to_owned()], "cw_other").await.expect("a key");
+    for (key, want) in [(made.id, Revoked::Gone), (admin.id, Revoked::LastAdmin)] {
+        let told = api_key::revoke(&mut tx, world.org, key, &actor).await.expect("an answer");
+        assert_eq!(told, want, "somebody has to be able to make another");
+        let stays = api_key::in_force(&mut tx, key).await.expect("an answer");
+        assert_eq!(stays, want == Revoked::LastAdmin);
+    }
     let revoked = api_key::authenticate(&mut tx, "cw_secret").await;
     assert!(matches!(revoked, Err(StoreError::NotFound)), "{revoked:?}");
-    assert_eq!(api_key::list(&mut tx, world.org, Page::first(10)).await.expect("a page").items, []);
+    assert_eq!(api_key::list(&mut tx, world.org, Page::first(10)).await.expect("a page").items, [admin]);
     let twice = api_key::insert(&mut tx, world.org, "again", &scopes, "cw_secret").await;
     assert!(matches!(twice, Err(StoreError::Conflict(Constraint::ApiKeyHash))), "{twice:?}");
 }
