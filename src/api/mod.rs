@@ -18,6 +18,7 @@ pub mod diagnosis;
 mod document;
 pub mod error;
 pub mod etag;
+pub mod events;
 pub mod idempotency;
 pub mod import;
 pub mod knowledge;

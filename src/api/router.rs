@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, contacts, diagnosis, document, idempotency, import, knowledge, live_calls, providers, runs,
+    campaigns, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls, providers, runs,
     suppressions, target_control, targets, trunks,
 };
 
@@ -105,6 +105,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(bulk::read))
         .routes(routes!(bulk::items))
         .routes(routes!(bulk::undo))
+        .routes(routes!(events::poll))
+        .routes(routes!(events::stream))
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(knowledge::list))

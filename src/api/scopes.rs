@@ -113,6 +113,8 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("PUT", "/api/v1/contacts/{id}", S::ContactsWrite),
         ("DELETE", "/api/v1/contacts/{id}", S::ContactsWrite),
         ("POST", "/api/v1/emergency-stop", S::CampaignsControl),
+        ("GET", "/api/v1/events", S::CampaignsRead),
+        ("GET", "/api/v1/events/stream", S::CampaignsRead),
         ("GET", "/api/v1/knowledge", S::AssistantsRead),
         ("POST", "/api/v1/knowledge", S::AssistantsWrite),
         ("POST", "/api/v1/knowledge/fetch", S::AssistantsWrite),

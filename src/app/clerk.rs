@@ -13,7 +13,7 @@ use crate::id::CampaignId;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, bulk, idempotency, target};
+use crate::store::{Db, StoreError, Wake, bulk, event, idempotency, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -145,12 +145,19 @@ async fn go_on(db: &Db) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes answers and reports away that need not be kept any longer.
+/// Takes answers, events and reports away that need not be kept any longer.
 async fn forget(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.read().await?;
     let outdated = idempotency::outdated(&mut tx).await?;
+    let events = event::outdated(&mut tx).await?;
     let told = bulk::outdated(&mut tx).await?;
     drop(tx);
+    let mut more = events;
+    while more {
+        let mut tx = db.begin().await?;
+        more = event::forget(&mut tx).await?;
+        tx.commit().await?;
+    }
     let mut gone = told.is_none();
     while let (Some(id), false) = (told, gone) {
         let mut tx = db.begin().await?;

@@ -15,6 +15,7 @@ pub mod contact;
 pub mod db;
 pub mod dialing;
 pub mod embedding;
+pub mod event;
 pub mod filter;
 pub mod idempotency;
 pub mod knowledge;

@@ -71,6 +71,16 @@ impl Client {
         Self { router: router(api), key, org, db, recordings, trunks }
     }
 
+    /// What it talks to.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Its key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The same client with another key.
     pub(crate) fn with_key(&self, key: &str) -> ClientRef<'_> {
         ClientRef { client: self, key: key.to_owned() }

@@ -10,6 +10,7 @@ mod calling_law;
 mod campaigns;
 mod client;
 mod etags;
+mod events;
 mod filters;
 mod idempotency;
 mod keys;

@@ -8,6 +8,7 @@ mod claims;
 mod control;
 mod dials;
 mod embedding;
+mod events;
 mod inbound;
 mod knowledge;
 mod law;

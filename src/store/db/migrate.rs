@@ -47,6 +47,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (21, "inbound live", Text::Both(include_str!("../../../migrations/0021_inbound_live.sql"))),
     (22, "idempotency", Text::Both(include_str!("../../../migrations/0022_idempotency.sql"))),
     (24, "bulk", Text::Both(include_str!("../../../migrations/0024_bulk.sql"))),
+    (
+        25,
+        "events",
+        Text::Each {
+            sqlite: include_str!("../../../migrations/0025_events_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0025_events_postgres.sql"),
+        },
+    ),
     (28, "calling policy", Text::Both(include_str!("../../../migrations/0028_calling_policy.sql"))),
     (33, "list order", Text::Both(include_str!("../../../migrations/0033_list_order.sql"))),
 ];

@@ -329,6 +329,19 @@ impl Clause {
         Ok(rows.first().ok_or(StoreError::NotFound)?.get::<i64>("value")?.unsigned_abs())
     }
 
+    /// The first rows in an order of columns.
+    pub(super) async fn first<T>(
+        mut self,
+        tx: &mut Tx,
+        order: &'static str,
+        limit: i64,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let limit = self.bind(&limit);
+        self.sql.push_str(&format!(" ORDER BY {order} LIMIT {limit}"));
+        tx.all_built(self.sql, self.args).await?.iter().map(read).collect()
+    }
+
     /// One page. The rows have a column `id_column`; what they are ordered by is put beside it.
     pub(super) async fn page<T>(
         mut self,
