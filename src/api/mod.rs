@@ -26,6 +26,7 @@ pub mod live_calls;
 pub mod paging;
 pub mod providers;
 mod router;
+pub mod run_export;
 pub mod runs;
 pub mod scopes;
 pub mod suppressions;

@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls, providers, runs,
-    suppressions, target_control, targets, trunks,
+    campaigns, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls, providers,
+    run_export, runs, suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
@@ -77,6 +77,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(targets::add, targets::list))
         .routes(routes!(targets::attempts))
         .routes(routes!(runs::list))
+        .routes(routes!(run_export::attempts))
         .routes(routes!(targets::attempt))
         .routes(routes!(target_control::read))
         .routes(routes!(target_control::approve))

@@ -102,6 +102,7 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/campaigns/{id}/progress", S::CampaignsRead),
         ("POST", "/api/v1/campaigns/{id}/resume", S::CampaignsControl),
         ("GET", "/api/v1/campaigns/{id}/runs", S::CampaignsRead),
+        ("GET", "/api/v1/campaigns/{id}/runs/{run_id}/attempts.csv", S::CampaignsRead),
         ("POST", "/api/v1/campaigns/{id}/start", S::CampaignsControl),
         ("POST", "/api/v1/campaigns/{id}/stop", S::CampaignsControl),
         ("GET", "/api/v1/campaigns/{id}/trunks", S::CampaignsRead),

@@ -8,9 +8,11 @@ use super::filter::{AttemptFilter, Clause, Cursor, Orders, Sheet};
 use super::{StoreError, Tx};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
-use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy};
+use crate::campaign::phone::E164;
+use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy, TargetState};
 use crate::campaign::wire::wire_enum;
 use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, RunId, TargetId, TrunkId};
+use crate::pii::Pii;
 
 wire_enum! {
     /// Why a target was dialed.
@@ -120,6 +122,45 @@ pub async fn list(
     };
     let select = format!("{SELECT} WHERE org_id = $1 AND {column} = $2");
     tx.page(&select, args, "id", page, read, |attempt| attempt.id).await
+}
+
+/// A dial with whom it was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The dial.
+    pub attempt: Attempt,
+    /// The contact's name.
+    pub name: Pii<String>,
+    /// The contact's number.
+    pub phone: Option<Pii<E164>>,
+    /// Where the contact stands in the campaign now.
+    pub state: TargetState,
+}
+
+/// The attempts on the days of a run, in the order in which they were made.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_run(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    run: RunId,
+    after: Option<AttemptId>,
+    limit: u32,
+) -> Result<Vec<Exported>, StoreError> {
+    const SQL: &str = "SELECT a.id, a.campaign_id, a.target_id, a.contact_id, a.round, a.dial_no, a.kind, a.state, a.trunk_id, \
+                       a.assistant_version_id, a.claimed_at, a.dialing_at, a.ringing_at, a.answered_at, a.ended_at, \
+                       a.disconnection_reason, a.blocked_reason, a.sip_code, a.q850, a.ended_by, a.answered_by, a.immediate, \
+                       a.technical, a.consumes_retry, a.run_id, c.name, c.phone, t.status FROM attempt a \
+                       JOIN contact c ON c.id = a.contact_id JOIN target t ON t.id = a.target_id \
+                       WHERE a.org_id = $1 AND a.campaign_id = $2 AND a.run_id = $3 AND a.id > $4 ORDER BY a.id LIMIT $5";
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let exported = |row: &Row| {
+        let (name, phone, state) = (row.get("name")?, row.get("phone")?, row.get("status")?);
+        Ok(Exported { attempt: read(row)?, name, phone, state })
+    };
+    tx.all(SQL, args![org, campaign, run, after, limit]).await?.iter().map(exported).collect()
 }
 
 /// What attempts can be ordered by.

@@ -16,6 +16,7 @@ on_both!(
     everything_stops_at_once,
     a_diagnosis_names_what_holds_whom,
     campaigns_are_copied_and_merged,
+    the_dials_of_a_run_are_exported,
 );
 
 fn codes(answer: &Answer) -> Vec<(&str, &str)> {
@@ -306,4 +307,64 @@ async fn other(client: &Client) -> Value {
     let assistant = client.create("/api/v1/assistants", crate::client::assistant("Other")).await;
     let trunks = client.get("/api/v1/trunks").await.json;
     json!({"name": "Other", "assistant_id": assistant, "trunk_id": trunks["items"][0]["id"]})
+}
+
+async fn the_dials_of_a_run_are_exported(db: TestDb) {
+    let client = Client::new(db).await;
+    let campaign = client.campaign().await;
+    let path = |verb: &str| format!("/api/v1/campaigns/{campaign}/{verb}");
+    let contact = client.create("/api/v1/contacts", json!({"name": "=1+1; \"Bo\"", "phone": "+442079460002"})).await;
+    client.post(&path("contacts"), json!({"contact_ids": [contact]})).await;
+    assert_eq!(client.post(&path("start"), json!({})).await.status, 200);
+    let runs = client.get(&path("runs")).await.json;
+    let run = runs["items"][0]["id"].as_str().expect("an id").to_owned();
+    let sheet = async |run: &str| client.get(&path(&format!("runs/{run}/attempts.csv"))).await;
+    let head = sheet(&run).await;
+    assert_eq!((head.status, head.content_type.as_str()), (200, "text/csv; charset=utf-8"));
+    assert!(head.header("content-disposition").is_some_and(|name| name.contains(&run)), "a file with a name");
+    assert_eq!(String::from_utf8_lossy(&head.bytes).lines().count(), 1, "nobody was dialed");
+    // Two dials of two contacts on a day of the run, and one that belongs to none.
+    let mut tx = client.db.db.begin().await.expect("a transaction");
+    let listed = client.get(&format!("{}?sort=name", path("contacts"))).await.json;
+    for (index, of_run) in [(0, Some(run.as_str())), (1, Some(run.as_str())), (1, None)] {
+        let target = &listed["items"][index];
+        let kept = callwright::store::db::Arg::Text(of_run.map(ToOwned::to_owned));
+        let text = |value: &str| callwright::store::db::Arg::Text(Some(value.to_owned()));
+        let id = callwright::id::AttemptId::generate().to_string();
+        let dial = callwright::store::db::Arg::Int(Some(if of_run.is_some() { 1 } else { 2 }));
+        let args = vec![
+            text(&id),
+            text(&client.org.to_string()),
+            text(&campaign),
+            text(target["id"].as_str().expect("an id")),
+            text(target["contact_id"].as_str().expect("an id")),
+            kept,
+            dial,
+        ];
+        tx.execute(
+            "INSERT INTO attempt (id, org_id, campaign_id, target_id, contact_id, run_id, dial_no, round, kind, state, live, node_id, \
+             epoch, lease_until, trunk_id, caller_id, phone_hash, assistant_version_id, ring_timeout_s, max_call_duration_s, \
+             send_at, send_by, claimed_at, answered_at, ended_at, disconnection_reason, immediate, technical, consumes_retry) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 'first', 'ended', FALSE, '00000000-0000-7000-8000-000000000000', 1, 0, \
+             '00000000-0000-7000-8000-000000000000', '+442079460999', 'h', '00000000-0000-7000-8000-000000000000', 30, 300, 0, 0, \
+             1000000, 2000000, 5500000, 'user_hangup', FALSE, FALSE, TRUE)",
+            args,
+        )
+        .await
+        .expect("a dial");
+    }
+    tx.commit().await.expect("a commit");
+    let rows = String::from_utf8(sheet(&run).await.bytes).expect("text");
+    let lines: Vec<_> = rows.lines().collect();
+    assert_eq!(lines.len(), 3, "{rows}");
+    assert!(lines[0].starts_with("attempt_id,contact_id,name,phone,contact_state,round,dial_no,kind,state,reason"));
+    assert!(lines[1].contains("\"'=1+1; \"\"Bo\"\"\",+442079460002"), "{}", lines[1]);
+    assert!(
+        lines[2].contains("Ada") && lines[2].ends_with("1970-01-01T00:00:02Z,1970-01-01T00:00:05.5Z,3500"),
+        "{}",
+        lines[2]
+    );
+    let nobody = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(sheet(nobody).await.status, 404);
+    assert_eq!(sheet("x").await.status, 404);
 }

@@ -142,6 +142,7 @@ async fn attempts_and_calls_are_found(db: TestDb) {
         (format!("reason={}", call.reason), 1),
         ("reason=max_duration_reached".to_owned(), 0),
         (format!("campaign_id={campaign}"), 0),
+        (format!("run_id={campaign}"), 0),
         (format!("search={}", &call.to.expose()[4..]), 1),
         ("search=000000000".to_owned(), 0),
         (format!("answered={}", call.answered_at.is_some()), 1),

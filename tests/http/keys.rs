@@ -58,7 +58,7 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else(db: TestDb) {
     for scope in Scope::ALL {
         let (_, secret) = key(&client, &[scope.as_str()]).await;
         for (method, route, needed) in ROUTES {
-            let path = route.replace("{id}", none);
+            let path = route.replace("{id}", none).replace("{run_id}", none);
             let answer = with(&client, &secret, method, &path).await;
             let may = scope == needed || *scope == Scope::Admin;
             assert_eq!(answer.status != 403, may, "{scope}: {method} {route} was answered {}", answer.json);
@@ -71,7 +71,10 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else(db: TestDb) {
         // Admin last in this loop would end everything that the others look at; it is first, and nothing is there yet.
     }
     for (method, route, _) in ROUTES {
-        let nobody = client.with_key("").send(method, &route.replace("{id}", none), None, Body::empty()).await;
+        let nobody = client
+            .with_key("")
+            .send(method, &route.replace("{id}", none).replace("{run_id}", none), None, Body::empty())
+            .await;
         assert_eq!(nobody.status, 401, "{method} {route}");
     }
 }

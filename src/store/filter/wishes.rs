@@ -182,6 +182,8 @@ pub struct AttemptFilter {
 pub struct CallFilter {
     /// Of this campaign.
     pub campaign_id: Option<CampaignId>,
+    /// On a day of this run.
+    pub run_id: Option<RunId>,
     /// With this contact.
     pub contact_id: Option<ContactId>,
     /// Over this trunk.
@@ -287,6 +289,12 @@ impl AttemptFilter {
 impl CallFilter {
     pub(in crate::store) fn add(&self, clause: &mut Clause) {
         clause.is("campaign_id", self.campaign_id.as_ref());
+        if let Some(run) = &self.run_id {
+            let run = clause.bind(run);
+            clause.and(&format!(
+                "EXISTS (SELECT 1 FROM attempt WHERE attempt.id = call.attempt_id AND attempt.run_id = {run})"
+            ));
+        }
         clause.is("contact_id", self.contact_id.as_ref());
         clause.is("trunk_id", self.trunk_id.as_ref());
         clause.one_of("direction", &self.direction);
