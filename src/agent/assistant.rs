@@ -35,6 +35,13 @@ pub struct AssistantVersion {
 /// Texts are templates: `{{ name }}` stands for the variable `name`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Survey",
+    "flow": { "start": "hello", "nodes": [
+        { "id": "hello", "say": { "text": "Hello.", "next": "bye" } },
+        { "id": "bye", "end": { "text": "Goodbye." } }
+    ] }
+}))]
 pub struct Assistant {
     /// What people call it; 1 to 100 characters.
     pub name: String,

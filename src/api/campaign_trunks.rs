@@ -20,6 +20,7 @@ use crate::store::{StoreError, Tx, trunk};
 /// Trunks beside the campaign's own.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "trunk_ids": ["0190f3c4-7b1a-7000-8000-000000000001"] }))]
 pub struct FallbackInput {
     /// In the order in which they are turned to; at most three. Each has to let the campaign's caller ID call.
     #[garde(length(max = MAX_TRUNKS - 1))]

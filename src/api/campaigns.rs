@@ -34,6 +34,11 @@ use crate::store::{StoreError, Tx, assistant, trunk};
 /// What can be set of a campaign.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "Spring", "goal": "A visit", "assistant_id": "0190f3c4-7b1a-7000-8000-000000000001", "trunk_id": "0190f3c4-7b1a-7000-8000-000000000001",
+    "schedule": { "time_zone": "Europe/London", "runs": [{ "days": { "weekdays": ["mon", "tue"] }, "slots": [{ "start_min": 540, "end_min": 1020 }] }] },
+    "settings": { "calls_per_minute": 30, "max_concurrent_calls": 10, "max_retries": 2 }
+}))]
 pub struct CampaignInput {
     /// Name.
     #[garde(length(chars, min = 1, max = 200))]

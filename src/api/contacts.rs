@@ -30,6 +30,7 @@ pub(super) const MAX_VARIABLES: usize = 50;
 /// What can be set of a contact.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Ada", "phone": "+442079460000", "time_zone": "Europe/London", "variables": { "offer": "A" } }))]
 pub struct ContactInput {
     /// Name; may be empty.
     #[serde(default)]

@@ -43,6 +43,8 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
             refusal(post, "422", "Fields are invalid, or the key was used for another request");
         }
+        let all = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+        all.into_iter().flatten().for_each(refusals_are_problems);
     }
 }
 
@@ -83,6 +85,18 @@ impl utoipa::Modify for BearerKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
+    }
+}
+
+/// Refusals have a content type of their own.
+fn refusals_are_problems(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+            && let Some(content) = response.content.shift_remove("application/json")
+        {
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
     }
 }
 
@@ -151,5 +165,5 @@ fn refusal(operation: &mut Operation, status: &str, description: &str) {
 
 fn problem(description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    ResponseBuilder::new().description(description).content("application/json", content).build()
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
 }

@@ -66,7 +66,7 @@ pub struct RowReport {
 /// semicolon and tab are recognised. Rows that are wrong are left out and told; a number that is there already is skipped.
 #[utoipa::path(
     post, path = "/api/v1/contacts/import", tag = "contacts", params(ImportOptions),
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content = String, content_type = "text/csv", example = json!("name;phone;offer\nAda;+442079460000;A\n")),
     responses(
         (status = 200, body = ImportReport),
         (status = 413, body = super::Problem),

@@ -42,6 +42,7 @@ const WEB: &str = "web";
 pub struct Upload {
     /// Title; transcripts name passages by it. 1 to 200 characters.
     #[garde(length(chars, min = 1, max = 200))]
+    #[param(example = "Hours")]
     title: String,
     /// Language, BCP 47. English when it is left out.
     #[serde(default = "english")]
@@ -52,6 +53,7 @@ pub struct Upload {
 /// A page to fetch.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "url": "https://www.example.com/opening-hours", "title": "Opening hours" }))]
 pub struct Fetch {
     /// Where it is, `https://…`.
     #[garde(length(chars, min = 1, max = 2000))]
@@ -69,6 +71,7 @@ pub struct Fetch {
 /// A question to try the search with.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "question": "When do you open?", "sources": ["0190f3c4-7b1a-7000-8000-000000000001"] }))]
 pub struct Question {
     /// What a caller would ask.
     #[garde(custom(a_question))]
@@ -141,7 +144,7 @@ pub struct Found {
 /// Send the file as the body with its `Content-Type`: `text/plain`, `text/markdown`, `text/html` or `application/pdf`.
 #[utoipa::path(
     post, path = "/api/v1/knowledge", tag = "knowledge", params(Upload),
-    request_body(content = String, content_type = "text/plain"),
+    request_body(content = String, content_type = "text/plain", example = json!("We open at nine.")),
     responses(
         (status = 201, body = SourceView),
         (status = 413, body = super::Problem),
@@ -172,7 +175,7 @@ pub async fn upload(
 /// Replace a document's text
 #[utoipa::path(
     put, path = "/api/v1/knowledge/{id}", tag = "knowledge", params(("id" = KnowledgeId, Path), Upload),
-    request_body(content = String, content_type = "text/plain"),
+    request_body(content = String, content_type = "text/plain", example = json!("We open at nine.")),
     responses(
         (status = 200, body = SourceView),
         (status = 404, body = super::Problem),

@@ -88,7 +88,6 @@ pub struct Ordering {
     after: Option<String>,
     /// What the list is ordered by, `-` before it for the other way round. As made when it is left out.
     #[serde(default)]
-    #[param(example = "-updated_at")]
     sort: Option<String>,
 }
 

@@ -29,6 +29,7 @@ use crate::time;
 /// What can be set of a provider.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "local", "kind": "openai_chat", "base_url": "http://127.0.0.1:11434/v1", "model": "llama3" }))]
 pub struct ProviderInput {
     /// Name, unique in the organisation; assistants use it. Letters, digits, dots, dashes and underscores.
     #[garde(length(chars, min = 1, max = 64))]

@@ -21,6 +21,7 @@ use crate::store::suppression::{self, Suppression, SuppressionSource};
 /// A number to suppress.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "phone": "+442079460000", "note": "asked by letter" }))]
 pub struct SuppressionInput {
     /// Phone number with `+` and country code.
     #[garde(skip)]

@@ -158,7 +158,7 @@ pub async fn restart(
 /// When a contact is to be called back.
 #[derive(Clone, Copy, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "at": "2027-03-01T14:00:00Z" }))]
+#[schema(example = json!({ "at": "2099-03-02T14:00:00Z" }))]
 pub struct CallbackInput {
     /// The moment. Outside the contact's hours it is moved to their next opening.
     #[garde(skip)]

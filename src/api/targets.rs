@@ -28,6 +28,7 @@ use crate::store::target::{self, Entry, MAX_PRIORITY, Target};
 /// Contacts to add.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "contact_ids": ["0190f3c4-7b1a-7000-8000-000000000001"], "priority": 5 }))]
 pub struct AddInput {
     /// Their ids; 1 to 10000 at a time.
     #[garde(length(min = 1, max = 10_000))]

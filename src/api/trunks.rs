@@ -30,6 +30,7 @@ use crate::trunk::registrations::Standing;
 /// What can be set of a trunk.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Carrier", "host": "sip.carrier.example", "caller_ids": ["+442079460999"], "max_channels": 50 }))]
 pub struct TrunkInput {
     /// Name, unique in the organisation.
     #[garde(length(chars, min = 1, max = 100))]

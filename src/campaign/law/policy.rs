@@ -18,6 +18,7 @@ use crate::campaign::settings::{FrequencyCap, SettingFault, Settings};
 /// default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({ "law": ["eu", "us"] }))]
 pub struct CallingPolicy {
     /// The sets of legal rules that hold. A campaign can add to them, not take away.
     pub law: BTreeSet<Profile>,
