@@ -13,13 +13,14 @@ use super::error::ApiError;
 use super::paging::Id;
 use crate::campaign::law::law;
 use crate::campaign::rounds::Rounds;
-use crate::campaign::states::{CampaignState, TargetState};
+use crate::campaign::states::{CampaignState, PauseReason, TargetState};
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::zone_named;
 use crate::dialer::gate;
 use crate::dialer::status::Held;
 use crate::id::CampaignId;
 use crate::store::campaign::{self, Campaign, Holding};
+use crate::store::quota;
 
 wire_enum! {
     /// What a campaign does at this moment.
@@ -96,7 +97,7 @@ pub async fn read(
     drop(tx);
     let held = api.dialer.of(id);
     let opening = next_opening(&seen, now);
-    Ok(Json(diagnose(&seen, &all, held, opening)))
+    Ok(Json(diagnose(&seen, &all, held, opening, now)))
 }
 
 fn next_opening(seen: &Campaign, now: Timestamp) -> Option<Timestamp> {
@@ -105,7 +106,13 @@ fn next_opening(seen: &Campaign, now: Timestamp) -> Option<Timestamp> {
     Rounds::new(&seen.data.schedule, &seen.rounds, &zone, started, now).next_opening(&zone, now)
 }
 
-fn diagnose(seen: &Campaign, all: &[Holding], held: Option<Held>, opening: Option<Timestamp>) -> DiagnosisView {
+fn diagnose(
+    seen: &Campaign,
+    all: &[Holding],
+    held: Option<Held>,
+    opening: Option<Timestamp>,
+    now: Timestamp,
+) -> DiagnosisView {
     let count =
         |state: TargetState| all.iter().filter(|held| held.state == state).map(|held| held.contacts).sum::<u64>();
     let live = count(TargetState::InProgress);
@@ -130,7 +137,10 @@ fn diagnose(seen: &Campaign, all: &[Holding], held: Option<Held>, opening: Optio
         CampaignState::Paused => {
             let code = seen.pause_reason.map_or("paused", |reason| reason.as_str());
             let why = seen.pause_detail.as_deref().unwrap_or("it is paused: resume it");
-            return view(draining, None, vec![whole(code, None, why)]);
+            // What a new month mends goes on by itself.
+            let next = seen.pause_reason.filter(|reason| *reason == PauseReason::QuotaMinutes);
+            let next = next.and_then(|_| quota::next_month(now));
+            return view(draining, next, vec![whole(code, next, why)]);
         }
         CampaignState::Completed | CampaignState::Cancelled | CampaignState::Deleting => {
             return view(draining, None, vec![whole("over", None, "it is over")]);
@@ -167,7 +177,7 @@ fn hold(one: &Holding, held: Option<&Held>, opening: Option<Timestamp>) -> Optio
                 "number_busy" => "their number is being called",
                 "number_spacing" => "their number was called a short while ago",
                 "frequency_cap" => "their number had as many calls as it may",
-                "retry" => "the delay before their retry, within their hours",
+                "retry" => "the delay before their retry",
                 _ => "not due yet",
             };
             (code.to_owned(), one.next_at, reason)

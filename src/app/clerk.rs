@@ -13,7 +13,7 @@ use crate::id::CampaignId;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, bulk, event, idempotency, target};
+use crate::store::{Db, StoreError, Wake, bulk, event, idempotency, quota, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -98,6 +98,7 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
             }
         }
     }
+    keep_to_plans(db).await?;
     let mut left = Left::default();
     for id in deleted {
         left.draining |= take_away(db, recordings, id).await?;
@@ -110,6 +111,31 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
         .await?
         .map(|at| (at, Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)));
     Ok(left)
+}
+
+/// Pauses what is beyond an organisation's plan, and lets go on what may again.
+async fn keep_to_plans(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.read().await?;
+    let orgs = quota::limited(&mut tx).await?;
+    drop(tx);
+    for org in orgs {
+        let mut tx = db.begin_durable().await?;
+        match quota::enforce(&mut tx, org).await {
+            Ok(done) if done == quota::Enforced::default() => {}
+            Ok(done) => {
+                tx.commit().await?;
+                tracing::warn!(
+                    paused = done.paused.len(),
+                    resumed = done.resumed.len(),
+                    "campaigns keep to their plan"
+                );
+            }
+            // A person was faster, or another node: the next round looks again.
+            Err(StoreError::Stale) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Starts a draft whose time has come; when a guard does not hold it stays a draft and keeps why.

@@ -18,8 +18,12 @@ pub struct StartFacts<'a> {
     pub has_assistant: bool,
     /// Whether it has a number to call from.
     pub has_caller_id: bool,
-    /// Whether its trunk exists and takes calls.
+    /// Whether one of its trunks exists and takes calls.
     pub trunk_usable: bool,
+    /// Whether minutes of calls are left in its organisation's plan.
+    pub has_minutes: bool,
+    /// Whether the plan lets one more campaign dial.
+    pub has_place: bool,
     /// Whether at least one contact could be dialed.
     pub has_eligible_contact: bool,
     /// Its schedule.
@@ -37,8 +41,12 @@ wire_enum! {
         AssistantMissing = "assistant_missing",
         /// It has no number to call from.
         CallerIdMissing = "caller_id_missing",
-        /// Its trunk is missing or takes no calls.
+        /// All its trunks are missing or take no calls.
         TrunkUnusable = "trunk_unusable",
+        /// The minutes of the organisation's plan are used up.
+        QuotaMinutes = "quota_minutes",
+        /// As many campaigns dial as the organisation's plan allows.
+        PlanActiveLimit = "plan_active_limit",
         /// No contact can be dialed.
         NoEligibleContact = "no_eligible_contact",
         /// Its settings are out of range.
@@ -59,8 +67,14 @@ impl StartGuard {
         match self {
             Self::NameMissing => ("/name", "give the campaign a name"),
             Self::AssistantMissing => ("/assistant_id", "choose an assistant"),
-            Self::CallerIdMissing => ("/caller_id", "the trunk no longer has this number: choose another one"),
-            Self::TrunkUnusable => ("/trunk_id", "the trunk is switched off: enable it or choose another one"),
+            Self::CallerIdMissing => {
+                ("/caller_id", "no trunk that is switched on has this number any more: choose another one")
+            }
+            Self::TrunkUnusable => ("/trunk_id", "all its trunks are switched off: enable one or choose another one"),
+            Self::QuotaMinutes => {
+                ("", "the minutes of this month are used up: wait for the next one or raise the limit")
+            }
+            Self::PlanActiveLimit => ("", "as many campaigns dial as the plan allows: pause one or raise the limit"),
             Self::NoEligibleContact => ("", "no contact is left to call: add contacts or restart some first"),
             Self::SettingsInvalid => ("/settings", "some settings are out of range"),
             Self::ScheduleInvalid => ("/schedule", "the schedule has no valid run"),
@@ -76,6 +90,8 @@ impl StartGuard {
         match self {
             Self::CallerIdMissing => Some(PauseReason::NoPhoneNumber),
             Self::TrunkUnusable => Some(PauseReason::TrunkDown),
+            Self::QuotaMinutes => Some(PauseReason::QuotaMinutes),
+            Self::PlanActiveLimit => Some(PauseReason::PlanActiveLimit),
             Self::NameMissing
             | Self::AssistantMissing
             | Self::NoEligibleContact
@@ -100,6 +116,8 @@ pub fn failed_start_guards(now: Timestamp, facts: &StartFacts<'_>) -> Vec<StartG
     require(facts.has_assistant, StartGuard::AssistantMissing);
     require(facts.has_caller_id, StartGuard::CallerIdMissing);
     require(facts.trunk_usable, StartGuard::TrunkUnusable);
+    require(facts.has_minutes, StartGuard::QuotaMinutes);
+    require(facts.has_place, StartGuard::PlanActiveLimit);
     require(facts.has_eligible_contact, StartGuard::NoEligibleContact);
     require(facts.settings.validate().is_ok(), StartGuard::SettingsInvalid);
     failed.extend(schedule_guard(now, facts));
@@ -134,6 +152,8 @@ mod tests {
             has_assistant: true,
             has_caller_id: true,
             trunk_usable: true,
+            has_minutes: true,
+            has_place: true,
             has_eligible_contact: true,
             schedule,
             settings,
@@ -153,6 +173,8 @@ mod tests {
             has_assistant: false,
             has_caller_id: false,
             trunk_usable: false,
+            has_minutes: false,
+            has_place: false,
             has_eligible_contact: false,
             ..facts(&schedule, &settings)
         };

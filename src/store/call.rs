@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row};
 use super::filter::{CallFilter, Clause, Cursor, Orders, Sheet};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, quota};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::{Answer, Line, TurnTiming};
 use crate::args;
@@ -125,6 +125,9 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
 /// # Errors
 /// [`StoreError::Conflict`] when its attempt has a record, or when the database fails.
 pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Result<(), StoreError> {
+    if let Some(answered) = call.answered_at {
+        quota::count(tx, call.org, answered, call.ended_at).await?;
+    }
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
     let transfer = call.transfer.as_ref();
     let disclosed = (conversation.disclosed != Disclosed::default())

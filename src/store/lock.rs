@@ -3,7 +3,7 @@
 use super::db::Kind;
 use super::{StoreError, Tx};
 use crate::args;
-use crate::id::{AssistantId, CampaignId, ContactId, KnowledgeId, ProviderId, TargetId, TrunkId};
+use crate::id::{AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, TargetId, TrunkId};
 
 /// A row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Lock {
     Contact(ContactId),
     /// A document.
     Knowledge(KnowledgeId),
+    /// An organisation, with its limits.
+    Organisation(OrgId),
     /// A vendor.
     Provider(ProviderId),
     /// A contact in a campaign.
@@ -35,6 +37,7 @@ pub async fn lock(tx: &mut Tx, row: Lock) -> Result<(), StoreError> {
         Lock::Campaign(id) => ("SELECT id FROM campaign WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Contact(id) => ("SELECT id FROM contact WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Knowledge(id) => ("SELECT id FROM knowledge_source WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::Organisation(id) => ("SELECT id FROM org WHERE id = $1 FOR NO KEY UPDATE", args![id]),
         Lock::Provider(id) => ("SELECT id FROM provider WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Target(id) => ("SELECT id FROM target WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Trunk(id) => ("SELECT id FROM trunk WHERE id = $1 FOR UPDATE", args![id]),

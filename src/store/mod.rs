@@ -23,6 +23,7 @@ pub mod lock;
 pub mod org;
 pub mod policy;
 pub mod provider;
+pub mod quota;
 pub mod suppression;
 pub mod target;
 pub mod trunk;

@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
+use super::db::Row;
 use super::db::value::text_columns;
 use super::{StoreError, Tx, Wake};
 use crate::args;
@@ -23,8 +24,19 @@ pub struct Org {
     pub calls_per_minute: u32,
     /// Simultaneous calls over all campaigns, inbound ones included.
     pub max_concurrent_calls: u32,
+    /// What its plan allows.
+    pub plan: Plan,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What an organisation's plan allows; none = no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Campaigns in progress at the same time.
+    pub max_active_campaigns: Option<u32>,
+    /// Minutes of calls in a calendar month, UTC.
+    pub minutes_per_month: Option<u32>,
 }
 
 /// Keys made at first start and kept for ever: with other keys, numbers on the suppression list would no longer be
@@ -109,6 +121,7 @@ pub async fn ensure_default(tx: &mut Tx) -> Result<Org, StoreError> {
         name: "Default".to_owned(),
         calls_per_minute: 6000,
         max_concurrent_calls: 1000,
+        plan: Plan::default(),
         created_at,
     };
     tx.execute(
@@ -140,6 +153,31 @@ pub async fn set_limits(
     }
 }
 
+/// Sets what the plan of an organisation allows. What is beyond it is paused within a minute.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn set_plan(tx: &mut Tx, org: OrgId, plan: Plan) -> Result<(), StoreError> {
+    let sql = "UPDATE org SET max_active_campaigns = $2, minutes_per_month = $3 WHERE id = $1";
+    match tx.execute(sql, args![org, plan.max_active_campaigns, plan.minutes_per_month]).await? {
+        0 => Err(StoreError::NotFound),
+        _ => {
+            tx.wake(Wake::Campaigns);
+            Ok(())
+        }
+    }
+}
+
+/// One organisation.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn get(tx: &mut Tx, id: OrgId) -> Result<Org, StoreError> {
+    const SQL: &str = "SELECT id, name, calls_per_minute, max_concurrent_calls, max_active_campaigns, minutes_per_month, \
+                       created_at FROM org WHERE id = $1";
+    read(&tx.one(SQL, args![id]).await?)
+}
+
 /// The simultaneous calls that each organisation may have.
 ///
 /// # Errors
@@ -166,18 +204,23 @@ async fn secret(tx: &mut Tx, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], St
 }
 
 async fn first(tx: &mut Tx) -> Result<Option<Org>, StoreError> {
-    let sql = "SELECT id, name, calls_per_minute, max_concurrent_calls, created_at FROM org ORDER BY id LIMIT 1";
-    let row = tx.optional(sql, vec![]).await?;
-    row.map(|row| {
-        Ok(Org {
-            id: row.get("id")?,
-            name: row.get("name")?,
-            calls_per_minute: row.get("calls_per_minute")?,
-            max_concurrent_calls: row.get("max_concurrent_calls")?,
-            created_at: row.get("created_at")?,
-        })
+    const SQL: &str = "SELECT id, name, calls_per_minute, max_concurrent_calls, max_active_campaigns, minutes_per_month, \
+                       created_at FROM org ORDER BY id LIMIT 1";
+    tx.optional(SQL, vec![]).await?.as_ref().map(read).transpose()
+}
+
+fn read(row: &Row) -> Result<Org, StoreError> {
+    Ok(Org {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        calls_per_minute: row.get("calls_per_minute")?,
+        max_concurrent_calls: row.get("max_concurrent_calls")?,
+        plan: Plan {
+            max_active_campaigns: row.get("max_active_campaigns")?,
+            minutes_per_month: row.get("minutes_per_month")?,
+        },
+        created_at: row.get("created_at")?,
     })
-    .transpose()
 }
 
 /// Lower-case hexadecimal digits.

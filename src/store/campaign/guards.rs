@@ -2,25 +2,32 @@
 
 use super::{Campaign, progress};
 use crate::dialer::start::{StartFacts, StartGuard, failed_start_guards};
-use crate::store::{StoreError, Tx, trunk};
+use crate::store::{StoreError, Tx, quota, trunk};
 
 /// Everything that keeps a campaign from dialing; empty when it may.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign) -> Result<Vec<StartGuard>, StoreError> {
-    let trunk = match trunk::get(tx, campaign.org, campaign.data.trunk).await {
-        Ok(trunk) => Some(trunk.data),
-        Err(StoreError::NotFound) => None,
-        Err(error) => return Err(error),
-    };
+    let mut trunks = Vec::new();
+    for id in [campaign.data.trunk].into_iter().chain(trunk::fallbacks(tx, campaign.id).await?) {
+        match trunk::get(tx, campaign.org, id).await {
+            Ok(trunk) => trunks.extend(Some(trunk.data).filter(|trunk| trunk.enabled)),
+            Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let usage = quota::usage(tx, campaign.org).await?;
     let pending = progress(tx, campaign.id).await?.pending;
     let facts = StartFacts {
         name: &campaign.data.name,
         // The schema keeps an assistant for as long as a campaign refers to it.
         has_assistant: true,
-        has_caller_id: trunk.as_ref().is_some_and(|trunk| trunk.caller_ids.contains(&campaign.data.caller_id)),
-        trunk_usable: trunk.as_ref().is_some_and(|trunk| trunk.enabled),
+        // Without any trunk it is not the number that is missing.
+        has_caller_id: trunks.is_empty() || trunks.iter().any(|on| on.caller_ids.contains(&campaign.data.caller_id)),
+        trunk_usable: !trunks.is_empty(),
+        has_minutes: !usage.is_spent(),
+        has_place: !usage.is_full(),
         has_eligible_contact: pending > 0,
         schedule: &campaign.data.schedule,
         settings: &campaign.data.settings,

@@ -57,6 +57,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     ),
     (28, "calling policy", Text::Both(include_str!("../../../migrations/0028_calling_policy.sql"))),
     (33, "list order", Text::Both(include_str!("../../../migrations/0033_list_order.sql"))),
+    (34, "quotas", Text::Both(include_str!("../../../migrations/0034_quotas.sql"))),
 ];
 
 /// The statements of a migration.

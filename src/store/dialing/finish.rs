@@ -93,6 +93,8 @@ struct Heard {
     talked_ms: Option<i64>,
     /// When they asked to be called back.
     asked: Option<Timestamp>,
+    /// What their next dial waits for.
+    held: Option<String>,
 }
 
 impl Dialing {
@@ -174,7 +176,8 @@ impl Dialing {
         let (settled, asked) = called_back(tx, &ready, ending, &target, settled, wish).await?;
         let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
         let in_person = matches!(end.answered_by, None | Some(AnsweredBy::Human | AnsweredBy::Unknown));
-        let heard = Heard { answered: end.talked.is_some() && in_person, talked_ms: talked, asked };
+        let held = held_by(&ready, &target, &settled);
+        let heard = Heard { answered: end.talked.is_some() && in_person, talked_ms: talked, asked, held };
         write_target(tx, ending.target, &settled, end.reason, heard, ending.now).await?;
         Ok(Some(settled))
     }
@@ -199,11 +202,22 @@ impl Dialing {
             let wish = ending.callback_at;
             let (settled, asked) = called_back(tx, &ready, &ending, &target, settled, wish).await?;
             let answered = matches!(ending.state, AttemptState::Answered | AttemptState::InConversation);
-            let heard = Heard { answered, talked_ms: None, asked };
+            let held = held_by(&ready, &target, &settled);
+            let heard = Heard { answered, talked_ms: None, asked, held };
             write_target(tx, ending.target, &settled, reason, heard, ending.now).await?;
         }
         Ok(())
     }
+}
+
+/// What a target that waits again waits for: the opening that its retry was moved to, else the delay.
+fn held_by(ready: &Ready, target: &TargetRow, settled: &Settled) -> Option<String> {
+    let next_at = settled.next_at.filter(|_| settled.state == TargetState::Waiting)?;
+    let phone = target.phone.as_ref().map(Pii::expose);
+    let zones = phone.and_then(|phone| ready.rules.zones(target.zone.as_deref(), phone));
+    let before = next_at - Duration::from_micros(1);
+    let shut = zones.and_then(|zones| ready.rules.shut(&zones, before));
+    Some(shut.map_or_else(|| "retry".to_owned(), |held| held.to_string()))
 }
 
 /// Whoever was promised a call gets it, at the next time that is allowed, unless a person decided otherwise meanwhile or
@@ -407,10 +421,10 @@ async fn write_target(
                last_reason = $6, last_duration_ms = $7, hold = NULL, priority = base_priority, updated_at = $8, \
                last_ended_at = $8, answered = (answered OR $9), callback_missed_at = NULL, \
                opens_at = CASE WHEN $2 = 'ready' THEN opens_at END, \
-               held_by = CASE WHEN $2 = 'waiting' THEN 'retry' END, callback_asked_at = CASE WHEN $2 = 'callback' THEN COALESCE($10, callback_asked_at) END WHERE id = $1";
-    let Heard { answered, talked_ms, asked } = heard;
+               held_by = $11, callback_asked_at = CASE WHEN $2 = 'callback' THEN COALESCE($10, callback_asked_at) END WHERE id = $1";
+    let Heard { answered, talked_ms, asked, held } = heard;
     let mut args = args![id, settled.state, settled.next_at, callback, settled.blocked, reason, talked_ms, now];
-    args.extend(args![answered, asked]);
+    args.extend(args![answered, asked, held]);
     tx.execute(sql, args).await?;
     Ok(())
 }
