@@ -103,6 +103,8 @@ ids! {
     RecordingId;
     /// An entry of a suppression list.
     SuppressionId;
+    /// An imported suppression list.
+    SuppressionListId;
     /// An entry of the audit log.
     AuditId;
     /// Something that is done to many contacts at once.

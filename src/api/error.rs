@@ -230,6 +230,9 @@ const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)
     match constraint {
         Constraint::SuppressionNumber => Some(("number_suppressed", "the number is on the list already")),
         Constraint::TrunkName => Some(("name_taken", "another trunk has this name: choose another one")),
+        Constraint::SuppressionListName => {
+            Some(("name_taken", "another suppression list has this name: choose another one"))
+        }
         Constraint::ProviderName => Some(("name_taken", "another provider has this name: choose another one")),
         Constraint::AssistantName => Some(("name_taken", "another assistant has this name: choose another one")),
         Constraint::AssistantVersion => {

@@ -29,6 +29,7 @@ mod router;
 pub mod run_export;
 pub mod runs;
 pub mod scopes;
+pub mod suppression_lists;
 pub mod suppressions;
 pub mod target_control;
 pub mod targets;

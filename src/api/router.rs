@@ -18,12 +18,13 @@ use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls, providers,
-    run_export, runs, suppressions, target_control, targets, trunks,
+    run_export, runs, suppression_lists, suppressions, target_control, targets, trunks,
 };
 
 /// The whole HTTP service.
 pub fn router(api: Api) -> Router {
     let resources = Router::from(resources(&api));
+    let streams = Router::from(streams()).layer(middleware::from_fn_with_state(api.clone(), auth::require_key));
     let document = Json(openapi());
     Router::new()
         .merge(resources)
@@ -38,6 +39,8 @@ pub fn router(api: Api) -> Router {
             StatusCode::SERVICE_UNAVAILABLE,
             Duration::from_secs(api.config.request_timeout_s),
         ))
+        // Of any length; what stands still ends by itself.
+        .merge(streams)
         .layer(middleware::from_fn(note_failures))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
@@ -49,9 +52,14 @@ pub fn router(api: Api) -> Router {
 /// The OpenAPI 3.1 document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = resources_with_limits(0, 0).into_openapi();
+    let mut document = resources_with_limits(0, 0).merge(streams()).into_openapi();
     document::complete(&mut document);
     document
+}
+
+/// Uploads of any size, read while they arrive.
+fn streams() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(suppression_lists::import)).layer(DefaultBodyLimit::disable())
 }
 
 fn resources(api: &Api) -> OpenApiRouter<Api> {
@@ -72,6 +80,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(providers::test))
         .routes(routes!(suppressions::create, suppressions::list))
         .routes(routes!(suppressions::delete))
+        .routes(routes!(suppression_lists::create, suppression_lists::list))
+        .routes(routes!(suppression_lists::read, suppression_lists::replace, suppression_lists::delete))
+        .routes(routes!(suppression_lists::attached, suppression_lists::attach))
         .routes(routes!(campaigns::create, campaigns::list))
         .routes(routes!(campaigns::read, campaigns::replace, campaigns::delete))
         .routes(routes!(targets::add, targets::list))

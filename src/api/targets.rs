@@ -79,6 +79,8 @@ pub struct TargetView {
     state: TargetState,
     /// Why it is not called at all.
     blocked_reason: Option<BlockedReason>,
+    /// The imported suppression list that has its number.
+    blocked_by: Option<String>,
     /// What was decided for the end of its live call.
     hold: Option<Hold>,
     /// Round of calls, from 1.
@@ -124,6 +126,8 @@ pub struct AttemptView {
     reason: Option<DisconnectionReason>,
     /// Why it was not placed.
     blocked_reason: Option<BlockedReason>,
+    /// The imported suppression list that had the number.
+    blocked_by: Option<String>,
     /// Final SIP status.
     sip_code: Option<u16>,
     /// Q.850 cause.
@@ -251,6 +255,7 @@ pub(super) fn view(target: Target) -> TargetView {
         phone: target.phone,
         state: target.state,
         blocked_reason: target.blocked_reason,
+        blocked_by: target.blocked_by,
         hold: target.hold,
         round: target.round,
         dials: target.dials,
@@ -276,6 +281,7 @@ fn attempt_view(attempt: Attempt) -> AttemptView {
         state: attempt.state,
         reason: attempt.reason,
         blocked_reason: attempt.blocked_reason,
+        blocked_by: attempt.blocked_by,
         sip_code: attempt.sip_code,
         q850: attempt.q850,
         ended_by: attempt.ended_by,

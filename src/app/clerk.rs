@@ -1,6 +1,7 @@
 //! What happens to campaigns by the clock and behind the back of a request: scheduled starts, contacts that wait again
 //! because the period was extended or are put in another order, the data of deleted campaigns, what is done to many
-//! contacts, and what need not be kept any longer. Nodes that share a database may all do it; each step is
+//! contacts, suppression lists that were replaced or have become too old, and what need not be kept any longer. Nodes that
+//! share a database may all do it; each step is
 //! a compare-and-set.
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::id::CampaignId;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, bulk, event, idempotency, quota, target};
+use crate::store::{Db, StoreError, Wake, bulk, event, idempotency, quota, suppression_list, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -23,7 +24,8 @@ const RETRY: Duration = Duration::from_secs(5);
 /// What one round left to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// When the next campaign is to start by itself, on the database's clock, and how long that is from now.
+    /// When the next campaign is to start by itself or a suppression list becomes too old, on the database's clock, and how
+    /// long that is from now.
     pub next: Option<(Timestamp, Duration)>,
     /// Whether a deleted campaign waits for its last call.
     pub draining: bool,
@@ -105,10 +107,16 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
     }
     go_on(db).await?;
     forget(db).await?;
+    suppression_list::mend(db).await?;
+    let outdated = suppression_list::pause_outdated(db).await?;
+    sweep(db).await?;
     let mut tx = db.read().await?;
     let now = tx.now().await?;
-    left.next = campaign::next_scheduled(&mut tx)
-        .await?
+    let scheduled = campaign::next_scheduled(&mut tx).await?;
+    left.next = [scheduled, outdated]
+        .into_iter()
+        .flatten()
+        .min()
         .map(|at| (at, Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)));
     Ok(left)
 }
@@ -196,6 +204,18 @@ async fn forget(db: &Db) -> Result<(), StoreError> {
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// Takes numbers away that no suppression list has any longer.
+async fn sweep(db: &Db) -> Result<(), StoreError> {
+    loop {
+        let mut tx = db.begin().await?;
+        let more = suppression_list::sweep(&mut tx).await?;
+        tx.commit().await?;
+        if !more {
+            return Ok(());
+        }
+    }
 }
 
 /// Takes the data of a deleted campaign away; whether it waits for a call.

@@ -24,6 +24,8 @@ pub struct StartFacts<'a> {
     pub has_minutes: bool,
     /// Whether the plan lets one more campaign dial.
     pub has_place: bool,
+    /// Whether all suppression lists it relies on are fresh enough.
+    pub lists_fresh: bool,
     /// Whether at least one contact could be dialed.
     pub has_eligible_contact: bool,
     /// Its schedule.
@@ -47,6 +49,8 @@ wire_enum! {
         QuotaMinutes = "quota_minutes",
         /// As many campaigns dial as the organisation's plan allows.
         PlanActiveLimit = "plan_active_limit",
+        /// A suppression list that it relies on is too old.
+        SuppressionListOutdated = "suppression_list_outdated",
         /// No contact can be dialed.
         NoEligibleContact = "no_eligible_contact",
         /// Its settings are out of range.
@@ -75,6 +79,9 @@ impl StartGuard {
                 ("", "the minutes of this month are used up: wait for the next one or raise the limit")
             }
             Self::PlanActiveLimit => ("", "as many campaigns dial as the plan allows: pause one or raise the limit"),
+            Self::SuppressionListOutdated => {
+                ("", "a suppression list that holds for it is too old: import a newer version and move its valid_until")
+            }
             Self::NoEligibleContact => ("", "no contact is left to call: add contacts or restart some first"),
             Self::SettingsInvalid => ("/settings", "some settings are out of range"),
             Self::ScheduleInvalid => ("/schedule", "the schedule has no valid run"),
@@ -92,6 +99,7 @@ impl StartGuard {
             Self::TrunkUnusable => Some(PauseReason::TrunkDown),
             Self::QuotaMinutes => Some(PauseReason::QuotaMinutes),
             Self::PlanActiveLimit => Some(PauseReason::PlanActiveLimit),
+            Self::SuppressionListOutdated => Some(PauseReason::Compliance),
             Self::NameMissing
             | Self::AssistantMissing
             | Self::NoEligibleContact
@@ -118,6 +126,7 @@ pub fn failed_start_guards(now: Timestamp, facts: &StartFacts<'_>) -> Vec<StartG
     require(facts.trunk_usable, StartGuard::TrunkUnusable);
     require(facts.has_minutes, StartGuard::QuotaMinutes);
     require(facts.has_place, StartGuard::PlanActiveLimit);
+    require(facts.lists_fresh, StartGuard::SuppressionListOutdated);
     require(facts.has_eligible_contact, StartGuard::NoEligibleContact);
     require(facts.settings.validate().is_ok(), StartGuard::SettingsInvalid);
     failed.extend(schedule_guard(now, facts));
@@ -154,6 +163,7 @@ mod tests {
             trunk_usable: true,
             has_minutes: true,
             has_place: true,
+            lists_fresh: true,
             has_eligible_contact: true,
             schedule,
             settings,
@@ -175,6 +185,7 @@ mod tests {
             trunk_usable: false,
             has_minutes: false,
             has_place: false,
+            lists_fresh: false,
             has_eligible_contact: false,
             ..facts(&schedule, &settings)
         };

@@ -67,6 +67,8 @@ pub struct Attempt {
     pub reason: Option<DisconnectionReason>,
     /// Why the gate refused it.
     pub blocked_reason: Option<BlockedReason>,
+    /// The imported list that had the number, by the name it had then.
+    pub blocked_by: Option<String>,
     /// Final status of the INVITE.
     pub sip_code: Option<u16>,
     /// Q.850 cause.
@@ -86,7 +88,7 @@ pub struct Attempt {
 const SELECT: &str = "SELECT id, campaign_id, target_id, contact_id, round, dial_no, kind, state, trunk_id, \
                       assistant_version_id, claimed_at, dialing_at, ringing_at, answered_at, ended_at, \
                       disconnection_reason, blocked_reason, sip_code, q850, ended_by, answered_by, immediate, \
-                      technical, consumes_retry, run_id FROM attempt";
+                      technical, consumes_retry, run_id, blocked_by FROM attempt";
 
 /// Which attempts to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +209,7 @@ fn read(row: &Row) -> Result<Attempt, StoreError> {
         ended_at: row.get("ended_at")?,
         reason: row.get("disconnection_reason")?,
         blocked_reason: row.get("blocked_reason")?,
+        blocked_by: row.get("blocked_by")?,
         sip_code: row.get("sip_code")?,
         q850: row.get("q850")?,
         ended_by: row.get("ended_by")?,

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod provider;
 pub mod quota;
 pub mod suppression;
+pub mod suppression_list;
 pub mod target;
 pub mod trunk;
 

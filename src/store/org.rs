@@ -85,6 +85,14 @@ impl std::fmt::Debug for PhoneKey {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PhoneHash(String);
 
+impl PhoneHash {
+    /// The first half, 128 bits: what imported lists keep of a number.
+    #[must_use]
+    pub fn half(&self) -> &str {
+        &self.0[..32]
+    }
+}
+
 impl std::fmt::Display for PhoneHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -26,6 +26,12 @@ wire_enum! {
 text_columns!(SuppressionSource);
 
 impl SuppressionSource {
+    /// What the gate says about a number that may stand on the organisation's own list, and may stand on an imported one.
+    #[must_use]
+    pub fn strongest(source: Option<Self>, listed: bool) -> Option<BlockedReason> {
+        source.map(Self::blocks).or(listed.then_some(BlockedReason::Dnc))
+    }
+
     /// What the gate says about a number from this source.
     #[must_use]
     pub const fn blocks(self) -> BlockedReason {

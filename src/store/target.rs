@@ -46,6 +46,8 @@ pub struct Target {
     pub state: TargetState,
     /// Why it is blocked, if it is.
     pub blocked_reason: Option<BlockedReason>,
+    /// The name of the imported list that blocks it, if one does.
+    pub blocked_by: Option<String>,
     /// What was decided for the end of its live call.
     pub hold: Option<Hold>,
     /// Restarts and later runs open new rounds; the first is 1.
@@ -72,7 +74,9 @@ pub struct Target {
 
 const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone, t.status, t.blocked_reason, t.hold, \
                       t.round, t.dials, t.next_at, t.callback_at, t.callback_asked_at, t.callback_missed_at, \
-                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms FROM target t JOIN contact c ON c.id = t.contact_id";
+                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms, \
+                      (SELECT l.name FROM suppression_list l WHERE l.id = t.blocked_by AND t.status = 'blocked') AS blocked_by \
+                      FROM target t JOIN contact c ON c.id = t.contact_id";
 /// Rows of one INSERT, 4 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
 const ROWS_PER_INSERT: usize = 250;
 /// Furthest that a person can move a target from the others.
@@ -217,6 +221,7 @@ fn read(row: &Row) -> Result<Target, StoreError> {
         phone: row.get("phone")?,
         state: row.get("status")?,
         blocked_reason: row.get("blocked_reason")?,
+        blocked_by: row.get("blocked_by")?,
         hold: row.get("hold")?,
         round: row.get("round")?,
         dials: row.get("dials")?,

@@ -19,6 +19,7 @@ mod live_calls;
 mod providers;
 mod registrations;
 mod resources;
+mod suppression_lists;
 
 use std::fs;
 use std::path::Path;

@@ -14,6 +14,7 @@ mod inbound;
 mod knowledge;
 mod law;
 mod lifecycle;
+mod lists;
 mod opening;
 mod order;
 mod recovery;

@@ -24,6 +24,9 @@ pub async fn duplicate(tx: &mut Tx, seen: &Campaign, actor: &Actor, name: String
         run.id = None;
     }
     let copy = insert(tx, seen.org, actor, data).await?;
+    let lists = "INSERT INTO campaign_suppression_list (campaign_id, list_id) \
+                 SELECT $2, list_id FROM campaign_suppression_list WHERE campaign_id = $1";
+    tx.execute(lists, args![seen.id, copy.id]).await?;
     let detail = json!({ "of": seen.id });
     audit::write(tx, seen.org, actor, "campaign.duplicate", ("campaign", copy.id.to_string()), detail).await?;
     Ok(copy)

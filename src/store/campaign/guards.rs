@@ -2,7 +2,7 @@
 
 use super::{Campaign, progress};
 use crate::dialer::start::{StartFacts, StartGuard, failed_start_guards};
-use crate::store::{StoreError, Tx, quota, trunk};
+use crate::store::{StoreError, Tx, quota, suppression_list, trunk};
 
 /// Everything that keeps a campaign from dialing; empty when it may.
 ///
@@ -28,6 +28,7 @@ pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign) -> Result<Vec<Start
         trunk_usable: !trunks.is_empty(),
         has_minutes: !usage.is_spent(),
         has_place: !usage.is_full(),
+        lists_fresh: suppression_list::outdated(tx, campaign.id).await?.is_empty(),
         has_eligible_contact: pending > 0,
         schedule: &campaign.data.schedule,
         settings: &campaign.data.settings,

@@ -88,6 +88,8 @@ constraints! {
     ApiKeyHash = "api_key_hash", "api_key.key_hash";
     /// The number is on the organisation's suppression list already.
     SuppressionNumber = "suppression_number", "suppression.org_id, suppression.phone_hash";
+    /// The organisation has a suppression list of this name.
+    SuppressionListName = "suppression_list_name", "suppression_list.org_id, suppression_list.name";
     /// The organisation has a trunk of this name.
     TrunkName = "trunk_name", "trunk.org_id, trunk.name";
     /// The organisation has a provider of this name.

@@ -56,6 +56,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
         },
     ),
     (28, "calling policy", Text::Both(include_str!("../../../migrations/0028_calling_policy.sql"))),
+    (
+        29,
+        "suppression lists",
+        Text::Each {
+            sqlite: include_str!("../../../migrations/0029_suppression_lists_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0029_suppression_lists_postgres.sql"),
+        },
+    ),
     (33, "list order", Text::Both(include_str!("../../../migrations/0033_list_order.sql"))),
     (34, "quotas", Text::Both(include_str!("../../../migrations/0034_quotas.sql"))),
 ];

@@ -9,7 +9,7 @@ use sqlx::{Arguments, Row as _};
 use super::StoreError;
 use crate::id::{
     ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ContactId, KnowledgeId,
-    LegId, NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, TargetId, TrunkId,
+    LegId, NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, SuppressionListId, TargetId, TrunkId,
 };
 use crate::pii::Pii;
 
@@ -240,6 +240,7 @@ text_columns!(
     RecordingId,
     RunId,
     SuppressionId,
+    SuppressionListId,
     TargetId,
     TrunkId,
     jiff::civil::Date,

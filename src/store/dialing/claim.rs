@@ -17,12 +17,12 @@ use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
 use crate::dialer::claim::{Claim, ClaimDecision, ClaimView, MAX_CANDIDATES, decide};
 use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Held, SameNumber};
 use crate::dialer::pacing::{Limited, Reservation};
-use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
+use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
-use crate::store::contact;
 use crate::store::suppression::SuppressionSource;
-use crate::store::{StoreError, Tx, Wake};
+use crate::store::suppression_list::{self, listed};
+use crate::store::{StoreError, Tx, Wake, contact};
 use crate::trunk::breaker::Shut;
 
 /// What a node asks for.
@@ -136,6 +136,8 @@ struct Candidacy {
     name: Pii<String>,
     variables: Pii<BTreeMap<String, String>>,
     phone_hash: Option<String>,
+    /// The imported list that has its number.
+    list: Option<SuppressionListId>,
     /// Its callback was missed: this dial makes up for it.
     late: bool,
     candidate: Candidate,
@@ -245,11 +247,13 @@ impl Turn<'_> {
 
     /// Locks the first target of the ready queue that nobody else has locked, and reads what the gate asks for.
     async fn next(&self, tx: &mut Tx) -> Result<Option<Candidacy>, StoreError> {
-        const READ: &str = "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, c.name, c.phone, \
-                            c.phone_hash, c.zone, c.variables, s.source FROM target t \
-                            JOIN contact c ON c.id = t.contact_id \
-                            LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
-                            WHERE t.id = $1";
+        const READ: &str = concat!(
+            "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, c.name, c.phone, \
+             c.phone_hash, c.zone, c.variables, s.source, ",
+            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            " AS list FROM target t JOIN contact c ON c.id = t.contact_id \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash WHERE t.id = $1"
+        );
         let top = tx.pick(
             "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, turn, next_at, \
              id LIMIT 1",
@@ -264,6 +268,7 @@ impl Turn<'_> {
         let phone: Option<Pii<E164>> = row.get("phone")?;
         let phone_hash: Option<String> = row.get("phone_hash")?;
         let source: Option<SuppressionSource> = row.get("source")?;
+        let list: Option<SuppressionListId> = row.get("list")?;
         let same_number = match &phone_hash {
             Some(hash) => self.same_number(tx, target, hash).await?,
             None => SameNumber::default(),
@@ -277,11 +282,12 @@ impl Turn<'_> {
             name: row.get("name")?,
             variables: Pii::new(variables),
             phone_hash,
+            list: list.filter(|_| source.is_none()),
             late: row.get::<Option<Timestamp>>("callback_missed_at")?.is_some(),
             candidate: Candidate {
                 number: phone.map_or(ContactNumber::Missing, ContactNumber::Valid),
                 zone: row.get("zone")?,
-                suppression: source.map(SuppressionSource::blocks),
+                suppression: SuppressionSource::strongest(source, list.is_some()),
                 callback_at: row.get("callback_at")?,
                 dials: row.get("dials")?,
                 same_number,
@@ -420,12 +426,13 @@ impl Turn<'_> {
     async fn block(&self, tx: &mut Tx, found: &Candidacy, reason: BlockedReason) -> Result<(), StoreError> {
         let reservation = Reservation { send_at: self.now, send_by: self.now, tats: Vec::new() };
         let claim = Claim { dial_no: found.candidate.dials + 1, reservation, send_by: self.now };
-        self.insert_attempt(tx, found, &claim, Some(reason)).await?;
+        let (attempt, _) = self.insert_attempt(tx, found, &claim, Some(reason)).await?;
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, dials = $4, last_reason = $5, \
                    callback_at = NULL, callback_asked_at = NULL, callback_missed_at = NULL, priority = base_priority, \
                    updated_at = $6 WHERE id = $1";
         let args = args![found.target, TargetState::Blocked, reason, claim.dial_no, reason.disconnection(), self.now];
         tx.execute(sql, args).await?;
-        Ok(())
+        let list = found.list.filter(|_| reason == BlockedReason::Dnc);
+        suppression_list::blame(tx, found.target, attempt, list).await
     }
 }

@@ -15,10 +15,11 @@ use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, CampaignState};
 use crate::dialer::claim::{DialRefusal, DialView, may_dial};
 use crate::dialer::gate::Held;
-use crate::id::{AttemptId, CampaignId, LegId, NodeId, OrgId, TargetId, TrunkId};
+use crate::id::{AttemptId, CampaignId, LegId, NodeId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::db::Kind;
 use crate::store::suppression::SuppressionSource;
+use crate::store::suppression_list::{self, listed};
 use crate::store::{Db, StoreError, Tx};
 
 /// A claimed attempt about to be sent.
@@ -138,6 +139,8 @@ pub(super) struct Claimed {
     pub(super) org: OrgId,
     target: TargetId,
     trunk: TrunkId,
+    /// The imported list that has the number.
+    list: Option<SuppressionListId>,
     pub(super) view: DialView,
 }
 
@@ -151,6 +154,9 @@ async fn dial(tx: &mut Tx, book: &Book, request: &DialRequest) -> Result<Result<
     let now = claimed.view.now;
     if let Err(refusal) = may_dial(&claimed.view) {
         withdraw(tx, request.attempt, claimed.target, refusal, now).await?;
+        if matches!(refusal, DialRefusal::Suppressed(_)) {
+            suppression_list::blame(tx, claimed.target, request.attempt, claimed.list).await?;
+        }
         return Ok(Err(refusal));
     }
     tx.execute(
@@ -187,11 +193,18 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
          FOR SHARE OF c",
     );
     let sql = tx.pick(
-        "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source \
-         FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash WHERE a.id = $1",
-        "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source \
-         FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash WHERE a.id = $1 \
-         FOR UPDATE OF a",
+        concat!(
+            "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source, ",
+            listed!("a.phone_hash", "a.org_id", "a.campaign_id"),
+            " AS list FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash \
+             WHERE a.id = $1"
+        ),
+        concat!(
+            "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source, ",
+            listed!("a.phone_hash", "a.org_id", "a.campaign_id"),
+            " AS list FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash \
+             WHERE a.id = $1 FOR UPDATE OF a"
+        ),
     );
     let Some(campaign) = tx.optional(campaign, args![attempt]).await? else {
         return Ok(None);
@@ -204,6 +217,7 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
     let (node, epoch): (NodeId, i64) = (row.get("node_id")?, row.get("epoch")?);
     let claim_lease: Timestamp = row.get("lease_until")?;
     let source: Option<SuppressionSource> = row.get("source")?;
+    let list: Option<SuppressionListId> = row.get("list")?;
     let view = DialView {
         now: tx.now().await?,
         attempt: row.get("state")?,
@@ -211,11 +225,17 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
         lease_until: claim_lease,
         node_lease_until: node_lease,
         campaign: state,
-        suppression: source.map(SuppressionSource::blocks),
+        suppression: SuppressionSource::strongest(source, list.is_some()),
         shut: None,
         send_by: row.get("send_by")?,
     };
-    Ok(Some(Claimed { org: row.get("org_id")?, target: row.get("target_id")?, trunk: row.get("trunk_id")?, view }))
+    Ok(Some(Claimed {
+        org: row.get("org_id")?,
+        target: row.get("target_id")?,
+        trunk: row.get("trunk_id")?,
+        list: list.filter(|_| source.is_none()),
+        view,
+    }))
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use crate::campaign::phone::E164;
 use crate::campaign::states::{BlockedReason, CampaignState, TargetState};
 use crate::campaign::target::{NotPossible, TargetEvent};
 use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Gate, SameNumber, check};
-use crate::id::{CampaignId, ContactId, OrgId, TargetId};
+use crate::id::{CampaignId, ContactId, OrgId, SuppressionListId, TargetId};
 use crate::pii::Pii;
 use crate::store::audit::{self, Actor};
 use crate::store::suppression::SuppressionSource;
+use crate::store::suppression_list::listed;
 use crate::store::{StoreError, Tx, Wake};
 
 /// What came of the wish.
@@ -46,12 +47,20 @@ pub async fn call_now(
     contact: ContactId,
 ) -> Result<CallNow, StoreError> {
     let sql = tx.pick(
-        "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source FROM target t JOIN contact c ON c.id = t.contact_id \
-         LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
-         WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3",
-        "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source FROM target t JOIN contact c ON c.id = t.contact_id \
-         LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
-         WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3 FOR UPDATE OF t",
+        concat!(
+            "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source, ",
+            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            " AS list FROM target t JOIN contact c ON c.id = t.contact_id \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
+             WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3"
+        ),
+        concat!(
+            "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source, ",
+            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            " AS list FROM target t JOIN contact c ON c.id = t.contact_id \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
+             WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3 FOR UPDATE OF t"
+        ),
     );
     let row = tx.one(sql, args![org, campaign, contact]).await?;
     let (id, state): (TargetId, TargetState) = (row.get("id")?, row.get("status")?);
@@ -65,10 +74,11 @@ pub async fn call_now(
     };
     let phone: Option<Pii<E164>> = row.get("phone")?;
     let source: Option<SuppressionSource> = row.get("source")?;
+    let list: Option<SuppressionListId> = row.get("list")?;
     let candidate = Candidate {
         number: phone.map_or(ContactNumber::Missing, ContactNumber::Valid),
         zone: row.get("zone")?,
-        suppression: source.map(SuppressionSource::blocks),
+        suppression: SuppressionSource::strongest(source, list.is_some()),
         callback_at: None,
         dials: row.get("dials")?,
         // Other calls of the number are looked at by the claim.

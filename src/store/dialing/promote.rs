@@ -15,7 +15,7 @@ use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState, TargetState};
 use crate::dialer::gate::{CALLBACK_GRACE, Held, Rules, Shut};
-use crate::id::{AttemptId, CampaignId, ContactId, NodeId, OrgId, TargetId};
+use crate::id::{AttemptId, CampaignId, ContactId, NodeId, OrgId, SuppressionListId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::audit::{self, Actor};
@@ -247,8 +247,9 @@ fn sort(rules: &Rules, now: Timestamp, due: &[Due], room: u32) -> Result<Sorted,
         let (id, zone): (TargetId, Option<String>) = (row.get("id")?, row.get("zone")?);
         let phone: Option<Pii<E164>> = row.get("phone")?;
         let source: Option<SuppressionSource> = row.get("source")?;
-        let place = match source {
-            Some(source) => Place::Blocked(source.blocks()),
+        let list: Option<SuppressionListId> = row.get("list")?;
+        let place = match SuppressionSource::strongest(source, list.is_some()) {
+            Some(reason) => Place::Blocked(reason),
             None => place(rules, phone.as_ref().map(Pii::expose), zone.as_deref(), now),
         };
         match place {
@@ -260,6 +261,7 @@ fn sort(rules: &Rules, now: Timestamp, due: &[Due], room: u32) -> Result<Sorted,
                     dials: row.get("dials")?,
                     phone_hash: row.get("phone_hash")?,
                     reason,
+                    list: list.filter(|_| source.is_none()),
                 });
                 if sorted.blocked.len() == BLOCKED {
                     break;
@@ -295,6 +297,8 @@ struct Suppressed {
     dials: i64,
     phone_hash: String,
     reason: BlockedReason,
+    /// The imported list that has it.
+    list: Option<SuppressionListId>,
 }
 
 /// Blocks targets, each with an attempt that was not placed, so that it shows among the calls.
@@ -347,16 +351,25 @@ async fn block(tx: &mut Tx, terms: &Terms, now: Timestamp, suppressed: &[Suppres
         }
         tx.execute_built(sql, args).await?;
     }
-    let mut by_reason: BTreeMap<BlockedReason, Vec<TargetId>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<(BlockedReason, Option<SuppressionListId>), Vec<TargetId>> = BTreeMap::new();
     for one in suppressed {
-        by_reason.entry(one.reason).or_default().push(one.target);
+        by_reason.entry((one.reason, one.list)).or_default().push(one.target);
     }
-    for (reason, targets) in by_reason {
-        let mut args = args![now, TargetState::Blocked, reason, reason.disconnection()];
-        let mut sql = "UPDATE target SET updated_at = $1, status = $2, blocked_reason = $3, last_reason = $4, \
+    for ((reason, list), targets) in by_reason {
+        if let Some(list) = list {
+            let mut args = args![now, list];
+            let mut sql = "UPDATE attempt SET blocked_by = (SELECT name FROM suppression_list WHERE id = $2) \
+                           WHERE claimed_at = $1 AND state = 'not_placed' AND target_id IN ("
+                .to_owned();
+            push_ids(&mut sql, &mut args, &targets);
+            tx.execute_built(sql, args).await?;
+        }
+        let mut args = args![now, TargetState::Blocked, reason, reason.disconnection(), list];
+        let mut sql =
+            "UPDATE target SET updated_at = $1, status = $2, blocked_reason = $3, last_reason = $4, blocked_by = $5, \
                        dials = dials + 1, callback_at = NULL, callback_asked_at = NULL, callback_missed_at = NULL, \
                        priority = base_priority WHERE id IN ("
-            .to_owned();
+                .to_owned();
         push_ids(&mut sql, &mut args, &targets);
         tx.execute_built(sql, args).await?;
     }

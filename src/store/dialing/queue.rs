@@ -12,6 +12,7 @@ use crate::args;
 use crate::campaign::settings::Settings;
 use crate::id::{CampaignId, TargetId};
 use crate::store::db::Row;
+use crate::store::suppression_list::listed;
 use crate::store::{StoreError, Tx};
 
 /// How targets of one priority are found.
@@ -32,7 +33,7 @@ pub(super) struct Levels {
 
 /// A target that is due.
 pub(super) struct Due {
-    /// Its row: id, contact_id, round, dials, phone, phone_hash, zone, source.
+    /// Its row: id, contact_id, round, dials, phone, phone_hash, zone, source, list.
     pub(super) row: Row,
     /// Where it stands among those that are READY with the same priority.
     pub(super) turn: i64,
@@ -47,7 +48,9 @@ const OPENINGS: i64 = 64;
 macro_rules! due_sql {
     ($index:literal, $found:literal, $order:literal, $lock:literal) => {
         concat!(
-            "SELECT t.id, t.contact_id, t.round, t.dials, t.place, c.phone, c.phone_hash, c.zone, s.source FROM target AS t ",
+            "SELECT t.id, t.contact_id, t.round, t.dials, t.place, c.phone, c.phone_hash, c.zone, s.source, ",
+            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            " AS list FROM target AS t ",
             $index,
             "JOIN contact c ON c.id = t.contact_id ",
             "LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash ",

@@ -16,9 +16,10 @@ use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::BlockedReason;
 use crate::dialer::pacing::{Limited, Limiter, Scope, interval, reserve};
-use crate::id::{AttemptId, LegId, OrgId, TrunkId};
+use crate::id::{AttemptId, LegId, OrgId, SuppressionListId, TrunkId};
 use crate::store::org::PhoneHash;
 use crate::store::suppression::SuppressionSource;
+use crate::store::suppression_list::listed;
 use crate::store::{StoreError, Tx, Wake};
 
 /// A second leg about to be dialed.
@@ -238,13 +239,17 @@ pub(super) async fn orphan_transfers(
     Ok(found)
 }
 
-/// Whether the number called stands on the organisation's list.
+/// Whether the number called stands on a list of the organisation or of the call's campaign.
 async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<BlockedReason>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT (SELECT source FROM suppression WHERE org_id = $1 AND phone_hash = $2) AS source, ",
+        listed!("$2", "$1", "(SELECT campaign_id FROM attempt WHERE id = $3)"),
+        " AS list"
+    );
     let Some(number) = &request.number else { return Ok(None) };
-    let sql = "SELECT source FROM suppression WHERE org_id = $1 AND phone_hash = $2";
-    let Some(row) = tx.optional(sql, args![request.org, number]).await? else { return Ok(None) };
-    let source: SuppressionSource = row.get("source")?;
-    Ok(Some(source.blocks()))
+    let row = tx.one(SQL, args![request.org, number, request.attempt]).await?;
+    let (source, list): (Option<SuppressionSource>, Option<SuppressionListId>) = (row.get("source")?, row.get("list")?);
+    Ok(SuppressionSource::strongest(source, list.is_some()))
 }
 
 /// The limits above this leg, counted under their locks; `None` where the trunk takes no calls.
