@@ -103,6 +103,8 @@ ids! {
     RecordingId;
     /// An entry of a suppression list.
     SuppressionId;
+    /// A record of consent.
+    ConsentId;
     /// An imported suppression list.
     SuppressionListId;
     /// An entry of the audit log.

@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::paging::Id;
 use crate::campaign::law::law;
 use crate::campaign::rounds::Rounds;
-use crate::campaign::states::{CampaignState, PauseReason, TargetState};
+use crate::campaign::states::{BlockedReason, CampaignState, PauseReason, TargetState};
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::zone_named;
 use crate::dialer::gate;
@@ -63,8 +63,8 @@ pub struct DiagnosisView {
 /// One thing that holds contacts.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HoldView {
-    /// Stable name: a pause reason, a reason to defer, `retry`, `callback`, `preselection`, `suspended`, `later_run`, or a
-    /// scope with `_pace` or `_concurrency`.
+    /// Stable name: a pause reason, a reason to defer, `retry`, `callback`, `preselection`, `suspended`, `later_run`,
+    /// `blocked_` with the reason, or a scope with `_pace` or `_concurrency`.
     code: String,
     /// How many contacts.
     contacts: u64,
@@ -194,10 +194,13 @@ fn hold(one: &Holding, held: Option<&Held>, opening: Option<Timestamp>) -> Optio
         TargetState::New => ("preselection".to_owned(), None, "somebody has to approve them"),
         TargetState::Suspended => ("suspended".to_owned(), None, "somebody holds them: resume them"),
         TargetState::Failed => ("later_run".to_owned(), Some(opening?), "a later run may call them again"),
+        TargetState::Blocked => {
+            let reason: BlockedReason = one.held_by.as_deref()?.parse().ok()?;
+            (format!("blocked_{reason}"), None, why_blocked(reason))
+        }
         TargetState::Rejected
         | TargetState::InProgress
         | TargetState::Done
-        | TargetState::Blocked
         | TargetState::Expired
         | TargetState::Removed => return None,
     };
@@ -207,4 +210,25 @@ fn hold(one: &Holding, held: Option<&Held>, opening: Option<Timestamp>) -> Optio
     };
     let data_version = rule.map(|_| law().version().to_owned());
     Some(HoldView { code, contacts: one.contacts, next_at, reason, rule: rule.map(rule_view), data_version })
+}
+
+/// Why contacts may not be called at all, and what mends it.
+const fn why_blocked(reason: BlockedReason) -> &'static str {
+    match reason {
+        BlockedReason::Dnc => "their numbers are on a suppression list",
+        BlockedReason::OptedOut => "they asked not to be called",
+        BlockedReason::AlreadySigned => "they have signed",
+        BlockedReason::TasksComplete => "nothing is left to ask them",
+        BlockedReason::EmptyPhone => "they have no phone number: give them one",
+        BlockedReason::InvalidNumber => "their numbers cannot be dialed: correct them",
+        BlockedReason::InvalidTimezone => "their time zone is not known: give it",
+        BlockedReason::FrequencyCap => "they had as many calls as they may until the campaign ends",
+        BlockedReason::Law => "no time of the campaign is lawful for them: change its days or times",
+        BlockedReason::NoConsent => "their consent is not on record: record it",
+        BlockedReason::CountryNotAllowed => "their countries are not called: allow them in the calling policy",
+        BlockedReason::PremiumNumber => "they have premium-rate numbers, which are never called",
+        BlockedReason::SatelliteNumber => {
+            "they have numbers of satellite or international networks, which are never called"
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod campaign_control;
 pub mod campaign_copies;
 pub mod campaign_trunks;
 pub mod campaigns;
+pub mod consents;
 pub mod contacts;
 pub mod diagnosis;
 mod document;

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls, providers,
+    campaigns, consents, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls, providers,
     run_export, runs, suppression_lists, suppressions, target_control, targets, trunks,
 };
 
@@ -78,6 +78,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))
+        .routes(routes!(consents::create, consents::list))
+        .routes(routes!(consents::withdraw))
         .routes(routes!(suppressions::create, suppressions::list))
         .routes(routes!(suppressions::delete))
         .routes(routes!(suppression_lists::create, suppression_lists::list))

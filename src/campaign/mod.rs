@@ -12,6 +12,7 @@ pub mod run;
 pub mod settings;
 pub mod states;
 pub mod target;
+pub mod toll;
 pub mod transfer;
 pub mod transition;
 pub mod wire;

@@ -42,6 +42,8 @@ pub struct Settings {
     pub callees: Callees,
     /// Sets of legal rules that hold besides those of the organisation.
     pub law: BTreeSet<Profile>,
+    /// Call only people whose consent is on record.
+    pub require_consent: bool,
     /// Dials one number may get in a period across the organisation; none by default.
     pub frequency_cap: Option<FrequencyCap>,
     /// Pauses the campaign when its latest dials failed in a burst; `null` switches that off.
@@ -72,6 +74,7 @@ impl Default for Settings {
             early_hangup_s: 10,
             callees: Callees::Consumers,
             law: BTreeSet::new(),
+            require_consent: false,
             frequency_cap: None,
             failure_breaker: Some(FailureBreaker { dials: 20, percent: 90 }),
             list_order: ListOrder::AsImported,

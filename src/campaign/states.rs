@@ -212,6 +212,14 @@ wire_enum! {
         FrequencyCap = "frequency_cap",
         /// No lawful calling time is left.
         Law = "law",
+        /// The campaign asks for consent, and none is on record.
+        NoConsent = "no_consent",
+        /// The number is of a country that the organisation does not call.
+        CountryNotAllowed = "country_not_allowed",
+        /// A premium-rate number.
+        PremiumNumber = "premium_number",
+        /// A number of a satellite or international network.
+        SatelliteNumber = "satellite_number",
     }
 }
 
@@ -224,9 +232,14 @@ impl BlockedReason {
             Self::EmptyPhone => DisconnectionReason::EmptyPhone,
             Self::InvalidNumber => DisconnectionReason::InvalidPhoneNumber,
             Self::InvalidTimezone => DisconnectionReason::InvalidTimezone,
-            Self::AlreadySigned | Self::TasksComplete | Self::FrequencyCap | Self::Law => {
-                DisconnectionReason::Cancelled
-            }
+            Self::AlreadySigned
+            | Self::TasksComplete
+            | Self::FrequencyCap
+            | Self::Law
+            | Self::NoConsent
+            | Self::CountryNotAllowed
+            | Self::PremiumNumber
+            | Self::SatelliteNumber => DisconnectionReason::Cancelled,
         }
     }
 }

@@ -235,6 +235,7 @@ mod tests {
             number: ContactNumber::Valid("+4930901820".parse::<crate::campaign::phone::E164>().expect("valid").into()),
             zone: None,
             suppression: None,
+            consent: false,
             callback_at: None,
             dials: 2,
             same_number: SameNumber::default(),

@@ -35,6 +35,8 @@ pub struct Candidate {
     pub zone: Option<String>,
     /// A suppression that holds for the contact, the number or the case, in any list of the organisation.
     pub suppression: Option<BlockedReason>,
+    /// Whether valid consent of theirs is on record.
+    pub consent: bool,
     /// When they asked to be called back, if this dial is that callback.
     pub callback_at: Option<Timestamp>,
     /// Dials of this round so far, sent or not.
@@ -164,6 +166,12 @@ pub fn check(at: Timestamp, rules: &Rules, candidate: &Candidate) -> Gate {
     };
     if let Some(reason) = candidate.suppression {
         return Gate::Block(reason);
+    }
+    if let Some(reason) = rules.hours.bounds().refuses(number) {
+        return Gate::Block(reason);
+    }
+    if rules.settings.require_consent && !candidate.consent {
+        return Gate::Block(BlockedReason::NoConsent);
     }
     let Some(zones) = rules.zones(candidate.zone.as_deref(), number) else {
         return Gate::Block(BlockedReason::InvalidTimezone);
@@ -330,6 +338,7 @@ mod tests {
             number: ContactNumber::Valid(number.parse::<E164>().expect("canonical").into()),
             zone: None,
             suppression: None,
+            consent: false,
             callback_at: None,
             dials: 0,
             same_number: SameNumber::default(),
@@ -365,6 +374,21 @@ mod tests {
         assert_eq!(check(at(NOON), &rules(), &contact), Gate::Block(BlockedReason::InvalidTimezone));
         contact.suppression = Some(BlockedReason::Dnc);
         assert_eq!(check(at(NOON), &rules(), &contact), Gate::Block(BlockedReason::Dnc));
+    }
+
+    #[test]
+    fn consent_and_the_price_of_a_number_are_asked_before_the_hours() {
+        let night = at("2026-06-10T22:00:00Z");
+        let mut rules = rules();
+        let mut berlin = candidate("+4930901820");
+        rules.settings.require_consent = true;
+        assert_eq!(check(night, &rules, &berlin), Gate::Block(BlockedReason::NoConsent));
+        berlin.consent = true;
+        assert!(matches!(check(night, &rules, &berlin), Gate::Defer { .. }));
+        berlin.suppression = Some(BlockedReason::OptedOut);
+        assert_eq!(check(night, &rules, &berlin), Gate::Block(BlockedReason::OptedOut), "who said no later");
+        let premium = Candidate { consent: true, ..candidate("+499001123456") };
+        assert_eq!(check(night, &rules, &premium), Gate::Block(BlockedReason::PremiumNumber));
     }
 
     #[test]

@@ -286,8 +286,11 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
         target::mend_zones(tx, seen.id).await?;
     }
     let (old, new) = (&seen.data.settings, &data.settings);
-    let bounds = |settings: &Settings| (settings.callees, settings.law.clone(), settings.frequency_cap);
-    if data.schedule != seen.data.schedule || bounds(old) != bounds(new) {
+    let bounds = |settings: &Settings| {
+        (settings.callees, settings.law.clone(), settings.require_consent, settings.frequency_cap)
+    };
+    let from = data.caller_id != seen.data.caller_id;
+    if from || data.schedule != seen.data.schedule || bounds(old) != bounds(new) {
         target::mend_hours(tx, seen.id).await?;
     }
     let detail = json!({ "changed": changed(&seen.data, data) });
@@ -431,7 +434,7 @@ pub async fn next_scheduled(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError
 pub struct Holding {
     /// Their state.
     pub state: TargetState,
-    /// What those that wait, and are not due, wait for.
+    /// What those that wait, and are not due, wait for; and why those that are blocked are.
     pub held_by: Option<String>,
     /// How many.
     pub contacts: u64,
@@ -454,7 +457,7 @@ impl Holding {
 /// When the database fails.
 pub async fn holdings(tx: &mut Tx, id: CampaignId, now: Timestamp) -> Result<Vec<Holding>, StoreError> {
     const SQL: &str = "SELECT status, CASE WHEN status = 'waiting' AND next_at > $2 THEN COALESCE(held_by, 'not_due') \
-                       END AS held, COUNT(*) AS count, MIN(COALESCE(callback_at, next_at)) AS next_at \
+                       WHEN status = 'blocked' THEN blocked_reason END AS held, COUNT(*) AS count, MIN(COALESCE(callback_at, next_at)) AS next_at \
                        FROM target WHERE campaign_id = $1 GROUP BY 1, 2 ORDER BY 1, 2";
     let rows = tx.all(SQL, args![id, now]).await?;
     rows.iter()

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod bulk;
 pub mod call;
 pub mod campaign;
+pub mod consent;
 pub mod contact;
 pub mod db;
 pub mod dialing;

@@ -33,7 +33,7 @@ pub async fn rules(tx: &mut Tx, campaign: &Campaign) -> Result<(Rules, i64), Sto
     let (schedule, settings) = (&campaign.data.schedule, &campaign.data.settings);
     let hours =
         CallingHours::new(schedule, settings.tz_mode).map_err(|_| StoreError::Corrupt { column: "schedule" })?;
-    let hours = hours.within(Bounds::new(&policy, settings));
+    let hours = hours.within(Bounds::new(&policy, settings).calling_from(&campaign.data.caller_id));
     Ok((Rules { state: campaign.state, settings: settings.clone(), hours }, version))
 }
 

@@ -22,7 +22,7 @@ use crate::dialer::retry::Hold;
 use crate::id::{CampaignId, ContactId, OrgId, TargetId};
 use crate::pii::Pii;
 
-pub(in crate::store) use mend::{mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
+pub(in crate::store) use mend::{mend_consent, mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
 pub use moves::{Act, act};
 pub use places::replace;
 pub(in crate::store) use places::{order_changed, replace_of_contact};

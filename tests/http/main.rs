@@ -9,6 +9,7 @@ mod bulk;
 mod calling_law;
 mod campaigns;
 mod client;
+mod consents;
 mod etags;
 mod events;
 mod filters;

@@ -33,6 +33,12 @@ fn fast() -> Settings {
     Settings { calls_per_minute: 6000, max_concurrent_calls: 100, ..Settings::default() }
 }
 
+/// France may be called from Germany.
+fn abroad() -> CallingPolicy {
+    let countries = BTreeSet::from(["DE".to_owned(), "FR".to_owned()]);
+    CallingPolicy { allowed_countries: Some(countries), ..CallingPolicy::default() }
+}
+
 /// Contacts with French numbers.
 async fn in_france(world: &World, count: u32) -> Vec<ContactId> {
     let french = |number: u32| ContactData {
@@ -72,6 +78,7 @@ async fn quiet_now(db: &Db) -> CallingPolicy {
 async fn the_law_of_a_number_holds_it_until_its_hours(test: TestDb) {
     weekday(&test.db, "Europe/Paris", Weekday::Saturday, 12).await;
     let world = World::new(&test.db).await;
+    set_policy(&world, &abroad()).await;
     let french = in_france(&world, 3).await;
     let german = world.contacts(1, 1).await;
     let contacts: Vec<_> = french.iter().chain(&german).copied().collect();
@@ -127,6 +134,7 @@ async fn hours_shut_after_the_claim_stop_the_dial(test: TestDb) {
 async fn who_has_no_lawful_time_left_is_blocked_and_comes_back(test: TestDb) {
     weekday(&test.db, "Europe/Paris", Weekday::Saturday, 12).await;
     let world = World::new(&test.db).await;
+    set_policy(&world, &abroad()).await;
     let contacts = in_france(&world, 1).await;
     let draft = world.draft("Weekends", fast()).await;
     let schedule: Schedule =
@@ -144,7 +152,7 @@ async fn who_has_no_lawful_time_left_is_blocked_and_comes_back(test: TestDb) {
     assert_eq!(dialer.claim(id).await, Err(Refused::Empty));
     let blocked = &world.targets(id).await[0];
     assert_eq!((blocked.state, blocked.blocked_reason), (TargetState::Blocked, Some(BlockedReason::Law)));
-    let american = CallingPolicy { law: BTreeSet::from([Profile::Us]), ..CallingPolicy::default() };
+    let american = CallingPolicy { law: BTreeSet::from([Profile::Us]), ..abroad() };
     set_policy(&world, &american).await;
     dialer.dial_next(id).await;
 }

@@ -187,8 +187,7 @@ async fn what_blocked_a_contact_can_be_mended(test: TestDb) {
     let world = World::new(&test.db).await;
     let mut ids = world.contacts(1, 1).await;
     let nameless = ContactData { phone: None, ..contact_data(2) };
-    let nowhere = "+99912345678".parse::<callwright::campaign::phone::E164>().expect("a number");
-    let nowhere = ContactData { phone: Some(nowhere.into()), ..contact_data(3) };
+    let nowhere = ContactData { zone: Some("Nowhere/Land".to_owned()), ..contact_data(3) };
     let mut tx = test.db.begin().await.expect("a transaction");
     ids.extend(contact::insert(&mut tx, world.org, &world.key, &[nameless, nowhere]).await.expect("contacts"));
     let hash = world.key.hash(contact_data(1).phone.expect("a number").expose());
@@ -206,6 +205,7 @@ async fn what_blocked_a_contact_can_be_mended(test: TestDb) {
     let mut tx = test.db.begin().await.expect("a transaction");
     suppression::delete(&mut tx, world.org, entry.id).await.expect("taken off");
     contact::update(&mut tx, world.org, &world.key, ids[1], &contact_data(2)).await.expect("a number");
+    contact::update(&mut tx, world.org, &world.key, ids[2], &contact_data(3)).await.expect("no zone");
     tx.commit().await.expect("a commit");
     edit(&test.db, &world, id, |data| data.settings.strict_time_zones = false).await;
     for target in world.targets(id).await {

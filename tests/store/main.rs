@@ -9,6 +9,7 @@ mod control;
 mod dials;
 mod embedding;
 mod events;
+mod guard;
 mod holds;
 mod inbound;
 mod knowledge;

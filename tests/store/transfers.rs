@@ -52,6 +52,7 @@ impl Scene {
             trunk: self.world.trunk,
             attempt,
             caller_id: Some(number("+493012345678")),
+            to: Some(number("+4930999001").into()),
             number: Some(self.world.key.hash(&number("+4930999001"))),
             invite: json!({ "uri": "sip:+4930999001@example.net" }),
             ring_timeout: Duration::from_secs(25),
@@ -115,7 +116,7 @@ async fn a_second_leg_passes_the_gate(test: TestDb) {
     tx.commit().await.expect("a commit");
     assert_eq!(scene.admit(&wanted).await, Err(TransferDenied::Blocked(BlockedReason::Dnc)));
     // A SIP address is no number that a list could name.
-    let address = TransferRequest { number: None, leg: LegId::generate(), ..wanted.clone() };
+    let address = TransferRequest { number: None, to: None, leg: LegId::generate(), ..wanted.clone() };
     scene.admit(&address).await.expect("no list speaks against it");
     change_trunk(&scene.world, TrunkData { enabled: false, ..trunk_data("carrier") }).await;
     assert_eq!(scene.admit(&scene.request(None)).await, Err(TransferDenied::TrunkOff));

@@ -13,6 +13,8 @@ use super::{Callees, Profile, Rule, law};
 use crate::campaign::phone::E164;
 use crate::campaign::run::{ContactHours, Day, Slot};
 use crate::campaign::settings::{FrequencyCap, SettingFault, Settings};
+use crate::campaign::states::BlockedReason;
+use crate::campaign::toll;
 
 /// What holds for all campaigns of an organisation, whatever they set themselves. Stored as JSON; absent fields have their
 /// default.
@@ -26,6 +28,10 @@ pub struct CallingPolicy {
     pub contact_hours: ContactHours,
     /// Times at which nobody is called, on their own clock; at most 20.
     pub quiet_hours: Vec<QuietHours>,
+    /// Countries that may be called, ISO 3166-1, two letters; `null` for the country of the number that a campaign calls
+    /// from alone. Premium-rate numbers and those of satellite and international networks are refused in any case.
+    #[schema(example = json!(["DE", "AT"]))]
+    pub allowed_countries: Option<BTreeSet<String>>,
     /// Dials that one number may get in a period, from all campaigns together; `null` for as many as campaigns say.
     pub frequency_cap: Option<FrequencyCap>,
 }
@@ -36,6 +42,7 @@ impl Default for CallingPolicy {
             law: BTreeSet::from([Profile::Eu, Profile::Us]),
             contact_hours: ContactHours::default(),
             quiet_hours: Vec::new(),
+            allowed_countries: None,
             frequency_cap: None,
         }
     }
@@ -85,6 +92,12 @@ impl CallingPolicy {
                 add(format!("quiet_hours.{index}.days"), "at least one day");
             }
         }
+        for code in self.allowed_countries.iter().flatten() {
+            if !Region::is_country(code) {
+                add("allowed_countries".to_owned(), "expected codes of two capital letters such as DE");
+                break;
+            }
+        }
         if let Some(cap) = self.frequency_cap {
             if !(1..=100).contains(&cap.dials) {
                 add("frequency_cap.dials".to_owned(), "must be between 1 and 100");
@@ -103,6 +116,8 @@ pub struct Bounds {
     policy: CallingPolicy,
     profiles: BTreeSet<Profile>,
     callees: Callees,
+    /// The countries that may be called; any without them.
+    countries: Option<BTreeSet<String>>,
 }
 
 impl Default for Bounds {
@@ -115,11 +130,30 @@ impl Default for Bounds {
 pub type Rules = Arc<[&'static Rule]>;
 
 impl Bounds {
-    /// What a policy means for a campaign with these settings.
+    /// What a policy means for a campaign with these settings, as far as it does not depend on the number it calls from.
     #[must_use]
     pub fn new(policy: &CallingPolicy, settings: &Settings) -> Self {
         let profiles = policy.law.union(&settings.law).copied().collect();
-        Self { policy: policy.clone(), profiles, callees: settings.callees }
+        Self {
+            policy: policy.clone(),
+            profiles,
+            callees: settings.callees,
+            countries: policy.allowed_countries.clone(),
+        }
+    }
+
+    /// The same for calls from this number: where the policy names no countries, its own is the only one.
+    #[must_use]
+    pub fn calling_from(self, number: &E164) -> Self {
+        let own = || toll::country(number).map(|country| BTreeSet::from([country.to_owned()])).unwrap_or_default();
+        Self { countries: Some(self.countries.unwrap_or_else(own)), ..self }
+    }
+
+    /// Why a number is not to be called whoever it belongs to, if it is not.
+    #[must_use]
+    pub fn refuses(&self, number: &E164) -> Option<BlockedReason> {
+        let foreign = || self.countries.as_ref().is_some_and(|countries| !toll::allowed(number, countries));
+        toll::refused(number).or_else(|| foreign().then_some(BlockedReason::CountryNotAllowed))
     }
 
     /// The rules that hold for somebody with this number, whose zone was given if it was.

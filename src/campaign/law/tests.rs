@@ -4,6 +4,7 @@ use super::policy::{Bounds, CallingPolicy, QuietHours};
 use super::*;
 use crate::campaign::run::{ContactHours, Day};
 use crate::campaign::settings::Settings;
+use crate::campaign::states::BlockedReason;
 
 fn slots(rule: &str, day: Date) -> String {
     let rule = law().rule(rule).expect("a rule");
@@ -84,6 +85,25 @@ fn quiet_hours_cut_holes_on_their_days() {
     };
     assert_eq!(left(date(2026, 11, 21)), ["09:00-12:00", "13:00-19:00"]);
     assert_eq!(left(date(2026, 11, 22)), [""; 0]);
+}
+
+#[test]
+fn only_countries_that_are_allowed_are_called() {
+    let refuses = |policy: &CallingPolicy, number: &str| {
+        let from = "+493012345678".parse().expect("canonical");
+        Bounds::new(policy, &Settings::default()).calling_from(&from).refuses(&number.parse().expect("canonical"))
+    };
+    let usual = CallingPolicy::default();
+    assert_eq!(refuses(&usual, "+4930901820"), None, "the country it calls from");
+    assert_eq!(refuses(&usual, "+431234567890"), Some(BlockedReason::CountryNotAllowed));
+    assert_eq!(refuses(&usual, "+499001123456"), Some(BlockedReason::PremiumNumber), "premium at home too");
+    let two = CallingPolicy { allowed_countries: Some(["AT".to_owned(), "FR".to_owned()].into()), ..usual };
+    assert_eq!(two.validate(), Ok(()));
+    assert_eq!(refuses(&two, "+431234567890"), None);
+    assert_eq!(refuses(&two, "+4930901820"), Some(BlockedReason::CountryNotAllowed));
+    assert_eq!(refuses(&two, "+881612345678"), Some(BlockedReason::SatelliteNumber));
+    let wrong = CallingPolicy { allowed_countries: Some(["Germany".to_owned()].into()), ..two };
+    assert_eq!(wrong.validate().expect_err("no code")[0].field, "allowed_countries");
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Shared {
                 trunk: dial.trunk,
                 attempt: dial.attempt,
                 caller_id: dial.from.as_ref().map(|number| number.expose().clone()),
+                to: dial.to.number().cloned(),
                 number: dial.to.number().map(|number| self.parts.phones.hash(number.expose())),
                 invite: stored.clone(),
                 ring_timeout: dial.ring,

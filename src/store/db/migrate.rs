@@ -64,6 +64,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../../../migrations/0029_suppression_lists_postgres.sql"),
         },
     ),
+    (30, "consent", Text::Both(include_str!("../../../migrations/0030_consent.sql"))),
     (33, "list order", Text::Both(include_str!("../../../migrations/0033_list_order.sql"))),
     (34, "quotas", Text::Both(include_str!("../../../migrations/0034_quotas.sql"))),
 ];

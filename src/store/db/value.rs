@@ -8,8 +8,9 @@ use sqlx::{Arguments, Row as _};
 
 use super::StoreError;
 use crate::id::{
-    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ContactId, KnowledgeId,
-    LegId, NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, SuppressionListId, TargetId, TrunkId,
+    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ConsentId, ContactId,
+    KnowledgeId, LegId, NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, SuppressionListId, TargetId,
+    TrunkId,
 };
 use crate::pii::Pii;
 
@@ -232,6 +233,7 @@ text_columns!(
     KnowledgeId,
     CallId,
     CampaignId,
+    ConsentId,
     ContactId,
     LegId,
     NodeId,

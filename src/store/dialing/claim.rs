@@ -20,6 +20,7 @@ use crate::dialer::pacing::{Limited, Reservation};
 use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
+use crate::store::consent::consents;
 use crate::store::suppression::SuppressionSource;
 use crate::store::suppression_list::{self, listed};
 use crate::store::{StoreError, Tx, Wake, contact};
@@ -251,7 +252,9 @@ impl Turn<'_> {
             "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, c.name, c.phone, \
              c.phone_hash, c.zone, c.variables, s.source, ",
             listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
-            " AS list FROM target t JOIN contact c ON c.id = t.contact_id \
+            " AS list, ",
+            consents!("c.phone_hash", "t.org_id", "$2"),
+            " AS consents FROM target t JOIN contact c ON c.id = t.contact_id \
              LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash WHERE t.id = $1"
         );
         let top = tx.pick(
@@ -264,7 +267,7 @@ impl Turn<'_> {
             return Ok(None);
         };
         let target: TargetId = row.get("id")?;
-        let row = tx.one(READ, args![target]).await?;
+        let row = tx.one(READ, args![target, self.now]).await?;
         let phone: Option<Pii<E164>> = row.get("phone")?;
         let phone_hash: Option<String> = row.get("phone_hash")?;
         let source: Option<SuppressionSource> = row.get("source")?;
@@ -288,6 +291,7 @@ impl Turn<'_> {
                 number: phone.map_or(ContactNumber::Missing, ContactNumber::Valid),
                 zone: row.get("zone")?,
                 suppression: SuppressionSource::strongest(source, list.is_some()),
+                consent: row.get::<i64>("consents")? > 0,
                 callback_at: row.get("callback_at")?,
                 dials: row.get("dials")?,
                 same_number,

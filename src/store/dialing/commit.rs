@@ -12,11 +12,12 @@ use super::terms::Book;
 use super::{Dialing, one_row};
 use crate::args;
 use crate::campaign::phone::E164;
-use crate::campaign::states::{AttemptState, CampaignState};
+use crate::campaign::states::{AttemptState, BlockedReason, CampaignState};
 use crate::dialer::claim::{DialRefusal, DialView, may_dial};
 use crate::dialer::gate::Held;
 use crate::id::{AttemptId, CampaignId, LegId, NodeId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
+use crate::store::consent::consents;
 use crate::store::db::Kind;
 use crate::store::suppression::SuppressionSource;
 use crate::store::suppression_list::{self, listed};
@@ -37,7 +38,7 @@ pub struct DialRequest {
 
 impl Dialing {
     /// Makes a claimed attempt DIALING and puts its leg on disk, if the claim still holds, the campaign is in progress, the
-    /// number is not suppressed and its hours have not been shut meanwhile. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may
+    /// number is not suppressed, and its hours, its consent and the organisation's policy still allow it. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may
     /// leave, provided that [`still_fresh`](crate::dialer::claim::still_fresh) says so.
     ///
     /// On a refusal the attempt is NOT_PLACED and the target has gone where [`DialRefusal`] says, unless the lease was
@@ -149,7 +150,9 @@ async fn dial(tx: &mut Tx, book: &Book, request: &DialRequest) -> Result<Result<
         return Ok(Err(DialRefusal::LeaseLost));
     };
     if claimed.view.mine {
-        claimed.view.shut = shut(tx, book, request.attempt, claimed.view.now).await?;
+        let (shut, refused) = recheck(tx, book, request.attempt, claimed.view.now).await?;
+        claimed.view.shut = shut;
+        claimed.view.suppression = claimed.view.suppression.or(refused);
     }
     let now = claimed.view.now;
     if let Err(refusal) = may_dial(&claimed.view) {
@@ -172,16 +175,28 @@ async fn dial(tx: &mut Tx, book: &Book, request: &DialRequest) -> Result<Result<
     Ok(Ok(()))
 }
 
-/// What keeps an attempt's contact shut at the moment of its dial: its hours, the law's or its organisation's.
-async fn shut(tx: &mut Tx, book: &Book, attempt: AttemptId, now: Timestamp) -> Result<Option<Held>, StoreError> {
-    const CONTACT: &str = "SELECT a.campaign_id, a.send_at, c.phone, c.zone FROM attempt a JOIN contact c ON c.id = a.contact_id \
-                           WHERE a.id = $1";
-    let row = tx.one(CONTACT, args![attempt]).await?;
+/// What the campaign's rules say at the moment of the dial: what keeps the contact shut, and why it may not be called at
+/// all.
+async fn recheck(
+    tx: &mut Tx,
+    book: &Book,
+    attempt: AttemptId,
+    now: Timestamp,
+) -> Result<(Option<Held>, Option<BlockedReason>), StoreError> {
+    const CONTACT: &str = concat!(
+        "SELECT a.campaign_id, a.send_at, c.phone, c.zone, ",
+        consents!("a.phone_hash", "a.org_id", "$2"),
+        " AS consents FROM attempt a JOIN contact c ON c.id = a.contact_id WHERE a.id = $1"
+    );
+    let row = tx.one(CONTACT, args![attempt, now]).await?;
     let (campaign, zone): (CampaignId, Option<String>) = (row.get("campaign_id")?, row.get("zone")?);
     let (phone, send_at): (Option<Pii<E164>>, Timestamp) = (row.get("phone")?, row.get("send_at")?);
-    let ready = book.ready(tx, campaign).await?;
-    let zones = phone.as_ref().and_then(|phone| ready.rules.zones(zone.as_deref(), phone.expose()));
-    Ok(zones.and_then(|zones| ready.rules.shut(&zones, now.max(send_at))))
+    let rules = &book.ready(tx, campaign).await?.rules;
+    let Some(number) = phone.as_ref().map(Pii::expose) else { return Ok((None, None)) };
+    let agreed = !rules.settings.require_consent || row.get::<i64>("consents")? > 0;
+    let refused = rules.hours.bounds().refuses(number).or((!agreed).then_some(BlockedReason::NoConsent));
+    let shut = rules.zones(zone.as_deref(), number).and_then(|zones| rules.shut(&zones, now.max(send_at)));
+    Ok((shut, refused))
 }
 
 /// Locks and reads an attempt of this node, its campaign first; none when the node or the attempt is gone.

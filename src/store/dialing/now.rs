@@ -13,6 +13,7 @@ use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Gate, SameNumbe
 use crate::id::{CampaignId, ContactId, OrgId, SuppressionListId, TargetId};
 use crate::pii::Pii;
 use crate::store::audit::{self, Actor};
+use crate::store::consent::consents;
 use crate::store::suppression::SuppressionSource;
 use crate::store::suppression_list::listed;
 use crate::store::{StoreError, Tx, Wake};
@@ -50,19 +51,24 @@ pub async fn call_now(
         concat!(
             "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source, ",
             listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
-            " AS list FROM target t JOIN contact c ON c.id = t.contact_id \
+            " AS list, ",
+            consents!("c.phone_hash", "t.org_id", "$4"),
+            " AS consents FROM target t JOIN contact c ON c.id = t.contact_id \
              LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
              WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3"
         ),
         concat!(
             "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source, ",
             listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
-            " AS list FROM target t JOIN contact c ON c.id = t.contact_id \
+            " AS list, ",
+            consents!("c.phone_hash", "t.org_id", "$4"),
+            " AS consents FROM target t JOIN contact c ON c.id = t.contact_id \
              LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
              WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3 FOR UPDATE OF t"
         ),
     );
-    let row = tx.one(sql, args![org, campaign, contact]).await?;
+    let now = tx.now().await?;
+    let row = tx.one(sql, args![org, campaign, contact, now]).await?;
     let (id, state): (TargetId, TargetState) = (row.get("id")?, row.get("status")?);
     let ready = Book::default().ready(tx, campaign).await?;
     if ready.rules.state != CampaignState::InProgress {
@@ -79,12 +85,12 @@ pub async fn call_now(
         number: phone.map_or(ContactNumber::Missing, ContactNumber::Valid),
         zone: row.get("zone")?,
         suppression: SuppressionSource::strongest(source, list.is_some()),
+        consent: row.get::<i64>("consents")? > 0,
         callback_at: None,
         dials: row.get("dials")?,
         // Other calls of the number are looked at by the claim.
         same_number: SameNumber::default(),
     };
-    let now = tx.now().await?;
     match check(now, &ready.rules, &candidate) {
         Gate::Open { .. } => {}
         Gate::Block(reason) => return Ok(CallNow::Refused(reason)),

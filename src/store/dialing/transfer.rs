@@ -13,14 +13,17 @@ use super::limits::{self, Held, guarded};
 use super::node::{self, Node};
 use super::{Dialing, breaker, one_row, seconds};
 use crate::args;
+use crate::campaign::law::policy::Bounds;
 use crate::campaign::phone::E164;
+use crate::campaign::settings::Settings;
 use crate::campaign::states::BlockedReason;
 use crate::dialer::pacing::{Limited, Limiter, Scope, interval, reserve};
 use crate::id::{AttemptId, LegId, OrgId, SuppressionListId, TrunkId};
+use crate::pii::Pii;
 use crate::store::org::PhoneHash;
 use crate::store::suppression::SuppressionSource;
 use crate::store::suppression_list::listed;
-use crate::store::{StoreError, Tx, Wake};
+use crate::store::{StoreError, Tx, Wake, policy};
 
 /// A second leg about to be dialed.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +41,8 @@ pub struct TransferRequest {
     /// The number shown.
     pub caller_id: Option<E164>,
     /// The number called; `None` for a SIP address.
+    pub to: Option<Pii<E164>>,
+    /// Its hash.
     pub number: Option<PhoneHash>,
     /// The INVITE as far as it is needed to CANCEL it after a crash; opaque here. Kept as JSON.
     pub invite: Value,
@@ -85,7 +90,7 @@ pub enum TransferStep {
 }
 
 impl Dialing {
-    /// Puts a second leg on disk, if its limits, the suppression list and the trunk let it: all in one transaction, which
+    /// Puts a second leg on disk, if its limits, the suppression lists, the guard against toll fraud and the trunk let it: all in one transaction, which
     /// is durable when this returns. The INVITE may leave from `send_at` on and until `send_by`.
     ///
     /// # Errors
@@ -239,7 +244,8 @@ pub(super) async fn orphan_transfers(
     Ok(found)
 }
 
-/// Whether the number called stands on a list of the organisation or of the call's campaign.
+/// Whether the number called stands on a list of the organisation or of the call's campaign, or is one that costs more than
+/// a call should.
 async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<BlockedReason>, StoreError> {
     const SQL: &str = concat!(
         "SELECT (SELECT source FROM suppression WHERE org_id = $1 AND phone_hash = $2) AS source, ",
@@ -249,7 +255,17 @@ async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<Blocke
     let Some(number) = &request.number else { return Ok(None) };
     let row = tx.one(SQL, args![request.org, number, request.attempt]).await?;
     let (source, list): (Option<SuppressionSource>, Option<SuppressionListId>) = (row.get("source")?, row.get("list")?);
-    Ok(SuppressionSource::strongest(source, list.is_some()))
+    if let Some(reason) = SuppressionSource::strongest(source, list.is_some()) {
+        return Ok(Some(reason));
+    }
+    let Some(to) = &request.to else { return Ok(None) };
+    let (policy, _) = policy::get(tx, request.org).await?;
+    let bounds = Bounds::new(&policy, &Settings::default());
+    let bounds = match &request.caller_id {
+        Some(from) => bounds.calling_from(from),
+        None => bounds,
+    };
+    Ok(bounds.refuses(to.expose()))
 }
 
 /// The limits above this leg, counted under their locks; `None` where the trunk takes no calls.

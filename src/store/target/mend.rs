@@ -16,12 +16,24 @@ pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &Phon
     woken(tx, SQL, args![org, number, now]).await
 }
 
+/// Consent was recorded for a number: whoever was blocked for the want of it goes through the gate again.
+pub(in crate::store) async fn mend_consent(tx: &mut Tx, org: OrgId, number: &PhoneHash) -> Result<u64, StoreError> {
+    const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $3, updated_at = $3, callback_at = NULL, \
+                       priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
+                       WHERE status = 'blocked' AND blocked_reason = 'no_consent' AND contact_id IN \
+                       (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2) AND campaign_id IN \
+                       (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
+    let now = tx.now().await?;
+    woken(tx, SQL, args![org, number, now]).await
+}
+
 /// A contact was edited: what its number or zone blocked goes through the gate again.
 pub(in crate::store) async fn mend_contact(tx: &mut Tx, contact: ContactId) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
                        priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
                        WHERE contact_id = $1 AND status = 'blocked' AND blocked_reason IN \
-                       ('empty_phone', 'invalid_number', 'invalid_timezone', 'dnc', 'opted_out') AND campaign_id IN \
+                       ('empty_phone', 'invalid_number', 'invalid_timezone', 'dnc', 'opted_out', 'no_consent', \
+                       'country_not_allowed', 'premium_number', 'satellite_number') AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
     let now = tx.now().await?;
     woken(tx, SQL, args![contact, now]).await
@@ -42,7 +54,8 @@ pub(in crate::store) async fn mend_policy(tx: &mut Tx, org: OrgId) -> Result<u64
     const BLOCKED: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
                            priority = base_priority, \
                            opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
-                           WHERE status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap') AND campaign_id IN \
+                           WHERE status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap', 'country_not_allowed') \
+                           AND campaign_id IN \
                            (SELECT id FROM campaign WHERE org_id = $1 AND state NOT IN ('cancelled', 'deleting'))";
     const WAITING: &str = "UPDATE target SET next_at = $2, updated_at = $2, \
                            opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END WHERE status = 'waiting' AND next_at > $2 AND \
@@ -58,7 +71,8 @@ pub(in crate::store) async fn mend_hours(tx: &mut Tx, campaign: CampaignId) -> R
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $2, updated_at = $2, callback_at = NULL, \
                        priority = base_priority, \
                        opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
-                       WHERE campaign_id = $1 AND status = 'blocked' AND blocked_reason IN ('law', 'frequency_cap')";
+                       WHERE campaign_id = $1 AND status = 'blocked' AND blocked_reason IN \
+                       ('law', 'frequency_cap', 'no_consent', 'country_not_allowed')";
     let now = tx.now().await?;
     woken(tx, SQL, args![campaign, now]).await
 }

@@ -187,6 +187,7 @@ impl Ledger {
             number: ContactNumber::Valid(Pii::new(contact.number.clone())),
             zone: contact.zone.clone(),
             suppression: self.suppressed.contains(&contact.number).then_some(BlockedReason::Dnc),
+            consent: true,
             callback_at: row.callback_at,
             dials: row.dials,
             same_number: SameNumber {
