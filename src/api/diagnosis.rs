@@ -17,6 +17,7 @@ use crate::campaign::states::{BlockedReason, CampaignState, PauseReason, TargetS
 use crate::campaign::wire::wire_enum;
 use crate::campaign::zone::zone_named;
 use crate::dialer::gate;
+use crate::dialer::pacing::Scope;
 use crate::dialer::status::Held;
 use crate::id::CampaignId;
 use crate::store::campaign::{self, Campaign, Holding};
@@ -64,7 +65,8 @@ pub struct DiagnosisView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HoldView {
     /// Stable name: a pause reason, a reason to defer, `retry`, `callback`, `preselection`, `suspended`, `later_run`,
-    /// `blocked_` with the reason, or a scope with `_pace` or `_concurrency`.
+    /// `blocked_` with the reason, `spend_cap`, or a
+    /// scope with `_pace` or `_concurrency`.
     code: String,
     /// How many contacts.
     contacts: u64,
@@ -184,7 +186,11 @@ fn hold(one: &Holding, held: Option<&Held>, opening: Option<Timestamp>) -> Optio
         }
         TargetState::Waiting | TargetState::Ready => {
             let held = held?;
-            let kind = if held.until.is_some() { "pace" } else { "concurrency" };
+            let kind = match (held.scope, held.until) {
+                (Scope::Spend, _) => "cap",
+                (_, Some(_)) => "pace",
+                (_, None) => "concurrency",
+            };
             let contacts = one.contacts;
             let code = format!("{}_{kind}", held.scope);
             let reason = held.reason.clone();

@@ -10,6 +10,7 @@ pub mod phone;
 pub mod rounds;
 pub mod run;
 pub mod settings;
+pub mod spend;
 pub mod states;
 pub mod target;
 pub mod toll;

@@ -22,6 +22,8 @@ wire_enum! {
         Campaign = "campaign",
         /// A number to call from.
         CallerId = "caller_id",
+        /// What an organisation's calls may cost in a day. Not a row of limiters: `spend` has one a day.
+        Spend = "spend",
         /// One server process: its calls, and the recognisers it has for them. Not a row: each node counts its own.
         Node = "node",
         /// The vendors of a campaign's assistant. Not a row: each node sees for itself how they are doing.

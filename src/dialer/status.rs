@@ -54,6 +54,7 @@ impl Held {
             (Scope::Campaign, Some(_)) => "the campaign's calls per minute are used up",
             (Scope::CallerId, None) => "the caller ID has as many calls as it may",
             (Scope::CallerId, Some(_)) => "the caller ID's calls per minute are used up",
+            (Scope::Spend, _) => "the calls of the day would cost more than the organisation allows",
             (Scope::Node, _) => "this server has as many calls as it may",
             (Scope::Providers, _) => "the assistant's providers serve no further call",
         };

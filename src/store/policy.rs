@@ -55,5 +55,7 @@ pub async fn set(tx: &mut Tx, org: OrgId, actor: &Actor, policy: &CallingPolicy)
     let detail = json!({ "from": before, "to": policy });
     audit::write(tx, org, actor, "organisation.calling_policy", ("organisation", org.to_string()), detail).await?;
     tx.wake(Wake::Campaigns);
+    // A cap may leave room now.
+    tx.wake(Wake::Room);
     Ok(version + 1)
 }

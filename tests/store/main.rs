@@ -21,6 +21,7 @@ mod order;
 mod recovery;
 mod resources;
 mod rounds;
+mod spend;
 mod transfers;
 mod trunks;
 mod world;

@@ -13,6 +13,7 @@ use super::{Callees, Profile, Rule, law};
 use crate::campaign::phone::E164;
 use crate::campaign::run::{ContactHours, Day, Slot};
 use crate::campaign::settings::{FrequencyCap, SettingFault, Settings};
+use crate::campaign::spend::SpendRules;
 use crate::campaign::states::BlockedReason;
 use crate::campaign::toll;
 
@@ -32,6 +33,8 @@ pub struct CallingPolicy {
     /// from alone. Premium-rate numbers and those of satellite and international networks are refused in any case.
     #[schema(example = json!(["DE", "AT"]))]
     pub allowed_countries: Option<BTreeSet<String>>,
+    /// How much the calls of a day may cost; `null` for as much as they do.
+    pub spend: Option<SpendRules>,
     /// Dials that one number may get in a period, from all campaigns together; `null` for as many as campaigns say.
     pub frequency_cap: Option<FrequencyCap>,
 }
@@ -43,6 +46,7 @@ impl Default for CallingPolicy {
             contact_hours: ContactHours::default(),
             quiet_hours: Vec::new(),
             allowed_countries: None,
+            spend: None,
             frequency_cap: None,
         }
     }
@@ -106,6 +110,7 @@ impl CallingPolicy {
                 add("frequency_cap.per_hours".to_owned(), "must be between 1 and 744");
             }
         }
+        faults.extend(self.spend.iter().flat_map(SpendRules::faults));
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
@@ -181,6 +186,12 @@ impl Bounds {
     ) -> impl Iterator<Item = (FrequencyCap, Option<&'static str>)> + 'a {
         let by_law = rules.iter().filter_map(|rule| rule.cap.map(|cap| (cap, Some(rule.id.as_str()))));
         self.policy.frequency_cap.map(|cap| (cap, None)).into_iter().chain(by_law)
+    }
+
+    /// How much calls may cost in a day, where that has an end.
+    #[must_use]
+    pub const fn spend(&self) -> Option<&SpendRules> {
+        self.policy.spend.as_ref()
     }
 
     /// How far back dials of a number can matter.

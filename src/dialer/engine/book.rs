@@ -61,6 +61,8 @@ enum Hold {
     Until(Instant),
     /// Until a live call of the scope ends.
     Room,
+    /// Until a live call ends, or until then.
+    RoomOrUntil(Instant),
 }
 
 /// All entries.
@@ -158,6 +160,8 @@ impl Book {
     pub(super) fn hold(&mut self, now: Now, campaign: CampaignId, limited: Limited) {
         let Some(info) = self.entries.get(&campaign).map(|entry| entry.info.clone()) else { return };
         let hold = match limited.until {
+            // A call that ends gives back what it had reserved.
+            Some(until) if limited.scope == Scope::Spend => Hold::RoomOrUntil(now.mono + until_wall(now, until)),
             Some(until) => Hold::Until(now.mono + until_wall(now, until)),
             None => Hold::Room,
         };
@@ -166,7 +170,9 @@ impl Book {
                 Scope::Organisation => entry.info.org == info.org,
                 // Who has other trunks as well may find room there.
                 Scope::Trunk => entry.info.trunks == info.trunks,
-                Scope::Campaign | Scope::CallerId | Scope::Providers => entry.info.campaign == info.campaign,
+                Scope::Campaign | Scope::CallerId | Scope::Spend | Scope::Providers => {
+                    entry.info.campaign == info.campaign
+                }
                 Scope::Node => true,
             };
             if shares {
@@ -211,7 +217,7 @@ impl Book {
     /// A call ended somewhere: full scopes may have room.
     pub(super) fn make_room(&mut self) {
         for entry in self.entries.values_mut() {
-            if entry.hold == Some(Hold::Room) {
+            if matches!(entry.hold, Some(Hold::Room | Hold::RoomOrUntil(_))) {
                 entry.hold = None;
             }
         }
@@ -221,7 +227,7 @@ impl Book {
 impl Entry {
     fn is_held(&self, now: Instant) -> bool {
         let limited = match self.hold {
-            Some(Hold::Until(until)) => until > now,
+            Some(Hold::Until(until) | Hold::RoomOrUntil(until)) => until > now,
             Some(Hold::Room) => true,
             None => false,
         };
@@ -231,7 +237,7 @@ impl Entry {
     /// When a hold ends by itself, for an entry that waits for it.
     pub(super) fn held_until(&self) -> Option<Instant> {
         let limited = match self.hold {
-            Some(Hold::Until(until)) => Some(until),
+            Some(Hold::Until(until) | Hold::RoomOrUntil(until)) => Some(until),
             Some(Hold::Room) => return None,
             None => None,
         };

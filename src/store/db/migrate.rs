@@ -65,6 +65,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
         },
     ),
     (30, "consent", Text::Both(include_str!("../../../migrations/0030_consent.sql"))),
+    (31, "spend", Text::Both(include_str!("../../../migrations/0031_spend.sql"))),
     (33, "list order", Text::Both(include_str!("../../../migrations/0033_list_order.sql"))),
     (34, "quotas", Text::Both(include_str!("../../../migrations/0034_quotas.sql"))),
 ];

@@ -9,6 +9,7 @@ use super::Dialing;
 use super::limits::{self, Choice, Locked, NoChoice};
 use super::node::{self, Node};
 use super::promote::miss_callback;
+use super::spend::{self, Reserved};
 use super::terms::Terms;
 use crate::agent::assistant::Disclosure;
 use crate::args;
@@ -222,7 +223,12 @@ impl Turn<'_> {
             };
             let target = found.target;
             match decide(view) {
-                ClaimDecision::Claim(claim) => return self.claim(tx, found, claim).await.map(Ok),
+                ClaimDecision::Claim(claim) => {
+                    return match self.afford(tx, &found).await? {
+                        Ok(reserved) => self.claim(tx, found, claim, reserved).await.map(Ok),
+                        Err(limited) => Ok(Err(Refused::Limited(limited))),
+                    };
+                }
                 ClaimDecision::Defer { next_at, held } => {
                     self.defer(tx, target, next_at, held).await?;
                     turned_away.push((target, TurnedAway::Deferred(next_at, held.why)));
@@ -321,7 +327,26 @@ impl Turn<'_> {
         Ok(same)
     }
 
-    async fn claim(&self, tx: &mut Tx, found: Candidacy, claim: Claim) -> Result<Box<Claimed>, StoreError> {
+    /// What the call reserves of what the organisation's calls of the day may cost; nothing where they have no limit.
+    async fn afford(&self, tx: &mut Tx, found: &Candidacy) -> Result<Result<Option<Reserved>, Limited>, StoreError> {
+        let rules = &self.terms.ready.rules;
+        let (Some(spend), ContactNumber::Valid(number)) = (rules.hours.bounds().spend(), &found.candidate.number)
+        else {
+            return Ok(Ok(None));
+        };
+        let longest = Duration::from_secs(rules.settings.max_call_duration_s.into());
+        let trunk = self.choice.trunk.id;
+        let room = spend::room(tx, self.terms.org, spend, number.expose(), trunk, longest, self.now).await?;
+        Ok(room.map(Some))
+    }
+
+    async fn claim(
+        &self,
+        tx: &mut Tx,
+        found: Candidacy,
+        claim: Claim,
+        reserved: Option<Reserved>,
+    ) -> Result<Box<Claimed>, StoreError> {
         let (attempt, kind) = self.insert_attempt(tx, &found, &claim, None).await?;
         // A callback and its rank stay until the call has ended: one that is not sent is still a callback.
         let sql = "UPDATE target SET status = $2, dials = $3, updated_at = $4 WHERE id = $1";
@@ -331,6 +356,9 @@ impl Turn<'_> {
         let ContactNumber::Valid(to) = found.candidate.number else {
             return Err(StoreError::Corrupt { column: "phone" });
         };
+        if let Some(reserved) = &reserved {
+            spend::reserve(tx, self.terms.org, spend::Of::Attempt, attempt, reserved).await?;
+        }
         let settings = &self.terms.ready.rules.settings;
         Ok(Box::new(Claimed {
             attempt,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::node::Node;
 use super::terms::Ready;
-use super::{Dialing, callback};
+use super::{Dialing, callback, spend};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -284,6 +284,7 @@ pub(super) async fn not_placed(
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, hold = NULL, updated_at = $4 WHERE id = $1";
         tx.execute(sql, args![target, next, blocked, now]).await?;
     }
+    spend::settle(tx, spend::Of::Attempt, attempt, None).await?;
     tx.wake(Wake::Room);
     tx.wake(Wake::Targets(row.campaign));
     Ok(())
@@ -405,7 +406,7 @@ async fn write_end(tx: &mut Tx, ending: &Ending, end: &AttemptEnd) -> Result<(),
         end.callback_at
     ];
     tx.execute(sql, args).await?;
-    Ok(())
+    spend::settle(tx, spend::Of::Attempt, end.attempt, end.talked).await
 }
 
 async fn write_target(

@@ -192,7 +192,7 @@ impl Locked {
                 Scope::Trunk => &trunk,
                 Scope::Campaign => &self.campaign,
                 Scope::CallerId => &self.caller_id,
-                Scope::Node | Scope::Providers => continue,
+                Scope::Spend | Scope::Node | Scope::Providers => continue,
             };
             let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
             tx.execute(sql, args![scope, id, tat]).await?;

@@ -25,6 +25,7 @@ mod promote;
 mod queue;
 mod reap;
 mod rounds;
+mod spend;
 mod terms;
 mod transfer;
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::limits::{self, Held, guarded};
 use super::node::{self, Node};
+use super::spend::{self, Reserved};
 use super::{Dialing, breaker, one_row, seconds};
 use crate::args;
 use crate::campaign::law::policy::Bounds;
@@ -125,6 +126,10 @@ impl Dialing {
             Ok(reservation) => reservation,
             Err(limited) => return Ok(Err(TransferDenied::Limited(limited))),
         };
+        let reserved = match afford(&mut tx, request, now).await? {
+            Ok(reserved) => reserved,
+            Err(limited) => return Ok(Err(TransferDenied::Limited(limited))),
+        };
         for (scope, tat) in &reservation.tats {
             let Some((_, id, _)) = locked.iter().find(|(of, ..)| of == scope) else { continue };
             let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
@@ -155,6 +160,9 @@ impl Dialing {
             ],
         )
         .await?;
+        if let Some(reserved) = &reserved {
+            spend::reserve(&mut tx, request.org, spend::Of::Leg, request.leg, reserved).await?;
+        }
         tx.commit().await?;
         Ok(Ok(TransferAdmitted { now, send_at: reservation.send_at, send_by: reservation.send_by, trial }))
     }
@@ -206,6 +214,10 @@ impl Dialing {
         let sql = "UPDATE leg SET state = 'ended', ended_at = $4 \
                    WHERE id = $1 AND transfer AND node_id = $2 AND epoch = $3 AND ended_at IS NULL";
         one_row(tx.execute(sql, args![leg, node.id, node.epoch, now]).await?)?;
+        let answered = tx.one("SELECT answered_at FROM leg WHERE id = $1", args![leg]).await?;
+        let answered: Option<Timestamp> = answered.get("answered_at")?;
+        let talked = answered.map(|answered| Duration::try_from(now.duration_since(answered)).unwrap_or_default());
+        spend::settle(&mut tx, spend::Of::Leg, leg, talked).await?;
         tx.wake(Wake::Room);
         tx.commit().await
     }
@@ -268,6 +280,20 @@ async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<Blocke
     Ok(bounds.refuses(to.expose()))
 }
 
+/// What the leg reserves of what the organisation's calls of the day may cost; nothing where they have no limit, or where
+/// the leg goes to an address.
+async fn afford(
+    tx: &mut Tx,
+    request: &TransferRequest,
+    now: Timestamp,
+) -> Result<Result<Option<Reserved>, Limited>, StoreError> {
+    let Some(to) = &request.to else { return Ok(Ok(None)) };
+    let (policy, _) = policy::get(tx, request.org).await?;
+    let Some(rules) = &policy.spend else { return Ok(Ok(None)) };
+    let room = spend::room(tx, request.org, rules, to.expose(), request.trunk, request.longest, now).await?;
+    Ok(room.map(Some))
+}
+
 /// The limits above this leg, counted under their locks; `None` where the trunk takes no calls.
 async fn limiters(
     tx: &mut Tx,
@@ -290,7 +316,7 @@ async fn limiters(
             Scope::Organisation => (terms.get("org_rate")?, org_live, terms.get("org_most")?),
             Scope::Trunk => (terms.get("trunk_rate")?, trunk_live, terms.get("trunk_most")?),
             Scope::CallerId => (terms.get("caller_id_rate")?, 0, None),
-            Scope::Campaign | Scope::Node | Scope::Providers => (None, 0, None),
+            Scope::Campaign | Scope::Spend | Scope::Node | Scope::Providers => (None, 0, None),
         };
         let plain =
             Limiter { scope: *scope, tat: held.tat, interval: rate.map(interval), live, most_live, closed_until: None };
