@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::dialer::pacing::Limited;
 use crate::id::{AttemptId, CampaignId};
 use crate::time::Now;
 
@@ -53,6 +54,8 @@ pub struct Engine {
 struct UnderWay {
     load: bool,
     claim: Option<Instant>,
+    /// A call has ended since the claim was asked for.
+    room: bool,
     promote: Option<CampaignId>,
     hurry: Option<CampaignId>,
     finish: Option<CampaignId>,
@@ -296,6 +299,10 @@ impl Engine {
         }
         let campaign = self.book.next(self.now.mono)?;
         self.under_way.claim = Some(self.now.mono);
+        self.under_way.room = false;
+        if let Some(entry) = self.book.get_mut(campaign) {
+            entry.crossed = false;
+        }
         let headroom = self.claim_latency.allowance() + self.commit_latency.allowance();
         Some(Action::Claim { campaign, headroom })
     }
@@ -343,7 +350,10 @@ impl Engine {
     fn promoted(&mut self, campaign: CampaignId, promoted: u32, next_due: Option<Timestamp>, open: bool) {
         self.under_way.promote = None;
         let recheck = self.now.wall + self.config.recheck;
-        if promoted > 0 {
+        // News of who is ready can be lost: where anything is open the queue is looked at now and then.
+        let asked = self.book.get(campaign).and_then(|entry| entry.emptied);
+        let silent = asked.is_some_and(|asked| self.now.mono >= asked + self.config.recheck);
+        if promoted > 0 || open && silent {
             self.book.awaken(campaign);
         }
         if let Some(entry) = self.book.get_mut(campaign) {
@@ -382,15 +392,18 @@ impl Engine {
                     entry.busy += 1;
                 }
             }
-            ClaimResult::Limited(limited) => self.book.hold(self.now, campaign, limited),
+            // A call has ended since the claim was asked for: it may have counted that one.
+            ClaimResult::Limited(Limited { until: None, .. }) if self.under_way.room => {}
+            ClaimResult::Limited(limited) => self.book.hold(self.now, campaign, limited, self.config.recheck),
             ClaimResult::TurnedAway => {}
             ClaimResult::Empty => {
-                let now = self.now.wall;
-                if let Some(entry) = self.book.get_mut(campaign) {
+                let now = self.now;
+                if let Some(entry) = self.book.get_mut(campaign).filter(|entry| !entry.crossed) {
                     entry.maybe_ready = false;
+                    entry.emptied = Some(now.mono);
                     entry.ready_guess = 0;
                     if entry.busy == 0 && next_due.is_none() {
-                        entry.due(now);
+                        entry.due(now.wall);
                     }
                 }
             }
@@ -422,7 +435,7 @@ impl Engine {
 
     fn ended(&mut self, attempt: AttemptId, next_at: Option<Timestamp>, back_off: Option<Duration>) {
         let Some(campaign) = self.live.remove(&attempt) else {
-            self.book.make_room();
+            self.make_room();
             return;
         };
         self.release(campaign, next_at);
@@ -434,7 +447,7 @@ impl Engine {
 
     /// A channel is free; the target it was for is due at `next_at`.
     fn release(&mut self, campaign: CampaignId, next_at: Option<Timestamp>) {
-        self.book.make_room();
+        self.make_room();
         let now = self.now.wall;
         if next_at.is_some_and(|at| at <= now) {
             self.book.awaken(campaign);
@@ -448,6 +461,11 @@ impl Engine {
                 entry.due(now);
             }
         }
+    }
+
+    fn make_room(&mut self) {
+        self.under_way.room = true;
+        self.book.make_room();
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -467,7 +485,7 @@ impl Engine {
                 self.book.remove(campaign);
                 self.load = true;
             }
-            Notice::Room => self.book.make_room(),
+            Notice::Room => self.make_room(),
         }
     }
 

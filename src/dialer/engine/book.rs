@@ -32,6 +32,10 @@ pub(super) struct Entry {
     served: u64,
     /// Whether its ready queue may hold somebody.
     pub(super) maybe_ready: bool,
+    /// Somebody may have become ready since its last claim was asked for: that claim may have come too early for them.
+    pub(super) crossed: bool,
+    /// When a claim last found nobody.
+    pub(super) emptied: Option<Instant>,
     /// How many were promoted and not yet claimed, roughly: keeps the promoter from running far ahead.
     pub(super) ready_guess: u32,
     /// Until when a limit holds it.
@@ -59,10 +63,8 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hold {
     Until(Instant),
-    /// Until a live call of the scope ends.
-    Room,
-    /// Until a live call ends, or until then.
-    RoomOrUntil(Instant),
+    /// Until a live call of the scope ends, or until then: news of its end can be lost.
+    Room(Instant),
 }
 
 /// All entries.
@@ -107,6 +109,8 @@ impl Book {
                 info: info.clone(),
                 served: self.floor,
                 maybe_ready: true,
+                crossed: false,
+                emptied: None,
                 ready_guess: 0,
                 hold: None,
                 back_off: None,
@@ -148,22 +152,24 @@ impl Book {
 
     /// Somebody may be ready again.
     pub(super) fn awaken(&mut self, campaign: CampaignId) {
-        if let Some(entry) = self.entries.get_mut(&campaign)
-            && !entry.maybe_ready
-        {
-            entry.maybe_ready = true;
-            entry.served = entry.served.max(self.floor);
+        if let Some(entry) = self.entries.get_mut(&campaign) {
+            entry.crossed = true;
+            if !entry.maybe_ready {
+                entry.maybe_ready = true;
+                entry.served = entry.served.max(self.floor);
+            }
         }
     }
 
-    /// Holds everybody whom a limit holds that was found while claiming for `campaign`.
-    pub(super) fn hold(&mut self, now: Now, campaign: CampaignId, limited: Limited) {
+    /// Holds everybody whom a limit holds that was found while claiming for `campaign`; for `recheck` at most where nobody
+    /// knows until when.
+    pub(super) fn hold(&mut self, now: Now, campaign: CampaignId, limited: Limited, recheck: Duration) {
         let Some(info) = self.entries.get(&campaign).map(|entry| entry.info.clone()) else { return };
         let hold = match limited.until {
             // A call that ends gives back what it had reserved.
-            Some(until) if limited.scope == Scope::Spend => Hold::RoomOrUntil(now.mono + until_wall(now, until)),
+            Some(until) if limited.scope == Scope::Spend => Hold::Room(now.mono + until_wall(now, until)),
             Some(until) => Hold::Until(now.mono + until_wall(now, until)),
-            None => Hold::Room,
+            None => Hold::Room(now.mono + recheck),
         };
         for entry in self.entries.values_mut() {
             let shares = match limited.scope {
@@ -217,7 +223,7 @@ impl Book {
     /// A call ended somewhere: full scopes may have room.
     pub(super) fn make_room(&mut self) {
         for entry in self.entries.values_mut() {
-            if matches!(entry.hold, Some(Hold::Room | Hold::RoomOrUntil(_))) {
+            if matches!(entry.hold, Some(Hold::Room(_))) {
                 entry.hold = None;
             }
         }
@@ -227,8 +233,7 @@ impl Book {
 impl Entry {
     fn is_held(&self, now: Instant) -> bool {
         let limited = match self.hold {
-            Some(Hold::Until(until) | Hold::RoomOrUntil(until)) => until > now,
-            Some(Hold::Room) => true,
+            Some(Hold::Until(until) | Hold::Room(until)) => until > now,
             None => false,
         };
         limited || self.back_off.is_some_and(|until| until > now)
@@ -237,8 +242,7 @@ impl Entry {
     /// When a hold ends by itself, for an entry that waits for it.
     pub(super) fn held_until(&self) -> Option<Instant> {
         let limited = match self.hold {
-            Some(Hold::Until(until) | Hold::RoomOrUntil(until)) => Some(until),
-            Some(Hold::Room) => return None,
+            Some(Hold::Until(until) | Hold::Room(until)) => Some(until),
             None => None,
         };
         limited.max(self.back_off).filter(|_| self.maybe_ready)

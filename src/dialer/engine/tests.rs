@@ -335,3 +335,40 @@ fn while_enough_are_ready_only_urgent_ones_are_looked_for_and_not_too_often() {
     assert_eq!(bench.after(ms(1000)), [hurry]);
     assert_eq!(bench.tell(Input::StoreFailed(hurry)), []);
 }
+
+#[test]
+fn a_claim_that_crossed_a_promotion_is_asked_for_again() {
+    let mut bench = Bench::dialing(&[campaign(A, 1)]);
+    // The claim found nobody before the promotion, and says so after it.
+    bench.tell(Input::Promoted { campaign: A, promoted: 1, next_due: None, open: true });
+    let actions = bench.tell(Input::Claimed { campaign: A, result: ClaimResult::Empty, next_due: None });
+    assert_eq!(claims(&actions), [A], "whoever was promoted is waiting");
+    let actions = bench.tell(Input::Claimed { campaign: A, result: ClaimResult::Empty, next_due: None });
+    assert_eq!(claims(&actions), [], "now nobody is");
+}
+
+#[test]
+fn room_that_was_made_while_a_claim_was_under_way_is_looked_at() {
+    let mut bench = Bench::dialing(&[campaign(A, 1)]);
+    bench.tell(Input::Notice(Notice::Room));
+    assert_eq!(claims(&bench.limited(A, Scope::Organisation, None)), [A]);
+    assert_eq!(claims(&bench.limited(A, Scope::Organisation, None)), [], "there is none");
+}
+
+#[test]
+fn lost_news_is_made_up_for_by_looking_again() {
+    let mut bench = Bench::dialing(&[campaign(A, 1)]);
+    bench.limited(A, Scope::Organisation, None);
+    let recheck = Config::default().recheck;
+    assert_eq!(claims(&bench.after(recheck - ms(1000))), []);
+    bench.tell(Input::LeaseRenewed { held: true });
+    assert_eq!(claims(&bench.after(ms(1000))), [A], "a call may have ended unheard");
+    // The same for somebody who became ready unheard.
+    bench.tell(Input::Promoted { campaign: A, promoted: 0, next_due: None, open: true });
+    bench.tell(Input::Claimed { campaign: A, result: ClaimResult::Empty, next_due: None });
+    let again = Input::Promoted { campaign: A, promoted: 0, next_due: None, open: true };
+    assert_eq!(claims(&bench.tell(again.clone())), [], "it was only just looked at");
+    bench.after(recheck);
+    bench.tell(Input::LeaseRenewed { held: true });
+    assert_eq!(claims(&bench.tell(again)), [A]);
+}
