@@ -17,9 +17,11 @@ use callwright::id::TrunkId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::world::World;
 use crate::world::check::{Check, Limit, Meaning};
+use crate::world::fate::{Blow, Fate, Step};
 use crate::world::rng::Rng;
-use crate::world::{Blow, Fate, Step, World};
+use crate::world::wire::Weather;
 use callwright::dialer::forecast::ledger::{Contact, Ledger, Trunk};
 
 /// Saturday afternoon in Europe, a few hours before its summer time ends.
@@ -75,10 +77,7 @@ const ORG_MAX_CALLS: u32 = 45;
 
 fn build(seed: u64, contacts: usize, hosts: usize, config: Config) -> World {
     let mut rng = Rng::new(seed ^ 0x5eed);
-    let trunks = vec![
-        Trunk { id: TrunkId::from_u128(1), calls_per_minute: 60, max_channels: 30 },
-        Trunk { id: TrunkId::from_u128(2), calls_per_minute: 30, max_channels: 20 },
-    ];
+    let trunks = vec![Trunk::new(TrunkId::from_u128(1), 60, 30), Trunk::new(TrunkId::from_u128(2), 30, 20)];
     let mut limits = vec![Limit::new("organisation".to_owned(), ORG_CALLS_PER_MINUTE, ORG_MAX_CALLS)];
     for (index, trunk) in trunks.iter().enumerate() {
         limits.push(Limit::new(format!("trunk {index}"), trunk.calls_per_minute, trunk.max_channels));
@@ -107,7 +106,9 @@ fn build(seed: u64, contacts: usize, hosts: usize, config: Config) -> World {
     }
     let zones = populate(&mut rng, &mut ledger, contacts);
     let check = Check::new(config.lease, limits, meanings);
-    World::new(seed, START, ledger, check, zones, vec![config; hosts])
+    let mut world = World::new(seed, START, ledger, check, zones, vec![config; hosts]);
+    world.weather = Weather { lost: 10, doubled: 5, slow: 5 };
+    world
 }
 
 /// Contacts in three zones, most told by their number, some by an explicit zone, a few with a number of two zones; one
@@ -284,7 +285,9 @@ fn ten_thousand_contacts_on_the_day_summer_time_ends() {
     assert!(world.check.invites > 12_000, "only {} INVITEs: the day is idle", world.check.invites);
     let reached = tally(&world).get("done").copied().unwrap_or(0);
     assert!(reached > 5_000, "only {reached} contacts were reached");
-    assert!(took < Duration::from_secs(10), "the day took {took:?} of CPU");
+    let known = world.ledger.targets.iter().filter(|target| target.state.is_final()).count() - world.check.unknown;
+    assert!(known * 100 >= world.ledger.targets.len() * 95, "only {known} contacts came to an end by themselves");
+    assert!(took < Duration::from_secs(30), "the day took {took:?} of CPU");
 }
 
 /// CPU time of this thread: unlike the clock on the wall, it does not depend on what else the machine does.
@@ -298,7 +301,7 @@ fn cpu_time() -> Duration {
 fn short_days_under_many_seeds() {
     let seeds = match std::env::var("SIM_SEED") {
         Ok(seed) => vec![seed.parse().expect("SIM_SEED is a number")],
-        Err(_) => (0..200).collect::<Vec<u64>>(),
+        Err(_) => (0..40).collect::<Vec<u64>>(),
     };
     for seed in seeds {
         let hosts = 1 + usize::try_from(seed % 2).expect("small");

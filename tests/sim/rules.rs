@@ -21,7 +21,7 @@ const START: Timestamp = Timestamp::constant(1_781_085_600, 0);
 /// Campaigns of (calls per minute, simultaneous calls) with `contacts` each, in an organisation with `org_calls`.
 fn world(campaigns: &[(u32, u32)], contacts: usize, org_calls: u32, hosts: usize) -> World {
     let config = Config::default();
-    let trunk = Trunk { id: TrunkId::from_u128(1), calls_per_minute: 6_000, max_channels: 10_000 };
+    let trunk = Trunk::new(TrunkId::from_u128(1), 6_000, 10_000);
     let mut ledger = Ledger::new(config.lease, 6_000, org_calls, vec![trunk]);
     let mut limits = vec![Limit::new("organisation".to_owned(), 6_000, org_calls)];
     let mut meanings = Vec::new();

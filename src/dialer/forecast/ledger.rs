@@ -44,6 +44,10 @@ pub struct Campaign {
     pub rules: Rules,
     /// Position of its trunk in the list of trunks.
     pub trunk: usize,
+    /// Its number to call from: campaigns with the same one share that number's limits.
+    pub caller_id: usize,
+    /// For how much each of its contacts stands.
+    pub scale: Scale,
     schedule: Schedule,
     started: Timestamp,
     opened: Vec<Opened>,
@@ -58,6 +62,20 @@ pub struct Campaign {
     members: Vec<usize>,
 }
 
+/// What one contact stands for where not everybody is simulated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// Dials for which one counts against every rate.
+    pub dials: f64,
+    /// Channels that one call takes.
+    pub channels: u32,
+}
+
+impl Scale {
+    /// Everybody stands for themselves.
+    pub const WHOLE: Self = Self { dials: 1.0, channels: 1 };
+}
+
 /// A carrier's trunk.
 #[derive(Clone, Debug)]
 pub struct Trunk {
@@ -67,6 +85,18 @@ pub struct Trunk {
     pub calls_per_minute: u32,
     /// Simultaneous calls.
     pub max_channels: u32,
+    /// Dials a minute from one number, if that is limited.
+    pub caller_id_calls_per_minute: Option<u32>,
+    /// Simultaneous calls from one number, if that is limited.
+    pub caller_id_max_calls: Option<u32>,
+}
+
+impl Trunk {
+    /// A trunk that does not limit single numbers.
+    #[must_use]
+    pub const fn new(id: TrunkId, calls_per_minute: u32, max_channels: u32) -> Self {
+        Self { id, calls_per_minute, max_channels, caller_id_calls_per_minute: None, caller_id_max_calls: None }
+    }
 }
 
 /// A person with a number.
@@ -129,6 +159,8 @@ pub struct Attempt {
     pub send_at: Timestamp,
     /// When it was claimed.
     pub claimed_at: Timestamp,
+    /// When the claim is void, if nothing came of it.
+    pub lease_until: Timestamp,
     /// When it became DIALING.
     pub committed_at: Option<Timestamp>,
     /// How it ended.
@@ -194,6 +226,8 @@ pub struct Ledger {
     pub org_calls_per_minute: u32,
     /// Its simultaneous calls.
     pub org_max_calls: u32,
+    /// Simultaneous calls that the servers have room for, if that is less.
+    pub node_max_calls: Option<u32>,
     /// Its trunks.
     pub trunks: Vec<Trunk>,
     /// Its campaigns.
@@ -227,6 +261,7 @@ impl Ledger {
             org: OrgId::from_u128(1),
             org_calls_per_minute,
             org_max_calls,
+            node_max_calls: None,
             trunks,
             campaigns: Vec::new(),
             contacts: Vec::new(),
@@ -257,6 +292,8 @@ impl Ledger {
             info,
             rules,
             trunk,
+            caller_id: trunk,
+            scale: Scale::WHOLE,
             schedule: Schedule::default(),
             started: Timestamp::UNIX_EPOCH,
             opened: Vec::new(),
@@ -393,6 +430,12 @@ impl Ledger {
             *until = now + self.lease;
         }
         held
+    }
+
+    /// Whether the node's lease lasts.
+    #[must_use]
+    pub fn holds(&self, node: Node, now: Timestamp) -> bool {
+        self.leases.get(&node).is_some_and(|&until| until >= now)
     }
 
     /// Moves a target, and between the queues.

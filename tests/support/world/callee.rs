@@ -9,8 +9,10 @@ use super::rng::Rng;
 /// How one dial goes on the wire.
 #[derive(Clone, Copy, Debug)]
 pub struct Course {
-    /// From the INVITE to its end.
-    pub lasts: Duration,
+    /// From the INVITE to the answer or the refusal.
+    pub rings: Duration,
+    /// From the answer to the end.
+    pub talks: Duration,
     /// How it ends.
     pub reason: R,
     /// Whether our side failed.
@@ -19,6 +21,54 @@ pub struct Course {
     pub retry_after: Option<Duration>,
     /// When they want to be called back, from the end on.
     pub callback: Option<Duration>,
+}
+
+/// What the callee does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Nothing comes back.
+    Silent,
+    /// Is refused, by a person or a machine.
+    Refuses,
+    /// Rings for ever.
+    Rings,
+    /// Somebody or something answers.
+    Answers,
+}
+
+impl Course {
+    pub fn manner(&self) -> Manner {
+        match self.reason {
+            R::DialFailed => Manner::Silent,
+            R::DialNoAnswer => Manner::Rings,
+            R::AgentHangup
+            | R::UserHangup
+            | R::CallTransfer
+            | R::VoiceCallsOptedOut
+            | R::VoicemailReached
+            | R::CallScreened
+            | R::Inactivity
+            | R::ErrorNoAudioReceived
+            | R::MaxDurationReached => Manner::Answers,
+            R::DialBusy
+            | R::UserDeclined
+            | R::MarkedAsSpam
+            | R::InvalidPhoneNumber
+            | R::TelephonyProviderUnavailable
+            | R::TelephonyProviderPermissionDenied
+            | R::ConcurrencyLimitReached
+            | R::EmptyPhone
+            | R::InvalidTimezone
+            | R::NodeLost
+            | R::OutcomeUnknown
+            | R::Cancelled => Manner::Refuses,
+        }
+    }
+
+    /// Whether the callee hangs up, not we.
+    pub fn callee_ends(&self) -> bool {
+        self.reason == R::UserHangup
+    }
 }
 
 /// Reasons in the mix of an ordinary day, with their weights.
@@ -47,7 +97,8 @@ const MIX: &[(u64, R)] = &[
 pub fn draw(rng: &mut Rng, trunk_in_trouble: bool) -> Course {
     if trunk_in_trouble {
         return Course {
-            lasts: Duration::from_millis(rng.between(20, 200)),
+            rings: Duration::from_millis(rng.between(20, 200)),
+            talks: Duration::ZERO,
             reason: R::TelephonyProviderUnavailable,
             technical: false,
             retry_after: Some(Duration::from_secs(rng.between(5, 120))),
@@ -57,12 +108,12 @@ pub fn draw(rng: &mut Rng, trunk_in_trouble: bool) -> Course {
     let reason = rng.pick(MIX);
     let seconds = match reason {
         R::AgentHangup | R::UserHangup | R::CallTransfer | R::VoiceCallsOptedOut => rng.between(10, 90),
-        R::DialNoAnswer => 30,
         R::VoicemailReached | R::CallScreened => rng.between(12, 30),
         R::Inactivity | R::ErrorNoAudioReceived => rng.between(15, 40),
         R::MaxDurationReached => 320,
-        R::DialFailed => 32,
-        R::DialBusy
+        R::DialNoAnswer
+        | R::DialFailed
+        | R::DialBusy
         | R::UserDeclined
         | R::MarkedAsSpam
         | R::InvalidPhoneNumber
@@ -73,10 +124,12 @@ pub fn draw(rng: &mut Rng, trunk_in_trouble: bool) -> Course {
         | R::InvalidTimezone
         | R::NodeLost
         | R::OutcomeUnknown
-        | R::Cancelled => rng.between(0, 8),
+        | R::Cancelled => 0,
     };
+    let rings = if reason == R::DialNoAnswer { 90_000 } else { rng.between(300, 9_000) };
     Course {
-        lasts: Duration::from_secs(seconds) + Duration::from_millis(rng.between(50, 950)),
+        rings: Duration::from_millis(rings),
+        talks: Duration::from_secs(seconds) + Duration::from_millis(rng.between(50, 950)),
         reason,
         technical: reason == R::AgentHangup && rng.chance(20),
         retry_after: (reason == R::DialBusy && rng.chance(100)).then(|| Duration::from_secs(900)),

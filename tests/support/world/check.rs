@@ -58,6 +58,8 @@ pub struct Invite<'a> {
     pub reserved: Timestamp,
     /// Nothing slowed the node down since the claim.
     pub undisturbed: bool,
+    /// The node's clock on the wall was set after it was last compared with the store's.
+    pub clock_off: bool,
 }
 
 #[derive(Default)]
@@ -83,9 +85,18 @@ pub struct Check {
     targets: BTreeMap<usize, Seen>,
     on_wire: BTreeMap<AttemptId, (usize, usize, E164)>,
     suppressed: BTreeMap<E164, Timestamp>,
+    /// How far a node's clock can drift from the store's between two comparisons.
+    pub drift: Duration,
+    /// Targets whose claim was given back by the reaper, and that have not been dialed since.
+    reclaimed: BTreeSet<usize>,
+    /// Dials whose outcome nobody will ever know.
+    pub unknown: usize,
     pub invites: usize,
     pub latest_lateness: Duration,
 }
+
+/// How much earlier than reserved an INVITE can leave whose node's clock was set forward: the lead of its claim.
+const LEAD: Duration = Duration::from_millis(2200);
 
 impl Check {
     pub fn new(lease: Duration, limits: Vec<Limit>, campaigns: Vec<Meaning>) -> Self {
@@ -96,6 +107,9 @@ impl Check {
             targets: BTreeMap::new(),
             on_wire: BTreeMap::new(),
             suppressed: BTreeMap::new(),
+            drift: Duration::ZERO,
+            reclaimed: BTreeSet::new(),
+            unknown: 0,
             invites: 0,
             latest_lateness: Duration::ZERO,
         }
@@ -107,6 +121,7 @@ impl Check {
 
     pub fn invite(&mut self, now: Timestamp, invite: &Invite<'_>) {
         self.invites += 1;
+        self.reclaimed.remove(&invite.target);
         self.check_window(now, invite);
         self.check_permission(now, invite);
         self.check_target(now, invite);
@@ -139,6 +154,16 @@ impl Check {
         seen.answered |= answered(reason);
         let (consumed, free) = seen.used.entry(callback).or_default();
         *(if reason.consumes_retry() { consumed } else { free }) += 1;
+    }
+
+    /// A claim was given back that was never sent.
+    pub fn reclaimed(&mut self, target: usize) {
+        self.reclaimed.insert(target);
+    }
+
+    /// Who was claimed by a node that was lost, and not dialed since.
+    pub fn left_behind(&self) -> impl Iterator<Item = usize> {
+        self.reclaimed.iter().copied()
     }
 
     /// They are to be called back at this time.
@@ -181,13 +206,16 @@ impl Check {
     fn check_permission(&mut self, now: Timestamp, invite: &Invite<'_>) {
         if let Some(stopped) = self.campaigns[invite.campaign].stopped {
             assert!(invite.committed_at <= stopped, "committed after the campaign was stopped");
+            let heard = !invite.undisturbed || now <= stopped + Duration::from_millis(100);
+            assert!(heard, "sent more than 100 ms after the campaign was stopped");
         }
         if let Some(&since) = self.suppressed.get(invite.number) {
             assert!(invite.committed_at <= since, "committed after the number was suppressed");
         }
         assert!(now < invite.committed_at + self.lease / 3, "sent a third of the lease after its commit");
         let late = Duration::try_from(now.duration_since(invite.reserved)).unwrap_or(Duration::ZERO);
-        assert!(now >= invite.reserved, "sent before its reserved moment");
+        let early = if invite.clock_off { LEAD } else { self.drift };
+        assert!(now + early >= invite.reserved, "sent before its reserved moment");
         if invite.undisturbed {
             assert!(late <= Duration::from_millis(50), "sent {late:?} after its reserved moment");
             self.latest_lateness = self.latest_lateness.max(late);

@@ -1,16 +1,12 @@
-//! A world in virtual time: nodes that run the dialer's engine against one ledger, a network of scripted callees, and
-//! everything that goes wrong. After every step the invariants are checked.
+//! A world in virtual time: nodes that run the dialer's engine against one ledger, a carrier behind a network that loses
+//! packets, clocks that are wrong, and everything that goes wrong. After every step the invariants are checked.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use callwright::campaign::disconnection::DisconnectionReason;
-use callwright::campaign::phone::E164;
-use callwright::campaign::states::{CampaignState, TargetState};
-use callwright::campaign::target::TargetEvent;
-use callwright::campaign::transition::CampaignEvent;
-use callwright::dialer::engine::{Action, ClaimResult, Config, Engine, Input, Notice};
+use callwright::campaign::states::TargetState;
+use callwright::dialer::engine::{Action, Config, Engine, Input, Notice};
 use callwright::dialer::forecast::ledger::{Ledger, Node};
 use callwright::dialer::retry::End;
 use callwright::id::AttemptId;
@@ -18,14 +14,21 @@ use callwright::time::Now;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub mod bug;
 pub mod callee;
+pub mod carrier;
 pub mod check;
+pub mod fate;
 pub mod rng;
+mod store;
+pub mod wire;
 
-use callee::Course;
-use check::{Check, Invite};
-
+use bug::Bug;
+use carrier::{CallId, Carrier};
+use check::Check;
+use fate::{Fate, Step};
 use rng::Rng;
+use wire::{Leg, Side, Signal, Timer, Weather};
 
 /// Microseconds since the world began.
 type At = u64;
@@ -40,76 +43,18 @@ enum Event {
     Deliver { host: usize, life: u32, input: Input },
     /// The INVITE is written, if nothing came in between.
     Send { host: usize, life: u32, attempt: AttemptId, send_before: std::time::Instant },
-    /// The call is over on the wire.
-    HangUp { host: usize, life: u32, attempt: AttemptId, course: Course },
+    /// A packet arrives.
+    Packet { to: Side, host: usize, id: CallId, signal: Signal },
+    /// A clock of a leg runs out at the office.
+    LegTimer { host: usize, life: u32, id: CallId, timer: Timer },
+    /// … and at the carrier.
+    CarrierTimer { id: CallId, timer: Timer },
     /// A host writes how a dial ended.
     Finish { host: usize, life: u32, attempt: AttemptId, end: End, wish: Option<Timestamp> },
-    /// Recovery has ended an orphan's leg.
-    LegDown { attempt: AttemptId },
+    /// A host writes that an orphan's leg is down.
+    Free { host: usize, life: u32, attempt: AttemptId },
     /// Something from outside.
     Fate(Fate),
-}
-
-/// What people, machines and weather do.
-#[derive(Clone, Copy, Debug)]
-pub enum Fate {
-    Change {
-        campaign: usize,
-        event: CampaignEvent,
-    },
-    TrunkTrouble {
-        trunk: usize,
-        seconds: u64,
-    },
-    Crash {
-        host: usize,
-    },
-    Boot {
-        host: usize,
-    },
-    Freeze {
-        host: usize,
-        millis: u64,
-    },
-    StoreDown {
-        millis: u64,
-    },
-    Suppress {
-        contact: usize,
-    },
-    /// A person does something to a contact of a campaign.
-    Act {
-        target: usize,
-        event: TargetEvent,
-    },
-    /// Something strikes right after the host's next step of this kind.
-    Ambush {
-        host: usize,
-        step: Step,
-        blow: Blow,
-    },
-}
-
-/// What strikes between two steps of a dial.
-#[derive(Clone, Copy, Debug)]
-pub enum Blow {
-    /// The process is killed, and started again later.
-    Crash,
-    /// The process stands still.
-    Freeze { millis: u64 },
-    /// A person pauses the campaign, and lets it go on a minute later.
-    Pause,
-    /// The number is put on the suppression list.
-    Suppress,
-}
-
-/// The steps of a dial, between which everything can go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    Claimed,
-    Committed,
-    Placed,
-    Sent,
 }
 
 struct Host {
@@ -120,7 +65,20 @@ struct Host {
     up: bool,
     node: Node,
     frozen_until: At,
-    ambush: Option<(Step, Blow)>,
+    /// How long its monotonic clock has stood still.
+    slept: u64,
+    /// How far its wall clock is from the true time, and what it gains in a second (millionths).
+    wall_off: i64,
+    drift: i64,
+    /// What it adds to its wall clock to know the store's.
+    ahead: i64,
+    clock_off_until: At,
+    severed_until: At,
+    commits_to_fail: u32,
+    /// When the commits of dials began that are to be sent, on the clock that sleep does not stop.
+    begun: BTreeMap<AttemptId, At>,
+    legs: BTreeMap<CallId, Leg>,
+    ambush: Option<(Step, fate::Blow)>,
     /// Until when lateness is excused: a freeze, a crash or an outage of the store.
     disturbed_until: At,
     /// When it wakes up; an earlier wish is void.
@@ -132,7 +90,14 @@ pub struct World {
     pub check: Check,
     /// Per contact: the zones it can be in, as the world knows them.
     pub zones: Vec<Vec<TimeZone>>,
+    /// Per contact: what its calls are drawn by.
+    pub names: Vec<u64>,
+    pub carrier: Carrier,
+    pub weather: Weather,
+    /// A mistake to be found.
+    pub bug: Option<Bug>,
     pub steps: u64,
+    seed: u64,
     hosts: Vec<Host>,
     epoch: Now,
     at: At,
@@ -144,7 +109,14 @@ pub struct World {
     next_node: Node,
     trouble_until: Vec<At>,
     store_down_until: At,
+    stalled_until: At,
+    network_down_until: At,
+    /// Orphan legs: until when somebody is ending them, and when they must have ended by themselves.
+    orphans: BTreeMap<AttemptId, (At, At)>,
+    /// What a counter of calls says, where one is kept.
+    counter: i64,
     rng: Rng,
+    net: Rng,
 }
 
 impl World {
@@ -159,11 +131,17 @@ impl World {
     ) -> Self {
         let epoch = Now { mono: callwright::time::now().mono, wall: start };
         let trunks = ledger.trunks.len();
+        let names = (0..ledger.contacts.len() as u64).collect();
         let mut world = Self {
             ledger,
             check,
             zones,
+            names,
+            carrier: Carrier::default(),
+            weather: Weather::default(),
+            bug: None,
             steps: 0,
+            seed,
             hosts: Vec::new(),
             epoch,
             at: 0,
@@ -174,7 +152,12 @@ impl World {
             next_node: 0,
             trouble_until: vec![0; trunks],
             store_down_until: 0,
+            stalled_until: 0,
+            network_down_until: 0,
+            orphans: BTreeMap::new(),
+            counter: 0,
             rng: Rng::new(seed),
+            net: Rng::of(&[seed, 3]),
         };
         for (host, config) in engines.into_iter().enumerate() {
             world.hosts.push(Host {
@@ -184,6 +167,15 @@ impl World {
                 up: false,
                 node: 0,
                 frozen_until: 0,
+                slept: 0,
+                wall_off: 0,
+                drift: 0,
+                ahead: 0,
+                clock_off_until: 0,
+                severed_until: 0,
+                commits_to_fail: 0,
+                begun: BTreeMap::new(),
+                legs: BTreeMap::new(),
                 ambush: None,
                 disturbed_until: 0,
                 timer: None,
@@ -195,6 +187,27 @@ impl World {
 
     pub fn now(&self) -> Now {
         self.epoch.after(Duration::from_micros(self.at))
+    }
+
+    /// Lets a host's wall clock be wrong, and go wrong by so many millionths.
+    pub fn wrong_clock(&mut self, host: usize, off: Duration, drift: i64) {
+        let entry = &mut self.hosts[host];
+        (entry.wall_off, entry.drift) = (i64::try_from(off.as_micros()).expect("short"), drift);
+        self.hosts[host].ahead = -self.off(host);
+    }
+
+    /// How far a host's wall clock is from the true time.
+    fn off(&self, host: usize) -> i64 {
+        let entry = &self.hosts[host];
+        entry.wall_off + i64::try_from(self.at / 1_000_000).expect("short") * entry.drift
+    }
+
+    /// What a host takes the store's time for.
+    pub(crate) fn host_now(&self, host: usize) -> Now {
+        let entry = &self.hosts[host];
+        let wrong = jiff::SignedDuration::from_micros(self.off(host) + entry.ahead);
+        let mono = self.epoch.mono + Duration::from_micros(self.at - entry.slept.min(self.at));
+        Now { mono, wall: self.now().wall + wrong }
     }
 
     /// Lets something happen at a time from the beginning.
@@ -231,25 +244,14 @@ impl World {
                 }
             }
             Event::Execute { host, life, action } => self.execute(host, life, action),
-            Event::Deliver { host, life, .. } | Event::Send { host, life, .. } | Event::Finish { host, life, .. } => {
-                self.on_host(host, life, event);
-            }
-            Event::HangUp { host, life, attempt, course } => {
-                self.check.down(attempt);
-                let end = End {
-                    reason: course.reason,
-                    technical: course.technical,
-                    retry_after: course.retry_after,
-                    at: self.now().wall,
-                };
-                let wish = course.callback.map(|after| self.now().wall + after);
-                self.on_host(host, life, Event::Finish { host, life, attempt, end, wish });
-            }
-            Event::LegDown { attempt } => {
-                self.check.down(attempt);
-                self.ledger.free(attempt);
-                self.notify(Notice::Room);
-            }
+            Event::Deliver { host, life, .. }
+            | Event::Send { host, life, .. }
+            | Event::LegTimer { host, life, .. }
+            | Event::Free { host, life, .. }
+            | Event::Finish { host, life, .. }
+            | Event::Packet { to: Side::Office { host, life }, .. } => self.on_host(host, life, event),
+            Event::Packet { to: Side::Carrier, host, id, signal } => self.arrive(Side::Carrier, host, id, signal),
+            Event::CarrierTimer { id, timer } => self.carrier_timer_fires(id, timer),
             Event::Fate(fate) => self.befall(fate),
         }
     }
@@ -267,19 +269,28 @@ impl World {
         match event {
             Event::Tick { .. } => self.handle(host, Input::Tick),
             Event::Deliver { input, .. } => self.handle(host, input),
-            Event::Send { attempt, send_before, .. } => self.send(host, life, attempt, send_before),
+            Event::Send { attempt, send_before, .. } => self.send(host, attempt, send_before),
+            Event::LegTimer { id, timer, .. } => self.leg_timer_fires(host, id, timer),
+            Event::Packet { to, host, id, signal } => self.arrive(to, host, id, signal),
             Event::Finish { attempt, end, wish, .. } => self.finish(host, life, attempt, end, wish),
-            Event::Execute { .. } | Event::HangUp { .. } | Event::LegDown { .. } | Event::Fate(_) => {
+            Event::Free { attempt, .. } => self.free(host, attempt),
+            Event::Execute { .. } | Event::CarrierTimer { .. } | Event::Fate(_) => {
                 unreachable!("these do not happen on a host")
             }
         }
     }
 
     fn handle(&mut self, host: usize, input: Input) {
-        let now = self.now();
-        if matches!(input, Input::LeaseRenewed { held: false }) {
-            // The shell takes a new identity; what the old one holds is the reaper's.
-            self.hosts[host].node = self.new_node();
+        let now = self.host_now(host);
+        if let Input::LeaseRenewed { held } = input {
+            if held {
+                // With the lease the clocks are compared.
+                self.hosts[host].ahead = -self.off(host);
+                self.hosts[host].clock_off_until = self.hosts[host].clock_off_until.min(self.at);
+            } else {
+                // The shell takes a new identity; what the old one holds is the reaper's.
+                self.hosts[host].node = self.new_node();
+            }
         }
         self.hosts[host].engine.handle(now, input);
         let life = self.hosts[host].life;
@@ -289,6 +300,10 @@ impl World {
                 self.schedule(Duration::from_micros(300), Event::Send { host, life, attempt, send_before });
                 self.reached(host, Step::Placed, attempt);
             } else {
+                if let Action::Commit { attempt, .. } = action {
+                    let at = self.at;
+                    self.hosts[host].begun.insert(attempt, at);
+                }
                 self.schedule(latency, Event::Execute { host, life, action });
             }
         }
@@ -311,220 +326,10 @@ impl World {
         }
     }
 
-    fn execute(&mut self, host: usize, life: u32, action: Action) {
-        let (now, node) = (self.now().wall, self.hosts[host].node);
-        let mut answer = None;
-        let down = self.at < self.store_down_until;
-        // A commit whose answer is lost may or may not have happened.
-        let lost_answer = down && matches!(action, Action::Commit { .. }) && self.rng.chance(500);
-        if self.is_alive(host, life) && (!down || lost_answer) {
-            answer = Some(self.transact(host, node, action, now));
-        }
-        let input = match answer {
-            Some(input) if !lost_answer => input,
-            Some(_) | None => Input::StoreFailed(action),
-        };
-        let latency = self.latency();
-        self.schedule(latency, Event::Deliver { host, life, input });
-    }
-
-    fn transact(&mut self, host: usize, node: Node, action: Action, now: Timestamp) -> Input {
-        match action {
-            Action::Load => Input::Campaigns(self.ledger.in_progress()),
-            Action::Promote { campaign, limit } => {
-                let index = self.ledger.index_of(campaign);
-                let (promoted, next_due, open) = self.ledger.promote(index, limit, now);
-                Input::Promoted { campaign, promoted, next_due, open }
-            }
-            // Nobody has a priority of his own here.
-            Action::Hurry { campaign, .. } => Input::Hurried { campaign, promoted: 0, next: None },
-            Action::Claim { campaign, headroom } => {
-                let index = self.ledger.index_of(campaign);
-                let (result, next_due) = self.ledger.claim(index, node, now, headroom);
-                if let ClaimResult::Dial(dial) = result {
-                    self.reached(host, Step::Claimed, dial.attempt);
-                }
-                Input::Claimed { campaign, result, next_due }
-            }
-            Action::Commit { attempt, send_by } => {
-                let may_send = self.ledger.commit(attempt, node, now, send_by);
-                if may_send {
-                    self.reached(host, Step::Committed, attempt);
-                }
-                Input::Committed { attempt, may_send }
-            }
-            Action::Unsend { attempt } => {
-                self.ledger.unsend(attempt, node, now);
-                Input::Unsent { attempt }
-            }
-            Action::Expire { campaign } => {
-                let index = self.ledger.index_of(campaign);
-                self.ledger.expire(index, now);
-                Input::Expired(campaign)
-            }
-            Action::Complete { campaign } => {
-                let index = self.ledger.index_of(campaign);
-                Input::Completed(campaign, self.ledger.complete(index, now))
-            }
-            Action::RenewLease => Input::LeaseRenewed { held: self.ledger.renew(node, now) },
-            Action::Reap => {
-                let only = (self.hosts.len() == 1).then_some(node);
-                let orphans = self.ledger.reap(now, only);
-                if !orphans.is_empty() {
-                    self.notify(Notice::Room);
-                }
-                for attempt in orphans {
-                    let target = self.ledger.attempts[attempt].target;
-                    let callback = self.ledger.attempts[attempt].callback;
-                    self.check.ended(now, target, DisconnectionReason::OutcomeUnknown, false, callback);
-                    let wait = Duration::from_millis(self.rng.between(20, 3000));
-                    self.schedule(wait, Event::LegDown { attempt });
-                }
-                Input::Reaped
-            }
-            Action::Place { .. } => unreachable!("host {host} sends, not the store"),
-        }
-    }
-
-    fn send(&mut self, host: usize, life: u32, attempt: AttemptId, send_before: std::time::Instant) {
-        let now = self.now();
-        if now.mono >= send_before {
-            let end = End { reason: DisconnectionReason::NodeLost, technical: false, retry_after: None, at: now.wall };
-            self.finish(host, life, attempt, end, None);
-            return;
-        }
-        let row = &self.ledger.attempts[attempt];
-        let target = &self.ledger.targets[row.target];
-        let invite = Invite {
-            attempt,
-            campaign: target.campaign,
-            target: row.target,
-            round: row.round,
-            callback: row.callback,
-            dial_no: row.dial_no,
-            number: self.ledger.number_of(attempt),
-            zones: &self.zones[target.contact],
-            committed_at: row.committed_at.expect("nothing is sent before its commit"),
-            reserved: row.send_at,
-            undisturbed: self.hosts[host].disturbed_until < self.at_of(row.claimed_at),
-        };
-        self.check.invite(now.wall, &invite);
-        let counted = self.check.attempts_on_wire().all(|attempt| self.ledger.live.contains(&attempt));
-        assert!(counted, "a call on the wire holds no channel");
-        let trunk = self.ledger.campaigns[target.campaign].trunk;
-        let course = callee::draw(&mut self.rng, self.trouble_until[trunk] > self.at);
-        self.schedule(course.lasts, Event::HangUp { host, life, attempt, course });
-        self.reached(host, Step::Sent, attempt);
-    }
-
-    fn finish(&mut self, host: usize, life: u32, attempt: AttemptId, end: End, wish: Option<Timestamp>) {
-        if self.at < self.store_down_until {
-            self.schedule(Duration::from_secs(1), Event::Finish { host, life, attempt, end, wish });
-            return;
-        }
-        let row = &self.ledger.attempts[attempt];
-        let (target, was_live) = (row.target, row.state.is_live());
-        if was_live && end.reason != DisconnectionReason::NodeLost {
-            let callback = row.callback;
-            self.check.ended(end.at, target, end.reason, end.technical, callback);
-        }
-        if end.reason == DisconnectionReason::VoiceCallsOptedOut && was_live {
-            let number = self.ledger.number_of(attempt).clone();
-            self.check.suppress(&number, self.now().wall);
-        }
-        let next_at = self.ledger.finish(attempt, &end, wish);
-        let row = &self.ledger.targets[target];
-        if let Some(at) = row.callback_at.filter(|_| was_live && row.state == TargetState::Callback) {
-            self.check.wished(target, at);
-        }
-        let unavailable = end.reason == DisconnectionReason::TelephonyProviderUnavailable;
-        let back_off = end.retry_after.filter(|_| unavailable);
-        self.schedule(
-            Duration::from_millis(2),
-            Event::Deliver { host, life, input: Input::Ended { attempt, next_at, back_off } },
-        );
-        for other in (0..self.hosts.len()).filter(|&other| other != host) {
-            let life = self.hosts[other].life;
-            self.schedule(
-                Duration::from_millis(3),
-                Event::Deliver { host: other, life, input: Input::Notice(Notice::Room) },
-            );
-        }
-    }
-
-    fn befall(&mut self, fate: Fate) {
-        match fate {
-            Fate::Change { campaign, event } => {
-                let state = self.ledger.campaigns[campaign].rules.state;
-                let Ok(next) = event.apply(state) else { return };
-                self.ledger.campaigns[campaign].rules.state = next;
-                let stopped = (next != CampaignState::InProgress).then(|| self.now().wall);
-                self.check.campaigns[campaign].stopped = stopped;
-                self.notify(Notice::Campaigns);
-            }
-            Fate::TrunkTrouble { trunk, seconds } => self.trouble_until[trunk] = self.at + seconds * 1_000_000,
-            Fate::Crash { host } => {
-                self.hosts[host].up = false;
-                self.hosts[host].life += 1;
-            }
-            Fate::Boot { host } => {
-                if !self.hosts[host].up {
-                    self.boot(host);
-                }
-            }
-            Fate::Freeze { host, millis } => {
-                let until = self.at + millis * 1000;
-                self.hosts[host].frozen_until = until;
-                self.hosts[host].disturbed_until = until;
-            }
-            Fate::StoreDown { millis } => {
-                self.store_down_until = self.at + millis * 1000;
-                for host in &mut self.hosts {
-                    host.disturbed_until = host.disturbed_until.max(self.store_down_until);
-                }
-            }
-            Fate::Act { target, event } => {
-                let now = self.now().wall;
-                if self.ledger.act(target, event, now) {
-                    if event == TargetEvent::Restart {
-                        self.check.restarted(target);
-                    }
-                    let campaign = self.ledger.campaigns[self.ledger.targets[target].campaign].info.campaign;
-                    self.notify(Notice::Targets(campaign));
-                }
-            }
-            Fate::Ambush { host, step, blow } => self.hosts[host].ambush = Some((step, blow)),
-            Fate::Suppress { contact } => {
-                let number: E164 = self.ledger.contacts[contact].number.clone();
-                self.check.suppress(&number, self.now().wall);
-                self.ledger.suppressed.insert(number);
-            }
-        }
-    }
-
-    /// A dial of the host has come to `step`.
-    fn reached(&mut self, host: usize, step: Step, attempt: AttemptId) {
-        let Some((_, blow)) = self.hosts[host].ambush.filter(|&(wanted, _)| wanted == step) else { return };
-        self.hosts[host].ambush = None;
-        let target = &self.ledger.targets[self.ledger.attempts[attempt].target];
-        let (campaign, contact) = (target.campaign, target.contact);
-        match blow {
-            Blow::Crash => {
-                self.befall(Fate::Crash { host });
-                self.schedule(Duration::from_secs(20), Event::Fate(Fate::Boot { host }));
-            }
-            Blow::Freeze { millis } => self.befall(Fate::Freeze { host, millis }),
-            Blow::Pause => {
-                self.befall(Fate::Change { campaign, event: CampaignEvent::Pause });
-                let resume = Fate::Change { campaign, event: CampaignEvent::Resume };
-                self.schedule(Duration::from_secs(60), Event::Fate(resume));
-            }
-            Blow::Suppress => self.befall(Fate::Suppress { contact }),
-        }
-    }
-
     fn boot(&mut self, host: usize) {
-        let (now, node) = (self.now(), self.new_node());
+        self.hosts[host].ahead = -self.off(host);
+        self.hosts[host].clock_off_until = self.hosts[host].clock_off_until.min(self.at);
+        let (now, node) = (self.host_now(host), self.new_node());
         let entry = &mut self.hosts[host];
         entry.engine = Engine::new(now, entry.config);
         entry.life += 1;
@@ -538,7 +343,10 @@ impl World {
     fn notify(&mut self, notice: Notice) {
         for host in 0..self.hosts.len() {
             let (life, latency) = (self.hosts[host].life, self.latency());
-            self.schedule(latency, Event::Deliver { host, life, input: Input::Notice(notice) });
+            // Who has lost the store hears nothing from it.
+            if self.hosts[host].severed_until <= self.at {
+                self.schedule(latency, Event::Deliver { host, life, input: Input::Notice(notice) });
+            }
         }
     }
 

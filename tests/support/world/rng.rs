@@ -8,6 +8,16 @@ impl Rng {
         Self(seed)
     }
 
+    /// A source that depends on nothing but these.
+    pub fn of(tags: &[u64]) -> Self {
+        let mut state = 0;
+        for tag in tags {
+            let mut mixed = Self(state ^ tag.wrapping_mul(0x2545_f491_4f6c_dd1d));
+            state = mixed.next();
+        }
+        Self(state)
+    }
+
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

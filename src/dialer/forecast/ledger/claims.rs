@@ -16,6 +16,9 @@ use crate::dialer::retry::Hold;
 use crate::id::AttemptId;
 use crate::pii::Pii;
 
+/// More numbers to call from than one trunk has.
+const CALLER_IDS: usize = 1 << 20;
+
 impl Ledger {
     /// Claims the next target of a campaign; with it, when those turned away on the way are due again.
     pub fn claim(
@@ -26,13 +29,13 @@ impl Ledger {
         headroom: Duration,
     ) -> (ClaimResult, Option<Timestamp>) {
         let mut next_due: Option<Timestamp> = None;
-        if self.leases.get(&node).is_none_or(|&until| until < now) {
+        if !self.holds(node, now) {
             return (ClaimResult::Stopped, None);
         }
-        let limiters = self.limiters(campaign);
+        let (limiters, keys): (Vec<_>, Vec<_>) = self.limiters(campaign).into_iter().unzip();
         for _ in 0..claim::MAX_CANDIDATES {
             let state = self.campaigns[campaign].rules.state;
-            match claim::admit(now, headroom, state, &limiters.map(|(limiter, _)| limiter)) {
+            match claim::admit(now, headroom, state, &limiters) {
                 Ok(_) => {}
                 Err(ClaimDecision::Limited(limited)) => return (ClaimResult::Limited(limited), next_due),
                 Err(_) => return (ClaimResult::Stopped, next_due),
@@ -45,12 +48,12 @@ impl Ledger {
                 now,
                 headroom,
                 rules: &self.campaigns[campaign].rules,
-                limiters: &limiters.map(|(limiter, _)| limiter),
+                limiters: &limiters,
                 candidate: &candidate,
             };
             match claim::decide(view) {
                 ClaimDecision::Claim(granted) => {
-                    for ((_, key), (_, tat)) in limiters.iter().zip(&granted.reservation.tats) {
+                    for (key, (_, tat)) in keys.iter().zip(&granted.reservation.tats) {
                         if let Some(tat) = tat {
                             self.tats.insert(*key, *tat);
                         }
@@ -88,7 +91,7 @@ impl Ledger {
             now,
             attempt: row.state,
             mine: row.node == node,
-            lease_until: self.leases.get(&node).copied().unwrap_or(Timestamp::MIN),
+            lease_until: row.lease_until,
             node_lease_until: self.leases.get(&node).copied().unwrap_or(Timestamp::MIN),
             campaign: self.campaigns[self.targets[target].campaign].rules.state,
             suppression: suppressed.then_some(BlockedReason::Dnc),
@@ -145,36 +148,44 @@ impl Ledger {
         self.step(target, event, now);
     }
 
-    fn limiters(&self, campaign: usize) -> [(Limiter, (Scope, usize)); 3] {
+    /// Every limiter that applies to a campaign, in lock order, each with the key of its row.
+    fn limiters(&self, campaign: usize) -> Vec<(Limiter, (Scope, usize))> {
         let entry = &self.campaigns[campaign];
         let trunk = &self.trunks[entry.trunk];
-        let count = |matches: &dyn Fn(usize) -> bool| {
-            let owner = |&&attempt: &&AttemptId| matches(self.targets[self.attempts[attempt].target].campaign);
-            u32::try_from(self.live.iter().filter(owner).count()).expect("few")
-        };
-        let limiter = |scope, id, calls_per_minute, most, live| {
+        let (mut org, mut on_trunk, mut own, mut from) = (0, 0, 0, 0);
+        for &attempt in &self.live {
+            let owner = self.targets[self.attempts[attempt].target].campaign;
+            let other = &self.campaigns[owner];
+            let channels = other.scale.channels;
+            let same_trunk = other.trunk == entry.trunk;
+            org += channels;
+            on_trunk += if same_trunk { channels } else { 0 };
+            own += if owner == campaign { channels } else { 0 };
+            from += if same_trunk && other.caller_id == entry.caller_id { channels } else { 0 };
+        }
+        let limiter = |scope, id, rate: Option<u32>, most_live, live: u32| {
             let tat = self.tats.get(&(scope, id)).copied();
-            let interval = Some(interval(calls_per_minute));
-            (Limiter { scope, tat, interval, live, most_live: Some(most), closed_until: None }, (scope, id))
+            let interval = rate.map(|rate| interval(rate).mul_f64(entry.scale.dials));
+            // There has to be room for all channels of the call.
+            let live = live + entry.scale.channels - 1;
+            (Limiter { scope, tat, interval, live, most_live, closed_until: None }, (scope, id))
         };
         let settings = &entry.rules.settings;
-        [
-            limiter(Scope::Organisation, 0, self.org_calls_per_minute, self.org_max_calls, count(&|_| true)),
-            limiter(
-                Scope::Trunk,
-                entry.trunk,
-                trunk.calls_per_minute,
-                trunk.max_channels,
-                count(&|owner| self.campaigns[owner].trunk == entry.trunk),
-            ),
-            limiter(
-                Scope::Campaign,
-                campaign,
-                settings.calls_per_minute,
-                settings.max_concurrent_calls,
-                count(&|owner| owner == campaign),
-            ),
-        ]
+        let (rate, most) = (settings.calls_per_minute, settings.max_concurrent_calls);
+        let mut limiters = vec![
+            limiter(Scope::Organisation, 0, Some(self.org_calls_per_minute), Some(self.org_max_calls), org),
+            limiter(Scope::Trunk, entry.trunk, Some(trunk.calls_per_minute), Some(trunk.max_channels), on_trunk),
+            limiter(Scope::Campaign, campaign, Some(rate), Some(most), own),
+        ];
+        if trunk.caller_id_calls_per_minute.is_some() || trunk.caller_id_max_calls.is_some() {
+            let number = entry.trunk * CALLER_IDS + entry.caller_id;
+            let (rate, most) = (trunk.caller_id_calls_per_minute, trunk.caller_id_max_calls);
+            limiters.push(limiter(Scope::CallerId, number, rate, most, from));
+        }
+        if let Some(most) = self.node_max_calls {
+            limiters.push(limiter(Scope::Node, 0, None, Some(most), org));
+        }
+        limiters
     }
 
     fn candidate(&self, target: usize, now: Timestamp) -> Candidate {
@@ -226,6 +237,7 @@ impl Ledger {
             node,
             send_at,
             claimed_at: now,
+            lease_until: now + self.lease,
             committed_at: None,
             reason: None,
             ends: 0,

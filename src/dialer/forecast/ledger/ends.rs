@@ -1,13 +1,18 @@
 //! How dials end, and what lost nodes leave behind.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::{Ledger, Node};
+use super::{Attempt, Ledger, Node};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AttemptState, TargetState};
 use crate::campaign::target::TargetEvent;
 use crate::dialer::retry::{self, End, Hold, Round, Settled};
 use crate::id::AttemptId;
+
+/// A dial that is this much older than the longest call was forgotten by its node.
+const FORGOTTEN: Duration = Duration::from_secs(300);
 
 impl Ledger {
     /// Writes the end of a dial, after which they may want to be called back; gives when its target is due again.
@@ -81,11 +86,20 @@ impl Ledger {
             Some(only) => node != only,
             None => self.leases.get(&node).is_none_or(|&until| until < now),
         };
+        let given_up = |attempt: &Attempt| {
+            let settings = &self.campaigns[self.targets[attempt.target].campaign].rules.settings;
+            let longest = settings.ring_timeout() + Duration::from_secs(settings.max_call_duration_s.into());
+            let forgotten = attempt.committed_at.is_some_and(|began| began + longest + FORGOTTEN < now);
+            forgotten || attempt.state == AttemptState::Claimed && attempt.lease_until <= now
+        };
         let abandoned: Vec<_> = self
             .live
             .iter()
             .copied()
-            .filter(|&attempt| self.attempts[attempt].state.is_live() && lost(self.attempts[attempt].node))
+            .filter(|&id| {
+                let attempt = &self.attempts[id];
+                attempt.state.is_live() && (lost(attempt.node) || given_up(attempt))
+            })
             .collect();
         let mut orphans = Vec::new();
         for attempt in abandoned {

@@ -42,6 +42,31 @@ impl Ledger {
         Rounds::new(schedule, opened, rules.hours.zone(), *started, now)
     }
 
+    /// Whether anybody is being called, or will be without a person's doing.
+    #[must_use]
+    pub fn anybody_left(&self, campaign: usize, now: Timestamp) -> bool {
+        let entry = &self.campaigns[campaign];
+        let alone = entry.waiting.is_empty() && entry.ready.is_empty() && entry.callbacks.is_empty();
+        // Who waits for a person does not count, and keeps everything else as it is.
+        !alone || (entry.held.is_empty() && self.is_open(campaign, now)) || self.live_in(campaign) > 0
+    }
+
+    /// Whether somebody is ready to be called.
+    #[must_use]
+    pub fn is_ready(&self, campaign: usize) -> bool {
+        !self.campaigns[campaign].ready.is_empty()
+    }
+
+    /// Whether the hours of whoever is due next are open now; none when nobody waits.
+    #[must_use]
+    pub fn next_is_open(&self, campaign: usize, now: Timestamp) -> Option<bool> {
+        let entry = &self.campaigns[campaign];
+        let waiting = entry.waiting.first().copied();
+        let (_, next) = [waiting, entry.callbacks.first().copied()].into_iter().flatten().min()?;
+        let zones = self.zones_of(next, &entry.rules)?;
+        Some(entry.rules.opening(&zones, now).is_ok_and(|(from, _)| from <= now))
+    }
+
     pub(super) fn is_open(&self, campaign: usize, now: Timestamp) -> bool {
         let entry = &self.campaigns[campaign];
         let waited = !entry.waiting.is_empty()
