@@ -46,6 +46,7 @@ pub enum Step {
 /// How the registration of a trunk goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RegistrationStanding)]
 pub enum Standing {
     /// The trunk is not to be registered, or is not enabled.
     #[default]

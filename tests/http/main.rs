@@ -12,6 +12,7 @@ mod client;
 mod consents;
 mod etags;
 mod events;
+mod examples;
 mod filters;
 mod idempotency;
 mod keys;
