@@ -46,6 +46,9 @@ pub struct ProgressView {
     /// Contacts in each state that has any.
     #[schema(value_type = BTreeMap<String, u64>)]
     by_state: BTreeMap<TargetState, u64>,
+    /// Calls that were answered and heard nothing from us for two seconds. Some laws count them as abandoned: it should
+    /// stay 0.
+    silent_starts: u64,
     /// What keeps the node that answers from dialing the next contact; absent when nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_by: Option<HeldView>,
@@ -229,6 +232,7 @@ pub async fn progress(
         failed: progress.failed,
         percent_complete,
         by_state: progress.by_state,
+        silent_starts: progress.silent_starts,
         held_by: held.map(|Held { scope, reason, until }| HeldView { scope, reason, until }),
     }))
 }

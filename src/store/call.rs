@@ -12,7 +12,7 @@ use super::db::{Listing, Page, Row};
 use super::filter::{CallFilter, Clause, Cursor, Orders, Sheet};
 use super::{StoreError, Tx, quota};
 use crate::agent::manners::disclosure::Disclosed;
-use crate::agent::record::{Answer, Line, TurnTiming};
+use crate::agent::record::{Answer, Line, Speaker, TurnTiming};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -136,8 +136,8 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
         "INSERT INTO call (id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
-         transfer_way, transferred_at, replay_path, disclosed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)",
+         transfer_way, transferred_at, replay_path, disclosed, silent_start) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         args![
             call.id,
             call.org,
@@ -164,11 +164,25 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             transfer.map(|transfer| transfer.way),
             transfer.map(|transfer| transfer.at),
             call.replay,
-            disclosed
+            disclosed,
+            is_silent_start(call, conversation)
         ],
     )
     .await?;
     insert_conversation(tx, call.id, conversation).await
+}
+
+/// How long somebody who answered may hear nothing from us.
+const SILENT_START: Duration = Duration::from_secs(2);
+
+/// Whether the far side answered and stayed for longer than [`SILENT_START`] without a sound from us. Only calls we made
+/// count: whoever calls us is not abandoned by us.
+fn is_silent_start(call: &Call, conversation: &Conversation) -> bool {
+    let Some(answered) = call.answered_at.filter(|_| call.direction == Direction::Outbound) else { return false };
+    let stayed = Duration::try_from(call.ended_at.duration_since(answered)).unwrap_or_default();
+    let mut ours = conversation.transcript.iter().filter(|line| line.speaker == Speaker::Agent);
+    let spoke = ours.next().map(|line| Duration::from_millis(line.from_ms));
+    stayed > SILENT_START && spoke.is_none_or(|spoke| spoke > SILENT_START)
 }
 
 /// One call.

@@ -130,6 +130,8 @@ pub struct Progress {
     pub failed: u64,
     /// Targets in each state that has any.
     pub by_state: BTreeMap<TargetState, u64>,
+    /// Calls that were answered and heard nothing from us for two seconds.
+    pub silent_starts: u64,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
@@ -503,6 +505,7 @@ pub async fn run_counts(tx: &mut Tx, id: CampaignId) -> Result<BTreeMap<RunId, R
 /// # Errors
 /// When the database fails.
 pub async fn progress(tx: &mut Tx, id: CampaignId) -> Result<Progress, StoreError> {
+    const SILENT: &str = "SELECT COUNT(*) AS value FROM call WHERE campaign_id = $1 AND silent_start";
     const SQL: &str = "SELECT status, COUNT(*) AS count FROM target WHERE campaign_id = $1 GROUP BY status";
     let mut progress = Progress::default();
     for row in tx.all(SQL, args![id]).await? {
@@ -525,6 +528,8 @@ pub async fn progress(tx: &mut Tx, id: CampaignId) -> Result<Progress, StoreErro
         }
         progress.by_state.insert(state, count);
     }
+    let silent: i64 = tx.value(SILENT, args![id]).await?;
+    progress.silent_starts = silent.unsigned_abs();
     Ok(progress)
 }
 

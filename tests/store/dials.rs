@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright::agent::record::{Line, Speaker};
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, TargetState};
@@ -30,6 +31,7 @@ crate::on_both!(
     progress_is_written_by_the_owner_only,
     retries_follow_until_they_are_spent,
     an_answered_call_leaves_its_record,
+    answered_calls_that_heard_nothing_from_us_are_counted,
     an_opt_out_holds_for_the_whole_organisation,
     a_cancelled_dial_is_not_a_call,
     what_a_person_decided_during_the_call_holds_after_it,
@@ -305,6 +307,38 @@ async fn an_answered_call_leaves_its_record(test: TestDb) {
     let doubled = scene.dialer.dialing.end_attempt(&end, Some(&wrong)).await;
     assert!(matches!(doubled, Err(StoreError::Conflict(Constraint::CallAttempt))), "{doubled:?}");
     assert_eq!(scene.attempt(&other).await.state, AttemptState::Dialing);
+}
+
+async fn answered_calls_that_heard_nothing_from_us_are_counted(test: TestDb) {
+    let scene = Scene::new(&test.db, 4).await;
+    let line = |speaker, from_ms| Line {
+        speaker,
+        text: "Hello.".to_owned().into(),
+        from_ms,
+        to_ms: from_ms + 500,
+        cut: false,
+        keys: false,
+        passages: Vec::new(),
+    };
+    // Spoken to in time, too late, never, and gone before there was a need to.
+    let calls = [
+        (20, vec![line(Speaker::Caller, 100), line(Speaker::Agent, 1_900)]),
+        (20, vec![line(Speaker::Caller, 100), line(Speaker::Agent, 2_100)]),
+        (20, vec![line(Speaker::Caller, 100)]),
+        (1, Vec::new()),
+    ];
+    for (seconds, transcript) in calls {
+        let (claimed, leg) = scene.dialer.dial_next(scene.campaign).await;
+        scene.progress(&claimed, leg, Step::Answered).await.expect("answered");
+        let mut report = record(&scene, &claimed, &scene.attempt(&claimed).await);
+        report.call.ended_at = report.call.answered_at.expect("answered") + Duration::from_secs(seconds);
+        report.conversation.transcript = transcript;
+        let end = scene.dialer.end(&claimed, DisconnectionReason::UserHangup);
+        scene.dialer.dialing.end_attempt(&end, Some(&report)).await.expect("an end");
+    }
+    let mut tx = test.db.read().await.expect("a transaction");
+    let progress = campaign::progress(&mut tx, scene.campaign).await.expect("progress");
+    assert_eq!((progress.completed, progress.silent_starts), (4, 2));
 }
 
 async fn an_opt_out_holds_for_the_whole_organisation(test: TestDb) {
