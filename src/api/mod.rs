@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod import;
 pub mod knowledge;
 pub mod live_calls;
+pub mod organisation;
 pub mod paging;
 pub mod providers;
 mod router;

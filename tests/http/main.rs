@@ -18,6 +18,7 @@ mod idempotency;
 mod keys;
 mod knowledge;
 mod live_calls;
+mod organisation;
 mod providers;
 mod registrations;
 mod resources;
