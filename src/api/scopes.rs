@@ -9,9 +9,9 @@ wire_enum! {
     pub enum Scope is "scope" {
         /// Everything, keys included.
         Admin = "admin",
-        /// Read contacts and the suppression list.
+        /// Read contacts, consents and suppressions.
         ContactsRead = "contacts:read",
-        /// Change contacts and the suppression list.
+        /// Change contacts, consents and suppressions.
         ContactsWrite = "contacts:write",
         /// Read campaigns, their contacts, runs and attempts, and the events.
         CampaignsRead = "campaigns:read",
@@ -105,6 +105,8 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/campaigns/{id}/runs/{run_id}/attempts.csv", S::CampaignsRead),
         ("POST", "/api/v1/campaigns/{id}/start", S::CampaignsControl),
         ("POST", "/api/v1/campaigns/{id}/stop", S::CampaignsControl),
+        ("GET", "/api/v1/campaigns/{id}/suppression-lists", S::CampaignsRead),
+        ("PUT", "/api/v1/campaigns/{id}/suppression-lists", S::CampaignsWrite),
         ("GET", "/api/v1/campaigns/{id}/trunks", S::CampaignsRead),
         ("PUT", "/api/v1/campaigns/{id}/trunks", S::CampaignsWrite),
         ("GET", "/api/v1/contacts", S::ContactsRead),
@@ -113,6 +115,9 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/contacts/{id}", S::ContactsRead),
         ("PUT", "/api/v1/contacts/{id}", S::ContactsWrite),
         ("DELETE", "/api/v1/contacts/{id}", S::ContactsWrite),
+        ("GET", "/api/v1/consents", S::ContactsRead),
+        ("POST", "/api/v1/consents", S::ContactsWrite),
+        ("POST", "/api/v1/consents/{id}/withdraw", S::ContactsWrite),
         ("POST", "/api/v1/emergency-stop", S::CampaignsControl),
         ("GET", "/api/v1/events", S::CampaignsRead),
         ("GET", "/api/v1/events/stream", S::CampaignsRead),
@@ -133,6 +138,12 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("PUT", "/api/v1/providers/{id}", S::SettingsWrite),
         ("DELETE", "/api/v1/providers/{id}", S::SettingsWrite),
         ("POST", "/api/v1/providers/{id}/test", S::SettingsWrite),
+        ("GET", "/api/v1/suppression-lists", S::ContactsRead),
+        ("POST", "/api/v1/suppression-lists", S::ContactsWrite),
+        ("GET", "/api/v1/suppression-lists/{id}", S::ContactsRead),
+        ("PUT", "/api/v1/suppression-lists/{id}", S::ContactsWrite),
+        ("DELETE", "/api/v1/suppression-lists/{id}", S::ContactsWrite),
+        ("PUT", "/api/v1/suppression-lists/{id}/numbers", S::ContactsWrite),
         ("GET", "/api/v1/suppressions", S::ContactsRead),
         ("POST", "/api/v1/suppressions", S::ContactsWrite),
         ("DELETE", "/api/v1/suppressions/{id}", S::ContactsWrite),

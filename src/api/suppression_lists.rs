@@ -143,6 +143,7 @@ pub struct FaultView {
 /// The lists of a campaign's own.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "lists": ["0198a0b6-0000-7000-8000-000000000001"] }))]
 pub struct AttachedLists {
     /// Their ids. Lists of the whole organisation hold besides and need not be named.
     lists: Vec<SuppressionListId>,
@@ -252,7 +253,7 @@ pub async fn delete(
 #[utoipa::path(
     put, path = "/api/v1/suppression-lists/{id}/numbers", tag = "suppressions",
     params(("id" = SuppressionListId, Path), NumbersOptions),
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content = String, content_type = "text/csv", example = json!("phone\n+442079460003\n+442079460004\n")),
     responses(
         (status = 200, body = NumbersReport),
         (status = 404, body = super::Problem),

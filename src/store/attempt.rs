@@ -154,7 +154,7 @@ pub async fn of_run(
     const SQL: &str = "SELECT a.id, a.campaign_id, a.target_id, a.contact_id, a.round, a.dial_no, a.kind, a.state, a.trunk_id, \
                        a.assistant_version_id, a.claimed_at, a.dialing_at, a.ringing_at, a.answered_at, a.ended_at, \
                        a.disconnection_reason, a.blocked_reason, a.sip_code, a.q850, a.ended_by, a.answered_by, a.immediate, \
-                       a.technical, a.consumes_retry, a.run_id, c.name, c.phone, t.status FROM attempt a \
+                       a.technical, a.consumes_retry, a.run_id, a.blocked_by, c.name, c.phone, t.status FROM attempt a \
                        JOIN contact c ON c.id = a.contact_id JOIN target t ON t.id = a.target_id \
                        WHERE a.org_id = $1 AND a.campaign_id = $2 AND a.run_id = $3 AND a.id > $4 ORDER BY a.id LIMIT $5";
     let after = after.map(|id| id.to_string()).unwrap_or_default();

@@ -145,11 +145,12 @@ impl Scene {
                 json!([scene.client.create("/api/v1/trunks", trunk(&format!("Beside {}", scene.next()))).await])
             }
             "sources" => json!([scene.document().await]),
+            "lists" => json!([scene.suppression_list().await]),
             _ => json!([place.get("target")]),
         };
         for (name, value) in members.clone() {
             let filled = match name.as_str() {
-                "contact_ids" | "trunk_ids" | "ids" | "sources" => list(self, &name).await,
+                "contact_ids" | "trunk_ids" | "ids" | "sources" | "lists" => list(self, &name).await,
                 "contact_id" => json!(place.get("contact").cloned().unwrap_or_default()),
                 "from" => json!(self.campaign(false).await["campaign"]),
                 "assistant_id" => json!(self.assistant),
@@ -167,6 +168,10 @@ impl Scene {
         let number = self.next();
         let body = json!({"name": format!("N{number}"), "phone": format!("+44207946{number:04}")});
         self.client.create("/api/v1/contacts", body).await
+    }
+
+    async fn suppression_list(&self) -> String {
+        self.client.create("/api/v1/suppression-lists", json!({"name": format!("List {}", self.next())})).await
     }
 
     async fn document(&self) -> String {
@@ -273,6 +278,11 @@ impl Scene {
             "suppressions" => {
                 let phone = format!("+44207946{:04}", 9000 + self.next());
                 only(self.client.create("/api/v1/suppressions", json!({ "phone": phone })).await)
+            }
+            "suppression-lists" => only(self.suppression_list().await),
+            "consents" => {
+                let given = json!({"phone": "+442079460002", "source": "form", "given_at": "2020-01-01T00:00:00Z", "proof": "yes"});
+                only(self.client.create("/api/v1/consents", given).await)
             }
             "api-keys" => {
                 only(self.client.create("/api/v1/api-keys", json!({"name": "k", "scopes": ["calls:read"]})).await)

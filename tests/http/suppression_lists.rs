@@ -52,7 +52,7 @@ async fn a_file_becomes_the_next_version_of_a_list(db: TestDb) {
     let started = client.post(&format!("/api/v1/campaigns/{campaign}/start"), json!({})).await;
     assert_eq!(started.status, 200, "{}", started.json);
     let contact =
-        client.get(&format!("/api/v1/campaigns/{campaign}/targets")).await.json["items"][0]["contact_id"].clone();
+        client.get(&format!("/api/v1/campaigns/{campaign}/contacts")).await.json["items"][0]["contact_id"].clone();
     let refused = client.post(&format!("/api/v1/campaigns/{campaign}/call"), json!({"contact_id": contact})).await;
     assert_eq!((refused.status, &refused.json["code"]), (409, &json!("blocked")), "{}", refused.json);
 }

@@ -365,8 +365,8 @@ impl Clause {
             }
         }
         let mut sql = match sheet.order.by {
-            Some(by) => self.sql.replacen(" FROM ", &format!(", {by} AS sort_key, {id_column} AS sort_id FROM "), 1),
-            None => self.sql.replacen(" FROM ", &format!(", {id_column} AS sort_id FROM "), 1),
+            Some(by) => self.sql.replacen("SELECT ", &format!("SELECT {by} AS sort_key, {id_column} AS sort_id, "), 1),
+            None => self.sql.replacen("SELECT ", &format!("SELECT {id_column} AS sort_id, "), 1),
         };
         let limit = i64::from(sheet.limit.clamp(1, 1000));
         // One row more than asked for tells whether there is a next page.
