@@ -26,6 +26,8 @@ pub fn start(format: LogFormat, default_filter: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // A line that cannot be written (a full disk) would be told to stderr, which panics when that fails as well.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     // Only the first subscriber of a process can win; a test that starts two servers keeps the first one's.
     let started = match format {

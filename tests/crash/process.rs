@@ -82,6 +82,12 @@ impl Home {
         self.start_under("sh", &["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
     }
 
+    /// Starts it with every line of its log on a disk that is full.
+    pub(crate) fn start_without_log(&self) -> Server {
+        let script = "exec \"$@\" 2>/dev/full";
+        self.start_under("env", &["CALLWRIGHT_LOG=trace", "sh", "-c", script, "sh"])
+    }
+
     /// Starts it through another program, whose last argument it is.
     pub(crate) fn start_under(&self, program: &str, arguments: &[&str]) -> Server {
         let mut command = Command::new(program);
