@@ -120,7 +120,7 @@ fn populate(rng: &mut Rng, ledger: &mut Ledger, contacts: usize) -> Vec<Vec<Time
             0..=3 => (format!("+4930{index:07}"), None, &["Europe/Berlin"]),
             4..=6 => (format!("+1212{:07}", 2_000_000 + index), None, &["America/New_York"]),
             7..=8 => (format!("+9111{:08}", 20_000_000 + index), None, &["Asia/Kolkata"]),
-            _ if rng.chance(500) => (format!("+8823{index:08}"), Some("America/New_York"), &["America/New_York"]),
+            _ if rng.chance(500) => (format!("+4930{index:08}"), Some("America/New_York"), &["America/New_York"]),
             _ => (format!("+1709{:07}", 2_000_000 + index), None, &["America/Halifax", "America/St_Johns"]),
         };
         let number = number.parse().expect("canonical");

@@ -42,7 +42,7 @@ fn world(campaigns: &[(u32, u32)], contacts: usize, org_calls: u32, hosts: usize
         let campaign = ledger.add_campaign(Rules { state: CampaignState::InProgress, settings, hours }, 0);
         for _ in 0..contacts {
             let contact = ledger.contacts.len();
-            let number = format!("+8823{contact:08}").parse().expect("canonical");
+            let number = format!("+4930{contact:08}").parse().expect("canonical");
             ledger.contacts.push(Contact { number, zone: Some("UTC".to_owned()) });
             ledger.add_target(campaign, contact, START);
         }
