@@ -73,7 +73,7 @@ pub(crate) fn address_of(node: usize) -> IpAddr {
 
 async fn campaign_in_trouble(plan: &Plan, folder: &Path, seed: u64) -> Evidence {
     let mut rng = StdRng::seed_from_u64(seed);
-    let people = campaign::people(5 * troubles::seconds(plan.troubles, plan.nodes) / 2 + 80);
+    let people = campaign::people(5 * troubles::seconds(plan.troubles, plan.nodes) / 2 + 40 + 40 * plan.nodes);
     let carrier = Carrier::start(folder, &campaign::personas(folder, &people), seed).await;
     let mut posts = Vec::new();
     for node in 0..plan.nodes {
