@@ -14,9 +14,11 @@ mod transfers;
 mod trunks;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -182,8 +184,24 @@ impl Driver {
 
 impl Shared {
     /// Carries out one action and reports it; a report nobody takes any more is no loss.
+    /// A panic on the way is a failure like others: without a report the engine would wait for it for ever.
     async fn carry_out(self: Arc<Self>, action: Action, reports: &mpsc::Sender<Input>) {
-        let done = match action {
+        let input = match AssertUnwindSafe(self.done(action)).catch_unwind().await {
+            Ok(Ok(input)) => input,
+            Ok(Err(error)) => {
+                tracing::warn!(?action, %error, "the store could not do what the dialer asked for");
+                Input::StoreFailed(action)
+            }
+            Err(_) => {
+                tracing::error!(?action, "what the dialer asked for ended in a panic");
+                Input::StoreFailed(action)
+            }
+        };
+        drop(reports.send(input).await);
+    }
+
+    async fn done(self: &Arc<Self>, action: Action) -> Result<Input, StoreError> {
+        match action {
             Action::Load => self.load().await,
             Action::Promote { campaign, limit } => self.promote(campaign, limit).await,
             Action::Hurry { campaign, limit } => self.hurry(campaign, limit).await,
@@ -198,12 +216,7 @@ impl Shared {
             }
             Action::RenewLease => self.renew().await,
             Action::Reap => self.reap().await,
-        };
-        let input = done.unwrap_or_else(|error| {
-            tracing::warn!(?action, %error, "the store could not do what the dialer asked for");
-            Input::StoreFailed(action)
-        });
-        drop(reports.send(input).await);
+        }
     }
 
     fn node(&self) -> Node {
