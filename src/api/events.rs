@@ -8,7 +8,7 @@ use axum::extract::{State, WebSocketUpgrade};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
@@ -30,6 +30,8 @@ const MAX_LIMIT: u32 = 1000;
 const SLOW: Duration = Duration::from_secs(10);
 /// A stream on which nothing happened tells its cursor this often, and whether its key is still in force is looked at.
 const BEAT: Duration = Duration::from_secs(15);
+/// Bytes of the longest message that a reader may send; none is heeded.
+const HEARD: usize = 1024;
 /// Code of RFC 6455's registry: try again later.
 const AGAIN: u16 = 1013;
 /// The reader broke a rule, or may not read any more.
@@ -177,6 +179,7 @@ pub async fn stream(
     let upgrade = upgrade.map_err(|rejection| {
         ApiError::Malformed(format!("this is a websocket, {rejection}: ask GET /api/v1/events instead"))
     })?;
+    let upgrade = upgrade.max_message_size(HEARD).max_frame_size(HEARD);
     Ok(upgrade.on_upgrade(move |socket| tell(api, caller, socket, position, wish)))
 }
 
@@ -232,12 +235,24 @@ async fn tell(api: Api, caller: Caller, mut socket: WebSocket, mut position: Opt
             }
             spoke = Instant::now();
         }
-        // What a reader says is not heeded, but that it goes.
-        let heard = timeout(if more { Duration::ZERO } else { LOOK }, socket.recv()).await;
-        if let Ok(None | Some(Err(_) | Ok(Message::Close(_)))) = heard {
+        if !more && !stays(&mut socket).await {
             return;
         }
     }
+}
+
+/// Waits for the next look; whether the reader is still there then. What it says is not heeded, and does not bring the look
+/// forward.
+async fn stays(socket: &mut WebSocket) -> bool {
+    let until = Instant::now() + LOOK;
+    while Instant::now() < until {
+        match timeout_at(until, socket.recv()).await {
+            Err(_) => return true,
+            Ok(None | Some(Err(_) | Ok(Message::Close(_)))) => return false,
+            Ok(Some(Ok(Message::Text(_) | Message::Binary(_) | Message::Ping(_) | Message::Pong(_)))) => {}
+        }
+    }
+    true
 }
 
 /// Whether it was taken in time.
