@@ -10,6 +10,7 @@ use crate::on_both;
 on_both!(
     many_are_held_let_go_and_taken_out,
     each_is_refused_by_itself,
+    whoever_is_blocked_is_started_over,
     what_was_done_is_undone,
     what_has_happened_since_is_kept,
     many_more_than_one_answer_waits_for_are_done_behind_it,
@@ -92,6 +93,23 @@ async fn many_are_held_let_go_and_taken_out(db: TestDb) {
     let one = scene.targets("sort=name").await[0]["id"].clone();
     let first = scene.bulk(json!({"act": "priority", "ids": [one], "priority": 7})).await;
     assert_eq!(outcomes(&first), json!({"not_allowed_in_state": 1}), "it was taken out");
+}
+
+async fn whoever_is_blocked_is_started_over(db: TestDb) {
+    let scene = Scene::new(db, 4).await;
+    for contact in scene.targets("search=N").await {
+        scene.client.create("/api/v1/suppressions", json!({"phone": contact["phone"]})).await;
+    }
+    assert_eq!(scene.client.post(&scene.path("start"), json!({})).await.status, 200);
+    let dialing = callwright::store::dialing::Dialing::new(&scene.client.db.db, std::time::Duration::from_secs(30));
+    dialing.promote(scene.campaign.parse().expect("an id"), 10).await.expect("promoted");
+    let blocked = scene.states().await["blocked"].as_u64().expect("some are blocked");
+    assert!(blocked >= 3, "{blocked}");
+    let done = scene.bulk(json!({"act": "restart", "filter": {"state": "blocked"}})).await;
+    assert_eq!(outcomes(&done), json!({"changed": blocked}), "{}", done.json);
+    assert_eq!(scene.states().await.get("blocked"), None);
+    let again = scene.targets("search=N").await;
+    assert!(again.iter().all(|target| target["round"] == 2), "a new round: {again:?}");
 }
 
 async fn each_is_refused_by_itself(db: TestDb) {
