@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::record::{Line, Speaker};
 use crate::call::outcome::TrunkEvidence;
 use crate::call::tools::{Keeping, LookingUp, Offering, Running, ToolContext, Toolbox};
-use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial};
+use crate::call::transfer::desk::{
+    Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial,
+};
 use crate::call::transfer::destination::Destination;
 use crate::id::{AttemptId, CallId, LegId, TrunkId};
 use crate::pii::Pii;
@@ -164,6 +166,10 @@ impl OpenDesk {
 }
 
 impl TransferDesk for OpenDesk {
+    fn permits(&self, _: &TransferDial) -> Permission {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn admit(&self, dial: TransferDial) -> Admission {
         let leg = self.leg(&dial);
         Box::pin(std::future::ready(leg))

@@ -205,6 +205,16 @@ async fn a_cold_transfer_leaves_it_to_the_callers_side() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_sent_by_refer_where_no_leg_of_ours_may_go() {
+    let phone = Phone::with(Udp, 33_000, Config { referable: true, ..Config::default() }).await;
+    let mut scene = Scene::with(32_000, phone, Some(NotAdmitted::Blocked), clerk()).await;
+    let (attempt, caller) = scene.call("cold", Duration::from_secs(60)).await;
+    assert!(caller.ends_unreferred().await);
+    assert_eq!(attempt.ends().await.1.transfer, None);
+    assert!(scene.target.stays_quiet(Duration::from_millis(300)).await, "nobody was rung");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cold_transfer_that_is_refused_is_bridged() {
     let mut scene = Scene::new(31_200).await;
     let (attempt, mut caller) = scene.call("cold", Duration::from_secs(60)).await;

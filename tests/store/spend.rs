@@ -9,7 +9,7 @@ use callwright::campaign::settings::Settings;
 use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::LegId;
 use callwright::store::audit::Actor;
-use callwright::store::dialing::{AttemptEnd, Refused, TransferDenied, TransferRequest, TransferStep};
+use callwright::store::dialing::{AttemptEnd, Refused, TransferCallee, TransferDenied, TransferRequest, TransferStep};
 use callwright::store::policy;
 use serde_json::json;
 
@@ -117,8 +117,13 @@ async fn second_legs_reserve_too(test: TestDb) {
         trunk: world.trunk,
         attempt: None,
         caller_id: Some("+493012345678".parse().expect("a number")),
-        to: Some(to.clone().into()),
-        number: Some(world.key.hash(to)),
+        callee: Some(TransferCallee {
+            org: world.org,
+            attempt: None,
+            caller_id: Some("+493012345678".parse().expect("a number")),
+            hash: world.key.hash(to),
+            to: to.clone().into(),
+        }),
         invite: json!({ "uri": "sip:+4930999001@example.net" }),
         ring_timeout: Duration::from_secs(25),
         longest: Duration::from_secs(300),

@@ -8,7 +8,7 @@ use callwright::campaign::states::BlockedReason;
 use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::{AttemptId, CampaignId, LegId};
 use callwright::store::dialing::{
-    Claimed, Reaped, Refused, TransferAdmitted, TransferDenied, TransferRequest, TransferStep,
+    Claimed, Reaped, Refused, TransferAdmitted, TransferCallee, TransferDenied, TransferRequest, TransferStep,
 };
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::trunk::TrunkData;
@@ -44,6 +44,11 @@ impl Scene {
         Self { campaign, dialer: Dialer::new(&test.db).await, world }
     }
 
+    fn callee(&self, attempt: Option<AttemptId>, to: &str) -> TransferCallee {
+        let (org, caller_id, to) = (self.world.org, Some(number("+493012345678")), number(to));
+        TransferCallee { org, attempt, caller_id, hash: self.world.key.hash(&to), to: to.into() }
+    }
+
     fn request(&self, attempt: Option<AttemptId>) -> TransferRequest {
         TransferRequest {
             leg: LegId::generate(),
@@ -52,8 +57,7 @@ impl Scene {
             trunk: self.world.trunk,
             attempt,
             caller_id: Some(number("+493012345678")),
-            to: Some(number("+4930999001").into()),
-            number: Some(self.world.key.hash(&number("+4930999001"))),
+            callee: Some(self.callee(attempt, "+4930999001")),
             invite: json!({ "uri": "sip:+4930999001@example.net" }),
             ring_timeout: Duration::from_secs(25),
             longest: Duration::from_secs(3_600),
@@ -110,13 +114,20 @@ async fn a_second_leg_takes_a_channel_and_its_turn(test: TestDb) {
 async fn a_second_leg_passes_the_gate(test: TestDb) {
     let scene = Scene::new(&test, 10).await;
     let wanted = scene.request(None);
+    let callee = scene.callee(None, "+4930999001");
+    let refused =
+        async |callee: &TransferCallee| scene.dialer.dialing.refuses_transfer(callee).await.expect("no fault");
+    assert_eq!(refused(&callee).await, None);
+    assert_eq!(refused(&scene.callee(None, "+499001123456")).await, Some(BlockedReason::PremiumNumber));
+    assert_eq!(refused(&scene.callee(None, "+12125550123")).await, Some(BlockedReason::CountryNotAllowed));
+    let hash = callee.hash.clone();
     let mut tx = test.db.begin_durable().await.expect("a transaction");
-    let hash = wanted.number.clone().expect("a number");
     suppression::insert(&mut tx, scene.world.org, &hash, SuppressionSource::Manual, "").await.expect("an entry");
     tx.commit().await.expect("a commit");
     assert_eq!(scene.admit(&wanted).await, Err(TransferDenied::Blocked(BlockedReason::Dnc)));
-    // A SIP address is no number that a list could name.
-    let address = TransferRequest { number: None, to: None, leg: LegId::generate(), ..wanted.clone() };
+    assert_eq!(refused(&callee).await, Some(BlockedReason::Dnc), "nor does anybody else dial it on our account");
+    // A SIP address without a number is nothing that a list could name.
+    let address = TransferRequest { callee: None, leg: LegId::generate(), ..wanted.clone() };
     scene.admit(&address).await.expect("no list speaks against it");
     change_trunk(&scene.world, TrunkData { enabled: false, ..trunk_data("carrier") }).await;
     assert_eq!(scene.admit(&scene.request(None)).await, Err(TransferDenied::TrunkOff));
@@ -172,9 +183,9 @@ async fn a_joined_call_is_not_forgotten(test: TestDb) {
     let mut tx = test.db.read().await.expect("a transaction");
     let before = attempt::get(&mut tx, scene.world.org, claimed.attempt).await.expect("the attempt").state;
     drop(tx);
-    // Half an hour on, long after the attempt's own 300 s.
-    for _ in 0..60 {
-        test.db.shift_clock(29_000_000);
+    // Half an hour on, long after the attempt's own 300 s. A lease of 30 s has to outlast a slow machine as well.
+    for _ in 0..90 {
+        test.db.shift_clock(20_000_000);
         let node = scene.dialer.dialing.renew(&scene.dialer.node).await.expect("a lease");
         assert_eq!(node.epoch, scene.dialer.node.epoch);
         assert!(scene.dialer.dialing.reap().await.expect("a round").is_empty());

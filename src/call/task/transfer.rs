@@ -35,12 +35,15 @@ use crate::time;
 const FADE: Duration = Duration::from_millis(15);
 
 type Admitting = JoinHandle<Result<Box<SecondLeg>, NotAdmitted>>;
+type Permitting = JoinHandle<Result<(), NotAdmitted>>;
 
 /// A transfer of this call's caller.
 pub(super) struct Handing {
     machine: Transfer,
     order: Resolved,
     leg: LegId,
+    /// Whether the caller's side may be sent there is being asked.
+    permitting: Option<Permitting>,
     /// The second leg is being put on disk.
     admitting: Option<Admitting>,
     /// It is there and waits for its moment.
@@ -52,6 +55,7 @@ pub(super) struct Handing {
 
 /// What may happen to a transfer.
 pub(super) enum HandingNews {
+    Permitted(Result<(), NotAdmitted>),
     Admitted(Result<Box<SecondLeg>, NotAdmitted>),
     Due,
     Second(Option<SecondNews>),
@@ -60,15 +64,25 @@ pub(super) enum HandingNews {
 
 /// The next thing that happens to the transfer, if there is one.
 pub(super) async fn next_handing(handing: &mut Option<Handing>) -> HandingNews {
-    let Some(Handing { machine, admitting, admitted, second, .. }) = handing else { return pending().await };
+    let Some(Handing { machine, permitting, admitting, admitted, second, .. }) = handing else {
+        return pending().await;
+    };
     let due = admitted.as_ref().map(|leg| leg.send_at);
     let wake = machine.poll_timeout().map(|(at, _)| at);
     tokio::select! {
+        permitted = next_permission(permitting) => HandingNews::Permitted(permitted),
         admitted = next_admission(admitting) => HandingNews::Admitted(admitted),
         news = next_news(second) => HandingNews::Second(news),
         () = sleep(due) => HandingNews::Due,
         () = sleep(wake) => HandingNews::Woken,
     }
+}
+
+async fn next_permission(permitting: &mut Option<Permitting>) -> Result<(), NotAdmitted> {
+    let Some(task) = permitting else { return pending().await };
+    let permitted = task.await.unwrap_or(Err(NotAdmitted::Store));
+    *permitting = None;
+    permitted
 }
 
 async fn next_admission(admitting: &mut Option<Admitting>) -> Result<Box<SecondLeg>, NotAdmitted> {
@@ -118,8 +132,8 @@ impl CallTask {
         let config = TransferConfig { ring: order.ring.unwrap_or(usual.ring), ..usual };
         let machine = Transfer::new(time::now().mono, config, order.manner, refer);
         let (leg, joined) = (LegId::generate(), false);
-        let (admitting, admitted, second, media) = (None, None, None, None);
-        self.handing = Some(Handing { machine, order, leg, admitting, admitted, second, media, joined });
+        let (permitting, admitting, admitted, second, media) = (None, None, None, None, None);
+        self.handing = Some(Handing { machine, order, leg, permitting, admitting, admitted, second, media, joined });
     }
 
     /// Tells the transfer, if there is one.
@@ -142,7 +156,7 @@ impl CallTask {
             TransferAction::Hold(on) => {
                 self.order(MediaCommand::Hold(on.then(music))).await;
             }
-            TransferAction::Refer => self.refer().await,
+            TransferAction::Refer => self.ask_to_refer().await,
             TransferAction::Dial => self.admit_second(),
             // Whoever speaks on the second leg begins by itself when it is answered.
             TransferAction::Brief => {}
@@ -169,6 +183,9 @@ impl CallTask {
         match news {
             // The clock is looked at in any case.
             HandingNews::Woken => {}
+            HandingNews::Permitted(Ok(())) => self.refer().await,
+            // The way over a leg of ours is refused as well, and says why.
+            HandingNews::Permitted(Err(_)) => self.transfer(TransferInput::Refer(ReferNews::Refused)),
             HandingNews::Admitted(Ok(leg)) => {
                 if let Some(handing) = &mut self.handing {
                     handing.admitted = Some(leg);
@@ -188,13 +205,27 @@ impl CallTask {
 
     fn note_second(&mut self, news: &HandingNews) {
         let what = match news {
-            HandingNews::Woken | HandingNews::Second(Some(SecondNews::Media(_))) => return,
+            HandingNews::Woken | HandingNews::Permitted(_) | HandingNews::Second(Some(SecondNews::Media(_))) => return,
             HandingNews::Admitted(Ok(_)) => "is on disk".to_owned(),
             HandingNews::Admitted(Err(why)) => format!("is not dialed: {why}"),
             HandingNews::Due => "is dialed".to_owned(),
             HandingNews::Second(news) => format!("says: {news:?}"),
         };
         self.conversation.note(time::now().mono, || format!("the second leg {what}"));
+    }
+
+    /// Has it found out whether the caller's side may be sent there: what it dials is dialed on our account.
+    async fn ask_to_refer(&mut self) {
+        let Some(handing) = &self.handing else { return };
+        match self.calls.desk() {
+            Some(desk) => {
+                let asked = tokio::spawn(desk.permits(&self.transfer_dial(handing)));
+                if let Some(handing) = &mut self.handing {
+                    handing.permitting = Some(asked);
+                }
+            }
+            None => self.refer().await,
+        }
     }
 
     async fn refer(&mut self) {
@@ -225,11 +256,18 @@ impl CallTask {
 
     /// Has the second leg put on disk. That goes on when the transfer is called off meanwhile: see `drop_second`.
     fn admit_second(&mut self) {
-        let Some(handing) = &mut self.handing else { return };
+        let Some(handing) = &self.handing else { return };
         let Some(desk) = self.calls.desk() else {
             return self.transfer(TransferInput::NotPlaced(TransferFailure::Broken));
         };
-        let dial = TransferDial {
+        let asked = tokio::spawn(desk.admit(self.transfer_dial(handing)));
+        if let Some(handing) = &mut self.handing {
+            handing.admitting = Some(asked);
+        }
+    }
+
+    fn transfer_dial(&self, handing: &Handing) -> TransferDial {
+        TransferDial {
             leg: handing.leg,
             org: self.context.org,
             trunk: self.context.trunk,
@@ -238,8 +276,7 @@ impl CallTask {
             to: handing.order.to.clone(),
             ring: handing.order.ring.unwrap_or(self.services.clocks.transfer.ring),
             longest: self.services.clocks.transferred,
-        };
-        handing.admitting = Some(tokio::spawn(desk.admit(dial)));
+        }
     }
 
     /// The moment of the second INVITE has come.

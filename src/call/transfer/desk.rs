@@ -16,6 +16,9 @@ use callwright_sip::endpoint::{Credential, DialogSnapshot};
 
 /// Lets second legs be dialed. All of them pass here: suppression, rates, channels.
 pub trait TransferDesk: Send + Sync {
+    /// Whether anybody may be handed over there at all, by us or by the caller's side. Room is not asked for.
+    fn permits(&self, dial: &TransferDial) -> Permission;
+
     /// Puts a leg on disk, if it may be dialed. May wait some seconds for its turn. Whoever does not wait for it to the
     /// end notes [`LegNote::Over`] when it is there all the same.
     fn admit(&self, dial: TransferDial) -> Admission;
@@ -24,6 +27,9 @@ pub trait TransferDesk: Send + Sync {
     /// worth nothing any more.
     fn note(&self, leg: LegId, note: LegNote) -> Noting;
 }
+
+/// Whether a destination is allowed.
+pub type Permission = Pin<Box<dyn Future<Output = Result<(), NotAdmitted>> + Send>>;
 
 /// Whether a leg may be dialed.
 pub type Admission = Pin<Box<dyn Future<Output = Result<Box<SecondLeg>, NotAdmitted>> + Send>>;
@@ -72,7 +78,7 @@ pub struct SecondLeg {
 /// Why a leg may not be dialed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    /// The number is on a suppression list.
+    /// The number is on a suppression list, or one that costs more than a call should.
     #[error("the number must not be called")]
     Blocked,
     /// No channel, or no turn in time.

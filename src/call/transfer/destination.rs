@@ -104,6 +104,25 @@ impl Destination {
             Self::Address(_) => None,
         }
     }
+
+    /// The number that rings there as far as can be told: a gateway dials what stands before the `@`.
+    #[must_use]
+    pub fn rung(&self) -> Option<Pii<E164>> {
+        match self {
+            Self::Number(number) => Some(number.clone()),
+            Self::Address(uri) => {
+                let user = uri.user_text()?;
+                // A telephone number may have parameters of its own (RFC 3966), such as `;phone-context`.
+                let digits = std::str::from_utf8(user.split(|byte| *byte == b';').next()?).ok()?;
+                let international = match digits.strip_prefix("00") {
+                    Some(rest) => format!("+{rest}"),
+                    None => digits.to_owned(),
+                };
+                let number = international.starts_with('+').then(|| E164::parse(&international, None));
+                number.and_then(Result::ok).map(Pii::new)
+            }
+        }
+    }
 }
 
 /// Finds out what an order means in this call. A name of the assistant's own list comes first.
@@ -191,6 +210,23 @@ mod tests {
             assert_eq!(text(nonsense), Err(BadDestination::Unknown), "{nonsense}");
         }
         assert_eq!(format!("{:?}", Destination::parse("+4930901820")), "Ok(Number([redacted]))");
+    }
+
+    #[test]
+    fn an_address_rings_the_number_in_it() {
+        for (to, want) in [
+            ("+49 30 901820", Some("+4930901820")),
+            ("sip:+4930901820@gateway.example", Some("+4930901820")),
+            ("sip:+4930901820;phone-context=x@gateway.example;user=phone", Some("+4930901820")),
+            ("sip:%2B4930901820@gateway.example", Some("+4930901820")),
+            ("sip:00881612345678@gateway.example", Some("+881612345678")),
+            ("sip:anna@pbx.example", None),
+            ("sip:20@pbx.example", None),
+            ("sip:pbx.example", None),
+        ] {
+            let rung = Destination::parse(to).expect("a destination").rung();
+            assert_eq!(rung.as_ref().map(|number| number.expose().as_str()), want, "{to}");
+        }
     }
 
     #[test]

@@ -9,17 +9,23 @@ use serde_json::Value;
 
 use super::{Shared, dial};
 use crate::call::outcome::CallOutcome;
-use crate::call::transfer::desk::{Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial};
+use crate::call::transfer::desk::{
+    Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial,
+};
 use crate::call::transfer::destination::Destination;
+use crate::campaign::phone::E164;
 use crate::dialer::pacing::Limited;
 use crate::id::{LegId, TrunkId};
+use crate::pii::Pii;
 use crate::store::StoreError;
-use crate::store::dialing::{TransferAdmitted, TransferDenied, TransferRequest, TransferStep};
+use crate::store::dialing::{TransferAdmitted, TransferCallee, TransferDenied, TransferRequest, TransferStep};
 use crate::time::{self, Boot, Latest};
 use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 
 /// How long a leg may wait for its turn at the limits' pace.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// How long the question whether a destination is allowed may take.
+const PERMISSION: Duration = Duration::from_secs(2);
 /// How long the commit takes at most in good times; the INVITE's moment is so far ahead. Whoever waits hears music.
 const HEADROOM: Duration = Duration::from_millis(300);
 /// How late after its moment an INVITE may leave: one late leg upsets no pace, and a caller waits for this one.
@@ -41,6 +47,11 @@ pub(super) struct Dialed {
 pub(super) struct Desk(pub(super) Arc<Shared>);
 
 impl TransferDesk for Desk {
+    fn permits(&self, dial: &TransferDial) -> Permission {
+        let (shared, dial) = (Arc::clone(&self.0), dial.clone());
+        Box::pin(async move { shared.permit(&dial).await })
+    }
+
     fn admit(&self, dial: TransferDial) -> Admission {
         let shared = Arc::clone(&self.0);
         Box::pin(async move { shared.admit_second(dial).await })
@@ -53,6 +64,31 @@ impl TransferDesk for Desk {
 }
 
 impl Shared {
+    /// What the store says, in time: a caller waits for it.
+    async fn permit(&self, dial: &TransferDial) -> Result<(), NotAdmitted> {
+        let Some(to) = dial.to.rung() else { return Ok(()) };
+        let callee = self.callee(dial, to);
+        match tokio::time::timeout(PERMISSION, self.dialing.refuses_transfer(&callee)).await {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(_))) => Err(NotAdmitted::Blocked),
+            Ok(Err(error)) => {
+                tracing::warn!(leg = %dial.leg, %error, "it could not be told whether a caller may be handed over");
+                Err(NotAdmitted::Store)
+            }
+            Err(_) => Err(NotAdmitted::Store),
+        }
+    }
+
+    fn callee(&self, dial: &TransferDial, to: Pii<E164>) -> TransferCallee {
+        TransferCallee {
+            org: dial.org,
+            attempt: dial.attempt,
+            caller_id: dial.from.as_ref().map(|number| number.expose().clone()),
+            hash: self.parts.phones.hash(to.expose()),
+            to,
+        }
+    }
+
     async fn admit_second(&self, dial: TransferDial) -> Result<Box<SecondLeg>, NotAdmitted> {
         let (route, invite) = self.plan(&dial).await?;
         let stored: Value = serde_json::from_str(&invite.to_json()).expect("a plan is JSON");
@@ -66,8 +102,7 @@ impl Shared {
                 trunk: dial.trunk,
                 attempt: dial.attempt,
                 caller_id: dial.from.as_ref().map(|number| number.expose().clone()),
-                to: dial.to.number().cloned(),
-                number: dial.to.number().map(|number| self.parts.phones.hash(number.expose())),
+                callee: dial.to.rung().map(|number| self.callee(&dial, number)),
                 invite: stored.clone(),
                 ring_timeout: dial.ring,
                 longest: dial.longest,

@@ -39,7 +39,7 @@ pub use node::Node;
 pub use progress::{Progress, Step};
 pub use promote::{Hurried, Promoted};
 pub use reap::{Orphan, Reaped};
-pub use transfer::{TransferAdmitted, TransferDenied, TransferRequest, TransferStep};
+pub use transfer::{TransferAdmitted, TransferCallee, TransferDenied, TransferRequest, TransferStep};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -41,10 +41,8 @@ pub struct TransferRequest {
     pub attempt: Option<AttemptId>,
     /// The number shown.
     pub caller_id: Option<E164>,
-    /// The number called; `None` for a SIP address.
-    pub to: Option<Pii<E164>>,
-    /// Its hash.
-    pub number: Option<PhoneHash>,
+    /// Who is rung; `None` for a SIP address without a number.
+    pub callee: Option<TransferCallee>,
     /// The INVITE as far as it is needed to CANCEL it after a crash; opaque here. Kept as JSON.
     pub invite: Value,
     /// How long it may ring.
@@ -53,6 +51,21 @@ pub struct TransferRequest {
     pub longest: Duration,
     /// How long the commit takes here: the dial's moment is at least this far ahead.
     pub headroom: Duration,
+}
+
+/// A number that a caller is to be handed over to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferCallee {
+    /// Whose call it is.
+    pub org: OrgId,
+    /// The attempt whose caller is handed over, where the call is one.
+    pub attempt: Option<AttemptId>,
+    /// The number shown.
+    pub caller_id: Option<E164>,
+    /// The number.
+    pub to: Pii<E164>,
+    /// Its hash.
+    pub hash: PhoneHash,
 }
 
 /// A second leg that is on disk and may be sent.
@@ -91,8 +104,17 @@ pub enum TransferStep {
 }
 
 impl Dialing {
-    /// Puts a second leg on disk, if its limits, the suppression lists, the guard against toll fraud and the trunk let it: all in one transaction, which
-    /// is durable when this returns. The INVITE may leave from `send_at` on and until `send_by`.
+    /// Why a caller must not be handed over to a number, by us or by somebody else on our account, if so.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refuses_transfer(&self, callee: &TransferCallee) -> Result<Option<BlockedReason>, StoreError> {
+        let mut tx = self.db.read().await?;
+        blocked(&mut tx, callee).await
+    }
+
+    /// Puts a second leg on disk, if its limits, the suppression lists, the guard against toll fraud and the trunk let it:
+    /// all in one transaction, which is durable when this returns. The INVITE may leave from `send_at` on and until `send_by`.
     ///
     /// # Errors
     /// [`StoreError::Stale`] when the node's lease has run out, or when the database fails. A commit whose connection was
@@ -119,7 +141,9 @@ impl Dialing {
         let Some(limiters) = limiters(&mut tx, request, &locked, now).await? else {
             return Ok(Err(TransferDenied::TrunkOff));
         };
-        if let Some(blocked) = blocked(&mut tx, request).await? {
+        if let Some(callee) = &request.callee
+            && let Some(blocked) = blocked(&mut tx, callee).await?
+        {
             return Ok(Err(TransferDenied::Blocked(blocked)));
         }
         let reservation = match reserve(now, request.headroom, &limiters) {
@@ -258,26 +282,24 @@ pub(super) async fn orphan_transfers(
 
 /// Whether the number called stands on a list of the organisation or of the call's campaign, or is one that costs more than
 /// a call should.
-async fn blocked(tx: &mut Tx, request: &TransferRequest) -> Result<Option<BlockedReason>, StoreError> {
+async fn blocked(tx: &mut Tx, callee: &TransferCallee) -> Result<Option<BlockedReason>, StoreError> {
     const SQL: &str = concat!(
         "SELECT (SELECT source FROM suppression WHERE org_id = $1 AND phone_hash = $2) AS source, ",
         listed!("$2", "$1", "(SELECT campaign_id FROM attempt WHERE id = $3)"),
         " AS list"
     );
-    let Some(number) = &request.number else { return Ok(None) };
-    let row = tx.one(SQL, args![request.org, number, request.attempt]).await?;
+    let row = tx.one(SQL, args![callee.org, callee.hash, callee.attempt]).await?;
     let (source, list): (Option<SuppressionSource>, Option<SuppressionListId>) = (row.get("source")?, row.get("list")?);
     if let Some(reason) = SuppressionSource::strongest(source, list.is_some()) {
         return Ok(Some(reason));
     }
-    let Some(to) = &request.to else { return Ok(None) };
-    let (policy, _) = policy::get(tx, request.org).await?;
+    let (policy, _) = policy::get(tx, callee.org).await?;
     let bounds = Bounds::new(&policy, &Settings::default());
-    let bounds = match &request.caller_id {
+    let bounds = match &callee.caller_id {
         Some(from) => bounds.calling_from(from),
         None => bounds,
     };
-    Ok(bounds.refuses(to.expose()))
+    Ok(bounds.refuses(callee.to.expose()))
 }
 
 /// What the leg reserves of what the organisation's calls of the day may cost; nothing where they have no limit, or where
@@ -287,10 +309,10 @@ async fn afford(
     request: &TransferRequest,
     now: Timestamp,
 ) -> Result<Result<Option<Reserved>, Limited>, StoreError> {
-    let Some(to) = &request.to else { return Ok(Ok(None)) };
+    let Some(callee) = &request.callee else { return Ok(Ok(None)) };
     let (policy, _) = policy::get(tx, request.org).await?;
     let Some(rules) = &policy.spend else { return Ok(Ok(None)) };
-    let room = spend::room(tx, request.org, rules, to.expose(), request.trunk, request.longest, now).await?;
+    let room = spend::room(tx, request.org, rules, callee.to.expose(), request.trunk, request.longest, now).await?;
     Ok(room.map(Some))
 }
 

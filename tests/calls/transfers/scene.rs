@@ -11,7 +11,7 @@ use callwright::call::outcome::TrunkEvidence;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
 use callwright::call::tools::NoTools;
 use callwright::call::transfer::desk::{
-    Admission, LegNote, NotAdmitted, Noting, SecondLeg, TransferDesk, TransferDial,
+    Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial,
 };
 use callwright::call::transfer::destination::Destination;
 use callwright::config::SipTransport::Udp;
@@ -117,6 +117,11 @@ struct Ledger {
 }
 
 impl TransferDesk for Ledger {
+    fn permits(&self, _: &TransferDial) -> Permission {
+        let forbidden = self.refuses.filter(|why| *why == NotAdmitted::Blocked);
+        Box::pin(std::future::ready(forbidden.map_or(Ok(()), Err)))
+    }
+
     fn admit(&self, dial: TransferDial) -> Admission {
         let Destination::Address(uri) = &dial.to else { panic!("these desks have addresses") };
         let peer: SocketAddr = format!("{}:{}", uri.host, uri.port.unwrap_or(5060)).parse().expect("digits");
@@ -321,6 +326,19 @@ impl Line {
             }
         };
         timeout(PATIENCE, wait).await.expect("a REFER in time")
+    }
+
+    /// Waits for the end of the call, before which nobody has to be sent elsewhere.
+    pub(crate) async fn ends_unreferred(mut self) -> bool {
+        let wait = async {
+            loop {
+                let event = self.events.recv().await.expect("the call ends properly");
+                if matches!(event, Event::Referred { .. } | Event::Ended { .. }) {
+                    return matches!(event, Event::Ended { .. });
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("an end in time")
     }
 
     /// Tells how the call elsewhere goes.
