@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Invite,
     /// Its CANCEL.
     Cancel,
+    /// The PRACK of a reliable provisional response.
+    Prack,
     /// The BYE that ends it.
     Bye,
     /// The BYE of a fork that answered too late.

@@ -9,7 +9,7 @@ use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
 use crate::message::header::{CSeq, ProxyRequire, Replaces, Require, Tag, Unsupported};
 use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, StatusCode};
-use crate::session::{SUPPORTED, Session, reason_of};
+use crate::session::{SUPPORTED, Session, is_known, reason_of};
 use std::time::Instant;
 
 impl Endpoint {
@@ -312,7 +312,6 @@ fn unsupported(request: &Request) -> Option<Unsupported> {
     let required = request.headers.try_typed::<Require>().ok().flatten().map(|Require(tags)| tags);
     let of_proxies = request.headers.try_typed::<ProxyRequire>().ok().flatten().map(|ProxyRequire(tags)| tags);
     let all = required.into_iter().chain(of_proxies).flatten();
-    // Knowing `norefersub` (RFC 4488) is no more than heeding Refer-Sub.
-    let unknown: Vec<_> = all.filter(|tag| !tag.is(SUPPORTED) && !tag.is("norefersub")).collect();
+    let unknown: Vec<_> = all.filter(|tag| !is_known(tag)).collect();
     (!unknown.is_empty()).then_some(Unsupported(unknown))
 }

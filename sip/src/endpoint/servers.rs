@@ -246,6 +246,11 @@ impl Core {
         }
     }
 
+    /// Where the responses of a server transaction go.
+    pub(crate) fn server_flow(&self, id: TransactionId) -> Option<Flow> {
+        self.servers.all.get(&id).map(|transaction| transaction.flow)
+    }
+
     /// The method of the request a server transaction answers.
     pub(crate) fn server_method(&self, id: TransactionId) -> Option<&Method> {
         self.servers.all.get(&id).map(|transaction| &transaction.method)

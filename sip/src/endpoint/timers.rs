@@ -27,6 +27,10 @@ pub enum SessionTimer {
     Expiry,
     /// The shell did not answer a re-INVITE or UPDATE in time.
     ReofferUnanswered,
+    /// Our reliable provisional response is sent again until its PRACK comes (RFC 3262 section 3): T1, doubled.
+    RepeatReliable,
+    /// No PRACK for it after 64*T1: the call is refused.
+    PrackMissing,
     /// No NOTIFY about our REFER came in time, or none can come any more.
     Subscription,
 }

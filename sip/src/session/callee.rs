@@ -1,5 +1,6 @@
 //! Incoming calls up to their ACK: ringing, accepting, refusing, and the caller's CANCEL.
 
+use super::reliable::Reliable;
 use super::{PendingAnswer, Ringing, Session, Stage, Up, body_of, put_body, refused, silent};
 use crate::dialog::Dialog;
 use crate::dialog::auth::Authenticator;
@@ -51,6 +52,7 @@ impl Session {
             latest: None,
             cseq: envelope.cseq,
         }));
+        session.reliable = Reliable::of(core, &request);
         session.set(core, now + core.config.early_limit, Deadline::EarlyLimit);
         let invite = Box::new(IncomingInvite { flow: envelope.source, request, body: offer, dialog: snapshot });
         core.emit(Event::Incoming { session: id, invite });
@@ -68,29 +70,42 @@ impl Session {
         if !status.is_provisional() || status == StatusCode::TRYING {
             return Err(CommandError::WrongStatus(status));
         }
-        let (response, transaction) = self.dialog_response(core, status).ok_or(CommandError::WrongState(self.id))?;
+        let (response, _) = self.dialog_response(core, status).ok_or(CommandError::WrongState(self.id))?;
         let mut response = response;
         if let Some(body) = body {
             put_body(&mut response.headers, &mut response.body, body);
         }
-        core.respond(now, transaction, &response);
-        if let Stage::Ringing(ringing) = &mut self.stage {
-            ringing.latest = Some(response);
+        if self.reliable.as_ref().is_some_and(Reliable::is_answered) {
+            return Err(CommandError::WrongState(self.id));
         }
+        if let Stage::Ringing(ringing) = &mut self.stage {
+            ringing.latest = Some(response.clone());
+        }
+        self.send_provisional(core, now, response);
         self.set(core, now + REPEAT_PROVISIONAL, Deadline::RepeatProvisional);
         Ok(())
     }
 
     pub(super) fn repeat_provisional(&mut self, core: &mut Core, now: Instant) {
         let Stage::Ringing(ringing) = &self.stage else { return };
-        if let Some(response) = &ringing.latest {
-            core.respond(now, ringing.transaction, response);
+        if let Some(response) = ringing.latest.clone() {
+            self.send_provisional(core, now, response);
             self.set(core, now + REPEAT_PROVISIONAL, Deadline::RepeatProvisional);
         }
     }
 
     /// Answers with 200; it is sent again until the ACK comes.
     pub(crate) fn accept(&mut self, core: &mut Core, now: Instant, body: Body) -> Result<(), CommandError> {
+        if matches!(self.stage, Stage::Ringing(_))
+            && let Some(reliable) = &mut self.reliable
+        {
+            if reliable.is_answered() {
+                return Err(CommandError::WrongState(self.id));
+            }
+            if reliable.holds_back(&body) {
+                return Ok(());
+            }
+        }
         let (mut response, transaction) =
             self.dialog_response(core, StatusCode::OK).ok_or(CommandError::WrongState(self.id))?;
         put_body(&mut response.headers, &mut response.body, &body);
@@ -102,6 +117,7 @@ impl Session {
         }
         self.clear(core, Deadline::EarlyLimit);
         self.clear(core, Deadline::RepeatProvisional);
+        self.stop_reliable(core);
         let timer = ringing.grant.as_ref().map(Grant::timer);
         let mut up = Up::new(ringing.dialog, false);
         up.local = Some(body);

@@ -92,6 +92,10 @@ impl Session {
             if !calling.early.contains_key(&dialog.remote_tag) && forks >= core.config.max_forks {
                 return;
             }
+            if !self.hear_reliable(core, now, &dialog, response) {
+                return;
+            }
+            let Stage::Calling(calling) = &mut self.stage else { return };
             snapshot = Some(Box::new(dialog.snapshot(self.cseq)));
             calling.early.insert(dialog.remote_tag.clone(), dialog);
         }
@@ -233,6 +237,7 @@ impl Session {
         calling.session_expires = interval;
         calling.sent += 1;
         calling.early.clear();
+        calling.heard.clear();
         true
     }
 
@@ -385,6 +390,7 @@ impl Calling {
         Self {
             invites: Vec::new(),
             early: BTreeMap::new(),
+            heard: BTreeMap::new(),
             provisional_seen: false,
             ringing_seen: false,
             cancel: Cancel::No,

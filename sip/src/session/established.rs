@@ -1,5 +1,6 @@
 //! Answered calls: requests of the far side within the dialog, and our BYE.
 
+use super::reliable::Reliable;
 use super::{
     PendingAnswer, PendingReoffer, SUPPORTED, Session, Stage, Up, body_of, is_challenge, put_body, refuse_method,
 };
@@ -8,7 +9,7 @@ use crate::dialog::session_timer::Grant;
 use crate::endpoint::core::{Core, Delivered, Purpose};
 use crate::endpoint::envelope::Envelope;
 use crate::endpoint::servers::retry_after_header;
-use crate::endpoint::{Body, CommandError, EndedBy, Event, Flow, RecoveryOutcome, SessionTimer as Deadline};
+use crate::endpoint::{Body, CommandError, EndedBy, Event, Flow, RecoveryOutcome, Rejection, SessionTimer as Deadline};
 use crate::message::header::{CSeq, Reason, Tag};
 use crate::message::{HeaderName, Method, Request, StatusCode};
 use crate::transaction::{Fault, TransactionId};
@@ -74,7 +75,8 @@ impl Session {
             Method::Ack | Method::Cancel => {}
             Method::Refer => self.on_refer(core, now, transaction, request, envelope.cseq),
             Method::Notify => self.on_notify(core, now, transaction, request),
-            Method::Register | Method::Prack | Method::Subscribe | Method::Message | Method::Publish => {
+            Method::Prack => self.on_prack(core, now, transaction, request),
+            Method::Register | Method::Subscribe | Method::Message | Method::Publish => {
                 refuse_method(core, now, transaction, StatusCode::METHOD_NOT_ALLOWED)
             }
             Method::Other(_) => refuse_method(core, now, transaction, StatusCode::NOT_IMPLEMENTED),
@@ -138,6 +140,11 @@ impl Session {
 
     /// Ends an answered call.
     pub(crate) fn bye(&mut self, core: &mut Core, now: Instant, reason: Option<Reason>) -> Result<(), CommandError> {
+        if matches!(self.stage, Stage::Ringing(_)) && self.reliable.as_ref().is_some_and(Reliable::is_answered) {
+            // The 2xx still waits for a PRACK: nobody has heard of it.
+            let rejection = Rejection { reason, ..Rejection::default() };
+            return self.reject(core, now, StatusCode::TEMPORARILY_UNAVAILABLE, &rejection);
+        }
         if self.ended || !matches!(self.stage, Stage::Up(_)) {
             return Err(CommandError::WrongState(self.id));
         }

@@ -10,6 +10,7 @@ mod recovery;
 mod refer;
 mod referred;
 mod refresh;
+mod reliable;
 
 use crate::dialog::auth::{Attempts, Authenticator};
 use crate::dialog::session_timer::{Grant, SessionTimer};
@@ -20,16 +21,21 @@ use crate::endpoint::{
 };
 use crate::identity::LegKey;
 use crate::message::header::{CallId, Reason, RetryAfter, Tag};
-use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
+use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode, Token};
 use crate::transaction::TransactionId;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What we can be asked for within a session and outside.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
 
-/// Option tags we know (for Supported, and to judge Require).
-pub(crate) const SUPPORTED: &str = "timer";
+/// Option tags we know, as Supported names them.
+pub(crate) const SUPPORTED: &str = "timer, 100rel";
+
+/// Whether a message may require this of us. Knowing `norefersub` (RFC 4488) is no more than heeding Refer-Sub.
+pub(crate) fn is_known(tag: &Token) -> bool {
+    tag.is("timer") || tag.is(reliable::TAG) || tag.is("norefersub")
+}
 
 /// One session.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ pub(crate) struct Session {
     /// Its terminal event is `Recovered`: nobody but the recovery knows of this session.
     recovery: bool,
     pub(crate) stage: Stage,
+    /// Our provisional responses, where the caller requires them to be reliable.
+    reliable: Option<reliable::Reliable>,
     /// The ACK sent for the 2xx of each fork, by To tag: sent again when the 2xx comes again.
     acks: BTreeMap<Tag, (Flow, Vec<u8>)>,
 }
@@ -74,6 +82,8 @@ pub(crate) struct Calling {
     /// The transactions of its INVITE: one, except that recovery does not know which of several was the last.
     invites: Vec<TransactionId>,
     early: BTreeMap<Tag, Dialog>,
+    /// Last RSeq of each early dialog.
+    heard: reliable::Heard,
     provisional_seen: bool,
     ringing_seen: bool,
     cancel: Cancel,
@@ -175,6 +185,7 @@ impl Session {
             counted_out: false,
             recovery: false,
             stage,
+            reliable: None,
             acks: BTreeMap::new(),
         }
     }
@@ -195,6 +206,7 @@ impl Session {
             (Purpose::Invite, Delivered::Failed { fault, request, flow, written }) => {
                 self.on_invite_fault(core, now, transaction, fault, *request, flow, written);
             }
+            (Purpose::Prack, what) => self.on_prack_outcome(core, now, transaction, &what),
             (Purpose::Cancel, what) => self.on_cancel_outcome(core, now, transaction, &what),
             (Purpose::Bye, what) => self.on_bye_outcome(core, now, transaction, what),
             (Purpose::ForkBye, what) => self.on_fork_bye_outcome(core, now, transaction, &what),
@@ -216,6 +228,8 @@ impl Session {
             Deadline::Refresh => self.send_refresh(core, now),
             Deadline::Expiry => self.session_expired(core, now),
             Deadline::ReofferUnanswered => self.reoffer_unanswered(core, now),
+            Deadline::RepeatReliable => self.repeat_reliable(core, now),
+            Deadline::PrackMissing => self.prack_missing(core, now),
             Deadline::Subscription => self.subscription_over(core, now),
         }
     }
@@ -286,6 +300,8 @@ impl Session {
         for deadline in [
             Deadline::EarlyLimit,
             Deadline::RepeatProvisional,
+            Deadline::RepeatReliable,
+            Deadline::PrackMissing,
             Deadline::Refresh,
             Deadline::Expiry,
             Deadline::ReofferUnanswered,

@@ -76,10 +76,10 @@ fn our_own_request_coming_back_is_482() {
 #[test]
 fn what_must_be_known_and_is_not_is_420() {
     let mut puppet = Puppet::new();
-    let required = "Require: timer, 100rel\r\nRequire: precondition\r\n";
+    let required = "Require: timer, histinfo, 100rel\r\nRequire: precondition\r\n";
     puppet.say(request_with("INVITE", "z9hG4bKreq", "1 INVITE", "", required, "offer"));
     let response = puppet.response(420);
-    assert_eq!(header(&response.headers, &HeaderName::Unsupported), "100rel, precondition");
+    assert_eq!(header(&response.headers, &HeaderName::Unsupported), "histinfo, precondition");
     assert!(puppet.event().is_none());
     puppet.expect_clean();
 }

@@ -3,6 +3,7 @@
 mod cancels;
 mod forks;
 mod recovery;
+mod reliable;
 mod reoffers;
 mod session_timers;
 

@@ -53,7 +53,7 @@ fn a_peer_without_update_is_refreshed_by_invite_with_the_same_offer() {
     invite.session_expires = Some(200);
     let (session, invite) = puppet.call_with(invite);
     assert_eq!(header(&invite.headers, &HeaderName::SessionExpires), "200");
-    assert_eq!(header(&invite.headers, &HeaderName::Supported), "timer");
+    assert_eq!(header(&invite.headers, &HeaderName::Supported), "timer, 100rel");
     let mut answer = response(&invite, 200, "x");
     answer.headers.push(HeaderName::SessionExpires, "200;refresher=uac");
     puppet.say(answer.to_bytes());
