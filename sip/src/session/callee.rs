@@ -233,9 +233,15 @@ impl Session {
         if up.answer.as_ref().is_none_or(|answer| answer.cseq != cseq) {
             return;
         }
+        let body = body_of(&request.headers, &request.body);
+        self.acknowledged(core, now, body);
+    }
+
+    /// The caller is known to have our 2xx.
+    pub(super) fn acknowledged(&mut self, core: &mut Core, now: Instant, body: Option<Body>) {
+        let Stage::Up(up) = &mut self.stage else { return };
         let first = up.answer.take().is_some_and(|answer| answer.first);
         let waiting = up.bye_after_ack.take();
-        let body = body_of(&request.headers, &request.body);
         if body.is_some() {
             up.remote.clone_from(&body);
         }

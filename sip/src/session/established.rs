@@ -246,6 +246,13 @@ impl Session {
             core.respond(now, transaction, &response);
             return;
         }
+        let answered = up.answer.as_ref().is_some_and(|answer| answer.first) && up.remote.is_some();
+        if answered {
+            // Whoever sends this has our 2xx: only its ACK was lost or overtaken (RFC 5407 3.1.4). Without an offer in the
+            // INVITE the ACK has the answer and must come first (3.1.5).
+            self.acknowledged(core, now, None);
+        }
+        let Stage::Up(up) = &mut self.stage else { return };
         if up.offering() || up.answer.is_some() {
             return core.respond_plain(now, transaction, StatusCode::REQUEST_PENDING);
         }

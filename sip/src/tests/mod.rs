@@ -1,10 +1,12 @@
 //! Scenarios: whole endpoints on one virtual clock and a network with faults.
 
 mod auth;
+mod call_flows;
 mod calls;
 mod hostile;
 mod pair;
 mod puppet;
+mod races;
 mod registrar;
 mod registrations;
 mod requests;
