@@ -2,6 +2,11 @@
 
 #[path = "../fuzz/harness.rs"]
 mod harness;
+#[path = "../fuzz/operations.rs"]
+mod operations;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use std::path::{Path, PathBuf};
 
@@ -32,4 +37,16 @@ fn messages() {
 fn streams() {
     replay("fuzz/corpus/stream", harness::stream);
     replay("tests/torture", harness::stream);
+}
+
+/// Sequences of operations drawn from seeds, beside what the fuzzer found worth keeping.
+#[test]
+fn operations() {
+    for seed in 0..300 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let length = rng.random_range(50..2_000);
+        let bytes: Vec<u8> = (0..length).map(|_| rng.random()).collect();
+        let outcome = std::panic::catch_unwind(|| operations::run(&bytes));
+        assert!(outcome.is_ok(), "seed {seed} breaks the endpoint");
+    }
 }
