@@ -234,7 +234,7 @@ impl<'a> Play<'a> {
         let status = self.pick(&STATUSES).and_then(StatusCode::new).unwrap_or(StatusCode::RINGING);
         let (which, now, endpoint) = (self.byte().unwrap_or(0), self.now, &mut self.endpoint);
         let body = || Body::sdp(b"answer".to_vec());
-        let _: Result<(), CommandError> = match which % 11 {
+        let _: Result<(), CommandError> = match which % 12 {
             0 => endpoint.ring(now, id, status, None),
             1 => endpoint.ring(now, id, status, Some(body())),
             2 => endpoint.accept(now, id, body()),
@@ -243,6 +243,7 @@ impl<'a> Play<'a> {
             5 => endpoint.bye(now, id, None),
             6 => endpoint.hang_up(now, id, None),
             7 => endpoint.answer_reoffer(now, id, Ok(body())),
+            10 => endpoint.reoffer(now, id, body()),
             8 => endpoint.answer_reoffer(now, id, Err(status)),
             9 => {
                 let to = NameAddr::new(Uri::parse(b"sip:third@example.org").expect("an address"));

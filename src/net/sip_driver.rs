@@ -314,6 +314,7 @@ impl Driver {
                 | Event::Acknowledged { session, .. }
                 | Event::Reoffer { session, .. }
                 | Event::Reanswered { session, .. }
+                | Event::Reoffered { session, .. }
                 | Event::Info { session, .. }
                 | Event::Refer { session, .. }
                 | Event::Referred { session, .. } => self.tell(now, *session, event),

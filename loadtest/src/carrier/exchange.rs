@@ -243,6 +243,7 @@ impl Exchange {
             | SipEvent::Answered { .. }
             | SipEvent::Acknowledged { .. }
             | SipEvent::Reanswered { .. }
+            | SipEvent::Reoffered { .. }
             | SipEvent::Info { .. }
             | SipEvent::Refer { .. }
             | SipEvent::Referred { .. }

@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     ForkBye,
     /// A refresh of the session timer by UPDATE or re-INVITE.
     Refresh,
+    /// A new offer of ours.
+    Reoffer,
     /// A REFER of ours.
     Refer,
     /// How their REFER goes.

@@ -125,6 +125,14 @@ pub enum Event {
         /// The new answer.
         body: Body,
     },
+    /// A new offer of ours ([`reoffer`](super::Endpoint::reoffer)) was answered, or refused: then the session goes on as it
+    /// was. Each gets one, unless the session ends first.
+    Reoffered {
+        /// The session.
+        session: SessionId,
+        /// The session description of the 2xx, or the final response that refused it (503 where it could not be sent).
+        answer: Result<Option<Body>, StatusCode>,
+    },
     /// INFO within the session, already answered with 200.
     Info {
         /// The session.

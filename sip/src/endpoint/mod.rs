@@ -290,6 +290,15 @@ impl Endpoint {
         self.with_session(id, |core, session| session.answer_reoffer(core, now, answer))
     }
 
+    /// Changes an answered session: a re-INVITE with a new offer, once nothing else is in progress in the dialog.
+    /// [`Event::Reoffered`] tells what came of it.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if it is not answered or another offer is open.
+    pub fn reoffer(&mut self, now: Instant, id: SessionId, offer: Body) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.reoffer(core, now, offer))
+    }
+
     /// Asks the far side of an answered call to call somebody else (RFC 3515). [`Event::Refer`] tells how it goes. The
     /// call stays up: end it with `bye` once it is of no more use.
     ///

@@ -23,6 +23,8 @@ pub enum SessionTimer {
     Linger,
     /// Half of the session interval passed and we are the refresher (RFC 4028 section 10).
     Refresh,
+    /// A new offer of ours that had to wait is sent.
+    Reoffer,
     /// The session interval ran out without a refresh (RFC 4028 section 10).
     Expiry,
     /// The shell did not answer a re-INVITE or UPDATE in time.

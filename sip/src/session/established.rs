@@ -26,6 +26,7 @@ impl Up {
             answer: None,
             reoffer: None,
             refresh: None,
+            wanted: None,
             refresh_ack: None,
             bye_after_ack: None,
             refer: None,

@@ -11,6 +11,7 @@ mod refer;
 mod referred;
 mod refresh;
 mod reliable;
+mod reoffer;
 
 use crate::dialog::auth::{Attempts, Authenticator};
 use crate::dialog::session_timer::{Grant, SessionTimer};
@@ -132,8 +133,10 @@ pub(crate) struct Up {
     answer: Option<PendingAnswer>,
     /// Their re-INVITE or UPDATE that waits for the shell.
     reoffer: Option<PendingReoffer>,
-    /// Our refresh that waits for its response.
+    /// Our refresh or new offer that waits for its response.
     refresh: Option<TransactionId>,
+    /// Our new offer, until it is answered or refused.
+    wanted: Option<Body>,
     /// The ACK of our latest re-INVITE.
     refresh_ack: Option<(TransactionId, Flow, Vec<u8>)>,
     /// A BYE that has to wait for the ACK (RFC 3261 section 15).
@@ -211,6 +214,7 @@ impl Session {
             (Purpose::Bye, what) => self.on_bye_outcome(core, now, transaction, what),
             (Purpose::ForkBye, what) => self.on_fork_bye_outcome(core, now, transaction, &what),
             (Purpose::Refresh, what) => self.on_refresh_outcome(core, now, transaction, what),
+            (Purpose::Reoffer, what) => self.on_reoffer_outcome(core, now, transaction, what),
             (Purpose::Refer, what) => self.on_refer_outcome(core, now, transaction, what),
             (Purpose::Notify, what) => self.on_notify_outcome(core, now, transaction, &what),
         }
@@ -226,6 +230,7 @@ impl Session {
             Deadline::CancelUnanswered => self.cancel_unanswered(core, now),
             Deadline::Linger => self.stop_lingering(core),
             Deadline::Refresh => self.send_refresh(core, now),
+            Deadline::Reoffer => self.send_reoffer(core, now),
             Deadline::Expiry => self.session_expired(core, now),
             Deadline::ReofferUnanswered => self.reoffer_unanswered(core, now),
             Deadline::RepeatReliable => self.repeat_reliable(core, now),
@@ -303,6 +308,7 @@ impl Session {
             Deadline::RepeatReliable,
             Deadline::PrackMissing,
             Deadline::Refresh,
+            Deadline::Reoffer,
             Deadline::Expiry,
             Deadline::ReofferUnanswered,
         ] {
@@ -331,6 +337,12 @@ impl Session {
         headers.set(HeaderName::Contact, core.contact(flow, &self.contact_user));
         headers.set(HeaderName::Allow, core.allow());
         headers.set(HeaderName::Supported, SUPPORTED);
+    }
+
+    /// The same within an answered session, where provisional responses need not be reliable.
+    fn describe_us_again(&self, core: &Core, flow: &Flow, headers: &mut Headers) {
+        self.describe_us(core, flow, headers);
+        headers.set(HeaderName::Supported, "timer");
     }
 
     /// Sends a request again after a challenge, with the next CSeq and fresh credentials (RFC 3261 22.2).

@@ -1,6 +1,7 @@
 //! Keeping the session timer: our refreshes, and the end when none comes (RFC 4028).
 
 use super::caller::ack_bytes;
+use super::reoffer::glare;
 use super::{Session, Stage, body_of, is_challenge, put_body};
 use crate::dialog::session_timer::{self, SessionTimer};
 use crate::endpoint::core::{Core, Delivered, Purpose};
@@ -43,7 +44,7 @@ impl Session {
         let method = if up.dialog.allows_update { Method::Update } else { Method::Invite };
         self.cseq += 1;
         let (mut request, flow) = up.dialog.request(method, self.cseq);
-        self.describe_us(core, &flow, &mut request.headers);
+        self.describe_us_again(core, &flow, &mut request.headers);
         // The side that refreshes names itself, so that the roles stay (RFC 4028 section 7.4).
         session_timer::ask(&mut request.headers, timer.seconds, core.config.min_se, Some(Refresher::Uac));
         if let (Method::Invite, Some(local)) = (&request.method, &up.local) {
@@ -88,26 +89,10 @@ impl Session {
     }
 
     fn refreshed(&mut self, core: &mut Core, now: Instant, transaction: TransactionId, response: &Response) {
-        let Stage::Up(up) = &mut self.stage else { return };
-        if let Some((acked, flow, ack)) = &up.refresh_ack
-            && *acked == transaction
-        {
-            let (flow, ack) = (*flow, ack.clone());
-            return core.transmit(flow, ack, TransmitId::UNTRACKED);
-        }
-        let Some(client) = core.client(transaction) else { return };
-        up.dialog.refresh_target(&response.headers);
-        if client.request.method == Method::Invite {
-            let cseq = cseq_of(&client.request.headers);
-            let branch = self.key.branch(cseq, &Method::Ack);
-            let (flow, ack) = ack_bytes(core, &up.dialog, &client.request, cseq, &branch);
-            core.transmit(flow, ack.clone(), TransmitId::UNTRACKED);
-            up.refresh_ack = Some((transaction, flow, ack));
-        }
-        if up.refresh != Some(transaction) {
+        if !self.acknowledge_reinvite(core, transaction, response) {
             return;
         }
-        up.refresh = None;
+        let Stage::Up(up) = &mut self.stage else { return };
         let body = body_of(&response.headers, &response.body);
         let changed = body.filter(|body| up.remote.as_ref() != Some(body));
         if changed.is_some() {
@@ -120,6 +105,38 @@ impl Session {
         if let Some(body) = changed {
             core.emit_progress(Event::Reanswered { session: self.id, body });
         }
+    }
+
+    /// A 2xx to our re-INVITE or UPDATE: the first gets its ACK, the same again the same ACK. Whether it is the first, and
+    /// news.
+    pub(super) fn acknowledge_reinvite(
+        &mut self,
+        core: &mut Core,
+        transaction: TransactionId,
+        response: &Response,
+    ) -> bool {
+        let Stage::Up(up) = &mut self.stage else { return false };
+        if let Some((acked, flow, ack)) = &up.refresh_ack
+            && *acked == transaction
+        {
+            let (flow, ack) = (*flow, ack.clone());
+            core.transmit(flow, ack, TransmitId::UNTRACKED);
+            return false;
+        }
+        let Some(client) = core.client(transaction) else { return false };
+        up.dialog.refresh_target(&response.headers);
+        if client.request.method == Method::Invite {
+            let cseq = cseq_of(&client.request.headers);
+            let branch = self.key.branch(cseq, &Method::Ack);
+            let (flow, ack) = ack_bytes(core, &up.dialog, &client.request, cseq, &branch);
+            core.transmit(flow, ack.clone(), TransmitId::UNTRACKED);
+            up.refresh_ack = Some((transaction, flow, ack));
+        }
+        let news = up.refresh == Some(transaction);
+        if news {
+            up.refresh = None;
+        }
+        news
     }
 
     fn refresh_refused(&mut self, core: &mut Core, now: Instant, transaction: TransactionId, response: &Response) {
@@ -148,9 +165,8 @@ impl Session {
                 self.refresh_later(core, now, Duration::ZERO);
             }
             StatusCode::REQUEST_PENDING => {
-                // RFC 3261 14.1: 2.1 to 4 s for the side that made the Call-ID, 0 to 2 s for the other, in steps of 10 ms.
-                let tens = if caller { core.random.between(210, 400) } else { core.random.between(0, 200) };
-                self.refresh_later(core, now, Duration::from_millis(tens * 10));
+                let after = glare(core, caller);
+                self.refresh_later(core, now, after);
             }
             // RFC 3261 12.2.1.2: either of these ends the dialog.
             StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {

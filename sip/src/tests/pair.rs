@@ -372,6 +372,7 @@ pub(crate) fn terminal(event: &Event) -> Option<(SessionId, &'static str)> {
         | Event::Acknowledged { .. }
         | Event::Reoffer { .. }
         | Event::Reanswered { .. }
+        | Event::Reoffered { .. }
         | Event::Info { .. }
         | Event::Refer { .. }
         | Event::Referred { .. }

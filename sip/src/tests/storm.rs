@@ -245,6 +245,7 @@ impl Storm {
             Event::Failed { .. }
             | Event::Cancelled { .. }
             | Event::Reanswered { .. }
+            | Event::Reoffered { .. }
             | Event::Info { .. }
             | Event::Ended { .. }
             | Event::Recovered { .. }

@@ -122,7 +122,9 @@ impl SipLeg {
                 };
                 LegNews::of(LegEvent::Ended { by, q850: reason.as_ref().and_then(q850) })
             }
-            Event::Incoming { .. }
+            // No leg makes new offers.
+            Event::Reoffered { .. }
+            | Event::Incoming { .. }
             | Event::Referred { .. }
             | Event::Recovered { .. }
             | Event::ProbeResult { .. }

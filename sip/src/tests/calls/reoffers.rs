@@ -1,6 +1,6 @@
 //! Requests within an answered call: re-INVITE, UPDATE, INFO (RFC 3261 section 14, RFC 3311, RFC 6086).
 
-use crate::endpoint::{Body, Event};
+use crate::endpoint::{Body, Endpoint, Event};
 use crate::message::{HeaderName, Method, StatusCode};
 use crate::tests::pair::{Pair, Side, sdp};
 use crate::tests::puppet::{Puppet, header, request, request_with};
@@ -108,6 +108,127 @@ fn an_offer_pending_at_the_end_is_487() {
     puppet.say(request("ACK", "z9hG4bKre", "2 ACK", &tag, ""));
     puppet.expect_end();
     puppet.expect_clean();
+}
+
+fn reoffered(event: &Event) -> Option<Result<Option<Body>, u16>> {
+    let Event::Reoffered { answer, .. } = event else { return None };
+    Some(answer.clone().map_err(StatusCode::code))
+}
+
+#[test]
+fn our_offer_is_answered_and_acknowledged() {
+    let mut puppet = Puppet::new();
+    let (session, tag) = puppet.call_in();
+    puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("hold"))).expect("it is up");
+    let again = puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("more")));
+    assert!(again.is_err(), "one at a time");
+    let invite = puppet.request(&Method::Invite);
+    assert_eq!(invite.body, b"hold");
+    assert_eq!(header(&invite.headers, &HeaderName::Supported), "timer");
+    // Theirs crosses it.
+    puppet.say(request("INVITE", "z9hG4bKglare", "2 INVITE", &tag, "other"));
+    puppet.response(100);
+    puppet.response(491);
+    puppet.say(request("ACK", "z9hG4bKglare", "2 ACK", &tag, ""));
+    puppet.answer(&invite, 100, "");
+    puppet.answer(&invite, 200, "peer");
+    let ack = puppet.request(&Method::Ack);
+    assert_eq!(puppet.expect(reoffered), Ok(Some(sdp("answer"))));
+    puppet.answer(&invite, 200, "peer");
+    assert_eq!(puppet.request(&Method::Ack), ack, "a repeated 2xx gets the same ACK");
+    assert!(puppet.event().is_none());
+    // From here on it is what is in force.
+    puppet.say(request("INVITE", "z9hG4bKsame", "3 INVITE", &tag, "answer"));
+    puppet.response(100);
+    assert_eq!(puppet.response(200).body, b"hold");
+}
+
+#[test]
+fn our_offer_waits_for_what_is_in_progress() {
+    let mut puppet = Puppet::new();
+    let (session, tag) = puppet.call_in();
+    puppet.say(request("INVITE", "z9hG4bKre", "2 INVITE", &tag, "theirs"));
+    puppet.response(100);
+    puppet.expect(reoffer);
+    puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("ours"))).expect("it is up");
+    puppet.run_for(Duration::from_secs(1));
+    puppet.expect_quiet();
+    puppet.act(|endpoint, now| endpoint.answer_reoffer(now, session, Ok(sdp("fine")))).expect("it was asked");
+    puppet.response(200);
+    puppet.say(request("ACK", "z9hG4bKreack", "2 ACK", &tag, ""));
+    let invite = puppet.await_request(&Method::Invite, Duration::from_millis(200));
+    assert_eq!(invite.body, b"ours");
+    // It crossed one of theirs: as the called side we wait up to 2 s.
+    puppet.answer(&invite, 491, "peer");
+    puppet.request(&Method::Ack);
+    let invite = puppet.await_request(&Method::Invite, Duration::from_millis(2_001));
+    puppet.answer(&invite, 200, "peer");
+    puppet.request(&Method::Ack);
+    assert_eq!(puppet.expect(reoffered), Ok(Some(sdp("answer"))));
+}
+
+#[test]
+fn our_offer_may_be_refused_and_the_call_goes_on() {
+    let mut puppet = Puppet::new();
+    let (session, tag) = puppet.call_in();
+    for status in [488, 606, 500] {
+        puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("video"))).expect("it is up");
+        let invite = puppet.request(&Method::Invite);
+        puppet.answer(&invite, status, "peer");
+        puppet.request(&Method::Ack);
+        assert_eq!(puppet.expect(reoffered), Err(status));
+    }
+    puppet.say(request("INVITE", "z9hG4bKsame", "2 INVITE", &tag, "offer"));
+    puppet.response(100);
+    assert_eq!(puppet.response(200).body, b"answer", "what was in force still is");
+    puppet.say(request("ACK", "z9hG4bKsameack", "2 ACK", &tag, ""));
+    puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("hold"))).expect("it is up");
+    let invite = puppet.request(&Method::Invite);
+    puppet.answer(&invite, 481, "peer");
+    puppet.request(&Method::Ack);
+    puppet.request(&Method::Bye);
+    assert_eq!(puppet.expect_end(), crate::endpoint::EndedBy::Error, "481 ends the dialog");
+    puppet.expect_clean();
+}
+
+#[test]
+fn silence_to_our_offer_ends_the_call_and_an_end_needs_no_outcome() {
+    let mut puppet = Puppet::new();
+    let (session, _) = puppet.call_in();
+    puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("hold"))).expect("it is up");
+    puppet.run_for(Duration::from_secs(33));
+    assert_eq!(puppet.expect_end(), crate::endpoint::EndedBy::Error);
+    puppet.ignore();
+    puppet.expect_clean();
+    let mut puppet = Puppet::new();
+    let (session, tag) = puppet.call_in();
+    puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("hold"))).expect("it is up");
+    let invite = puppet.request(&Method::Invite);
+    puppet.say(request("BYE", "z9hG4bKbye", "2 BYE", &tag, ""));
+    puppet.response(200);
+    assert_eq!(puppet.expect_end(), crate::endpoint::EndedBy::Remote);
+    puppet.answer(&invite, 487, "peer");
+    puppet.request(&Method::Ack);
+    assert!(puppet.event().is_none());
+    puppet.expect_clean();
+}
+
+#[test]
+fn offers_of_both_sides_come_to_an_end() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(seed);
+        let (caller, callee) = pair.connect();
+        let now = pair.now;
+        pair.a.reoffer(now, caller, sdp("from a")).expect("it is up");
+        pair.b.reoffer(now, callee, sdp("from b")).expect("it is up");
+        // Whoever was called tries again first.
+        for (asked, session, side) in [(Side::A, caller, Side::B), (Side::B, callee, Side::A)] {
+            pair.expect(asked, |event| matches!(event, Event::Reoffer { .. }).then_some(()));
+            let fine = |endpoint: &mut Endpoint, now| endpoint.answer_reoffer(now, session, Ok(sdp("fine")));
+            pair.act(asked, fine).expect("it was asked");
+            assert_eq!(pair.expect(side, reoffered), Ok(Some(sdp("fine"))), "seed {seed}");
+        }
+    }
 }
 
 #[test]
