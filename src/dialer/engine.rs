@@ -7,8 +7,9 @@
 //!               └ Limited, Empty: hold or sleep                └ refused, frozen, too late: Unsend
 //! ```
 //!
-//! One claim is under way at a time, each for the campaign served least by its weight: that is the fair share. Times on
-//! the wall are the *database's*: the shell passes a [`Now`] whose wall clock is set to it.
+//! One claim is under way at a time, each for the campaign served least by its weight: that is the fair share. It takes one
+//! dial, or several when nobody else waits. Times on the wall are the *database's*: the shell passes a [`Now`] whose wall
+//! clock is set to it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -63,6 +64,9 @@ struct UnderWay {
     reap: bool,
 }
 
+/// Dials whose moments lie within this are committed together.
+const COMMIT_TOGETHER: Duration = Duration::from_millis(50);
+
 impl Engine {
     /// An engine that knows no campaign yet; its first actions renew the lease, reap and load.
     #[must_use]
@@ -97,6 +101,7 @@ impl Engine {
                 self.promoted(campaign, promoted, next_due, open);
             }
             Input::Hurried { campaign, promoted, next } => self.hurried(campaign, promoted, next),
+            Input::Further { campaign, dial } => self.dial(campaign, &dial),
             Input::Claimed { campaign, result, next_due } => self.claimed(campaign, result, next_due),
             Input::Committed { attempt, may_send } => self.committed(attempt, may_send),
             Input::Unsent { attempt } => {
@@ -205,6 +210,10 @@ impl Engine {
             store_is_back: self.store_retry.is_none_or(|retry| self.now.mono >= retry),
             commit_lead: self.commit_latency.allowance(),
         };
+        // Who is next takes along those who are so a moment later: their commits share a transaction and the disk.
+        let leads = self.pending.values().any(|pending| pending.is_due(&circumstances));
+        let together = if leads { COMMIT_TOGETHER } else { Duration::ZERO };
+        let circumstances = Circumstances { commit_lead: circumstances.commit_lead + together, ..circumstances };
         let mut placed = Vec::new();
         for (&attempt, pending) in &mut self.pending {
             match pending.advance(&circumstances) {
@@ -303,8 +312,9 @@ impl Engine {
         if let Some(entry) = self.book.get_mut(campaign) {
             entry.crossed = false;
         }
+        let most = if self.book.is_alone(self.now.mono, campaign) { self.config.claim_batch } else { 1 };
         let headroom = self.claim_latency.allowance() + self.commit_latency.allowance();
-        Some(Action::Claim { campaign, headroom })
+        Some(Action::Claim { campaign, headroom, most })
     }
 
     fn offer_campaigns(&self, earliest: &mut Earliest) {
@@ -385,13 +395,7 @@ impl Engine {
             entry.due(due);
         }
         match result {
-            ClaimResult::Dial(dial) => {
-                self.pending.insert(dial.attempt, Pending::new(self.now, campaign, &dial));
-                self.book.charge(campaign);
-                if let Some(entry) = self.book.get_mut(campaign) {
-                    entry.busy += 1;
-                }
-            }
+            ClaimResult::Dial(dial) => self.dial(campaign, &dial),
             // A call has ended since the claim was asked for: it may have counted that one.
             ClaimResult::Limited(Limited { until: None, .. }) if self.under_way.room => {}
             ClaimResult::Limited(limited) => self.book.hold(self.now, campaign, limited, self.config.recheck),
@@ -411,6 +415,15 @@ impl Engine {
                 self.book.remove(campaign);
                 self.load = true;
             }
+        }
+    }
+
+    /// A dial that was claimed.
+    fn dial(&mut self, campaign: CampaignId, dial: &ClaimedDial) {
+        self.pending.insert(dial.attempt, Pending::new(self.now, campaign, dial));
+        self.book.charge(campaign);
+        if let Some(entry) = self.book.get_mut(campaign) {
+            entry.busy += 1;
         }
     }
 

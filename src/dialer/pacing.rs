@@ -68,9 +68,11 @@ pub struct Limited {
     pub until: Option<Timestamp>,
 }
 
-/// How far ahead of its moment, beyond the headroom, a dial is claimed: enough to keep claims from delaying each other,
-/// short enough that a pause or an opt-out is never minutes late.
-pub const CLAIM_LEAD: Duration = Duration::from_millis(100);
+/// How far ahead of its moment, beyond the headroom, a dial is claimed: enough that a disk that stalls for a moment delays
+/// nobody, short enough that a pause or an opt-out is never minutes late.
+pub const CLAIM_LEAD: Duration = Duration::from_millis(200);
+/// So much of the lead is used up before more is claimed: at high rates a claim then takes several dials at once.
+const REFILL: Duration = Duration::from_millis(100);
 
 /// Reserves the next moment that every scope allows, `headroom` from now at the earliest: the time that the two commits
 /// before the INVITE take.
@@ -94,7 +96,7 @@ pub fn reserve(now: Timestamp, headroom: Duration, limiters: &[Limiter]) -> Resu
     if let Some(scope) = slowest
         && send_at > earliest + CLAIM_LEAD
     {
-        return Err(Limited { scope, until: Some(send_at - CLAIM_LEAD - headroom) });
+        return Err(Limited { scope, until: Some(send_at - (CLAIM_LEAD - REFILL) - headroom) });
     }
     let late = limiters.iter().filter_map(|limiter| limiter.interval).map(lateness).min().unwrap_or(MOST_LATE);
     let tats = limiters.iter().map(|limiter| (limiter.scope, limiter.tat_after(send_at))).collect();
@@ -175,12 +177,12 @@ mod tests {
         let mut campaign = limiter(Scope::Campaign, 600);
         for dial in 0..5 {
             let reserved = reserve(START, &[campaign]);
-            if dial <= 1 {
+            if dial <= 2 {
                 let reserved = reserved.expect("within the lead");
                 assert_eq!(reserved.send_at, ms(100 * dial));
                 campaign.tat = reserved.tats[0].1;
             } else {
-                assert_eq!(reserved, Err(Limited { scope: Scope::Campaign, until: Some(ms(100)) }));
+                assert_eq!(reserved, Err(Limited { scope: Scope::Campaign, until: Some(ms(200)) }));
             }
         }
     }
@@ -237,10 +239,12 @@ mod tests {
         campaign.tat = first.tats[0].1;
         let second = super::reserve(START, headroom, &[campaign]).expect("within the lead");
         campaign.tat = second.tats[0].1;
-        assert_eq!((first.send_at, second.send_at), (ms(80), ms(180)));
-        let third = super::reserve(START, headroom, &[campaign]).expect_err("beyond the lead");
-        assert_eq!(third.until, Some(ms(100)));
-        assert_eq!(super::reserve(ms(100), headroom, &[campaign]).map(|reserved| reserved.send_at), Ok(ms(280)));
+        let third = super::reserve(START, headroom, &[campaign]).expect("at the end of the lead");
+        campaign.tat = third.tats[0].1;
+        assert_eq!((first.send_at, second.send_at, third.send_at), (ms(80), ms(180), ms(280)));
+        let fourth = super::reserve(START, headroom, &[campaign]).expect_err("beyond the lead");
+        assert_eq!(fourth.until, Some(ms(200)), "when half of the lead is used up");
+        assert_eq!(super::reserve(ms(200), headroom, &[campaign]).map(|reserved| reserved.send_at), Ok(ms(380)));
     }
 
     proptest! {

@@ -186,7 +186,7 @@ impl Shared {
     /// Carries out one action and reports it; a report nobody takes any more is no loss.
     /// A panic on the way is a failure like others: without a report the engine would wait for it for ever.
     async fn carry_out(self: Arc<Self>, action: Action, reports: &mpsc::Sender<Input>) {
-        let input = match AssertUnwindSafe(self.done(action)).catch_unwind().await {
+        let input = match AssertUnwindSafe(self.done(action, reports)).catch_unwind().await {
             Ok(Ok(input)) => input,
             Ok(Err(error)) => {
                 tracing::warn!(?action, %error, "the store could not do what the dialer asked for");
@@ -200,12 +200,12 @@ impl Shared {
         drop(reports.send(input).await);
     }
 
-    async fn done(self: &Arc<Self>, action: Action) -> Result<Input, StoreError> {
+    async fn done(self: &Arc<Self>, action: Action, reports: &mpsc::Sender<Input>) -> Result<Input, StoreError> {
         match action {
             Action::Load => self.load().await,
             Action::Promote { campaign, limit } => self.promote(campaign, limit).await,
             Action::Hurry { campaign, limit } => self.hurry(campaign, limit).await,
-            Action::Claim { campaign, headroom } => self.claim(campaign, headroom).await,
+            Action::Claim { campaign, headroom, most } => self.claim(campaign, headroom, most, reports).await,
             Action::Commit { attempt, .. } => self.commit(attempt).await,
             Action::Place { attempt, send_before } => Ok(self.place(attempt, send_before).await),
             Action::Unsend { attempt } => self.unsend(attempt).await,
@@ -260,14 +260,28 @@ impl Shared {
         Ok(Input::Hurried { campaign, promoted, next: hurried.next })
     }
 
-    async fn claim(&self, campaign: CampaignId, headroom: Duration) -> Result<Input, StoreError> {
-        if let Some(held) = self.no_room(campaign).await? {
-            let limited = Limited { scope: held.scope, until: held.until };
-            self.parts.status.held(campaign, held);
-            return Ok(Input::Claimed { campaign, result: ClaimResult::Limited(limited), next_due: None });
-        }
+    async fn claim(
+        &self,
+        campaign: CampaignId,
+        headroom: Duration,
+        most: u32,
+        reports: &mpsc::Sender<Input>,
+    ) -> Result<Input, StoreError> {
+        let room = match self.room(campaign).await? {
+            Ok(room) => most.min(u32::try_from(room).unwrap_or(u32::MAX)),
+            Err(held) => {
+                let limited = Limited { scope: held.scope, until: held.until };
+                self.parts.status.held(campaign, held);
+                return Ok(Input::Claimed { campaign, result: ClaimResult::Limited(limited), next_due: None });
+            }
+        };
         let request = ClaimRequest { node: self.node(), campaign, headroom };
-        let picked = self.dialing.claim(&request).await?;
+        let (more, picked) = self.dialing.claim_several(&request, room).await?;
+        for claimed in more {
+            let dial = self.note(claimed);
+            // Nobody takes it: the dialer has ended, and the attempt goes back when its lease runs out.
+            drop(reports.send(Input::Further { campaign, dial }).await);
+        }
         let deferred = picked.turned_away.iter().filter_map(|(_, fate)| match fate {
             TurnedAway::Deferred(at, _) => Some(*at),
             TurnedAway::Blocked(_) | TurnedAway::Expired | TurnedAway::CallbackMissed => None,
@@ -291,16 +305,21 @@ impl Shared {
     }
 
     /// Every dial holds a place for its call, and vendors that serve it, before it is claimed: nobody who answers meets
-    /// an agent that cannot hear or speak.
-    async fn no_room(&self, campaign: CampaignId) -> Result<Option<Held>, StoreError> {
+    /// an agent that cannot hear or speak. For how many dials there are places, or what is in the way.
+    async fn room(&self, campaign: CampaignId) -> Result<Result<usize, Held>, StoreError> {
         let now = time::now().mono;
         let on_the_way = self.dials().values().filter(|dial| !dial.is_placed()).count();
-        if self.parts.calls.len() + on_the_way >= self.parts.calls.capacity() {
+        let places = self.parts.calls.capacity().saturating_sub(self.parts.calls.len() + on_the_way);
+        if places == 0 {
             let until = Some(self.clock.wall(now + NO_ROOM));
-            return Ok(Some(Held::by(Limited { scope: Scope::Node, until })));
+            return Ok(Err(Held::by(Limited { scope: Scope::Node, until })));
         }
-        let Some((why, until)) = self.assistants.no_room(campaign, on_the_way, now).await? else { return Ok(None) };
-        Ok(Some(Held { scope: Scope::Providers, reason: why.to_string(), until: Some(self.clock.wall(until)) }))
+        Ok(match self.assistants.room(campaign, on_the_way, now).await? {
+            Ok(room) => Ok(places.min(room)),
+            Err((why, until)) => {
+                Err(Held { scope: Scope::Providers, reason: why.to_string(), until: Some(self.clock.wall(until)) })
+            }
+        })
     }
 
     fn note(&self, claimed: Claimed) -> ClaimedDial {

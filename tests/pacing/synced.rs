@@ -64,11 +64,17 @@ fn judge(trace: &str) -> Result<(), String> {
     // File descriptors of the log, by number; a call that another thread interrupts has its end on a line of its own.
     let mut logs: BTreeMap<String, ()> = BTreeMap::new();
     let mut syncing: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut opening: BTreeMap<&str, bool> = BTreeMap::new();
     let (mut written, mut synced) = (false, false);
     for line in trace.lines() {
         let Some((thread, call)) = line.trim_start().split_once(' ') else { continue };
         let call = call.trim_start();
-        if call.contains("callwright.db-wal") && call.starts_with("openat(") {
+        let is_log = call.contains("callwright.db-wal\"");
+        if call.starts_with("openat(") && call.ends_with("<unfinished ...>") {
+            opening.insert(thread, is_log);
+        } else if is_log && call.starts_with("openat(")
+            || call.starts_with("<... openat resumed>") && opening.remove(thread).unwrap_or(false)
+        {
             let number = call.rsplit("= ").next().unwrap_or_default().trim();
             logs.insert(number.to_owned(), ());
         } else if let Some(rest) = call.strip_prefix("pwrite64(") {
@@ -100,6 +106,8 @@ fn judge(trace: &str) -> Result<(), String> {
 #[test]
 fn a_trace_is_read_as_it_is_meant() {
     let open = "7 openat(AT_FDCWD, \"/x/callwright.db-wal\", O_RDWR) = 9\n";
+    let opened = "7 openat(AT_FDCWD, \"/x/callwright.db-wal\", O_RDONLY <unfinished ...>\n8 openat(AT_FDCWD, \"/y\", O_RDWR \
+                  <unfinished ...>\n8 <... openat resumed>) = 4\n7 <... openat resumed>) = 9\n";
     let leg = "7 pwrite64(9, \"..sent{\\\"uri\\\":\\\"sip:+442079460001@..\", 4096, 0) = 4096\n";
     let sync = "7 fdatasync(9) = 0\n";
     let halves =
@@ -108,6 +116,7 @@ fn a_trace_is_read_as_it_is_meant() {
     let trace = |parts: &[&str]| judge(&parts.concat());
     assert_eq!(trace(&[open, leg, sync, send]), Ok(()));
     assert_eq!(trace(&[open, leg, halves, send]), Ok(()));
+    assert_eq!(trace(&[opened, leg, sync, send]), Ok(()));
     assert!(trace(&[open, leg, send, sync]).is_err_and(|why| why.contains("not synced")));
     assert!(trace(&[open, sync, leg, send]).is_err_and(|why| why.contains("not synced")));
     assert!(trace(&[open, sync, send]).is_err_and(|why| why.contains("not in the log")));

@@ -34,6 +34,7 @@ crate::on_both!(
     one_number_is_rung_once_at_a_time,
     priorities_come_first,
     nothing_is_claimed_without_a_lease_or_after_a_pause,
+    several_are_claimed_under_the_same_limits_as_one,
     doubled_rows_trip_a_constraint,
 );
 
@@ -373,4 +374,34 @@ async fn live(db: &Db, campaign: CampaignId) -> i64 {
     let mut tx = db.read().await.expect("a transaction");
     let sql = "SELECT COUNT(*) AS value FROM attempt WHERE live AND campaign_id = $1";
     tx.value(sql, args![campaign]).await.expect("a count")
+}
+
+async fn several_are_claimed_under_the_same_limits_as_one(test: TestDb) {
+    noon(&test.db).await;
+    let world = World::new(&test.db).await;
+    let contacts = world.contacts(1, 12).await;
+    // Every hundredth of a second, and seven at a time.
+    let id = world.running("Spring", fast(7), &contacts).await.id;
+    let dialer = Dialer::new(&test.db).await;
+    dialer.dialing.promote(id, 100).await.expect("a promotion");
+    let (more, picked) = dialer.dialing.claim_several(&dialer.request(id), 5).await.expect("an answer");
+    let last = picked.result.expect("the fifth");
+    let all: Vec<_> = more.iter().chain([&*last]).collect();
+    assert_eq!(all.len(), 5);
+    let order: Vec<_> = all.iter().map(|claimed| claimed.contact).collect();
+    assert_eq!(order, contacts[..5]);
+    for (one, next) in all.iter().zip(&all[1..]) {
+        assert_eq!(next.send_at.duration_since(one.send_at).as_millis(), 10);
+    }
+    let (more, picked) = dialer.dialing.claim_several(&dialer.request(id), 5).await.expect("an answer");
+    assert_eq!(more.len(), 2);
+    let full = Refused::Limited(Limited { scope: Scope::Campaign, until: None });
+    assert_eq!(picked.result, Err(full), "seven at a time");
+    assert!(more[0].send_at.duration_since(last.send_at).as_millis() >= 10, "the pace goes on");
+    let mut tx = test.db.read().await.expect("a transaction");
+    let kept: i64 = tx
+        .value("SELECT COUNT(*) AS value FROM attempt WHERE campaign_id = $1 AND state = 'claimed'", args![id])
+        .await
+        .expect("a number");
+    assert_eq!(kept, 7);
 }

@@ -141,6 +141,12 @@ impl Book {
             .map(|entry| entry.info.campaign)
     }
 
+    /// Whether nobody else could be claimed for.
+    pub(super) fn is_alone(&self, now: Instant, campaign: CampaignId) -> bool {
+        let waits = |entry: &Entry| entry.maybe_ready && !entry.is_held(now) && entry.info.campaign != campaign;
+        !self.entries.values().any(waits)
+    }
+
     /// Charges a campaign for one dial.
     pub(super) fn charge(&mut self, campaign: CampaignId) {
         if let Some(entry) = self.entries.get_mut(&campaign) {

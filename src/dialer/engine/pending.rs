@@ -67,6 +67,11 @@ impl Pending {
         self.send_by
     }
 
+    /// Whether the moment of its commit has come.
+    pub(super) fn is_due(&self, at: &Circumstances) -> bool {
+        matches!(self.stage, Stage::Claimed) && at.now.mono >= self.commit_at(at.commit_lead)
+    }
+
     /// The step whose moment has come. The stage is moved on with it.
     pub(super) fn advance(&mut self, at: &Circumstances) -> Step {
         let now = at.now;

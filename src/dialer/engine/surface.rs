@@ -21,6 +21,8 @@ pub struct Config {
     pub store_retry: Duration,
     /// Least time between two looks for urgent targets while others are ready.
     pub hurry: Duration,
+    /// Most dials claimed in one transaction.
+    pub claim_batch: u32,
 }
 
 impl Default for Config {
@@ -31,6 +33,7 @@ impl Default for Config {
             recheck: Duration::from_secs(60),
             store_retry: Duration::from_secs(1),
             hurry: Duration::from_secs(1),
+            claim_batch: 16,
         }
     }
 }
@@ -61,6 +64,13 @@ pub enum Input {
         promoted: u32,
         /// When the next urgent one is due, if there is one.
         next: Option<Timestamp>,
+    },
+    /// A dial that a claim of several has come to, besides the one in its answer, which follows.
+    Further {
+        /// Which campaign.
+        campaign: CampaignId,
+        /// The dial.
+        dial: ClaimedDial,
     },
     /// The answer to [`Action::Claim`].
     Claimed {
@@ -177,6 +187,8 @@ pub enum Action {
         campaign: CampaignId,
         /// How far from now the INVITE may leave at the earliest.
         headroom: Duration,
+        /// Dials that it may take at most. One while other campaigns wait for their turn.
+        most: u32,
     },
     /// Run the dial's transaction: the attempt becomes DIALING, with its leg.
     Commit {

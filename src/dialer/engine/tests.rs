@@ -372,3 +372,38 @@ fn lost_news_is_made_up_for_by_looking_again() {
     bench.tell(Input::LeaseRenewed { held: true });
     assert_eq!(claims(&bench.tell(again)), [A]);
 }
+
+#[test]
+fn a_claim_takes_several_when_nobody_else_waits() {
+    let most = |actions: &[Action]| -> Vec<u32> {
+        let most = |action: &Action| if let Action::Claim { most, .. } = action { Some(*most) } else { None };
+        actions.iter().filter_map(most).collect()
+    };
+    let mut bench = Bench::dialing(&[campaign(A, 1), campaign(B, 1)]);
+    assert_eq!(most(&bench.claimed(A, 1, 150)), [1], "two wait for their turn");
+    let batch = Config::default().claim_batch;
+    assert!(batch > 1);
+    assert_eq!(most(&bench.limited(B, Scope::Campaign, Some(Duration::from_secs(6)))), [batch], "one is left");
+    // What else the claim has taken counts before its answer does.
+    let send_at = bench.now.wall + ms(160);
+    let dial = ClaimedDial { attempt: attempt(2), send_at, send_by: send_at + ms(500) };
+    assert_eq!(bench.tell(Input::Further { campaign: A, dial }), []);
+    assert_eq!(bench.limited(A, Scope::Campaign, Some(Duration::from_secs(6))), []);
+    let commits = bench.after(ms(150));
+    let attempts: Vec<_> = commits.iter().filter(|action| matches!(action, Action::Commit { .. })).collect();
+    assert_eq!(attempts.len(), 2, "{commits:?}");
+}
+
+#[test]
+fn dials_that_are_near_each_other_are_committed_together() {
+    let mut bench = Bench::dialing(&[campaign(A, 5)]);
+    for (number, in_ms) in [(1, 150), (2, 160), (3, 199), (4, 260)] {
+        bench.claimed(A, number, in_ms);
+    }
+    bench.limited(A, Scope::Campaign, Some(Duration::from_secs(6)));
+    let (first, _) = bench.engine.poll_timeout().expect("a dial waits");
+    let actions = bench.after(first.saturating_duration_since(bench.now.mono));
+    let committed = |action: &Action| if let Action::Commit { attempt, .. } = action { Some(*attempt) } else { None };
+    let attempts: Vec<_> = actions.iter().filter_map(committed).collect();
+    assert_eq!(attempts, [attempt(1), attempt(2), attempt(3)], "the fourth is far behind");
+}

@@ -40,26 +40,26 @@ impl Assistants {
         self.lock().clear();
     }
 
-    /// Why no call of the campaign should be made, if none should, and when to look again. `on_the_way` calls are not
-    /// known to the vendors yet.
-    pub(super) async fn no_room(
+    /// For how many calls of the campaign there is room, or why no call should be made and when to look again. `on_the_way`
+    /// calls are not known to the vendors yet.
+    pub(super) async fn room(
         &self,
         campaign: CampaignId,
         on_the_way: usize,
         now: Instant,
-    ) -> Result<Option<(NoRoom, Instant)>, StoreError> {
+    ) -> Result<Result<usize, (NoRoom, Instant)>, StoreError> {
         let Known { org, assistant, .. } = self.of(campaign, now).await?;
         let (shortest, longest) = AGAIN;
         Ok(match self.providers.room(org, &assistant) {
-            Room::Free(free) if free > on_the_way => None,
-            Room::Free(_) => Some((NoRoom::OnTheWay, now + shortest)),
+            Room::Free(free) if free > on_the_way => Ok(free - on_the_way),
+            Room::Free(_) => Err((NoRoom::OnTheWay, now + shortest)),
             Room::None(why) => {
                 let until = match &why {
                     NoRoom::Failing { until, .. } => until.unwrap_or(now),
                     NoRoom::Full { .. } | NoRoom::OnTheWay => now,
                     NoRoom::Unknown(_) => now + longest,
                 };
-                Some((why, until.clamp(now + shortest, now + longest)))
+                Err((why, until.clamp(now + shortest, now + longest)))
             }
         })
     }

@@ -13,6 +13,7 @@ mod lock;
 mod migrate;
 mod open;
 mod page;
+mod sync;
 mod tx;
 pub(in crate::store) mod value;
 mod wake;
@@ -48,7 +49,7 @@ struct Inner {
 
 #[derive(Debug)]
 enum Backend {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, _lock: lock::FileLock },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, log: sync::Syncer, _lock: lock::FileLock },
     Postgres(PgPool),
 }
 
@@ -98,16 +99,17 @@ impl Db {
     /// # Errors
     /// When no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        self.begin_at("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await
+        self.begin_for(Keep::Written).await
     }
 
-    /// Begins a transaction whose commit, and every commit before it, survives the loss of power: what must not be
-    /// forgotten once it has been acted upon (a dial, an opt-out, a person's "pause").
+    /// Begins a transaction whose commit, and every commit before it, survives the loss of power once it is answered: what
+    /// must not be forgotten after it has been acted upon (an opt-out, a person's "pause"). On SQLite others write while it
+    /// waits for the disk.
     ///
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_durable(&self) -> Result<Tx, StoreError> {
-        self.begin_at("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").await
+        self.begin_for(Keep::Synced).await
     }
 
     /// Begins a transaction that only reads: on SQLite it sees one state of the database, on PostgreSQL each
@@ -119,7 +121,7 @@ impl Db {
         settle().await?;
         let shift = self.clock_shift();
         Ok(match &self.inner.backend {
-            Backend::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?, None, shift),
+            Backend::Sqlite { readers, .. } => Tx::sqlite(readers.begin().await?, None, None, shift),
             Backend::Postgres(pool) => Tx::postgres(pool.begin().await?, shift),
         })
     }
@@ -152,12 +154,12 @@ impl Db {
         }
     }
 
-    /// The `synchronous` pragma that the last transaction of SQLite's writer ran with: 1 = NORMAL, 2 = FULL.
+    /// How often the log of SQLite has been synced.
     #[cfg(test)]
-    pub(in crate::store) async fn synchronous(&self) -> Result<i64, StoreError> {
+    pub(in crate::store) fn syncs(&self) -> u64 {
         match &self.inner.backend {
-            Backend::Sqlite { writer, .. } => Ok(sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await?),
-            Backend::Postgres(_) => Err(StoreError::NotFound),
+            Backend::Sqlite { log, .. } => log.syncs.load(Ordering::Relaxed),
+            Backend::Postgres(_) => 0,
         }
     }
 
@@ -168,12 +170,29 @@ impl Db {
         }
     }
 
-    async fn begin_at(&self, sqlite: &'static str) -> Result<Tx, StoreError> {
+    /// Waits until everything that is committed now survives the loss of power, as if it had been begun by
+    /// [`Db::begin_durable`]. On PostgreSQL it does as soon as it is committed.
+    ///
+    /// # Errors
+    /// When the disk refuses: it is unknown what of it would survive.
+    pub(in crate::store) async fn synced(&self) -> Result<(), StoreError> {
+        match &self.inner.backend {
+            Backend::Sqlite { log, .. } => log.synced().await,
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
+    async fn begin_for(&self, keep: Keep) -> Result<Tx, StoreError> {
         settle().await?;
         let shift = self.clock_shift();
         Ok(match &self.inner.backend {
-            Backend::Sqlite { writer, .. } => {
-                Tx::sqlite(writer.begin_with(sqlite).await?, Some(self.inner.wake.clone()), shift)
+            Backend::Sqlite { writer, log, .. } => {
+                let begun = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let log = match keep {
+                    Keep::Synced => Some(log.clone()),
+                    Keep::Written => None,
+                };
+                Tx::sqlite(begun, Some(self.inner.wake.clone()), log, shift)
             }
             Backend::Postgres(pool) => Tx::postgres(pool.begin().await?, shift),
         })
@@ -182,6 +201,15 @@ impl Db {
     fn clock_shift(&self) -> i64 {
         self.inner.clock_shift.load(Ordering::Relaxed)
     }
+}
+
+/// What a commit has come to when it is answered.
+#[derive(Clone, Copy, Debug)]
+enum Keep {
+    /// It survives the end of the process.
+    Written,
+    /// It survives the loss of power.
+    Synced,
 }
 
 /// Commits what was put aside in the hope that it was the last: what comes now may have to see it, and SQLite has one writer.

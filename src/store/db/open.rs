@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::lock::FileLock;
+use super::sync::Syncer;
 use super::{Backend, StoreError};
 
 /// Where the database is and how it is used.
@@ -77,7 +78,8 @@ async fn sqlite(path: &str, connections: u32) -> Result<Backend, StoreError> {
         .test_before_acquire(false)
         .acquire_timeout(ACQUIRE)
         .connect_lazy_with(options.pragma("query_only", "ON"));
-    Ok(Backend::Sqlite { writer, readers, _lock: lock })
+    let log = Syncer::start(&path).map_err(sqlx::Error::Io)?;
+    Ok(Backend::Sqlite { writer, readers, log, _lock: lock })
 }
 
 async fn postgres(address: &str, connections: u32) -> Result<Backend, StoreError> {

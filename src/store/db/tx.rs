@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
 use tokio::sync::broadcast;
 
+use super::sync::Syncer;
 use super::value::{Arg, Row, postgres_arguments, sqlite_arguments};
 use super::wake::{CHANNEL, Wake};
 use super::{FromColumn, Kind, StoreError, held};
@@ -17,6 +18,8 @@ use crate::time;
 pub struct Tx {
     inner: Inner,
     wakes: BTreeSet<Wake>,
+    /// What its commit waits for.
+    log: Option<Syncer>,
     clock_shift: i64,
 }
 
@@ -30,13 +33,14 @@ impl Tx {
     pub(super) fn sqlite(
         tx: Transaction<'static, Sqlite>,
         wake: Option<broadcast::Sender<Wake>>,
+        log: Option<Syncer>,
         clock_shift: i64,
     ) -> Self {
-        Self { inner: Inner::Sqlite(tx, wake), wakes: BTreeSet::new(), clock_shift }
+        Self { inner: Inner::Sqlite(tx, wake), wakes: BTreeSet::new(), log, clock_shift }
     }
 
     pub(super) fn postgres(tx: Transaction<'static, Postgres>, clock_shift: i64) -> Self {
-        Self { inner: Inner::Postgres(tx), wakes: BTreeSet::new(), clock_shift }
+        Self { inner: Inner::Postgres(tx), wakes: BTreeSet::new(), log: None, clock_shift }
     }
 
     /// Which database this transaction runs on.
@@ -144,7 +148,8 @@ impl Tx {
     /// its answer.
     ///
     /// # Errors
-    /// [`StoreError::Db`]; after a lost connection to PostgreSQL it is unknown whether the commit took place.
+    /// [`StoreError::Db`]; after a lost connection to PostgreSQL, or when a disk refuses to sync, it is unknown whether the
+    /// commit took place.
     pub async fn commit(self) -> Result<(), StoreError> {
         match held::keep(self) {
             Some(tx) => tx.commit_now().await,
@@ -176,10 +181,16 @@ impl Tx {
         match self.inner {
             Inner::Sqlite(tx, sender) => {
                 tx.commit().await?;
+                // Committed it is, whatever the disk says.
+                let synced = match self.log {
+                    Some(log) => log.synced().await,
+                    None => Ok(()),
+                };
                 for (wake, sender) in wakes.into_iter().zip(sender.iter().cycle()) {
                     // Nobody listening is nobody to wake.
                     let _ = sender.send(wake);
                 }
+                synced?;
             }
             Inner::Postgres(tx) => tx.commit().await?,
         }

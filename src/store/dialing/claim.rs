@@ -153,29 +153,44 @@ impl Dialing {
     /// [`StoreError::Stale`] when the node's lease has run out, [`StoreError::NotFound`] when there is no such
     /// campaign, or when the database fails.
     pub async fn claim(&self, request: &ClaimRequest) -> Result<Picked, StoreError> {
+        self.claim_several(request, 1).await.map(|(_, picked)| picked)
+    }
+
+    /// As [`Dialing::claim`] for up to `most` targets, one after the other under the same locks. The first ones stand apart;
+    /// the last, or why there are no more, is in what was picked.
+    ///
+    /// # Errors
+    /// As [`Dialing::claim`].
+    pub async fn claim_several(&self, request: &ClaimRequest, most: u32) -> Result<(Vec<Claimed>, Picked), StoreError> {
         let mut tx = self.db.begin().await?;
         let terms = self.book.terms(&mut tx, request.campaign).await?;
-        let locked = limits::lock(&mut tx, &terms).await?;
+        let mut locked = limits::lock(&mut tx, &terms).await?;
         let now = tx.now().await?;
         if node::lease_until(&mut tx, &request.node).await?.is_none_or(|until| until <= now) {
             return Err(StoreError::Stale);
         }
-        let choice = match locked.choose(&mut tx, &terms, now, request.headroom).await? {
-            Ok(choice) => choice,
-            // Nothing to write but rows of limiters that are new; the next claim makes them again.
-            Err(NoChoice { why, shut }) => {
-                return Ok(Picked { now, turned_away: Vec::new(), result: Err(why.into()), shut });
+        let (mut claimed, mut turned_away) = (Vec::new(), Vec::new());
+        let (result, shut) = loop {
+            let choice = match locked.choose(&mut tx, &terms, now, request.headroom).await? {
+                Ok(choice) => choice,
+                Err(NoChoice { why, shut }) => break (Err(why.into()), shut),
+            };
+            let mut turn = Turn { dialing: self, request, terms: &terms, locked: &mut locked, choice: &choice, now };
+            match turn.pick(&mut tx, &mut turned_away).await? {
+                Ok(one) if claimed.len() + 1 < most as usize => claimed.push(*one),
+                result @ (Ok(_) | Err(_)) => break (result, None),
             }
         };
-        let turn = Turn { dialing: self, request, terms: &terms, locked: &locked, choice: &choice, now };
-        let mut turned_away = Vec::new();
-        let result = turn.pick(&mut tx, &mut turned_away).await?;
-        if turned_away.iter().any(|(_, fate)| matches!(fate, TurnedAway::Blocked(_) | TurnedAway::Expired)) {
-            // The campaign may be complete with that.
-            tx.wake(Wake::Targets(request.campaign));
+        // Otherwise there is nothing to write but rows of limiters that are new; the next claim makes them again.
+        if result.is_ok() || !claimed.is_empty() || !turned_away.is_empty() {
+            locked.write(&mut tx).await?;
+            if turned_away.iter().any(|(_, fate)| matches!(fate, TurnedAway::Blocked(_) | TurnedAway::Expired)) {
+                // The campaign may be complete with that.
+                tx.wake(Wake::Targets(request.campaign));
+            }
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        Ok(Picked { now, turned_away, result, shut: None })
+        Ok((claimed, Picked { now, turned_away, result, shut }))
     }
 }
 
@@ -198,14 +213,14 @@ struct Turn<'a> {
     dialing: &'a Dialing,
     request: &'a ClaimRequest,
     terms: &'a Terms,
-    locked: &'a Locked,
+    locked: &'a mut Locked,
     choice: &'a Choice,
     now: Timestamp,
 }
 
 impl Turn<'_> {
     async fn pick(
-        &self,
+        &mut self,
         tx: &mut Tx,
         turned_away: &mut Vec<(TargetId, TurnedAway)>,
     ) -> Result<Result<Box<Claimed>, Refused>, StoreError> {
@@ -341,7 +356,7 @@ impl Turn<'_> {
     }
 
     async fn claim(
-        &self,
+        &mut self,
         tx: &mut Tx,
         found: Candidacy,
         claim: Claim,

@@ -1,14 +1,12 @@
 //! The dial: the second of the two commits before an INVITE.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
 
 use super::finish::withdraw;
 use super::node::{self, Node};
 use super::terms::Book;
+use super::writer::{Done, Job};
 use super::{Dialing, one_row};
 use crate::args;
 use crate::campaign::phone::E164;
@@ -18,10 +16,9 @@ use crate::dialer::gate::Held;
 use crate::id::{AttemptId, CampaignId, LegId, NodeId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::consent::consents;
-use crate::store::db::Kind;
 use crate::store::suppression::SuppressionSource;
 use crate::store::suppression_list::{self, listed};
-use crate::store::{Db, StoreError, Tx};
+use crate::store::{StoreError, Tx};
 
 /// A claimed attempt about to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,92 +44,11 @@ impl Dialing {
     /// # Errors
     /// When the database fails. A commit whose connection was lost may have taken place: do not dial.
     pub async fn commit_dial(&self, request: DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
-        self.committer.commit(request).await
-    }
-}
-
-/// Commits dials. On SQLite one task writes them, and what arrived while it was waiting for the disk goes into its
-/// next transaction together: one sync for all. On PostgreSQL each caller commits for itself; the server groups.
-#[derive(Clone, Debug)]
-pub(super) enum Committer {
-    Own(Db, Arc<Book>),
-    Grouped(mpsc::Sender<Waiting>),
-}
-
-#[derive(Debug)]
-pub(super) struct Waiting {
-    request: DialRequest,
-    answer: oneshot::Sender<Result<Result<(), DialRefusal>, StoreError>>,
-}
-
-/// Dials in one transaction. Those that wait longer wait in their senders.
-const GROUP: usize = 64;
-
-impl Committer {
-    pub(super) fn start(db: &Db, book: &Arc<Book>) -> Self {
-        match db.kind() {
-            Kind::Postgres => Self::Own(db.clone(), Arc::clone(book)),
-            Kind::Sqlite => {
-                let (sender, mut receiver) = mpsc::channel(GROUP);
-                let (db, book) = (db.clone(), Arc::clone(book));
-                tokio::spawn(async move {
-                    let mut group = Vec::new();
-                    while receiver.recv_many(&mut group, GROUP).await > 0 {
-                        write_group(&db, &book, std::mem::take(&mut group)).await;
-                    }
-                });
-                Self::Grouped(sender)
-            }
+        match self.writer.write(Job::Dial(request)).await? {
+            Done::Dialed(decided) => Ok(decided),
+            Done::Written | Done::Ended(_) => unreachable!("a dial is answered as one"),
         }
     }
-
-    async fn commit(&self, request: DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
-        match self {
-            Self::Own(db, book) => {
-                let mut tx = db.begin_durable().await?;
-                let decided = dial(&mut tx, book, &request).await?;
-                tx.commit().await?;
-                Ok(decided)
-            }
-            Self::Grouped(sender) => {
-                let (answer, answered) = oneshot::channel();
-                let closed = |_| StoreError::Db(sqlx::Error::PoolClosed);
-                sender.send(Waiting { request, answer }).await.map_err(|_| closed(()))?;
-                answered.await.map_err(|_| closed(()))?
-            }
-        }
-    }
-}
-
-async fn write_group(db: &Db, book: &Book, group: Vec<Waiting>) {
-    // A request that fails alone takes nobody with it: the rest of its group is written one by one.
-    let requests: Vec<_> = group.iter().map(|waiting| waiting.request.clone()).collect();
-    let decided = match try_group(db, book, &requests).await {
-        Ok(decided) => decided.into_iter().map(Ok).collect(),
-        Err(error) if group.len() == 1 => vec![Err(error)],
-        Err(_) => {
-            let mut each = Vec::with_capacity(group.len());
-            for request in &requests {
-                let one = try_group(db, book, std::slice::from_ref(request)).await;
-                each.push(one.and_then(|mut decided| decided.pop().ok_or(StoreError::NotFound)));
-            }
-            each
-        }
-    };
-    for (waiting, decided) in group.into_iter().zip(decided) {
-        // The asker may be gone; its lease then gives the attempt back.
-        let _ = waiting.answer.send(decided);
-    }
-}
-
-async fn try_group(db: &Db, book: &Book, requests: &[DialRequest]) -> Result<Vec<Result<(), DialRefusal>>, StoreError> {
-    let mut tx = db.begin_durable().await?;
-    let mut decided = Vec::with_capacity(requests.len());
-    for request in requests {
-        decided.push(dial(&mut tx, book, request).await?);
-    }
-    tx.commit().await?;
-    Ok(decided)
 }
 
 /// What the dial's transaction has read.
@@ -145,7 +61,11 @@ pub(super) struct Claimed {
     pub(super) view: DialView,
 }
 
-async fn dial(tx: &mut Tx, book: &Book, request: &DialRequest) -> Result<Result<(), DialRefusal>, StoreError> {
+pub(super) async fn dial(
+    tx: &mut Tx,
+    book: &Book,
+    request: &DialRequest,
+) -> Result<Result<(), DialRefusal>, StoreError> {
     let Some(mut claimed) = read(tx, request.attempt, &request.node).await? else {
         return Ok(Err(DialRefusal::LeaseLost));
     };
@@ -258,6 +178,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::store::Db;
     use crate::store::db::Settings;
     use crate::store::dialing::Dialing;
 
@@ -269,7 +190,7 @@ mod tests {
         let db = Db::open(&Settings::new(address)).await.expect("a fresh database");
         let dialing = Dialing::new(&db, Duration::from_secs(30));
         let node = dialing.register(NodeId::generate()).await.expect("a node");
-        assert_eq!(db.synchronous().await.expect("SQLite"), 1);
+        let before = db.syncs();
         let request = || DialRequest {
             attempt: AttemptId::generate(),
             node,
@@ -279,9 +200,9 @@ mod tests {
         // Of no attempt there is; its transaction is the one in which dials are decided.
         let refused = dialing.commit_dial(request()).await.expect("no fault");
         assert_eq!(refused, Err(DialRefusal::LeaseLost));
-        assert_eq!(db.synchronous().await.expect("SQLite"), 2);
+        assert_eq!(db.syncs(), before + 1);
         dialing.renew(&node).await.expect("a lease");
-        assert_eq!(db.synchronous().await.expect("SQLite"), 1, "what may be repeated is not waited for");
+        assert_eq!(db.syncs(), before + 1, "what may be repeated is not waited for");
         drop((dialing, db));
         // A leftover in the temporary folder is no reason to fail.
         let _ = std::fs::remove_dir_all(folder);

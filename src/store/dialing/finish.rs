@@ -1,11 +1,13 @@
 //! The end of attempts: what they come to, and what follows for their targets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::node::Node;
-use super::terms::Ready;
+use super::terms::{Book, Ready};
+use super::writer::{Done, Job};
 use super::{Dialing, callback, spend};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -107,29 +109,11 @@ impl Dialing {
     /// [`StoreError::Stale`] when the attempt is not this node's, was never sent, or has ended; or when the database
     /// fails.
     pub async fn end_attempt(&self, end: &AttemptEnd, report: Option<&Report>) -> Result<Option<Settled>, StoreError> {
-        let opted_out = end.reason == DisconnectionReason::VoiceCallsOptedOut;
-        // A forgotten opt-out rings somebody who asked to be left alone.
-        let mut tx = if opted_out { self.db.begin_durable().await? } else { self.db.begin().await? };
-        let ending = lock(&mut tx, end.attempt, &end.node).await?;
-        let sent = ending.state.may_become(AttemptState::Ended) && ending.state.may_have_rung();
-        if !sent {
-            return Err(StoreError::Stale);
+        let job = Job::End(Box::new(end.clone()), report.cloned().map(Arc::new));
+        match self.writer.write(job).await? {
+            Done::Ended(settled) => Ok(settled),
+            Done::Written | Done::Dialed(_) => unreachable!("an end is answered as one"),
         }
-        let settled = self.settle(&mut tx, &ending, end).await?;
-        write_end(&mut tx, &ending, end).await?;
-        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 \
-                    WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
-        tx.execute(legs, args![end.attempt, ending.now]).await?;
-        if opted_out {
-            suppress(&mut tx, &ending).await?;
-        }
-        if let Some(report) = report {
-            call::insert(&mut tx, &report.call, &report.conversation).await?;
-        }
-        tx.wake(Wake::Room);
-        tx.wake(Wake::Targets(ending.campaign));
-        tx.commit().await?;
-        Ok(settled)
     }
 
     /// Gives back a dial of which this process knows that nothing was sent, whether it was only claimed or committed as
@@ -139,47 +123,7 @@ impl Dialing {
     /// [`StoreError::Stale`] when the attempt is not this node's, or is past DIALING or over; or when the database
     /// fails.
     pub async fn release(&self, attempt: AttemptId, node: &Node) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        let ending = lock(&mut tx, attempt, node).await?;
-        if !matches!(ending.state, AttemptState::Claimed | AttemptState::Dialing) {
-            return Err(StoreError::Stale);
-        }
-        withdraw(&mut tx, attempt, ending.target, DialRefusal::TooLate, ending.now).await?;
-        let legs = "UPDATE leg SET state = 'ended', ended_at = $2 \
-                    WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
-        tx.execute(legs, args![attempt, ending.now]).await?;
-        tx.commit().await
-    }
-
-    async fn settle(&self, tx: &mut Tx, ending: &Ending, end: &AttemptEnd) -> Result<Option<Settled>, StoreError> {
-        let target = lock_target(tx, ending.target).await?;
-        let expected = match ending.state {
-            AttemptState::Unknown => {
-                target.state == TargetState::Failed && target.last_reason == Some(DisconnectionReason::OutcomeUnknown)
-            }
-            AttemptState::Claimed
-            | AttemptState::Dialing
-            | AttemptState::Ringing
-            | AttemptState::Answered
-            | AttemptState::InConversation
-            | AttemptState::Ended
-            | AttemptState::NotPlaced
-            | AttemptState::Cancelled => target.state == TargetState::InProgress,
-        };
-        if !expected || target.round != ending.round {
-            return Ok(None);
-        }
-        let ready = self.book.ready(tx, ending.campaign).await?;
-        let what = End { reason: end.reason, technical: end.technical, retry_after: end.retry_after, at: ending.now };
-        let settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
-        let wish = end.callback_at.or(ending.callback_at);
-        let (settled, asked) = called_back(tx, &ready, ending, &target, settled, wish).await?;
-        let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
-        let in_person = matches!(end.answered_by, None | Some(AnsweredBy::Human | AnsweredBy::Unknown));
-        let held = held_by(&ready, &target, &settled);
-        let heard = Heard { answered: end.talked.is_some() && in_person, talked_ms: talked, asked, held };
-        write_target(tx, ending.target, &settled, end.reason, heard, ending.now).await?;
-        Ok(Some(settled))
+        self.writer.write(Job::Release(attempt, *node)).await.map(drop)
     }
 
     /// Declares an attempt UNKNOWN. Its channel stays taken until its legs are ended, see
@@ -208,6 +152,83 @@ impl Dialing {
         }
         Ok(())
     }
+}
+
+/// The end's own part of a transaction.
+pub(super) async fn end(
+    tx: &mut Tx,
+    book: &Book,
+    end: &AttemptEnd,
+    report: Option<&Report>,
+) -> Result<Option<Settled>, StoreError> {
+    let ending = lock(tx, end.attempt, &end.node).await?;
+    let sent = ending.state.may_become(AttemptState::Ended) && ending.state.may_have_rung();
+    if !sent {
+        return Err(StoreError::Stale);
+    }
+    let settled = settle_end(tx, book, &ending, end).await?;
+    write_end(tx, &ending, end).await?;
+    let legs = "UPDATE leg SET state = 'ended', ended_at = $2 \
+                WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
+    tx.execute(legs, args![end.attempt, ending.now]).await?;
+    if end.reason == DisconnectionReason::VoiceCallsOptedOut {
+        suppress(tx, &ending).await?;
+    }
+    if let Some(report) = report {
+        call::insert(tx, &report.call, &report.conversation).await?;
+    }
+    tx.wake(Wake::Room);
+    tx.wake(Wake::Targets(ending.campaign));
+    Ok(settled)
+}
+
+/// The part of a transaction that gives back what was not sent.
+pub(super) async fn release(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<(), StoreError> {
+    let ending = lock(tx, attempt, node).await?;
+    if !matches!(ending.state, AttemptState::Claimed | AttemptState::Dialing) {
+        return Err(StoreError::Stale);
+    }
+    withdraw(tx, attempt, ending.target, DialRefusal::TooLate, ending.now).await?;
+    let legs = "UPDATE leg SET state = 'ended', ended_at = $2 \
+                WHERE attempt_id = $1 AND ended_at IS NULL AND NOT transfer";
+    tx.execute(legs, args![attempt, ending.now]).await?;
+    Ok(())
+}
+
+async fn settle_end(
+    tx: &mut Tx,
+    book: &Book,
+    ending: &Ending,
+    end: &AttemptEnd,
+) -> Result<Option<Settled>, StoreError> {
+    let target = lock_target(tx, ending.target).await?;
+    let expected = match ending.state {
+        AttemptState::Unknown => {
+            target.state == TargetState::Failed && target.last_reason == Some(DisconnectionReason::OutcomeUnknown)
+        }
+        AttemptState::Claimed
+        | AttemptState::Dialing
+        | AttemptState::Ringing
+        | AttemptState::Answered
+        | AttemptState::InConversation
+        | AttemptState::Ended
+        | AttemptState::NotPlaced
+        | AttemptState::Cancelled => target.state == TargetState::InProgress,
+    };
+    if !expected || target.round != ending.round {
+        return Ok(None);
+    }
+    let ready = book.ready(tx, ending.campaign).await?;
+    let what = End { reason: end.reason, technical: end.technical, retry_after: end.retry_after, at: ending.now };
+    let settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
+    let wish = end.callback_at.or(ending.callback_at);
+    let (settled, asked) = called_back(tx, &ready, ending, &target, settled, wish).await?;
+    let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
+    let in_person = matches!(end.answered_by, None | Some(AnsweredBy::Human | AnsweredBy::Unknown));
+    let held = held_by(&ready, &target, &settled);
+    let heard = Heard { answered: end.talked.is_some() && in_person, talked_ms: talked, asked, held };
+    write_target(tx, ending.target, &settled, end.reason, heard, ending.now).await?;
+    Ok(Some(settled))
 }
 
 /// What a target that waits again waits for: the opening that its retry was moved to, else the delay.

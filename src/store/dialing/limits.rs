@@ -1,6 +1,6 @@
 //! The limiter rows: locked in one order, then read, counted under and written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +24,18 @@ pub(super) struct Locked {
     campaign: String,
     caller_id: String,
     rows: BTreeMap<(Scope, String), Held>,
+    /// Rows whose times are to be written.
+    reserved: BTreeSet<(Scope, String)>,
+    counted: Counted,
+}
+
+/// Live calls, counted once under the locks. Those of others can only end meanwhile; what this transaction claims is added.
+#[derive(Default)]
+struct Counted {
+    /// Of the organisation and of each trunk.
+    trunks: BTreeMap<TrunkId, (u32, u32)>,
+    /// Of the campaign and of the caller ID.
+    others: Option<(u32, u32)>,
 }
 
 /// What a limiter's row holds.
@@ -59,6 +71,8 @@ pub(super) async fn lock(tx: &mut Tx, terms: &Terms) -> Result<Locked, StoreErro
         campaign: terms.ready.campaign.id.to_string(),
         caller_id: format!("{}:{}", terms.org, terms.caller_id),
         rows: BTreeMap::new(),
+        reserved: BTreeSet::new(),
+        counted: Counted::default(),
     };
     let trunks: Vec<_> = terms.trunks.iter().map(|trunk| trunk.id.to_string()).collect();
     locked.read(tx, &trunks).await?;
@@ -101,23 +115,18 @@ impl Locked {
     /// The first trunk, in the campaign's order, that has room for one more dial, with every limit counted. A statement
     /// of its own after the locks: within the locking one it would count on a snapshot from before it waited.
     pub(super) async fn choose(
-        &self,
+        &mut self,
         tx: &mut Tx,
         terms: &Terms,
         now: Timestamp,
         headroom: Duration,
     ) -> Result<Result<Choice, NoChoice>, StoreError> {
         let state = terms.ready.rules.state;
-        let mut others = None;
         let mut none: Option<NoChoice> = None;
         for trunk in &terms.trunks {
-            let (org_live, trunk_live) = live(tx, terms.org, trunk.id).await?;
-            let (campaign_live, caller_live) = match others {
-                Some(counted) => counted,
-                None => *others.insert(self.count(tx, terms).await?),
-            };
+            let live = self.live(tx, terms, trunk.id).await?;
             let breaker = self.of(Scope::Trunk, &trunk.id.to_string()).breaker;
-            let limiters = self.limiters(terms, trunk, now, [org_live, trunk_live, campaign_live, caller_live]);
+            let limiters = self.limiters(terms, trunk, now, live);
             match admit(now, headroom, state, &limiters) {
                 Ok(_) => return Ok(Ok(Choice { trunk: *trunk, limiters })),
                 // Its turn comes: a trunk that can carry the campaign is waited for. One that is slower leaves the rest
@@ -138,6 +147,25 @@ impl Locked {
             }
         }
         Ok(Err(none.unwrap_or(NoChoice { why: ClaimDecision::Stopped, shut: None })))
+    }
+
+    /// Live calls of organisation, trunk, campaign and caller ID.
+    async fn live(&mut self, tx: &mut Tx, terms: &Terms, trunk: TrunkId) -> Result<[u32; 4], StoreError> {
+        let (org_live, trunk_live) = match self.counted.trunks.get(&trunk) {
+            Some(counted) => *counted,
+            None => {
+                let counted = live(tx, terms.org, trunk).await?;
+                *self.counted.trunks.entry(trunk).or_insert(counted)
+            }
+        };
+        let (campaign_live, caller_live) = match self.counted.others {
+            Some(counted) => counted,
+            None => {
+                let counted = self.count(tx, terms).await?;
+                *self.counted.others.insert(counted)
+            }
+        };
+        Ok([org_live, trunk_live, campaign_live, caller_live])
     }
 
     async fn count(&self, tx: &mut Tx, terms: &Terms) -> Result<(u32, u32), StoreError> {
@@ -176,15 +204,23 @@ impl Locked {
         ]
     }
 
-    /// Writes the times that a granted claim has reserved, and makes it the one that tries an open trunk; whether it is.
-    /// `by` names the claim.
+    /// Keeps the times that a granted claim has reserved, counts it, and makes it the one that tries an open trunk; whether
+    /// it is. `by` names the claim. The times are written by [`Locked::write`].
     pub(super) async fn reserve(
-        &self,
+        &mut self,
         tx: &mut Tx,
         trunk: TrunkId,
         reservation: &Reservation,
         by: &str,
     ) -> Result<bool, StoreError> {
+        for (over, (org, live)) in &mut self.counted.trunks {
+            *org += 1;
+            *live += u32::from(*over == trunk);
+        }
+        if let Some((campaign, caller)) = &mut self.counted.others {
+            *campaign += 1;
+            *caller += 1;
+        }
         let trunk = trunk.to_string();
         for (scope, tat) in &reservation.tats {
             let id = match scope {
@@ -194,15 +230,27 @@ impl Locked {
                 Scope::CallerId => &self.caller_id,
                 Scope::Spend | Scope::Node | Scope::Providers => continue,
             };
-            let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
-            tx.execute(sql, args![scope, id, tat]).await?;
+            let key = (*scope, id.clone());
+            self.rows.entry(key.clone()).or_default().tat = *tat;
+            self.reserved.insert(key);
         }
-        let mut breaker = self.of(Scope::Trunk, &trunk).breaker;
+        let key = (Scope::Trunk, trunk);
+        let breaker = &mut self.rows.entry(key.clone()).or_default().breaker;
         let trial = breaker.admit(reservation.send_at, by);
         if trial {
-            breaker::write(tx, &trunk, &breaker, reservation.send_at).await?;
+            breaker::write(tx, &key.1, breaker, reservation.send_at).await?;
         }
         Ok(trial)
+    }
+
+    /// Writes the times that were reserved.
+    pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        for key in &self.reserved {
+            let (scope, id) = key;
+            let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
+            tx.execute(sql, args![scope, id, self.rows[key].tat]).await?;
+        }
+        Ok(())
     }
 
     fn of(&self, scope: Scope, id: &str) -> Held {

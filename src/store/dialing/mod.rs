@@ -28,6 +28,7 @@ mod rounds;
 mod spend;
 mod terms;
 mod transfer;
+mod writer;
 
 pub use claim::{ClaimRequest, Claimed, Picked, Refused, TurnedAway};
 pub use commit::DialRequest;
@@ -45,8 +46,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Db, StoreError};
-use commit::Committer;
 use terms::Book;
+use writer::Writer;
 
 /// What a target's place in the ready queue gains when its contact asked for a callback: more than a person can set.
 const CALLBACK_RANK: i64 = 10_000;
@@ -62,16 +63,16 @@ pub struct Dialing {
     /// Length of a claim's and a node's lease.
     lease: Duration,
     book: Arc<Book>,
-    committer: Committer,
+    writer: Writer,
 }
 
 impl Dialing {
     /// Begins to use `db` for dialing, with leases of this length. Must be called within a tokio runtime: on SQLite a
-    /// task groups the commits of dials.
+    /// task writes for all dials.
     #[must_use]
     pub fn new(db: &Db, lease: Duration) -> Self {
         let book = Arc::default();
-        Self { db: db.clone(), lease, committer: Committer::start(db, &book), book }
+        Self { db: db.clone(), lease, writer: Writer::start(db, &book), book }
     }
 
     /// The length of a lease.

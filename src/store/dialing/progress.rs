@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::Dialing;
 use super::node::Node;
+use super::writer::Job;
 use crate::args;
 use crate::campaign::states::AttemptState;
 use crate::id::{AttemptId, LegId};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 
 /// A step of a sent dial.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,37 +53,41 @@ impl Dialing {
     /// # Errors
     /// [`StoreError::Stale`] when the attempt is not this node's or is past this step; or when the database fails.
     pub async fn progress(&self, progress: &Progress) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        let lock = tx.pick(
-            "SELECT state FROM attempt WHERE id = $1 AND node_id = $2 AND epoch = $3",
-            "SELECT state FROM attempt WHERE id = $1 AND node_id = $2 AND epoch = $3 FOR UPDATE",
-        );
-        let row = tx.optional(lock, args![progress.attempt, progress.node.id, progress.node.epoch]).await?;
-        let state: AttemptState = row.ok_or(StoreError::Stale)?.get("state")?;
-        let next = progress.step.state();
-        if state != next && !state.may_become(next) {
-            return Err(StoreError::Stale);
-        }
-        let now = tx.now().await?;
-        let (attempt, leg) = match progress.step {
-            Step::Ringing => (
-                "UPDATE attempt SET state = $2, ringing_at = COALESCE(ringing_at, $3) WHERE id = $1",
-                "UPDATE leg SET state = 'ringing', ringing_at = COALESCE(ringing_at, $2), \
-                 dialog = COALESCE($3, dialog) WHERE id = $1",
-            ),
-            Step::Answered => (
-                "UPDATE attempt SET state = $2, answered_at = COALESCE(answered_at, $3) WHERE id = $1",
-                "UPDATE leg SET state = 'answered', answered_at = COALESCE(answered_at, $2), \
-                 dialog = COALESCE($3, dialog) WHERE id = $1",
-            ),
-            // Keeps the moment of the answer when that step was skipped.
-            Step::InConversation => (
-                "UPDATE attempt SET state = $2, answered_at = COALESCE(answered_at, $3) WHERE id = $1",
-                "UPDATE leg SET answered_at = COALESCE(answered_at, $2), dialog = COALESCE($3, dialog) WHERE id = $1",
-            ),
-        };
-        tx.execute(attempt, args![progress.attempt, next, now]).await?;
-        tx.execute(leg, args![progress.leg, now, progress.dialog]).await?;
-        tx.commit().await
+        self.writer.write(Job::Progress(progress.clone())).await.map(drop)
     }
+}
+
+/// The step's own part of a transaction.
+pub(super) async fn write(tx: &mut Tx, progress: &Progress) -> Result<(), StoreError> {
+    let lock = tx.pick(
+        "SELECT state FROM attempt WHERE id = $1 AND node_id = $2 AND epoch = $3",
+        "SELECT state FROM attempt WHERE id = $1 AND node_id = $2 AND epoch = $3 FOR UPDATE",
+    );
+    let row = tx.optional(lock, args![progress.attempt, progress.node.id, progress.node.epoch]).await?;
+    let state: AttemptState = row.ok_or(StoreError::Stale)?.get("state")?;
+    let next = progress.step.state();
+    if state != next && !state.may_become(next) {
+        return Err(StoreError::Stale);
+    }
+    let now = tx.now().await?;
+    let (attempt, leg) = match progress.step {
+        Step::Ringing => (
+            "UPDATE attempt SET state = $2, ringing_at = COALESCE(ringing_at, $3) WHERE id = $1",
+            "UPDATE leg SET state = 'ringing', ringing_at = COALESCE(ringing_at, $2), \
+             dialog = COALESCE($3, dialog) WHERE id = $1",
+        ),
+        Step::Answered => (
+            "UPDATE attempt SET state = $2, answered_at = COALESCE(answered_at, $3) WHERE id = $1",
+            "UPDATE leg SET state = 'answered', answered_at = COALESCE(answered_at, $2), \
+             dialog = COALESCE($3, dialog) WHERE id = $1",
+        ),
+        // Keeps the moment of the answer when that step was skipped.
+        Step::InConversation => (
+            "UPDATE attempt SET state = $2, answered_at = COALESCE(answered_at, $3) WHERE id = $1",
+            "UPDATE leg SET answered_at = COALESCE(answered_at, $2), dialog = COALESCE($3, dialog) WHERE id = $1",
+        ),
+    };
+    tx.execute(attempt, args![progress.attempt, next, now]).await?;
+    tx.execute(leg, args![progress.leg, now, progress.dialog]).await?;
+    Ok(())
 }

@@ -85,7 +85,7 @@ impl World {
             }
             // Nobody has a priority of his own here.
             Action::Hurry { campaign, .. } => Input::Hurried { campaign, promoted: 0, next: None },
-            Action::Claim { campaign, headroom } => {
+            Action::Claim { campaign, headroom, .. } => {
                 let index = self.ledger.index_of(campaign);
                 let (result, next_due) = self.claim(index, node, now, headroom);
                 if result == ClaimResult::Stopped && !self.ledger.holds(node, now) {
