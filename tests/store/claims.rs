@@ -14,6 +14,7 @@ use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::{CampaignId, NodeId};
 use callwright::store::attempt::{self, AttemptKind, Of};
 use callwright::store::contact::ContactData;
+use callwright::store::db::BRIEF;
 use callwright::store::dialing::{Refused, TurnedAway};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::Entry;
@@ -404,4 +405,36 @@ async fn several_are_claimed_under_the_same_limits_as_one(test: TestDb) {
         .await
         .expect("a number");
     assert_eq!(kept, 7);
+}
+
+/// A process that stands still while it holds the limits, or whose link is cut, stops nobody for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_stands_still_is_ended_and_another_node_dials() {
+    let test = TestDb::postgres().await;
+    noon(&test.db).await;
+    let world = World::new(&test.db).await;
+    let contacts = world.contacts(1, 4).await;
+    let id = world.running("Spring", fast(4), &contacts).await.id;
+    let (frozen, other) = (Dialer::new(&test.db).await, Dialer::new(&test.db).await);
+    frozen.claim(id).await.expect("rows of limiters are made");
+    // The claim of the first node goes on until it has the locks; then nobody moves it any more.
+    let request = frozen.request(id);
+    let mut claim = Box::pin(frozen.dialing.claim(&request));
+    loop {
+        let step = futures_util::poll!(&mut claim);
+        assert!(step.is_pending(), "it was never seen with the locks: {step:?}");
+        let mut tx = test.db.read().await.expect("a transaction");
+        let sql = "SELECT scope FROM limiter WHERE scope = 'organisation' FOR UPDATE SKIP LOCKED";
+        let locked = tx.all(sql, vec![]).await.expect("rows").is_empty();
+        tx.commit().await.expect("a commit");
+        if locked {
+            break;
+        }
+    }
+    let began = callwright::time::now().mono;
+    let claimed = other.pick(id).await.expect("an answer").result.expect("it goes on without the first node");
+    let waited = began.elapsed();
+    assert!(waited < 5 * BRIEF, "waited for {waited:?}");
+    assert!(claim.await.is_err(), "what stood still has lost its transaction");
+    other.dial(&claimed).await.expect("no fault").expect("a dial");
 }

@@ -99,7 +99,7 @@ impl Db {
     /// # Errors
     /// When no connection can be had.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        self.begin_for(Keep::Written).await
+        self.begin_for(Keep::Written, BEGIN).await
     }
 
     /// Begins a transaction whose commit, and every commit before it, survives the loss of power once it is answered: what
@@ -109,7 +109,25 @@ impl Db {
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_durable(&self) -> Result<Tx, StoreError> {
-        self.begin_for(Keep::Synced).await
+        self.begin_for(Keep::Synced, BEGIN).await
+    }
+
+    /// Begins a transaction that locks what other nodes wait for. On PostgreSQL its connection is ended when this process
+    /// does nothing with it for [`BRIEF`]: one that stands still, or is cut off, does not stop the others. On SQLite it is
+    /// one as [`Db::begin`] makes it: there are no others.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_brief(&self) -> Result<Tx, StoreError> {
+        self.begin_for(Keep::Written, BRIEFLY).await
+    }
+
+    /// The same with a commit that survives the loss of power, as that of [`Db::begin_durable`].
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_brief_durable(&self) -> Result<Tx, StoreError> {
+        self.begin_for(Keep::Synced, BRIEFLY).await
     }
 
     /// Begins a transaction that only reads: on SQLite it sees one state of the database, on PostgreSQL each
@@ -182,7 +200,7 @@ impl Db {
         }
     }
 
-    async fn begin_for(&self, keep: Keep) -> Result<Tx, StoreError> {
+    async fn begin_for(&self, keep: Keep, postgres: &'static str) -> Result<Tx, StoreError> {
         settle().await?;
         let shift = self.clock_shift();
         Ok(match &self.inner.backend {
@@ -194,7 +212,7 @@ impl Db {
                 };
                 Tx::sqlite(begun, Some(self.inner.wake.clone()), log, shift)
             }
-            Backend::Postgres(pool) => Tx::postgres(pool.begin().await?, shift),
+            Backend::Postgres(pool) => Tx::postgres(pool.begin_with(postgres).await?, shift),
         })
     }
 
@@ -202,6 +220,13 @@ impl Db {
         self.inner.clock_shift.load(Ordering::Relaxed)
     }
 }
+
+/// How long a process may stand still in the middle of a transaction for which other nodes wait. Far longer than the way to
+/// the database and back, far shorter than a pause in dialing that anybody would notice.
+pub const BRIEF: Duration = Duration::from_secs(2);
+/// How PostgreSQL begins transactions: both parts go there and come back together.
+const BEGIN: &str = "BEGIN";
+const BRIEFLY: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'";
 
 /// What a commit has come to when it is answered.
 #[derive(Clone, Copy, Debug)]

@@ -90,7 +90,8 @@ async fn postgres(address: &str, connections: u32) -> Result<Backend, StoreError
         .options([
             ("default_transaction_isolation", "read committed"),
             ("synchronous_commit", "on"),
-            // A holder of row locks that hangs in the middle must not stop all dialing for ever.
+            // A holder of row locks that hangs in the middle must not stop others for ever. Where nodes wait for each other to
+            // dial it is far less: see `Db::begin_brief`.
             ("idle_in_transaction_session_timeout", "30s"),
         ]);
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?;

@@ -60,7 +60,7 @@ impl Dialing {
         trunk: TrunkId,
         change: impl FnOnce(&mut Breaker, Timestamp),
     ) -> Result<Option<(Breaker, Breaker)>, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let id = trunk.to_string();
         let before = limits::lock_one(&mut tx, Scope::Trunk, &id).await?.breaker;
         let now = tx.now().await?;

@@ -162,7 +162,7 @@ impl Dialing {
     /// # Errors
     /// As [`Dialing::claim`].
     pub async fn claim_several(&self, request: &ClaimRequest, most: u32) -> Result<(Vec<Claimed>, Picked), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let terms = self.book.terms(&mut tx, request.campaign).await?;
         let mut locked = limits::lock(&mut tx, &terms).await?;
         let now = tx.now().await?;

@@ -21,7 +21,7 @@ impl Dialing {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
     pub async fn complete_if_done(&self, id: CampaignId) -> Result<bool, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         // Whoever adds targets holds the campaign too, so none can slip in between the look and the move.
         let lock = tx.pick("SELECT id FROM campaign WHERE id = $1", "SELECT id FROM campaign WHERE id = $1 FOR UPDATE");
         tx.one(lock, args![id]).await?;
@@ -42,7 +42,7 @@ impl Dialing {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
     pub async fn expire_waiting(&self, id: CampaignId) -> Result<u64, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         // Whoever extends the period waits, or has done so: then nothing is over.
         let lock = tx.pick("SELECT id FROM campaign WHERE id = $1", "SELECT id FROM campaign WHERE id = $1 FOR SHARE");
         tx.one(lock, args![id]).await?;

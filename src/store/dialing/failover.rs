@@ -74,7 +74,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails. A commit whose connection was lost may have taken place: do not dial.
     pub async fn fail_over(&self, request: &FailoverRequest) -> Result<Result<FailedOver, FailoverDenied>, StoreError> {
-        let mut tx = self.db.begin_durable().await?;
+        let mut tx = self.db.begin_brief_durable().await?;
         let trunk = request.trunk.to_string();
         let mut held = limits::lock_one(&mut tx, Scope::Trunk, &trunk).await?;
         let Some(claimed) = commit::read(&mut tx, request.attempt, &request.node).await? else {

@@ -25,7 +25,7 @@ impl Dialing {
             return Ok(false);
         }
         drop(tx);
-        let mut tx = self.db.begin_durable().await?;
+        let mut tx = self.db.begin_brief_durable().await?;
         let Some((seen, why)) = tripped(&mut tx, id).await? else { return Ok(false) };
         let actor = Actor::system("breaker");
         let to = Move { to: CampaignState::Paused, pause_reason: Some(PauseReason::FailureBreaker) };

@@ -36,7 +36,7 @@ impl Dialing {
     /// # Errors
     /// [`StoreError::Stale`] when the node's lease has run out, or when the database fails.
     pub async fn admit_inbound(&self, request: &InboundRequest) -> Result<InboundDoor, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         limits::lock_one(&mut tx, Scope::Organisation, &request.org.to_string()).await?;
         let now = tx.now().await?;
         if node::lease_until(&mut tx, &request.node).await?.is_none_or(|until| until <= now) {
@@ -59,7 +59,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn count_inbound(&self, requests: &[InboundRequest]) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         for request in requests {
             insert(&mut tx, request).await?;
         }
@@ -71,7 +71,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn end_inbound(&self, call: CallId) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         tx.execute("DELETE FROM inbound_live WHERE call_id = $1", args![call]).await?;
         tx.wake(Wake::Room);
         tx.commit().await

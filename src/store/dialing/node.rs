@@ -25,7 +25,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn register(&self, id: NodeId) -> Result<Node, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         // One at a time, or two nodes would find the same highest epoch.
         let lock = tx.pick("SELECT 1", "LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE");
         tx.execute(lock, vec![]).await?;
@@ -45,7 +45,7 @@ impl Dialing {
     /// [`StoreError::Stale`] when the lease has run out: its attempts may have been given away, and the process goes
     /// on as a new node. Otherwise when the database fails.
     pub async fn renew(&self, node: &Node) -> Result<Node, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         let renewed = Node { lease_until: now + self.lease, ..*node };
         let sql = "UPDATE node SET lease_until = $4 WHERE id = $1 AND epoch = $2 AND lease_until > $3";
@@ -59,7 +59,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn resign(&self, node: &Node) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         tx.execute("UPDATE node SET lease_until = $2 WHERE id = $1", args![node.id, now]).await?;
         tx.commit().await

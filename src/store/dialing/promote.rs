@@ -64,7 +64,7 @@ impl Dialing {
     /// [`StoreError::NotFound`] when there is no such campaign, or when the database fails.
     pub async fn promote(&self, campaign: CampaignId, limit: u32) -> Result<Promoted, StoreError> {
         self.open_rounds(campaign).await?;
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let ready = self.book.ready(&mut tx, campaign).await?;
         let mut promoted = Promoted::default();
         if ready.rules.state != CampaignState::InProgress {
@@ -105,7 +105,7 @@ impl Dialing {
         if next.is_none_or(|due| due > now) {
             return Ok(Hurried { ready: 0, next });
         }
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let ready = self.book.ready(&mut tx, campaign).await?;
         let levels = Levels::of(&mut tx, campaign).await?;
         let top = levels.highest_due(now).filter(|priority| *priority > floor);

@@ -71,7 +71,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn reap(&self) -> Result<Reaped, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         let mut reaped = Reaped::default();
         for lost in lost_attempts(&mut tx, now).await? {
@@ -103,7 +103,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn recover_alone(&self, node: &Node) -> Result<Reaped, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         let sql = "UPDATE node SET lease_until = $2 WHERE id <> $1 AND lease_until > $2";
         tx.execute(sql, args![node.id, now]).await?;
@@ -120,7 +120,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn recover_from(&self, predecessors: &[NodeId]) -> Result<Reaped, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         for predecessor in predecessors {
             let sql = "UPDATE node SET lease_until = $2 WHERE id = $1 AND lease_until > $2";
@@ -152,7 +152,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn orphans(&self, node: &Node) -> Result<Vec<Orphan>, StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         let sql = tx.pick(
             "SELECT id, attempt_id, trunk_id, answered_at, invite, dialog, free_at FROM leg \
@@ -186,7 +186,7 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn orphan_ended(&self, leg: LegId) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         let sql = "UPDATE leg SET state = 'ended', ended_at = $2 WHERE id = $1 AND state = 'orphan'";
         if tx.execute(sql, args![leg, now]).await? > 0 {

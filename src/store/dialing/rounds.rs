@@ -27,7 +27,7 @@ impl Dialing {
     /// Opens the rounds of the runs whose first day has come. A transaction of its own: the new version has to be
     /// committed before anybody goes by it.
     pub(super) async fn open_rounds(&self, id: CampaignId) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let ready = self.book.ready(&mut tx, id).await?;
         let now = tx.now().await?;
         let due = ready.rounds(now).due();

@@ -123,7 +123,7 @@ impl Dialing {
         &self,
         request: &TransferRequest,
     ) -> Result<Result<TransferAdmitted, TransferDenied>, StoreError> {
-        let mut tx = self.db.begin_durable().await?;
+        let mut tx = self.db.begin_brief_durable().await?;
         let scopes = [
             Some((Scope::Organisation, request.org.to_string())),
             Some((Scope::Trunk, request.trunk.to_string())),
@@ -202,7 +202,7 @@ impl Dialing {
         step: TransferStep,
         dialog: Option<&Value>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         let sql = match step {
             TransferStep::Ringing => {
@@ -232,7 +232,7 @@ impl Dialing {
     /// # Errors
     /// [`StoreError::Stale`] when the leg is not this node's or has ended; or when the database fails.
     pub async fn end_transfer(&self, leg: LegId, node: &Node) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_brief().await?;
         let now = tx.now().await?;
         // Also one that was taken for lost meanwhile: its owner knows best.
         let sql = "UPDATE leg SET state = 'ended', ended_at = $4 \

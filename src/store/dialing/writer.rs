@@ -111,7 +111,7 @@ impl Writer {
     pub(super) async fn write(&self, job: Job) -> Result<Done, StoreError> {
         match self {
             Self::Each(db, book) => {
-                let mut tx = if job.is_synced() { db.begin_durable().await? } else { db.begin().await? };
+                let mut tx = if job.is_synced() { db.begin_brief_durable().await? } else { db.begin_brief().await? };
                 let done = job.write(&mut tx, book).await?;
                 tx.commit().await?;
                 Ok(done)
