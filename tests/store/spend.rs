@@ -9,17 +9,21 @@ use callwright::campaign::settings::Settings;
 use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::LegId;
 use callwright::store::audit::Actor;
-use callwright::store::dialing::{AttemptEnd, Refused, TransferCallee, TransferDenied, TransferRequest, TransferStep};
-use callwright::store::policy;
+use callwright::store::dialing::{
+    AttemptEnd, Claimed, FailoverDenied, FailoverRequest, Refused, TransferCallee, TransferDenied, TransferRequest,
+    TransferStep,
+};
+use callwright::store::{policy, trunk};
 use serde_json::json;
 
 use crate::db::TestDb;
-use crate::world::{Dialer, HEADROOM, World, noon};
+use crate::world::{Dialer, HEADROOM, World, noon, trunk_data};
 
 crate::on_both!(
     a_claim_reserves_the_longest_call_and_the_end_puts_it_right,
     the_cap_of_a_day_holds_until_midnight,
     second_legs_reserve_too,
+    another_trunk_reserves_what_it_costs,
 );
 
 /// Five minutes at most; a minute costs 10,000.
@@ -28,8 +32,11 @@ fn settings() -> Settings {
 }
 
 async fn cap(world: &World, daily_cap: u64) {
-    let policy = json!({ "spend": { "daily_cap": daily_cap, "time_zone": "Europe/Berlin",
-                                    "rates": [{ "prefix": "49", "per_minute": 10_000 }] } });
+    cap_with(world, daily_cap, json!([{ "prefix": "49", "per_minute": 10_000 }])).await;
+}
+
+async fn cap_with(world: &World, daily_cap: u64, rates: serde_json::Value) {
+    let policy = json!({ "spend": { "daily_cap": daily_cap, "time_zone": "Europe/Berlin", "rates": rates } });
     let policy: CallingPolicy = serde_json::from_value(policy).expect("a policy");
     policy.validate().expect("a good one");
     let mut tx = world.db.begin_durable().await.expect("a transaction");
@@ -142,4 +149,41 @@ async fn second_legs_reserve_too(test: TestDb) {
     let blocked = dialer.dialing.admit_transfer(&request(&premium)).await.expect("no fault");
     let reason = callwright::campaign::states::BlockedReason::PremiumNumber;
     assert_eq!(blocked, Err(TransferDenied::Blocked(reason)));
+}
+
+async fn another_trunk_reserves_what_it_costs(test: TestDb) {
+    noon(&test.db).await;
+    let world = World::new(&test.db).await;
+    let mut tx = test.db.begin().await.expect("a transaction");
+    let dear = trunk::insert(&mut tx, world.org, trunk_data("dear")).await.expect("a trunk").id;
+    tx.commit().await.expect("a commit");
+    let rates = json!([{ "prefix": "49", "per_minute": 10_000 },
+                       { "prefix": "49", "per_minute": 30_000, "trunk_id": dear }]);
+    cap_with(&world, 200_000, rates).await;
+    let contacts = world.contacts(1, 3).await;
+    let id = world.running("Spring", settings(), &contacts).await.id;
+    let dialer = Dialer::new(&test.db).await;
+    let (first, first_leg) = dialer.dial_next(id).await;
+    let (second, second_leg) = dialer.dial_next(id).await;
+    assert_eq!(spent(&world).await, 100_000);
+    let over = |claimed: &Claimed, failed| FailoverRequest {
+        attempt: claimed.attempt,
+        node: dialer.node,
+        failed,
+        sip_code: Some(503),
+        leg: LegId::generate(),
+        trunk: dear,
+        invite: json!({ "uri": "sip:+49@dear.example.net" }),
+        headroom: HEADROOM,
+    };
+    dialer.dialing.fail_over(&over(&first, first_leg)).await.expect("no fault").expect("there is enough for it");
+    assert_eq!(spent(&world).await, 200_000, "five minutes over each");
+    let denied = dialer.dialing.fail_over(&over(&second, second_leg)).await.expect("no fault");
+    assert!(matches!(denied, Err(FailoverDenied::Limited(Limited { scope: Scope::Spend, .. }))), "{denied:?}");
+    assert_eq!(spent(&world).await, 200_000, "what was refused reserves nothing");
+    // Two minutes, by the rate of the trunk that carried them.
+    let end = dialer.end(&first, DisconnectionReason::UserHangup);
+    let end = AttemptEnd { talked: Some(Duration::from_secs(61)), ..end };
+    dialer.dialing.end_attempt(&end, None).await.expect("an end");
+    assert_eq!(spent(&world).await, 110_000);
 }

@@ -1,8 +1,9 @@
 //! Another trunk for a dial that the first one has given up before anybody was rung: one more leg of the same attempt.
 //!
 //! The attempt keeps its place in every limit that counts people and calls; the leg takes the rate token and the channel
-//! of its own trunk. Everything that may have changed since the claim is looked at again.
+//! of its own trunk, and reserves what that one costs. Everything that may have changed since the claim is looked at again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,13 +12,14 @@ use serde_json::Value;
 use super::commit;
 use super::limits::{self, guarded};
 use super::node::Node;
-use super::{Dialing, breaker, one_row};
+use super::terms::Ready;
+use super::{Dialing, breaker, one_row, spend};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::AttemptState;
 use crate::dialer::claim::{DialRefusal, may_dial_again};
 use crate::dialer::pacing::{Limited, Limiter, Scope, interval, reserve};
-use crate::id::{AttemptId, CampaignId, LegId, TrunkId};
+use crate::id::{AttemptId, CampaignId, LegId, OrgId, TrunkId};
 use crate::pii::Pii;
 use crate::store::{StoreError, Tx};
 
@@ -56,7 +58,7 @@ pub struct FailedOver {
 /// Why there is no further leg; nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailoverDenied {
-    /// The trunk has no room: another one may.
+    /// The trunk has no room, or costs more than is left of the day's cap: another one may do.
     Limited(Limited),
     /// The trunk is gone or switched off: another one may do.
     TrunkOff,
@@ -75,9 +77,21 @@ impl Dialing {
     /// When the database fails. A commit whose connection was lost may have taken place: do not dial.
     pub async fn fail_over(&self, request: &FailoverRequest) -> Result<Result<FailedOver, FailoverDenied>, StoreError> {
         let mut tx = self.db.begin_brief_durable().await?;
+        let Some(Contact { org, ready, .. }) = self.contact(&mut tx, request.attempt).await? else {
+            return Ok(Err(FailoverDenied::Refused(DialRefusal::LeaseLost)));
+        };
+        let spend = ready.rules.hours.bounds().spend();
+        if spend.is_some() {
+            // Who reserves what a call may cost does so alone.
+            limits::lock_one(&mut tx, Scope::Organisation, &org.to_string()).await?;
+        }
         let trunk = request.trunk.to_string();
         let mut held = limits::lock_one(&mut tx, Scope::Trunk, &trunk).await?;
         let Some(claimed) = commit::read(&mut tx, request.attempt, &request.node).await? else {
+            return Ok(Err(FailoverDenied::Refused(DialRefusal::LeaseLost)));
+        };
+        // Now that the campaign is locked: as its hours are and will be until the commit.
+        let Some(contact) = self.contact(&mut tx, request.attempt).await? else {
             return Ok(Err(FailoverDenied::Refused(DialRefusal::LeaseLost)));
         };
         if let Err(refusal) = may_dial_again(&claimed.view) {
@@ -103,9 +117,16 @@ impl Dialing {
             Ok(reservation) => reservation,
             Err(limited) => return Ok(Err(FailoverDenied::Limited(limited))),
         };
-        let Some(until) = self.open_until(&mut tx, request.attempt, reservation.send_at).await? else {
+        let Some(until) = contact.open_until(reservation.send_at) else {
             return Ok(Err(FailoverDenied::OutsideHours));
         };
+        if let (Some(spend), Some(number)) = (spend, &contact.phone) {
+            let (org, number, over) = (claimed.org, number.expose(), request.trunk);
+            match spend::room_again(&mut tx, org, spend, number, over, request.attempt, now).await? {
+                Ok(again) => spend::reserve_again(&mut tx, org, request.attempt, &again).await?,
+                Err(limited) => return Ok(Err(FailoverDenied::Limited(limited))),
+            }
+        }
         for (_, tat) in &reservation.tats {
             let sql = "UPDATE limiter SET tat = $3 WHERE scope = $1 AND scope_id = $2";
             tx.execute(sql, args![Scope::Trunk, trunk, tat]).await?;
@@ -119,22 +140,31 @@ impl Dialing {
         Ok(Ok(FailedOver { send_at: reservation.send_at, send_by: reservation.send_by.min(until), trial }))
     }
 
-    /// The last moment to start ringing the attempt's contact, if `at` lies within its hours.
-    async fn open_until(
-        &self,
-        tx: &mut Tx,
-        attempt: AttemptId,
-        at: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        const CONTACT: &str = "SELECT a.campaign_id, c.phone, c.zone FROM attempt a \
+    /// Whom an attempt is for, and the rules they are called by; none when the attempt is gone.
+    async fn contact(&self, tx: &mut Tx, attempt: AttemptId) -> Result<Option<Contact>, StoreError> {
+        const CONTACT: &str = "SELECT a.org_id, a.campaign_id, c.phone, c.zone FROM attempt a \
                                JOIN contact c ON c.id = a.contact_id WHERE a.id = $1";
-        let row = tx.one(CONTACT, args![attempt]).await?;
-        let (campaign, zone): (CampaignId, Option<String>) = (row.get("campaign_id")?, row.get("zone")?);
-        let phone: Option<Pii<E164>> = row.get("phone")?;
+        let Some(row) = tx.optional(CONTACT, args![attempt]).await? else { return Ok(None) };
+        let campaign: CampaignId = row.get("campaign_id")?;
         let ready = self.book.ready(tx, campaign).await?;
-        let zones = phone.as_ref().and_then(|phone| ready.rules.zones(zone.as_deref(), phone.expose()));
-        let opening = zones.and_then(|zones| ready.rules.opening(&zones, at).ok());
-        Ok(opening.filter(|(from, _)| *from <= at).map(|(_, until)| until))
+        Ok(Some(Contact { org: row.get("org_id")?, phone: row.get("phone")?, zone: row.get("zone")?, ready }))
+    }
+}
+
+/// Whom an attempt is for.
+struct Contact {
+    org: OrgId,
+    phone: Option<Pii<E164>>,
+    zone: Option<String>,
+    ready: Arc<Ready>,
+}
+
+impl Contact {
+    /// The last moment to start ringing them, if `at` lies within their hours.
+    fn open_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let rules = &self.ready.rules;
+        let zones = self.phone.as_ref().and_then(|phone| rules.zones(self.zone.as_deref(), phone.expose()))?;
+        rules.opening(&zones, at).ok().filter(|(from, _)| *from <= at).map(|(_, until)| until)
     }
 }
 

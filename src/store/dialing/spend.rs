@@ -11,7 +11,7 @@ use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::spend::{SpendRules, cost};
 use crate::dialer::pacing::{Limited, Scope};
-use crate::id::{OrgId, TrunkId};
+use crate::id::{AttemptId, OrgId, TrunkId};
 use crate::store::db::ToArg;
 use crate::store::{StoreError, Tx};
 
@@ -48,6 +48,61 @@ pub(super) async fn room(
     }
     let whole = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
     Ok(Ok(Reserved { day, per_minute: whole(per_minute), amount: whole(amount) }))
+}
+
+/// What an attempt reserves when it goes on over another trunk: what that one costs, in the place of what it has reserved
+/// over the trunk before, and for the same day. To be asked under the lock of the organisation's limiter.
+pub(super) async fn room_again(
+    tx: &mut Tx,
+    org: OrgId,
+    rules: &SpendRules,
+    number: &E164,
+    trunk: TrunkId,
+    attempt: AttemptId,
+    now: Timestamp,
+) -> Result<Result<Again, Limited>, StoreError> {
+    let sql = "SELECT cost, spend_day, max_call_duration_s FROM attempt WHERE id = $1";
+    let row = tx.one(sql, args![attempt]).await?;
+    let (before, day): (Option<i64>, Option<String>) = (row.get("cost")?, row.get("spend_day")?);
+    let longest = Duration::from_secs(row.get::<u32>("max_call_duration_s")?.into());
+    let (Some(before), Some(day)) = (before, day) else {
+        let reserved = room(tx, org, rules, number, trunk, longest, now).await?;
+        return Ok(reserved.map(|reserved| Again { more: reserved.amount, reserved }));
+    };
+    let per_minute = rules.per_minute(number, trunk);
+    let amount = cost(per_minute, longest);
+    let sql = "SELECT amount AS value FROM spend WHERE org_id = $1 AND day = $2";
+    let others = tx.value::<i64>(sql, args![org, day]).await? - before;
+    if others.unsigned_abs().saturating_add(amount) > rules.daily_cap {
+        return Ok(Err(Limited { scope: Scope::Spend, until: rules.day(now).1 }));
+    }
+    let whole = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+    let reserved = Reserved { day, per_minute: whole(per_minute), amount: whole(amount) };
+    Ok(Ok(Again { more: reserved.amount - before, reserved }))
+}
+
+/// What an attempt reserves over another trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Again {
+    reserved: Reserved,
+    /// So much more than before; less when negative.
+    more: i64,
+}
+
+/// Writes it down.
+pub(super) async fn reserve_again(
+    tx: &mut Tx,
+    org: OrgId,
+    attempt: AttemptId,
+    again: &Again,
+) -> Result<(), StoreError> {
+    let Again { reserved: Reserved { day, per_minute, amount }, more } = again;
+    let sql = "UPDATE attempt SET cost = $2, cost_per_minute = $3, spend_day = $4 WHERE id = $1";
+    tx.execute(sql, args![attempt, *amount, *per_minute, *day]).await?;
+    let sql = "INSERT INTO spend (org_id, day, amount) VALUES ($1, $2, $3) \
+               ON CONFLICT (org_id, day) DO UPDATE SET amount = spend.amount + $3";
+    tx.execute(sql, args![org, *day, *more]).await?;
+    Ok(())
 }
 
 /// Which row a call is.
