@@ -83,12 +83,14 @@ fn the_pace_is_kept_from_both_sides_on_any_number_of_nodes() {
 }
 
 #[test]
-fn a_full_organisation_is_shared_by_weight() {
-    let mut world = world(&[(6_000, 30), (6_000, 10)], 1_500, 16, 1);
-    world.run_until(Duration::from_secs(20 * 60));
-    let sent = |campaign| minutes(&world, campaign, 0, 20).iter().sum::<usize>();
-    let (heavy, light) = (sent(0), sent(1));
-    assert!(heavy + light > 300, "{heavy} and {light} dials: the organisation is idle");
-    let ratio = heavy as f64 / light as f64;
-    assert!((2.7..3.3).contains(&ratio), "{heavy} to {light} dials for weights of 30 to 10");
+fn a_full_organisation_is_shared_by_weight_on_any_number_of_nodes() {
+    for hosts in 1..=3 {
+        let mut world = world(&[(6_000, 30), (6_000, 10)], 1_500, 16, hosts);
+        world.run_until(Duration::from_secs(20 * 60));
+        let sent = |campaign| minutes(&world, campaign, 0, 20).iter().sum::<usize>();
+        let (heavy, light) = (sent(0), sent(1));
+        assert!(heavy + light > 300, "{heavy} and {light} dials: the organisation is idle, {hosts} nodes");
+        let ratio = heavy as f64 / light as f64;
+        assert!((2.7..3.3).contains(&ratio), "{heavy} to {light} dials for weights of 30 to 10, {hosts} nodes");
+    }
 }
