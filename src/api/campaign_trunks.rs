@@ -17,22 +17,53 @@ use crate::store::dialing::MAX_TRUNKS;
 use crate::store::lock::Lock;
 use crate::store::{StoreError, Tx, trunk};
 
-/// Trunks beside the campaign's own.
+/// Trunks beside the campaign's own: one after the other (`trunk_ids`), or with priorities and weights (`shares`).
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "trunk_ids": ["0190f3c4-7b1a-7000-8000-000000000001"] }))]
 pub struct FallbackInput {
     /// In the order in which they are turned to; at most three. Each has to let the campaign's caller ID call.
+    #[serde(default)]
     #[garde(length(max = MAX_TRUNKS - 1))]
     #[schema(max_items = 3)]
-    trunk_ids: Vec<TrunkId>,
+    trunk_ids: Option<Vec<TrunkId>>,
+    /// In the place of `trunk_ids`: which part of the dials each takes; at most four, the campaign's own with priority 1
+    /// among them or not.
+    #[serde(default)]
+    #[garde(length(max = MAX_TRUNKS), dive)]
+    #[schema(max_items = 4)]
+    shares: Option<Vec<TrunkShare>>,
+}
+
+/// What part of a campaign's dials a trunk takes.
+#[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkShare {
+    /// Which.
+    #[garde(skip)]
+    trunk_id: TrunkId,
+    /// Those with the lowest are turned to first, the others when none of them has room. The campaign's own trunk has 1.
+    #[garde(range(min = 1, max = 10))]
+    #[schema(minimum = 1, maximum = 10)]
+    priority: u32,
+    /// Its part of the dials among the trunks of its priority.
+    #[serde(default = "one")]
+    #[garde(range(min = 1, max = 100))]
+    #[schema(minimum = 1, maximum = 100)]
+    weight: u32,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// All trunks of a campaign.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CampaignTrunks {
-    /// In the order in which they are turned to; the campaign's own comes first.
+    /// In the order in which they are turned to; of one priority, the campaign's own first.
     trunk_ids: Vec<TrunkId>,
+    /// The same with what part of the dials each takes.
+    shares: Vec<TrunkShare>,
 }
 
 /// Read the trunks of a campaign
@@ -52,7 +83,8 @@ pub async fn read(
 
 /// Replace the trunks that a campaign turns to
 ///
-/// A dial goes over the first trunk that is switched on and has room. When that trunk fails before anybody was rung
+/// A dial goes over the first trunk that is switched on and has room; trunks of one priority share the dials by their weights
+/// (3 and 1: three of four go over the first), and what one has no room for goes over the others. When that trunk fails before anybody was rung
 /// (it cannot be reached, or answers 500, 502, 503, 504 or 488), the dial goes on over the next one at once; a number that
 /// it says does not exist (404, 604) is confirmed over one other trunk. Dials under way keep the trunks they began with.
 #[utoipa::path(
@@ -75,37 +107,85 @@ pub async fn replace(
     wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     wanted.check(&all(&mut tx, &campaign).await?)?;
+    let (key, shares) = input.shares(campaign.data.trunk)?;
     let mut faults = Vec::new();
-    for (index, id) in input.trunk_ids.iter().enumerate() {
-        if let Some((code, reason)) = fault(&mut tx, &campaign, &input.trunk_ids[..index], *id).await? {
-            let pointer = format!("/trunk_ids/{index}");
+    for (index, share) in shares.iter().enumerate() {
+        let own = key == SHARES && share.trunk == campaign.data.trunk;
+        let found = match own {
+            true if share.priority != 1 => Some(("priority", "the campaign's own trunk has priority 1")),
+            true if shares[..index].iter().any(|before| before.trunk == share.trunk) => Some(TWICE),
+            true => None,
+            false => fault(&mut tx, &campaign, &shares[..index], share.trunk).await?,
+        };
+        if let Some((code, reason)) = found {
+            let pointer = format!("/{key}/{index}");
             faults.push(FieldFault { pointer, code: code.to_owned(), reason: reason.to_owned() });
         }
     }
     if !faults.is_empty() {
         return Err(ApiError::Invalid(faults));
     }
-    trunk::set_fallbacks(&mut tx, id, &input.trunk_ids).await?;
+    trunk::set_shares(&mut tx, id, &shares).await?;
     let trunks = all(&mut tx, &campaign).await?;
     tx.commit().await?;
     Ok(Tagged(trunks))
 }
 
+const SHARES: &str = "shares";
+const TWICE: (&str, &str) = ("duplicate", "the campaign has this trunk already");
+
+impl FallbackInput {
+    /// What is asked for, and the field that says so.
+    fn shares(self, own: TrunkId) -> Result<(&'static str, Vec<trunk::TrunkShare>), ApiError> {
+        let fault = |pointer: &str, code: &str, reason: &str| {
+            let (pointer, code, reason) = (pointer.to_owned(), code.to_owned(), reason.to_owned());
+            Err(ApiError::Invalid(vec![FieldFault { pointer, code, reason }]))
+        };
+        match (self.trunk_ids, self.shares) {
+            (Some(ids), None) => {
+                let share = |(priority, trunk)| trunk::TrunkShare { trunk, priority, weight: 1 };
+                Ok(("trunk_ids", (2_u32..).zip(ids).map(share).collect()))
+            }
+            (None, Some(shares)) => {
+                let with_own = shares.iter().any(|share| share.trunk_id == own);
+                if shares.len() + usize::from(!with_own) > MAX_TRUNKS {
+                    return fault("/shares", "length", "a campaign has at most four trunks, its own among them");
+                }
+                let share = |share: TrunkShare| trunk::TrunkShare {
+                    trunk: share.trunk_id,
+                    priority: share.priority,
+                    weight: share.weight,
+                };
+                Ok((SHARES, shares.into_iter().map(share).collect()))
+            }
+            (Some(_), Some(_)) => fault("/shares", "exclusive", "give either trunk_ids or shares"),
+            (None, None) => fault("/trunk_ids", "required", "give trunk_ids or shares"),
+        }
+    }
+}
+
 async fn all(tx: &mut Tx, campaign: &Campaign) -> Result<CampaignTrunks, StoreError> {
-    let own = campaign.data.trunk;
-    let others = trunk::fallbacks(tx, campaign.id).await?;
-    Ok(CampaignTrunks { trunk_ids: [own].into_iter().chain(others.into_iter().filter(|id| *id != own)).collect() })
+    let shares = trunk::shares(tx, campaign.id).await?;
+    let shown = |share: &trunk::TrunkShare| TrunkShare {
+        trunk_id: share.trunk,
+        priority: share.priority,
+        weight: share.weight,
+    };
+    Ok(CampaignTrunks {
+        trunk_ids: shares.iter().map(|share| share.trunk).collect(),
+        shares: shares.iter().map(shown).collect(),
+    })
 }
 
 /// Why the campaign cannot turn to a trunk.
 async fn fault(
     tx: &mut Tx,
     campaign: &Campaign,
-    before: &[TrunkId],
+    before: &[trunk::TrunkShare],
     id: TrunkId,
 ) -> Result<Option<(&'static str, &'static str)>, StoreError> {
-    if id == campaign.data.trunk || before.contains(&id) {
-        return Ok(Some(("duplicate", "the campaign has this trunk already")));
+    if id == campaign.data.trunk || before.iter().any(|share| share.trunk == id) {
+        return Ok(Some(TWICE));
     }
     match trunk::get(tx, campaign.org, id).await {
         Ok(trunk) if trunk.data.caller_ids.contains(&campaign.data.caller_id) => Ok(None),

@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod gate;
 pub mod pacing;
 pub mod retry;
+pub mod share;
 pub mod start;
 pub mod status;
 pub mod task;

@@ -157,24 +157,66 @@ pub async fn delete(tx: &mut Tx, org: OrgId, id: TrunkId) -> Result<(), StoreErr
     }
 }
 
-/// The trunks that a campaign turns to when its own leaves no room or fails, in order.
+/// What part of a campaign's dials a trunk takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkShare {
+    /// Which.
+    pub trunk: TrunkId,
+    /// 1 or more: lower ones are turned to first. The campaign's own trunk has 1.
+    pub priority: u32,
+    /// 1 or more: its part of the dials among those of its priority.
+    pub weight: u32,
+}
+
+/// All trunks of a campaign in the order in which they are turned to, its own among them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn shares(tx: &mut Tx, campaign: CampaignId) -> Result<Vec<TrunkShare>, StoreError> {
+    const SQL: &str = "SELECT c.trunk_id, 1 AS priority, COALESCE((SELECT w.weight FROM campaign_trunk w \
+                       WHERE w.campaign_id = c.id AND w.trunk_id = c.trunk_id), 1) AS weight, 0 AS ordinal \
+                       FROM campaign c WHERE c.id = $1 \
+                       UNION ALL SELECT f.trunk_id, f.priority, f.weight, f.ordinal FROM campaign_trunk f \
+                       JOIN campaign c ON c.id = f.campaign_id WHERE c.id = $1 AND f.trunk_id <> c.trunk_id \
+                       ORDER BY priority, ordinal";
+    let share = |row: &Row| {
+        let (priority, weight) = (row.get("priority")?, row.get("weight")?);
+        Ok(TrunkShare { trunk: row.get("trunk_id")?, priority, weight })
+    };
+    tx.all(SQL, args![campaign]).await?.iter().map(share).collect()
+}
+
+/// The trunks that a campaign has besides its own, in the order in which they are turned to.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn fallbacks(tx: &mut Tx, campaign: CampaignId) -> Result<Vec<TrunkId>, StoreError> {
-    let sql = "SELECT trunk_id FROM campaign_trunk WHERE campaign_id = $1 ORDER BY ordinal";
+    let sql = "SELECT f.trunk_id FROM campaign_trunk f JOIN campaign c ON c.id = f.campaign_id \
+               WHERE f.campaign_id = $1 AND f.trunk_id <> c.trunk_id ORDER BY f.priority, f.ordinal";
     tx.all(sql, args![campaign]).await?.iter().map(|row| row.get("trunk_id")).collect()
 }
 
-/// Replaces the trunks that a campaign turns to.
+/// Replaces the trunks that a campaign turns to when its own leaves no room or fails, one after the other.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when one stands there twice or does not exist, or when the database fails.
 pub async fn set_fallbacks(tx: &mut Tx, campaign: CampaignId, trunks: &[TrunkId]) -> Result<(), StoreError> {
+    let share = |(priority, &trunk)| TrunkShare { trunk, priority, weight: 1 };
+    let shares: Vec<_> = (2_u32..).zip(trunks).map(share).collect();
+    set_shares(tx, campaign, &shares).await
+}
+
+/// Replaces the trunks of a campaign besides its own, and what part of the dials each takes. The own one may stand among
+/// them, for its weight.
+///
+/// # Errors
+/// As [`set_fallbacks`].
+pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]) -> Result<(), StoreError> {
     tx.execute("DELETE FROM campaign_trunk WHERE campaign_id = $1", args![campaign]).await?;
-    for (ordinal, trunk) in (1_i64..).zip(trunks) {
-        let sql = "INSERT INTO campaign_trunk (campaign_id, ordinal, trunk_id) VALUES ($1, $2, $3)";
-        tx.execute(sql, args![campaign, ordinal, trunk]).await?;
+    for (ordinal, share) in (1_i64..).zip(shares) {
+        let sql = "INSERT INTO campaign_trunk (campaign_id, ordinal, trunk_id, priority, weight) \
+                   VALUES ($1, $2, $3, $4, $5)";
+        tx.execute(sql, args![campaign, ordinal, share.trunk, share.priority, share.weight]).await?;
     }
     tx.wake(Wake::Campaigns);
     Ok(())

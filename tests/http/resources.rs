@@ -165,12 +165,30 @@ async fn a_campaign_has_several_trunks_in_order(db: TestDb) {
     let id = client.campaign().await;
     let path = format!("/api/v1/campaigns/{id}/trunks");
     let own = client.get(&format!("/api/v1/campaigns/{id}")).await.json["trunk_id"].clone();
-    assert_eq!(client.get(&path).await.json, json!({"trunk_ids": [own]}));
+    let share =
+        |trunk: &Value, priority: u32, weight: u32| json!({"trunk_id": trunk, "priority": priority, "weight": weight});
+    assert_eq!(client.get(&path).await.json, json!({"trunk_ids": [own], "shares": [share(&own, 1, 1)]}));
     let second = client.create("/api/v1/trunks", trunk("Second")).await;
     let third = client.create("/api/v1/trunks", trunk("Third")).await;
     let set = client.put(&path, json!({"trunk_ids": [third, second]})).await;
-    assert_eq!((set.status, &set.json), (200, &json!({"trunk_ids": [own, third, second]})));
+    let (second_id, third_id) = (Value::from(second.clone()), Value::from(third.clone()));
+    let shares = [share(&own, 1, 1), share(&third_id, 2, 1), share(&second_id, 3, 1)];
+    let shown = json!({"trunk_ids": [own, third, second], "shares": shares});
+    assert_eq!((set.status, &set.json), (200, &shown));
     assert_eq!(client.get(&path).await.json, set.json);
+    // With weights: the campaign's own trunk takes three of four dials, the second one the fourth.
+    let shares = [share(&own, 1, 3), share(&second_id, 1, 1), share(&third_id, 2, 1)];
+    let shared = client.put(&path, json!({"shares": shares})).await;
+    let shown = json!({"trunk_ids": [own, second, third], "shares": shares});
+    assert_eq!((shared.status, &shared.json), (200, &shown), "{}", shared.json);
+    let refused = client.put(&path, json!({"shares": [share(&own, 2, 1), share(&second_id, 0, 1)]})).await;
+    assert_eq!((refused.status, pointers(&refused)[0].0), (422, "/shares/1/priority"), "{}", refused.json);
+    let refused = client.put(&path, json!({"shares": [share(&own, 2, 1), share(&second_id, 1, 1)]})).await;
+    assert_eq!((refused.status, pointers(&refused)), (422, vec![("/shares/0", "priority")]));
+    let both = client.put(&path, json!({"shares": shares, "trunk_ids": [second]})).await;
+    assert_eq!((both.status, pointers(&both)), (422, vec![("/shares", "exclusive")]));
+    assert_eq!(client.put(&path, json!({})).await.status, 422);
+    let set = client.put(&path, json!({"trunk_ids": [third, second]})).await;
     let mut strange = trunk("Strange");
     strange["caller_ids"] = json!(["+4930555555"]);
     let strange = client.create("/api/v1/trunks", strange).await;

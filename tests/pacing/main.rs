@@ -10,6 +10,7 @@ mod db;
 #[allow(dead_code, reason = "shared with a test that kills servers")]
 mod process;
 
+mod detours;
 mod run;
 mod synced;
 mod verdict;
@@ -80,4 +81,9 @@ fn judge(plan: &Plan, seen: &Race) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_of_sqlite_is_synced_before_the_invite_is_sent() {
     synced::run(run::SYNCED).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dials_are_shared_confirmed_and_kept_away_as_the_carriers_say() {
+    detours::run(run::DETOURS).await;
 }

@@ -10,7 +10,7 @@ use callwright::dialer::pacing::{Limited, Scope};
 use callwright::id::{CampaignId, LegId, TrunkId};
 use callwright::store::dialing::{Claimed, FailedOver, FailoverDenied, FailoverRequest, Refused, breaker};
 use callwright::store::suppression::{self, SuppressionSource};
-use callwright::store::trunk::{self, TrunkData};
+use callwright::store::trunk::{self, TrunkData, TrunkShare};
 use callwright::trunk::breaker::{BreakerCause, BreakerState, News, Seen};
 use serde_json::json;
 
@@ -20,6 +20,8 @@ use crate::world::{Dialer, HEADROOM, World, noon, trunk_data};
 crate::on_both!(
     a_dial_goes_over_the_first_trunk_that_has_room,
     a_trunk_slower_than_its_campaign_leaves_the_rest_to_the_next,
+    trunks_of_one_priority_share_the_dials_by_weight,
+    trunks_that_carry_a_campaign_together_are_waited_for,
     a_caller_id_has_its_own_number_of_calls,
     a_dial_goes_on_over_another_trunk_as_another_leg,
     a_dial_does_not_go_on_when_something_has_changed,
@@ -132,6 +134,56 @@ async fn a_trunk_slower_than_its_campaign_leaves_the_rest_to_the_next(test: Test
     for _ in 0..4 {
         assert_eq!(scene.claim().await.expect("it is waited for").trunk, scene.world.trunk);
     }
+}
+
+impl Scene {
+    /// The shares of the campaign's own trunk, of the second and of a third one.
+    async fn share(&self, shares: [(u32, u32); 3], third: TrunkData) -> TrunkId {
+        let mut tx = self.world.db.begin().await.expect("a transaction");
+        let third = trunk::insert(&mut tx, self.world.org, third).await.expect("a trunk").id;
+        let trunks = [self.world.trunk, self.second, third];
+        let share = |(trunk, (priority, weight))| TrunkShare { trunk, priority, weight };
+        let shares: Vec<_> = trunks.into_iter().zip(shares).map(share).collect();
+        trunk::set_shares(&mut tx, self.campaign, &shares).await.expect("shares");
+        assert_eq!(trunk::shares(&mut tx, self.campaign).await.expect("shares"), shares);
+        tx.commit().await.expect("a commit");
+        third
+    }
+}
+
+async fn trunks_of_one_priority_share_the_dials_by_weight(test: TestDb) {
+    let scene = Scene::new(&test, with_channels("carrier", 3), trunk_data("other")).await;
+    let third = scene.share([(1, 3), (1, 1), (2, 1)], trunk_data("third")).await;
+    let (own, second) = (scene.world.trunk, scene.second);
+    let request = scene.dialer.request(scene.campaign);
+    scene.dialer.dialing.promote(scene.campaign, 100).await.expect("a promotion");
+    // Four in one transaction, then one by one: it is all the same.
+    let (more, picked) = scene.dialer.dialing.claim_several(&request, 4).await.expect("an answer");
+    let last = picked.result.expect("the fourth");
+    let dials: Vec<_> = more.iter().chain([&*last]).map(|claimed| claimed.trunk).collect();
+    assert_eq!(dials, [own, own, second, own]);
+    for _ in 0..2 {
+        assert_eq!(scene.claim().await.expect("room").trunk, second, "the first one is full");
+    }
+    scene.dialer.dialing.release(more[0].attempt, &scene.dialer.node).await.expect("released");
+    assert_eq!(scene.claim().await.expect("room").trunk, own);
+    let mut tx = test.db.begin().await.expect("a transaction");
+    tx.execute("UPDATE trunk SET enabled = $1 WHERE id = $2", args![false, second]).await.expect("switched off");
+    tx.commit().await.expect("a commit");
+    assert_eq!(scene.claim().await.expect("room").trunk, third, "nobody else has room");
+}
+
+async fn trunks_that_carry_a_campaign_together_are_waited_for(test: TestDb) {
+    let half = |name| TrunkData { calls_per_minute: 3000, ..trunk_data(name) };
+    let scene = Scene::new(&test, half("carrier"), half("other")).await;
+    let third = scene.share([(1, 1), (1, 1), (2, 1)], trunk_data("third")).await;
+    scene.dialer.dialing.promote(scene.campaign, 100).await.expect("a promotion");
+    let request = scene.dialer.request(scene.campaign);
+    let (more, _) = scene.dialer.dialing.claim_several(&request, 8).await.expect("an answer");
+    let over = |trunk| more.iter().filter(|claimed| claimed.trunk == trunk).count();
+    assert!(more.len() >= 6, "{} claims", more.len());
+    assert!(over(scene.world.trunk).abs_diff(over(scene.second)) <= 1, "{more:?}");
+    assert_eq!(over(third), 0, "its turn would come if they were slower than the campaign");
 }
 
 async fn a_caller_id_has_its_own_number_of_calls(test: TestDb) {

@@ -69,6 +69,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (33, "list order", Text::Both(include_str!("../../../migrations/0033_list_order.sql"))),
     (34, "quotas", Text::Both(include_str!("../../../migrations/0034_quotas.sql"))),
     (37, "silent starts", Text::Both(include_str!("../../../migrations/0037_silent_starts.sql"))),
+    (40, "trunk shares", Text::Both(include_str!("../../../migrations/0040_trunk_shares.sql"))),
 ];
 
 /// The statements of a migration.

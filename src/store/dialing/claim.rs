@@ -171,7 +171,7 @@ impl Dialing {
         }
         let (mut claimed, mut turned_away) = (Vec::new(), Vec::new());
         let (result, shut) = loop {
-            let choice = match locked.choose(&mut tx, &terms, now, request.headroom).await? {
+            let choice = match locked.choose(&mut tx, &self.book, &terms, now, request.headroom).await? {
                 Ok(choice) => choice,
                 Err(NoChoice { why, shut }) => break (Err(why.into()), shut),
             };

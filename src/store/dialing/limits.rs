@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::breaker;
-use super::terms::{Terms, TrunkTerms};
+use super::terms::{Book, Terms, TrunkTerms};
 use crate::args;
 use crate::dialer::claim::{ClaimDecision, admit};
 use crate::dialer::pacing::{Limited, Limiter, Reservation, Scope, interval, slower};
@@ -112,38 +112,44 @@ impl Locked {
         Ok(())
     }
 
-    /// The first trunk, in the campaign's order, that has room for one more dial, with every limit counted. A statement
-    /// of its own after the locks: within the locking one it would count on a snapshot from before it waited.
+    /// The trunk that one more dial goes over, with every limit counted: the first in the campaign's order that has room;
+    /// of those with one priority, the one that is owed most by its weight. A statement of its own after the locks: within
+    /// the locking one it would count on a snapshot from before it waited.
     pub(super) async fn choose(
         &mut self,
         tx: &mut Tx,
+        book: &Book,
         terms: &Terms,
         now: Timestamp,
         headroom: Duration,
     ) -> Result<Result<Choice, NoChoice>, StoreError> {
-        let state = terms.ready.rules.state;
+        let (campaign, state) = (terms.ready.campaign.id, terms.ready.rules.state);
         let mut none: Option<NoChoice> = None;
-        for trunk in &terms.trunks {
-            let live = self.live(tx, terms, trunk.id).await?;
-            let breaker = self.of(Scope::Trunk, &trunk.id.to_string()).breaker;
-            let limiters = self.limiters(terms, trunk, now, live);
-            match admit(now, headroom, state, &limiters) {
-                Ok(_) => return Ok(Ok(Choice { trunk: *trunk, limiters })),
-                // Its turn comes: a trunk that can carry the campaign is waited for. One that is slower leaves the rest
-                // to the others.
-                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) }))
-                    if breaker.shut(now).is_none() && carries(&limiters) =>
-                {
-                    return Ok(Err(NoChoice { why, shut: None }));
+        for level in terms.trunks.chunk_by(|one, next| one.priority == next.priority) {
+            let mut among = level.to_vec();
+            let mut paced = Paced::default();
+            for trunk in book.order(campaign, level) {
+                let live = self.live(tx, terms, trunk.id).await?;
+                let breaker = self.of(Scope::Trunk, &trunk.id.to_string()).breaker;
+                let limiters = self.limiters(terms, &trunk, now, live);
+                let why = match admit(now, headroom, state, &limiters) {
+                    Ok(_) => {
+                        book.took(campaign, &among, trunk.id);
+                        return Ok(Ok(Choice { trunk, limiters }));
+                    }
+                    Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => why,
+                    Err(why) => return Ok(Err(NoChoice { why, shut: None })),
+                };
+                among.retain(|other| other.id != trunk.id);
+                let shut = breaker.shut(now);
+                if shut.is_none() {
+                    paced.note(&why, &limiters);
                 }
-                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => {
-                    let this = NoChoice { why, shut: breaker.shut(now) };
-                    none = Some(match none {
-                        Some(before) if !sooner(&this.why, &before.why) => before,
-                        Some(_) | None => this,
-                    });
-                }
-                Err(why) => return Ok(Err(NoChoice { why, shut: None })),
+                none = Some(sooner(none, NoChoice { why, shut }));
+            }
+            // Their turn comes: trunks that can carry the campaign are waited for. Slower ones leave the rest to the others.
+            if let Some(why) = paced.carry() {
+                return Ok(Err(NoChoice { why, shut: None }));
             }
         }
         Ok(Err(none.unwrap_or(NoChoice { why: ClaimDecision::Stopped, shut: None })))
@@ -267,15 +273,50 @@ pub(super) fn guarded(limiter: Limiter, calls_per_minute: u32, breaker: &Breaker
     }
 }
 
-/// Whether the trunk is as fast as the campaign may be.
-fn carries(limiters: &[Limiter]) -> bool {
-    let of = |scope| limiters.iter().find(|limiter| limiter.scope == scope).and_then(|limiter| limiter.interval);
-    of(Scope::Trunk) <= of(Scope::Campaign)
+/// Trunks of one priority that are only waited for because their turn comes later.
+#[derive(Default)]
+struct Paced {
+    /// Dials a second of all of them…
+    rate: f64,
+    /// … and those that the campaign may have.
+    wanted: f64,
+    /// The one whose turn comes first.
+    first: Option<ClaimDecision>,
 }
 
-/// Whether the first refusal ends before the second; a free channel comes at a time that nobody knows.
-fn sooner(first: &ClaimDecision, second: &ClaimDecision) -> bool {
-    let until = |decision: &ClaimDecision| match decision {
+impl Paced {
+    fn note(&mut self, why: &ClaimDecision, limiters: &[Limiter]) {
+        if !matches!(why, ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) })) {
+            return;
+        }
+        let of = |scope| limiters.iter().find(|limiter| limiter.scope == scope).and_then(|limiter| limiter.interval);
+        let rate = |scope| of(scope).map_or(f64::INFINITY, |interval: Duration| interval.as_secs_f64().recip());
+        self.rate += rate(Scope::Trunk);
+        self.wanted = rate(Scope::Campaign);
+        if self.first.as_ref().is_none_or(|first| until(why) < until(first)) {
+            self.first = Some(why.clone());
+        }
+    }
+
+    /// Whom to wait for, if together they are as fast as the campaign may be.
+    fn carry(self) -> Option<ClaimDecision> {
+        // Sums of fractions: 3 times a third is a little less than 1.
+        self.first.filter(|_| self.rate * (1.0 + 1e-9) >= self.wanted)
+    }
+}
+
+/// The one of two refusals that ends first; a free channel comes at a time that nobody knows.
+fn sooner(before: Option<NoChoice>, this: NoChoice) -> NoChoice {
+    let Some(before) = before else { return this };
+    match (until(&this.why), until(&before.why)) {
+        (Some(this_until), Some(before_until)) if this_until < before_until => this,
+        (Some(_), None) => this,
+        (Some(_) | None, _) => before,
+    }
+}
+
+fn until(decision: &ClaimDecision) -> Option<Timestamp> {
+    match decision {
         ClaimDecision::Limited(limited) => limited.until,
         ClaimDecision::Claim(_)
         | ClaimDecision::Defer { .. }
@@ -283,11 +324,6 @@ fn sooner(first: &ClaimDecision, second: &ClaimDecision) -> bool {
         | ClaimDecision::Expire
         | ClaimDecision::CallbackMissed
         | ClaimDecision::Stopped => None,
-    };
-    match (until(first), until(second)) {
-        (Some(first), Some(second)) => first < second,
-        (Some(_), None) => true,
-        (None, _) => false,
     }
 }
 

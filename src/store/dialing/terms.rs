@@ -7,6 +7,7 @@ use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::CampaignState;
 use crate::dialer::gate::Rules;
+use crate::dialer::share::Shares;
 use crate::id::{AssistantVersionId, CampaignId, OrgId, TrunkId};
 use crate::store::campaign::{self, Campaign};
 use crate::store::{StoreError, Tx, policy};
@@ -15,6 +16,8 @@ use crate::store::{StoreError, Tx, policy};
 #[derive(Debug, Default)]
 pub(super) struct Book {
     ready: Mutex<BTreeMap<CampaignId, Arc<Ready>>>,
+    /// How the trunks of campaigns share their dials on this node.
+    shares: Mutex<BTreeMap<CampaignId, Shares>>,
 }
 
 /// A version of a campaign made ready.
@@ -34,7 +37,8 @@ pub(super) struct Terms {
     pub(super) caller_id: E164,
     pub(super) assistant_version: AssistantVersionId,
     pub(super) org_limits: Limits,
-    /// The campaign's trunks that are switched on, in the order in which they are turned to.
+    /// The campaign's trunks that are switched on, in the order in which they are turned to. Those of one priority stand
+    /// together.
     pub(super) trunks: Vec<TrunkTerms>,
 }
 
@@ -42,6 +46,8 @@ pub(super) struct Terms {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TrunkTerms {
     pub(super) id: TrunkId,
+    pub(super) priority: u32,
+    pub(super) weight: u32,
     pub(super) limits: Limits,
     pub(super) caller_id_rate: Option<u32>,
     pub(super) caller_id_live: Option<u32>,
@@ -70,7 +76,9 @@ impl Book {
         let mut known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, other| other.rules.state == CampaignState::InProgress);
         known.insert(id, Arc::clone(&ready));
-        drop(known);
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.retain(|campaign, _| known.contains_key(campaign));
+        drop((known, shares));
         Ok(ready)
     }
 
@@ -79,13 +87,16 @@ impl Book {
         const SQL: &str = "SELECT a.version_id, o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_live, \
                            t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
                            t.caller_id_calls_per_minute AS caller_id_rate, t.caller_id_max_calls AS caller_id_live, \
-                           0 AS ordinal FROM org o, trunk t, assistant a WHERE o.id = $1 AND t.id = $2 AND a.id = $3 \
+                           1 AS priority, COALESCE((SELECT w.weight FROM campaign_trunk w WHERE w.campaign_id = $4 \
+                           AND w.trunk_id = $2), 1) AS weight, 0 AS ordinal \
+                           FROM org o, trunk t, assistant a WHERE o.id = $1 AND t.id = $2 AND a.id = $3 \
                            UNION ALL \
                            SELECT a.version_id, o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_live, \
                            t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
                            t.caller_id_calls_per_minute AS caller_id_rate, t.caller_id_max_calls AS caller_id_live, \
-                           f.ordinal FROM org o, assistant a, campaign_trunk f JOIN trunk t ON t.id = f.trunk_id \
-                           WHERE o.id = $1 AND a.id = $3 AND f.campaign_id = $4 AND f.trunk_id <> $2 ORDER BY ordinal";
+                           f.priority, f.weight, f.ordinal FROM org o, assistant a, campaign_trunk f JOIN trunk t ON t.id = f.trunk_id \
+                           WHERE o.id = $1 AND a.id = $3 AND f.campaign_id = $4 AND f.trunk_id <> $2 \
+                           ORDER BY priority, ordinal";
         let ready = self.ready(tx, id).await?;
         let Campaign { org, data, .. } = &ready.campaign;
         let rows = tx.all(SQL, args![org, data.trunk, data.assistant, id]).await?;
@@ -95,6 +106,8 @@ impl Book {
             if row.get("enabled")? {
                 trunks.push(TrunkTerms {
                     id: row.get("id")?,
+                    priority: row.get("priority")?,
+                    weight: row.get("weight")?,
                     limits: Limits { calls_per_minute: row.get("trunk_rate")?, most_live: row.get("trunk_live")? },
                     caller_id_rate: row.get("caller_id_rate")?,
                     caller_id_live: row.get("caller_id_live")?,
@@ -109,6 +122,26 @@ impl Book {
             trunks,
             ready,
         })
+    }
+
+    /// The trunks of one priority in the order in which they are to be asked for room.
+    pub(super) fn order(&self, campaign: CampaignId, level: &[TrunkTerms]) -> Vec<TrunkTerms> {
+        if level.len() < 2 {
+            return level.to_vec();
+        }
+        let weights: Vec<_> = level.iter().map(|trunk| (trunk.id, trunk.weight)).collect();
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = shares.entry(campaign).or_default().order(&weights);
+        order.iter().filter_map(|id| level.iter().find(|trunk| trunk.id == *id).copied()).collect()
+    }
+
+    /// A dial went over one of several trunks of a priority; `among` had room as far as they were asked.
+    pub(super) fn took(&self, campaign: CampaignId, among: &[TrunkTerms], taker: TrunkId) {
+        let weights: Vec<_> = among.iter().map(|trunk| (trunk.id, trunk.weight)).collect();
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shares) = shares.get_mut(&campaign) {
+            shares.took(&weights, taker);
+        }
     }
 
     fn known(&self, id: CampaignId) -> Option<Arc<Ready>> {
