@@ -14,6 +14,7 @@ pub mod id;
 pub mod lookup;
 pub(crate) mod nanos;
 pub mod net;
+pub mod outlook;
 pub mod pii;
 pub mod provider;
 pub mod replay;

@@ -12,6 +12,7 @@ use super::calling_law::{RuleView, rule_view};
 use super::error::ApiError;
 use super::paging::Id;
 use crate::campaign::law::law;
+use crate::campaign::month::next_month;
 use crate::campaign::rounds::Rounds;
 use crate::campaign::states::{BlockedReason, CampaignState, PauseReason, TargetState};
 use crate::campaign::wire::wire_enum;
@@ -21,7 +22,6 @@ use crate::dialer::pacing::Scope;
 use crate::dialer::status::Held;
 use crate::id::CampaignId;
 use crate::store::campaign::{self, Campaign, Holding};
-use crate::store::quota;
 
 wire_enum! {
     /// What a campaign does at this moment.
@@ -141,7 +141,7 @@ fn diagnose(
             let why = seen.pause_detail.as_deref().unwrap_or("it is paused: resume it");
             // What a new month mends goes on by itself.
             let next = seen.pause_reason.filter(|reason| *reason == PauseReason::QuotaMinutes);
-            let next = next.and_then(|_| quota::next_month(now));
+            let next = next.and_then(|_| next_month(now));
             return view(draining, next, vec![whole(code, next, why)]);
         }
         CampaignState::Completed | CampaignState::Cancelled | CampaignState::Deleting => {

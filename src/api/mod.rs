@@ -20,6 +20,7 @@ mod document;
 pub mod error;
 pub mod etag;
 pub mod events;
+pub mod forecast;
 pub mod idempotency;
 pub mod import;
 pub mod knowledge;

@@ -98,10 +98,9 @@ pub async fn replace(
 pub async fn usage(State(api): State<Api>, caller: Caller) -> Result<Json<OrganisationUsage>, ApiError> {
     let mut tx = api.db.read().await?;
     let usage = quota::show(&mut tx, caller.org).await?;
-    let used = usage.talked.as_secs_f64() / 60.0;
     Ok(Json(OrganisationUsage {
-        minutes_this_month: used,
-        minutes_left: usage.minutes_per_month.map(|minutes| (f64::from(minutes) - used).max(0.0)),
+        minutes_this_month: usage.talked.as_secs_f64() / 60.0,
+        minutes_left: usage.minutes_left(),
         active_campaigns: usage.active,
     }))
 }

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, consents, contacts, diagnosis, document, events, idempotency, import, knowledge, live_calls,
+    campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, live_calls,
     organisation, providers, run_export, runs, suppression_lists, suppressions, target_control, targets, trunks,
 };
 
@@ -114,6 +114,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(diagnosis::read))
         .routes(routes!(organisation::read, organisation::replace))
         .routes(routes!(organisation::usage))
+        .routes(routes!(forecast::read, forecast::what_if))
         .routes(routes!(calling_law::rules))
         .routes(routes!(calling_law::read_policy, calling_law::replace_policy))
         .routes(routes!(calling_law::preview))

@@ -97,6 +97,8 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("POST", "/api/v1/campaigns/{id}/contacts/bulk", S::CampaignsWrite),
         ("GET", "/api/v1/campaigns/{id}/diagnosis", S::CampaignsRead),
         ("POST", "/api/v1/campaigns/{id}/duplicate", S::CampaignsWrite),
+        ("GET", "/api/v1/campaigns/{id}/forecast", S::CampaignsRead),
+        ("POST", "/api/v1/campaigns/{id}/forecast", S::CampaignsRead),
         ("POST", "/api/v1/campaigns/{id}/merge", S::CampaignsWrite),
         ("POST", "/api/v1/campaigns/{id}/pause", S::CampaignsControl),
         ("GET", "/api/v1/campaigns/{id}/progress", S::CampaignsRead),

@@ -4,6 +4,7 @@
 pub mod disclosure;
 pub mod disconnection;
 pub mod law;
+pub mod month;
 pub mod numbers;
 pub mod order;
 pub mod phone;

@@ -18,6 +18,7 @@ pub mod dialing;
 pub mod embedding;
 pub mod event;
 pub mod filter;
+pub mod forecast;
 pub mod idempotency;
 pub mod knowledge;
 pub mod lock;

@@ -43,6 +43,13 @@ impl Usage {
         self.max_active.is_some_and(|most| self.active >= most)
     }
 
+    /// Minutes that are left of this month; none without a limit.
+    #[must_use]
+    pub fn minutes_left(&self) -> Option<f64> {
+        let used = self.talked.as_secs_f64() / 60.0;
+        self.minutes_per_month.map(|minutes| (f64::from(minutes) - used).max(0.0))
+    }
+
     /// Both numbers, for a person.
     #[must_use]
     pub fn minutes_in_words(&self) -> String {
@@ -177,13 +184,6 @@ async fn pause(tx: &mut Tx, seen: &Campaign, actor: &Actor, reason: PauseReason,
     audit::write(tx, seen.org, actor, "campaign.plan", subject, json!({ "why": why })).await
 }
 
-/// When the minutes of the next month begin.
-#[must_use]
-pub fn next_month(now: Timestamp) -> Option<Timestamp> {
-    let first = now.to_zoned(TimeZone::UTC).date().last_of_month().tomorrow().ok()?;
-    first.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
-}
-
 /// The month of a moment, UTC.
 fn month(at: Timestamp) -> String {
     let at = at.to_zoned(TimeZone::UTC);
@@ -199,8 +199,6 @@ mod tests {
         let last = "2026-11-30T23:59:59.999999Z".parse::<Timestamp>().expect("a timestamp");
         assert_eq!(month(last), "2026-11");
         assert_eq!(month(last + Duration::from_micros(1)), "2026-12");
-        let first = "2026-12-01T00:00:00Z".parse().expect("a timestamp");
-        assert_eq!((next_month(last), next_month(first)), (Some(first), "2027-01-01T00:00:00Z".parse().ok()));
     }
 
     #[test]

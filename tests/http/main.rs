@@ -14,6 +14,7 @@ mod etags;
 mod events;
 mod examples;
 mod filters;
+mod forecast;
 mod idempotency;
 mod keys;
 mod knowledge;

@@ -14,7 +14,6 @@ use callwright::id::{CampaignId, TrunkId};
 use callwright::store::campaign::{self, Campaign, Holding};
 use callwright::store::dialing::{Progress, Refused, Step};
 use callwright::store::org::{self, Plan};
-use callwright::store::quota;
 use callwright::store::trunk::{self, TrunkData};
 use jiff::Timestamp;
 
@@ -101,7 +100,7 @@ async fn spent_minutes_pause_and_new_ones_resume(test: TestDb) {
     tx.commit().await.expect("a commit");
     round(&world).await;
     assert_eq!(seen(&world, running).await.pause_reason, Some(PauseReason::QuotaMinutes));
-    let next = quota::next_month(now(&world).await).expect("a month");
+    let next = callwright::campaign::month::next_month(now(&world).await).expect("a month");
     test.db.shift_clock(next.as_microsecond() - now(&world).await.as_microsecond());
     round(&world).await;
     assert_eq!(seen(&world, running).await.state, CampaignState::InProgress, "a new month");

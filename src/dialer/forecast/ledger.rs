@@ -3,6 +3,7 @@
 
 mod claims;
 mod ends;
+mod queue;
 mod rounds;
 
 use std::cmp::Reverse;
@@ -11,6 +12,7 @@ use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -25,6 +27,8 @@ use crate::dialer::pacing::Scope;
 use crate::dialer::retry::Hold;
 use crate::id::{AttemptId, CampaignId, OrgId, RunId, TrunkId};
 
+use queue::{Place, Waiting};
+
 pub use ends::answered;
 
 /// A node by its number.
@@ -35,6 +39,9 @@ const CALLBACK_RANK: i64 = 10_000;
 /// … and for one that was missed.
 const MISSED_RANK: i64 = 20_000;
 
+/// Due targets that one promotion looks at.
+const BATCH: usize = 500;
+
 /// A campaign and its queues.
 #[derive(Clone, Debug)]
 pub struct Campaign {
@@ -44,6 +51,8 @@ pub struct Campaign {
     pub rules: Rules,
     /// Position of its trunk in the list of trunks.
     pub trunk: usize,
+    /// Those that it turns to where that one has no room, in order.
+    pub other_trunks: Vec<usize>,
     /// Its number to call from: campaigns with the same one share that number's limits.
     pub caller_id: usize,
     /// For how much each of its contacts stands.
@@ -53,8 +62,9 @@ pub struct Campaign {
     opened: Vec<Opened>,
     /// Up to which round everybody has been looked at.
     swept: usize,
-    waiting: BTreeSet<(Timestamp, usize)>,
-    ready: BTreeSet<(Reverse<i64>, Timestamp, usize)>,
+    waiting: Waiting,
+    /// By priority, turn and time.
+    ready: BTreeSet<(Reverse<i64>, i64, Timestamp, usize)>,
     callbacks: BTreeSet<(Timestamp, usize)>,
     /// Those that wait for a person.
     held: BTreeSet<usize>,
@@ -131,13 +141,26 @@ pub struct Target {
     pub callback_at: Option<Timestamp>,
     /// What a person decided during its call.
     pub hold: Option<Hold>,
-    answered: bool,
-    last_ended: Option<Timestamp>,
-    last_reason: Option<DisconnectionReason>,
+    /// Whether they ever answered in person.
+    pub answered: bool,
+    /// When its last call ended.
+    pub last_ended: Option<Timestamp>,
+    /// How.
+    pub last_reason: Option<DisconnectionReason>,
     /// Its callback was missed.
-    late: bool,
-    rank: i64,
-    run_seq: usize,
+    pub late: bool,
+    /// Its priority, as a person set it.
+    pub priority: i64,
+    /// Its priority in the ready queue, where callbacks go first.
+    pub rank: i64,
+    /// Its place in the list.
+    pub place: i64,
+    /// Whether it is taken by that place, or by the time it is due.
+    pub listed: bool,
+    /// Where it stands among those that are ready with the same priority.
+    pub turn: i64,
+    /// Which of its campaign's rounds it has come to, from 1.
+    pub run_seq: usize,
 }
 
 /// A dial of a target.
@@ -145,6 +168,8 @@ pub struct Target {
 pub struct Attempt {
     /// Position of the target.
     pub target: usize,
+    /// Position of the trunk that it goes over.
+    pub trunk: usize,
     /// The target's round.
     pub round: u32,
     /// Whether it is a callback, or makes up for one.
@@ -167,6 +192,16 @@ pub struct Attempt {
     pub reason: Option<DisconnectionReason>,
     /// How many times a final state was written.
     pub ends: u32,
+    /// What is reserved for it of what calls may cost in a day.
+    cost: Option<Cost>,
+}
+
+/// What a call may cost at most.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    day: Date,
+    per_minute: u64,
+    amount: u64,
 }
 
 /// All attempts ever made; an identifier is a position.
@@ -240,8 +275,12 @@ pub struct Ledger {
     pub attempts: Attempts,
     /// Attempts that hold a channel, those of unknown outcome included until their leg is known to be down.
     pub live: BTreeSet<AttemptId>,
-    /// Numbers that are not to be called.
-    pub suppressed: BTreeSet<E164>,
+    /// Numbers that are not to be called, and why.
+    pub suppressed: BTreeMap<E164, BlockedReason>,
+    /// Positions of contacts without valid consent.
+    pub without_consent: BTreeSet<usize>,
+    /// What the calls of a day cost so far, reservations included.
+    pub spent: BTreeMap<Date, u64>,
     /// Targets that are in progress.
     pub in_progress: usize,
     /// Callbacks that were missed.
@@ -250,6 +289,9 @@ pub struct Ledger {
     tats: BTreeMap<(Scope, usize), Timestamp>,
     last_on_number: BTreeMap<usize, (usize, Timestamp)>,
     starts_on_number: BTreeMap<usize, Vec<Timestamp>>,
+    /// Channels that are taken of each scope, and calls of each number: what counting [`live`](Self::live) would give.
+    taken: BTreeMap<(Scope, usize), u32>,
+    on_number: BTreeMap<usize, u32>,
 }
 
 impl Ledger {
@@ -268,13 +310,17 @@ impl Ledger {
             targets: Vec::new(),
             attempts: Attempts::default(),
             live: BTreeSet::new(),
-            suppressed: BTreeSet::new(),
+            suppressed: BTreeMap::new(),
+            without_consent: BTreeSet::new(),
+            spent: BTreeMap::new(),
             in_progress: 0,
             missed: 0,
             leases: BTreeMap::new(),
             tats: BTreeMap::new(),
             last_on_number: BTreeMap::new(),
             starts_on_number: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            on_number: BTreeMap::new(),
         }
     }
 
@@ -292,13 +338,14 @@ impl Ledger {
             info,
             rules,
             trunk,
+            other_trunks: Vec::new(),
             caller_id: trunk,
             scale: Scale::WHOLE,
             schedule: Schedule::default(),
             started: Timestamp::UNIX_EPOCH,
             opened: Vec::new(),
             swept: 1,
-            waiting: BTreeSet::new(),
+            waiting: Waiting::default(),
             ready: BTreeSet::new(),
             callbacks: BTreeSet::new(),
             held: BTreeSet::new(),
@@ -319,10 +366,68 @@ impl Ledger {
         self.campaigns[campaign].started = started;
     }
 
+    /// Gives a campaign the rounds that were opened before.
+    pub fn with_history(&mut self, campaign: usize, schedule: Schedule, started: Timestamp, opened: Vec<Opened>) {
+        let entry = &mut self.campaigns[campaign];
+        (entry.schedule, entry.started, entry.opened) = (schedule, started, opened);
+    }
+
+    /// Lets each contact of a campaign stand for several.
+    pub fn set_scale(&mut self, campaign: usize, scale: Scale) {
+        let entry = &mut self.campaigns[campaign];
+        entry.scale = scale;
+        // One turn is as much as its dials: a campaign of which a part is simulated has fewer of them.
+        let weight = f64::from(entry.rules.settings.max_concurrent_calls) * 1000.0 / scale.dials;
+        entry.info.weight = (weight as u32).max(1);
+    }
+
+    /// Lets a campaign turn to other trunks where its own has no room.
+    pub fn with_trunks(&mut self, campaign: usize, others: Vec<usize>) {
+        let entry = &mut self.campaigns[campaign];
+        entry.info.trunks.extend(others.iter().map(|&other| self.trunks[other].id));
+        entry.other_trunks = others;
+    }
+
+    /// Remembers dials of a contact's number, oldest first: caps count them.
+    pub fn remember(&mut self, contact: usize, dials: Vec<Timestamp>) {
+        self.starts_on_number.insert(contact, dials);
+    }
+
+    /// Puts a contact into a campaign as it is. One that is in a call has been since `began`.
+    pub fn restore(&mut self, target: Target, began: Timestamp) -> usize {
+        let (index, campaign) = (self.targets.len(), target.campaign);
+        let (state, round, dial_no) = (target.state, target.round, target.dials);
+        let callback = target.callback_at.is_some() || target.late;
+        self.targets.push(target);
+        self.campaigns[campaign].members.push(index);
+        self.enter(index);
+        if state == TargetState::InProgress {
+            let trunk = self.campaigns[campaign].trunk;
+            let id = self.attempts.push(Attempt {
+                target: index,
+                trunk,
+                round,
+                callback,
+                dial_no,
+                state: AttemptState::Dialing,
+                node: 0,
+                send_at: began,
+                claimed_at: began,
+                lease_until: began,
+                committed_at: Some(began),
+                reason: None,
+                ends: 0,
+                cost: None,
+            });
+            self.take(id);
+        }
+        index
+    }
+
     /// Puts a contact into a campaign, due at `at`.
     pub fn add_target(&mut self, campaign: usize, contact: usize, at: Timestamp) {
-        let index = self.targets.len();
-        self.targets.push(Target {
+        let place = i64::try_from(self.targets.len()).expect("few");
+        let target = Target {
             campaign,
             contact,
             state: TargetState::Waiting,
@@ -337,11 +442,14 @@ impl Ledger {
             last_ended: None,
             last_reason: None,
             late: false,
+            priority: 0,
             rank: 0,
+            place,
+            listed: true,
+            turn: 0,
             run_seq: 1,
-        });
-        self.campaigns[campaign].waiting.insert((at, index));
-        self.campaigns[campaign].members.push(index);
+        };
+        self.restore(target, at);
     }
 
     /// Position of a campaign.
@@ -413,7 +521,8 @@ impl Ledger {
         if event == TargetEvent::Restart {
             let no = self.campaigns[self.targets[target].campaign].opened.len().max(1);
             let row = &mut self.targets[target];
-            (row.round, row.dials, row.callback_at, row.late, row.rank) = (row.round + 1, 0, None, false, 0);
+            (row.round, row.dials, row.callback_at, row.late, row.rank) = (row.round + 1, 0, None, false, row.priority);
+            row.listed = true;
             row.run_seq = no;
             row.ends.clear();
         }
@@ -440,11 +549,20 @@ impl Ledger {
 
     /// Moves a target, and between the queues.
     fn step(&mut self, target: usize, event: TargetEvent, next_at: Timestamp) {
+        self.leave(target);
         let row = &mut self.targets[target];
+        row.state = event.apply(row.state).expect("the transition is in the table");
+        row.next_at = next_at;
+        self.enter(target);
+    }
+
+    /// Takes a target out of the queue that it is in.
+    fn leave(&mut self, target: usize) {
+        let row = &self.targets[target];
         let queues = &mut self.campaigns[row.campaign];
         match row.state {
-            TargetState::Waiting => drop(queues.waiting.remove(&(row.next_at, target))),
-            TargetState::Ready => drop(queues.ready.remove(&(Reverse(row.rank), row.next_at, target))),
+            TargetState::Waiting => queues.waiting.remove(row.waits_at(target)),
+            TargetState::Ready => drop(queues.ready.remove(&(Reverse(row.rank), row.turn, row.next_at, target))),
             TargetState::Callback => drop(queues.callbacks.remove(&(row.callback_at.unwrap_or(row.next_at), target))),
             TargetState::New | TargetState::Suspended => drop(queues.held.remove(&target)),
             TargetState::Failed => drop(queues.failed.remove(&target)),
@@ -455,12 +573,16 @@ impl Ledger {
             | TargetState::Expired
             | TargetState::Removed => {}
         }
-        row.state = event.apply(row.state).expect("the transition is in the table");
-        row.next_at = next_at;
+    }
+
+    /// Puts a target into the queue of its state.
+    fn enter(&mut self, target: usize) {
+        let row = &self.targets[target];
+        let queues = &mut self.campaigns[row.campaign];
         match row.state {
-            TargetState::Waiting => drop(queues.waiting.insert((next_at, target))),
-            TargetState::Ready => drop(queues.ready.insert((Reverse(row.rank), next_at, target))),
-            TargetState::Callback => drop(queues.callbacks.insert((row.callback_at.unwrap_or(next_at), target))),
+            TargetState::Waiting => queues.waiting.insert(row.waits_at(target)),
+            TargetState::Ready => drop(queues.ready.insert((Reverse(row.rank), row.turn, row.next_at, target))),
+            TargetState::Callback => drop(queues.callbacks.insert((row.callback_at.unwrap_or(row.next_at), target))),
             TargetState::New | TargetState::Suspended => drop(queues.held.insert(target)),
             TargetState::Failed => drop(queues.failed.insert(target)),
             TargetState::InProgress => self.in_progress += 1,
@@ -472,7 +594,56 @@ impl Ledger {
         }
     }
 
-    fn live_in(&self, campaign: usize) -> usize {
-        self.live.iter().filter(|&&attempt| self.targets[self.attempts[attempt].target].campaign == campaign).count()
+    /// An attempt holds its channels from now on.
+    fn take(&mut self, attempt: AttemptId) {
+        if self.live.insert(attempt) {
+            let (scopes, channels, contact) = self.scopes_of(attempt);
+            for scope in scopes {
+                *self.taken.entry(scope).or_default() += channels;
+            }
+            *self.on_number.entry(contact).or_default() += 1;
+        }
+    }
+
+    /// … and no longer.
+    fn let_go(&mut self, attempt: AttemptId) {
+        if self.live.remove(&attempt) {
+            let (scopes, channels, contact) = self.scopes_of(attempt);
+            for scope in scopes {
+                let taken = self.taken.entry(scope).or_default();
+                *taken = taken.saturating_sub(channels);
+            }
+            let calls = self.on_number.entry(contact).or_default();
+            *calls = calls.saturating_sub(1);
+        }
+    }
+
+    /// What an attempt counts against, with how many channels, and its contact.
+    fn scopes_of(&self, attempt: AttemptId) -> ([(Scope, usize); 4], u32, usize) {
+        let Attempt { target, trunk, .. } = self.attempts[attempt];
+        let Target { campaign, contact, .. } = self.targets[target];
+        let entry = &self.campaigns[campaign];
+        let scopes = [
+            (Scope::Organisation, 0),
+            (Scope::Trunk, trunk),
+            (Scope::Campaign, campaign),
+            (Scope::CallerId, entry.caller_id),
+        ];
+        (scopes, entry.scale.channels, contact)
+    }
+
+    /// Channels that the campaign's calls take.
+    fn live_in(&self, campaign: usize) -> u32 {
+        self.taken(Scope::Campaign, campaign)
+    }
+
+    fn taken(&self, scope: Scope, id: usize) -> u32 {
+        self.taken.get(&(scope, id)).copied().unwrap_or_default()
+    }
+}
+
+impl Target {
+    fn waits_at(&self, target: usize) -> Place {
+        Place { target, priority: self.priority, due: self.next_at, listed: self.listed.then_some(self.place) }
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::breaker;
 use super::terms::{Book, Terms, TrunkTerms};
 use crate::args;
-use crate::dialer::claim::{ClaimDecision, admit};
+use crate::dialer::claim::{ClaimDecision, admit, sooner};
 use crate::dialer::pacing::{Limited, Limiter, Reservation, Scope, interval, slower};
 use crate::id::{OrgId, TrunkId};
 use crate::store::db::Row;
@@ -145,7 +145,7 @@ impl Locked {
                 if shut.is_none() {
                     paced.note(&why, &limiters);
                 }
-                none = Some(sooner(none, NoChoice { why, shut }));
+                none = Some(earlier(none, NoChoice { why, shut }));
             }
             // Their turn comes: trunks that can carry the campaign are waited for. Slower ones leave the rest to the others.
             if let Some(why) = paced.carry() {
@@ -293,7 +293,7 @@ impl Paced {
         let rate = |scope| of(scope).map_or(f64::INFINITY, |interval: Duration| interval.as_secs_f64().recip());
         self.rate += rate(Scope::Trunk);
         self.wanted = rate(Scope::Campaign);
-        if self.first.as_ref().is_none_or(|first| until(why) < until(first)) {
+        if self.first.as_ref().is_none_or(|first| sooner(why, first)) {
             self.first = Some(why.clone());
         }
     }
@@ -305,25 +305,11 @@ impl Paced {
     }
 }
 
-/// The one of two refusals that ends first; a free channel comes at a time that nobody knows.
-fn sooner(before: Option<NoChoice>, this: NoChoice) -> NoChoice {
-    let Some(before) = before else { return this };
-    match (until(&this.why), until(&before.why)) {
-        (Some(this_until), Some(before_until)) if this_until < before_until => this,
-        (Some(_), None) => this,
-        (Some(_) | None, _) => before,
-    }
-}
-
-fn until(decision: &ClaimDecision) -> Option<Timestamp> {
-    match decision {
-        ClaimDecision::Limited(limited) => limited.until,
-        ClaimDecision::Claim(_)
-        | ClaimDecision::Defer { .. }
-        | ClaimDecision::Block(_)
-        | ClaimDecision::Expire
-        | ClaimDecision::CallbackMissed
-        | ClaimDecision::Stopped => None,
+/// The one of two refusals that ends first.
+fn earlier(before: Option<NoChoice>, this: NoChoice) -> NoChoice {
+    match before {
+        Some(before) if !sooner(&this.why, &before.why) => before,
+        Some(_) | None => this,
     }
 }
 

@@ -72,6 +72,8 @@ struct Seen {
     used: BTreeMap<bool, (u32, u32)>,
     /// When they are to be called back at the earliest.
     wish: Option<Timestamp>,
+    /// They asked for it in their last call: it is owed to them whatever is spent.
+    asked: bool,
     /// They have answered; a person has started them over.
     answered: bool,
     restarted: bool,
@@ -150,7 +152,7 @@ impl Check {
     ) {
         let seen = self.targets.entry(target).or_default();
         seen.ended = Some((now, reason, technical));
-        seen.wish = None;
+        (seen.wish, seen.asked) = (None, false);
         seen.answered |= answered(reason);
         let (consumed, free) = seen.used.entry(callback).or_default();
         *(if reason.consumes_retry() { consumed } else { free }) += 1;
@@ -167,8 +169,9 @@ impl Check {
     }
 
     /// They are to be called back at this time.
-    pub fn wished(&mut self, target: usize, at: Timestamp) {
-        self.targets.entry(target).or_default().wish = Some(at);
+    pub fn wished(&mut self, target: usize, at: Timestamp, asked: bool) {
+        let seen = self.targets.entry(target).or_default();
+        (seen.wish, seen.asked) = (Some(at), asked);
     }
 
     /// A person starts them over.
@@ -237,7 +240,8 @@ impl Check {
             seen.round = invite.round;
         }
         let (consumed, free) = seen.used.get(&invite.callback).copied().unwrap_or_default();
-        assert!(consumed <= settings.max_retries, "rung beyond the retry budget");
+        let owed = invite.callback && seen.asked;
+        assert!(consumed <= settings.max_retries || owed, "rung beyond the retry budget");
         assert!(free < 5, "a sixth dial that consumes no retry");
         if invite.callback {
             assert!(seen.wish.is_none_or(|wish| now >= wish), "called back before the time they asked for");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callwright::campaign::phone::E164;
-use callwright::campaign::states::CampaignState;
+use callwright::campaign::states::{BlockedReason, CampaignState};
 use callwright::campaign::target::TargetEvent;
 use callwright::campaign::transition::CampaignEvent;
 use callwright::dialer::engine::{Input, Notice};
@@ -159,7 +159,7 @@ impl World {
             Fate::Suppress { contact } => {
                 let number: E164 = self.ledger.contacts[contact].number.clone();
                 self.check.suppress(&number, self.now().wall);
-                self.ledger.suppressed.insert(number);
+                self.ledger.suppressed.insert(number, BlockedReason::Dnc);
             }
         }
     }

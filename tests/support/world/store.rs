@@ -83,8 +83,11 @@ impl World {
                 let (promoted, next_due, open) = self.ledger.promote(index, limit, now);
                 Input::Promoted { campaign, promoted, next_due, open }
             }
-            // Nobody has a priority of his own here.
-            Action::Hurry { campaign, .. } => Input::Hurried { campaign, promoted: 0, next: None },
+            Action::Hurry { campaign, limit } => {
+                let index = self.ledger.index_of(campaign);
+                let (promoted, next) = self.ledger.hurry(index, limit, now);
+                Input::Hurried { campaign, promoted, next }
+            }
             Action::Claim { campaign, headroom, .. } => {
                 let index = self.ledger.index_of(campaign);
                 let (result, next_due) = self.claim(index, node, now, headroom);
@@ -287,7 +290,7 @@ impl World {
         self.ledger.finish(attempt, end, wish);
         let row = &self.ledger.targets[target];
         if let Some(at) = row.callback_at.filter(|_| was_live && row.state == TargetState::Callback) {
-            self.check.wished(target, at);
+            self.check.wished(target, at, wish.is_some());
         }
     }
 }

@@ -4,20 +4,26 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Attempt, Ledger, Node};
+use super::{Attempt, Cost, Ledger, Node};
 use crate::campaign::disconnection::DisconnectionReason;
-use crate::campaign::states::{AttemptState, BlockedReason};
+use crate::campaign::spend::cost;
+use crate::campaign::states::AttemptState;
 use crate::campaign::target::TargetEvent;
 use crate::dialer::claim::{self, ClaimDecision, ClaimView, DialRefusal, DialView};
 use crate::dialer::engine::{ClaimResult, ClaimedDial};
-use crate::dialer::gate::{Candidate, ContactNumber, SameNumber};
-use crate::dialer::pacing::{Limiter, Scope, interval};
+use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, SameNumber};
+use crate::dialer::pacing::{Limited, Limiter, Scope, interval};
 use crate::dialer::retry::Hold;
 use crate::id::AttemptId;
 use crate::pii::Pii;
 
-/// More numbers to call from than one trunk has.
-const CALLER_IDS: usize = 1 << 20;
+/// The trunk that a dial goes over, and every limit it has to pass.
+struct Choice {
+    trunk: usize,
+    limiters: Vec<Limiter>,
+    /// The row of each.
+    keys: Vec<(Scope, usize)>,
+}
 
 impl Ledger {
     /// Claims the next target of a campaign; with it, when those turned away on the way are due again.
@@ -32,15 +38,13 @@ impl Ledger {
         if !self.holds(node, now) {
             return (ClaimResult::Stopped, None);
         }
-        let (limiters, keys): (Vec<_>, Vec<_>) = self.limiters(campaign).into_iter().unzip();
+        let Choice { trunk, limiters, keys } = match self.choose(campaign, now, headroom) {
+            Ok(choice) => choice,
+            Err(ClaimDecision::Limited(limited)) => return (ClaimResult::Limited(limited), next_due),
+            Err(_) => return (ClaimResult::Stopped, next_due),
+        };
         for _ in 0..claim::MAX_CANDIDATES {
-            let state = self.campaigns[campaign].rules.state;
-            match claim::admit(now, headroom, state, &limiters) {
-                Ok(_) => {}
-                Err(ClaimDecision::Limited(limited)) => return (ClaimResult::Limited(limited), next_due),
-                Err(_) => return (ClaimResult::Stopped, next_due),
-            }
-            let Some(&(_, _, target)) = self.campaigns[campaign].ready.first() else {
+            let Some(&(_, _, _, target)) = self.campaigns[campaign].ready.first() else {
                 return (ClaimResult::Empty, next_due);
             };
             let candidate = self.candidate(target, now);
@@ -53,16 +57,24 @@ impl Ledger {
             };
             match claim::decide(view) {
                 ClaimDecision::Claim(granted) => {
+                    let cost = match self.afford(target, trunk, now) {
+                        Ok(cost) => cost,
+                        Err(limited) => return (ClaimResult::Limited(limited), next_due),
+                    };
                     for (key, (_, tat)) in keys.iter().zip(&granted.reservation.tats) {
                         if let Some(tat) = tat {
                             self.tats.insert(*key, *tat);
                         }
                     }
-                    let attempt = self.insert_attempt(target, granted.dial_no, node, granted.reservation.send_at, now);
                     let (send_at, send_by) = (granted.reservation.send_at, granted.send_by);
+                    let attempt = self.insert_attempt(target, trunk, granted.dial_no, node, send_at, now);
+                    self.attempts[attempt].cost = cost;
                     return (ClaimResult::Dial(ClaimedDial { attempt, send_at, send_by }), next_due);
                 }
-                ClaimDecision::Defer { next_at, .. } => {
+                ClaimDecision::Defer { next_at, held } => {
+                    // The opening of its hours leaves it its place in the list.
+                    let hours = [DeferReason::OutsideHours, DeferReason::Law, DeferReason::QuietHours];
+                    self.targets[target].listed &= hours.contains(&held.why);
                     self.step(target, TargetEvent::Defer, next_at);
                     next_due = Some(next_due.map_or(next_at, |due| due.min(next_at)));
                 }
@@ -86,7 +98,7 @@ impl Ledger {
         let rules = &self.campaigns[self.targets[target].campaign].rules;
         let moment = now.max(row.send_at);
         let shut = self.zones_of(target, rules).and_then(|zones| rules.shut(&zones, moment));
-        let suppressed = self.suppressed.contains(&self.contacts[self.targets[target].contact].number);
+        let suppression = self.suppressed.get(&self.contacts[self.targets[target].contact].number).copied();
         let view = DialView {
             now,
             attempt: row.state,
@@ -94,7 +106,7 @@ impl Ledger {
             lease_until: row.lease_until,
             node_lease_until: self.leases.get(&node).copied().unwrap_or(Timestamp::MIN),
             campaign: self.campaigns[self.targets[target].campaign].rules.state,
-            suppression: suppressed.then_some(BlockedReason::Dnc),
+            suppression,
             shut,
             send_by,
         };
@@ -148,64 +160,100 @@ impl Ledger {
         self.step(target, event, now);
     }
 
-    /// Every limiter that applies to a campaign, in lock order, each with the key of its row.
-    fn limiters(&self, campaign: usize) -> Vec<(Limiter, (Scope, usize))> {
+    /// The first of a campaign's trunks that has room for one more dial, with every limit counted.
+    fn choose(&self, campaign: usize, now: Timestamp, headroom: Duration) -> Result<Choice, ClaimDecision> {
         let entry = &self.campaigns[campaign];
-        let trunk = &self.trunks[entry.trunk];
-        let (mut org, mut on_trunk, mut own, mut from) = (0, 0, 0, 0);
-        for &attempt in &self.live {
-            let owner = self.targets[self.attempts[attempt].target].campaign;
-            let other = &self.campaigns[owner];
-            let channels = other.scale.channels;
-            let same_trunk = other.trunk == entry.trunk;
-            org += channels;
-            on_trunk += if same_trunk { channels } else { 0 };
-            own += if owner == campaign { channels } else { 0 };
-            from += if same_trunk && other.caller_id == entry.caller_id { channels } else { 0 };
+        let mut none: Option<ClaimDecision> = None;
+        for trunk in std::iter::once(entry.trunk).chain(entry.other_trunks.iter().copied()) {
+            let (limiters, keys): (Vec<_>, Vec<_>) = self.limiters(campaign, trunk).into_iter().unzip();
+            match claim::admit(now, headroom, entry.rules.state, &limiters) {
+                Ok(_) => return Ok(Choice { trunk, limiters, keys }),
+                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) }))
+                    if claim::carries(&limiters) =>
+                {
+                    return Err(why);
+                }
+                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => {
+                    none = Some(match none {
+                        Some(before) if !claim::sooner(&why, &before) => before,
+                        Some(_) | None => why,
+                    });
+                }
+                Err(why) => return Err(why),
+            }
         }
-        let limiter = |scope, id, rate: Option<u32>, most_live, live: u32| {
+        Err(none.unwrap_or(ClaimDecision::Stopped))
+    }
+
+    /// Every limiter that applies to a campaign over one of its trunks, in lock order, each with the key of its row.
+    fn limiters(&self, campaign: usize, over: usize) -> Vec<(Limiter, (Scope, usize))> {
+        let entry = &self.campaigns[campaign];
+        let trunk = &self.trunks[over];
+        let limiter = |scope, id, rate: Option<u32>, most_live| {
             let tat = self.tats.get(&(scope, id)).copied();
             let interval = rate.map(|rate| interval(rate).mul_f64(entry.scale.dials));
+            // A server has room for what all campaigns of the organisation have under way.
+            let taken = if scope == Scope::Node { self.taken(Scope::Organisation, 0) } else { self.taken(scope, id) };
             // There has to be room for all channels of the call.
-            let live = live + entry.scale.channels - 1;
+            let live = taken + entry.scale.channels - 1;
             (Limiter { scope, tat, interval, live, most_live, closed_until: None }, (scope, id))
         };
         let settings = &entry.rules.settings;
         let (rate, most) = (settings.calls_per_minute, settings.max_concurrent_calls);
         let mut limiters = vec![
-            limiter(Scope::Organisation, 0, Some(self.org_calls_per_minute), Some(self.org_max_calls), org),
-            limiter(Scope::Trunk, entry.trunk, Some(trunk.calls_per_minute), Some(trunk.max_channels), on_trunk),
-            limiter(Scope::Campaign, campaign, Some(rate), Some(most), own),
+            limiter(Scope::Organisation, 0, Some(self.org_calls_per_minute), Some(self.org_max_calls)),
+            limiter(Scope::Trunk, over, Some(trunk.calls_per_minute), Some(trunk.max_channels)),
+            limiter(Scope::Campaign, campaign, Some(rate), Some(most)),
         ];
         if trunk.caller_id_calls_per_minute.is_some() || trunk.caller_id_max_calls.is_some() {
-            let number = entry.trunk * CALLER_IDS + entry.caller_id;
             let (rate, most) = (trunk.caller_id_calls_per_minute, trunk.caller_id_max_calls);
-            limiters.push(limiter(Scope::CallerId, number, rate, most, from));
+            limiters.push(limiter(Scope::CallerId, entry.caller_id, rate, most));
         }
         if let Some(most) = self.node_max_calls {
-            limiters.push(limiter(Scope::Node, 0, None, Some(most), org));
+            limiters.push(limiter(Scope::Node, 0, None, Some(most)));
         }
         limiters
+    }
+
+    /// Reserves what a call may cost at most of what the calls of the day may; nothing where they have no limit.
+    fn afford(&mut self, target: usize, trunk: usize, now: Timestamp) -> Result<Option<Cost>, Limited> {
+        let row = &self.targets[target];
+        let entry = &self.campaigns[row.campaign];
+        let Some(rules) = entry.rules.hours.bounds().spend() else { return Ok(None) };
+        let per_minute = rules.per_minute(&self.contacts[row.contact].number, self.trunks[trunk].id);
+        let longest = Duration::from_secs(entry.rules.settings.max_call_duration_s.into());
+        let amount = scaled(cost(per_minute, longest), entry.scale.dials);
+        let (day, until) = rules.day(now);
+        let spent = self.spent.entry(day).or_default();
+        if spent.saturating_add(amount) > rules.daily_cap {
+            return Err(Limited { scope: Scope::Spend, until });
+        }
+        *spent += amount;
+        Ok(Some(Cost { day, per_minute, amount }))
+    }
+
+    /// Puts in the place of what an attempt had reserved what its call came to.
+    pub fn talked(&mut self, attempt: AttemptId, talked: Duration) {
+        let Some(reserved) = self.attempts[attempt].cost.take() else { return };
+        let scale = self.campaigns[self.targets[self.attempts[attempt].target].campaign].scale.dials;
+        let spent = self.spent.entry(reserved.day).or_default();
+        *spent = spent.saturating_sub(reserved.amount) + scaled(cost(reserved.per_minute, talked), scale);
     }
 
     fn candidate(&self, target: usize, now: Timestamp) -> Candidate {
         let row = &self.targets[target];
         let contact = &self.contacts[row.contact];
-        let cap = self.campaigns[row.campaign].rules.settings.frequency_cap;
-        let since = cap.map_or(now, |cap| now - cap.period());
+        let since = now - self.campaigns[row.campaign].rules.look_back();
         let starts = self.starts_on_number.get(&row.contact).into_iter().flatten();
         Candidate {
             number: ContactNumber::Valid(Pii::new(contact.number.clone())),
             zone: contact.zone.clone(),
-            suppression: self.suppressed.contains(&contact.number).then_some(BlockedReason::Dnc),
-            consent: true,
+            suppression: self.suppressed.get(&contact.number).copied(),
+            consent: !self.without_consent.contains(&row.contact),
             callback_at: row.callback_at,
             dials: row.dials,
             same_number: SameNumber {
-                live: self
-                    .live
-                    .iter()
-                    .any(|&attempt| self.targets[self.attempts[attempt].target].contact == row.contact),
+                live: self.on_number.get(&row.contact).is_some_and(|&calls| calls > 0),
                 other_ended: self
                     .last_on_number
                     .get(&row.contact)
@@ -219,6 +267,7 @@ impl Ledger {
     fn insert_attempt(
         &mut self,
         target: usize,
+        trunk: usize,
         dial_no: u32,
         node: Node,
         send_at: Timestamp,
@@ -230,6 +279,7 @@ impl Ledger {
         let row = &self.targets[target];
         let id = self.attempts.push(Attempt {
             target,
+            trunk,
             round: row.round,
             callback: row.callback_at.is_some() || row.late,
             dial_no,
@@ -241,8 +291,9 @@ impl Ledger {
             committed_at: None,
             reason: None,
             ends: 0,
+            cost: None,
         });
-        self.live.insert(id);
+        self.take(id);
         id
     }
 
@@ -252,6 +303,12 @@ impl Ledger {
         row.state = state;
         row.reason = reason;
         row.ends += 1;
-        self.live.remove(&attempt);
+        // Nothing was talked where nobody has said so.
+        self.talked(attempt, Duration::ZERO);
+        self.let_go(attempt);
     }
+}
+
+fn scaled(amount: u64, dials: f64) -> u64 {
+    (amount as f64 * dials) as u64
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Attempt, Ledger, Node};
 use crate::campaign::disconnection::DisconnectionReason;
-use crate::campaign::states::{AttemptState, TargetState};
+use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
 use crate::campaign::target::TargetEvent;
 use crate::dialer::retry::{self, End, Hold, Round, Settled};
 use crate::id::AttemptId;
@@ -37,7 +37,7 @@ impl Ledger {
         if last == AttemptState::Ended {
             self.last_on_number.insert(contact, (target, end.at));
             if end.reason == DisconnectionReason::VoiceCallsOptedOut {
-                self.suppressed.insert(number.clone());
+                self.suppressed.insert(number.clone(), BlockedReason::OptedOut);
             }
         }
         let (ends, callback) = (&self.targets[target].ends, self.attempts[attempt].callback);
@@ -70,7 +70,8 @@ impl Ledger {
             row.last_reason = Some(end.reason);
             row.answered |= answered(end.reason);
             row.late = false;
-            row.rank = 0;
+            row.rank = row.priority;
+            row.listed &= settled.state == TargetState::Ready;
             row.callback_at = settled.next_at.filter(|_| settled.state == TargetState::Callback);
         }
         row.hold = None;
@@ -110,13 +111,13 @@ impl Ledger {
             } else {
                 // The channel stays taken until the leg is known to be down.
                 self.end_attempt(attempt, AttemptState::Unknown, Some(DisconnectionReason::OutcomeUnknown));
-                self.live.insert(attempt);
+                self.take(attempt);
                 let callback = self.attempts[attempt].callback;
                 let row = &mut self.targets[target];
                 row.ends.push((callback, DisconnectionReason::OutcomeUnknown));
                 row.last_ended = Some(now);
                 row.last_reason = Some(DisconnectionReason::OutcomeUnknown);
-                (row.callback_at, row.late, row.rank) = (None, false, 0);
+                (row.callback_at, row.late, row.rank) = (None, false, row.priority);
                 let removed = row.hold.take() == Some(Hold::Remove);
                 self.step(target, if removed { TargetEvent::RemoveAfterCall } else { TargetEvent::Fail }, now);
                 orphans.push(attempt);
@@ -127,7 +128,7 @@ impl Ledger {
 
     /// The orphan's leg is down.
     pub fn free(&mut self, attempt: AttemptId) {
-        self.live.remove(&attempt);
+        self.let_go(attempt);
     }
 }
 

@@ -1,18 +1,20 @@
 //! What falls due, and the rounds of a campaign.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{CALLBACK_RANK, Campaign, Ledger, MISSED_RANK};
+use super::{BATCH, CALLBACK_RANK, Campaign, Ledger, MISSED_RANK};
 use crate::campaign::rounds::{Audience, Opened, Rounds, means};
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::campaign::target::TargetEvent;
-use crate::dialer::gate::CALLBACK_GRACE;
+use crate::dialer::gate::{CALLBACK_GRACE, Shut};
 use crate::dialer::retry;
 
 impl Ledger {
-    /// Makes due targets ready: how many, when the next is due, and whether anything is left.
+    /// Makes at most `limit` due targets ready, and due callbacks whatever the limit: how many, when the next is due, and
+    /// whether anything is left.
     pub fn promote(&mut self, campaign: usize, limit: u32, now: Timestamp) -> (u32, Option<Timestamp>, bool) {
         let mut promoted = 0;
         if self.campaigns[campaign].rules.state == CampaignState::InProgress {
@@ -21,20 +23,66 @@ impl Ledger {
             }
             self.open_rounds(campaign, now);
             promoted += self.promote_callbacks(campaign, now);
-            while let Some(&(due, target)) = self.campaigns[campaign].waiting.first()
-                && due <= now
-                && promoted < limit
-            {
-                self.step(target, TargetEvent::Due, due);
-                promoted += 1;
-            }
+            let retries_first = self.campaigns[campaign].rules.settings.retries_first;
+            let due = self.campaigns[campaign].waiting.due(now, retries_first, None, BATCH);
+            promoted += self.promote_waiting(campaign, due, limit, now);
         }
         let entry = &self.campaigns[campaign];
-        let due = entry.waiting.first().map(|&(due, _)| due);
+        let due = entry.waiting.first().map(|(due, _)| due);
         let callback = entry.callbacks.first().map(|&(due, _)| due);
         let opening = self.rounds(campaign, now).next_opening(entry.rules.hours.zone(), now);
         let next = [due, callback, opening].into_iter().flatten().min();
         (promoted, next, self.is_open(campaign, now))
+    }
+
+    /// Makes those ready that are due and go before those that are: how many, and when the next such one is due.
+    pub fn hurry(&mut self, campaign: usize, limit: u32, now: Timestamp) -> (u32, Option<Timestamp>) {
+        let entry = &mut self.campaigns[campaign];
+        let Some(&(Reverse(floor), ..)) = entry.ready.last() else { return (0, None) };
+        let next = entry.waiting.first_above(floor, now);
+        let top = entry.waiting.highest_due(now).filter(|priority| *priority > floor);
+        let Some(top) = top.filter(|_| entry.rules.state == CampaignState::InProgress) else { return (0, next) };
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let ahead = entry.ready.iter().take(most).filter(|(Reverse(rank), ..)| *rank >= top).count();
+        if ahead >= most {
+            return (0, None);
+        }
+        let retries_first = entry.rules.settings.retries_first;
+        let due = entry.waiting.due(now, retries_first, Some(top - 1), most - ahead);
+        let promoted = self.promote_waiting(campaign, due, limit, now);
+        (promoted, self.campaigns[campaign].waiting.first_above(floor, now))
+    }
+
+    /// Puts those that are due where they belong: ready while there is room, or where their hours say.
+    fn promote_waiting(&mut self, campaign: usize, due: Vec<usize>, limit: u32, now: Timestamp) -> u32 {
+        let mut promoted = 0;
+        for target in due {
+            let rules = &self.campaigns[campaign].rules;
+            match self.zones_of(target, rules).map(|zones| rules.opening(&zones, now)) {
+                Some(Ok((from, _))) if from > now => {
+                    self.leave(target);
+                    self.targets[target].next_at = from;
+                    self.enter(target);
+                }
+                Some(Err(Shut::Expired)) => self.step(target, TargetEvent::PeriodEnd, now),
+                // Who cannot be dialed at all becomes ready as well: the gate blocks them, with their reason.
+                Some(Ok(_) | Err(Shut::ZonesDisagree | Shut::Unlawful)) | None if promoted < limit => {
+                    let first = rules.settings.retries_first;
+                    let row = &mut self.targets[target];
+                    row.turn = match (row.late, row.listed) {
+                        (true, _) => 0,
+                        (false, true) => row.place,
+                        (false, false) if first => i64::MIN,
+                        (false, false) => i64::MAX,
+                    };
+                    let next_at = row.next_at;
+                    self.step(target, TargetEvent::Due, next_at);
+                    promoted += 1;
+                }
+                Some(Ok(_) | Err(Shut::ZonesDisagree | Shut::Unlawful)) | None => break,
+            }
+        }
+        promoted
     }
 
     fn rounds(&self, campaign: usize, now: Timestamp) -> Rounds<'_> {
@@ -61,7 +109,7 @@ impl Ledger {
     #[must_use]
     pub fn next_is_open(&self, campaign: usize, now: Timestamp) -> Option<bool> {
         let entry = &self.campaigns[campaign];
-        let waiting = entry.waiting.first().copied();
+        let waiting = entry.waiting.first();
         let (_, next) = [waiting, entry.callbacks.first().copied()].into_iter().flatten().min()?;
         let zones = self.zones_of(next, &entry.rules)?;
         Some(entry.rules.opening(&zones, now).is_ok_and(|(from, _)| from <= now))
@@ -116,7 +164,11 @@ impl Ledger {
             if meant && (waits || row.state == TargetState::Failed) {
                 let delay = Duration::from_secs(60) * settings.retry_delay_min;
                 let next_at = row.last_ended.map_or(now, |ended| now.max(ended + delay));
-                self.step(target, TargetEvent::NewRound, next_at);
+                self.leave(target);
+                let row = &mut self.targets[target];
+                row.state = TargetEvent::NewRound.apply(row.state).expect("the transition is in the table");
+                (row.next_at, row.listed) = (next_at, next_at <= now);
+                self.enter(target);
             } else if waits {
                 self.step(target, TargetEvent::LeftOut, now);
             }
@@ -141,7 +193,8 @@ impl Ledger {
                 }
                 None if now > asked + CALLBACK_GRACE => self.miss(target, now),
                 None => {
-                    self.targets[target].rank = CALLBACK_RANK;
+                    let row = &mut self.targets[target];
+                    (row.rank, row.turn) = (row.priority + CALLBACK_RANK, 0);
                     self.step(target, TargetEvent::Due, asked);
                     promoted += 1;
                 }
@@ -156,7 +209,9 @@ impl Ledger {
         let row = &mut self.targets[target];
         row.callback_at = None;
         row.late = true;
-        row.rank = MISSED_RANK;
+        (row.rank, row.turn) = (row.priority + MISSED_RANK, 0);
+        // At the head of the queue.
+        self.step(target, TargetEvent::Due, now);
     }
 
     /// Ends the targets of a campaign whose period is over.
@@ -169,9 +224,8 @@ impl Ledger {
         let entry = &self.campaigns[campaign];
         let rest: Vec<usize> = entry
             .waiting
-            .iter()
-            .map(|&(_, target)| target)
-            .chain(entry.ready.iter().map(|&(_, _, target)| target))
+            .targets()
+            .chain(entry.ready.iter().map(|&(.., target)| target))
             .chain(entry.callbacks.iter().map(|&(_, target)| target))
             .chain(entry.held.iter().copied())
             .collect();

@@ -1,0 +1,56 @@
+//! Forecasts of what is in the database: a copy is read, and the future is computed beside the runtime, within a time.
+
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::dialer::forecast::{Forecast, Stopped, forecast};
+use crate::id::{CampaignId, OrgId};
+use crate::store::forecast::{Question, copy};
+use crate::store::{Db, StoreError};
+use crate::time;
+
+/// Longest that the forecast of somebody who waits for it may compute.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Those that compute at the same time; others wait.
+static COMPUTING: Semaphore = Semaphore::const_new(1);
+
+/// Why there is no forecast.
+#[derive(Debug, thiserror::Error)]
+pub enum NoForecast {
+    /// The copy could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It was not done in time.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// It panicked, or the process ends.
+    #[error("the forecast did not finish: {0}")]
+    Broken(String),
+}
+
+/// What will happen in a campaign.
+///
+/// # Errors
+/// [`StoreError::NotFound`] for a campaign that the organisation does not have, or when the database or the time fails.
+pub async fn ask(db: &Db, org: OrgId, id: CampaignId, question: &Question) -> Result<Forecast, NoForecast> {
+    compute(db, org, id, question, &COMPUTING, PATIENCE).await
+}
+
+async fn compute(
+    db: &Db,
+    org: OrgId,
+    id: CampaignId,
+    question: &Question,
+    places: &Semaphore,
+    patience: Duration,
+) -> Result<Forecast, NoForecast> {
+    let place = places.acquire().await.map_err(|closed| NoForecast::Broken(closed.to_string()))?;
+    let mut tx = db.read().await?;
+    let plan = copy(&mut tx, org, id, time::now(), question).await?;
+    drop(tx);
+    let until = time::now().mono + patience;
+    let computed = tokio::task::spawn_blocking(move || forecast(&plan, &|| time::now().mono >= until)).await;
+    drop(place);
+    Ok(computed.map_err(|error| NoForecast::Broken(error.to_string()))??)
+}
