@@ -9,8 +9,9 @@ use callwright::config::Config;
 use callwright::shutdown::Shutdown;
 use callwright::store::Db;
 use callwright::store::db::Settings;
+use callwright::store::forecast::Question;
 use callwright::telemetry::{self, LogFormat};
-use callwright::{api, app, demo, eval, replay, time};
+use callwright::{api, app, demo, eval, outlook, replay, time};
 use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 
@@ -79,6 +80,21 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 4)]
         jobs: usize,
     },
+    /// Show what will happen in a campaign: the dialer runs ahead in virtual time on a copy of it
+    Forecast {
+        /// Its id or its name
+        #[arg(value_name = "CAMPAIGN")]
+        campaign: String,
+        /// Print one JSON object, as the REST API answers it, instead of a table
+        #[arg(long)]
+        json: bool,
+        /// As if it had so many calls per minute
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=6000))]
+        calls_per_minute: Option<u32>,
+        /// As if it had so many calls at once
+        #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        max_concurrent_calls: Option<u32>,
+    },
     /// Bring the database up to date and exit
     Migrate,
     /// Print the OpenAPI document
@@ -89,7 +105,11 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let quiet = matches!(
         options.command,
-        Command::Demo { .. } | Command::Eval { .. } | Command::Openapi | Command::Replay { .. }
+        Command::Demo { .. }
+            | Command::Eval { .. }
+            | Command::Forecast { .. }
+            | Command::Openapi
+            | Command::Replay { .. }
     );
     telemetry::start(options.log_format, if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -136,6 +156,14 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
             let config = Config::load(options.config.as_deref())?;
             let holds = eval::run(&eval::Options { paths, junit, json, real, keep, jobs }, config).await?;
             Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Forecast { campaign, json, calls_per_minute, max_concurrent_calls } => {
+            let config = Config::load(options.config.as_deref())?;
+            let settings = Settings::new(config.database_url().expose_secret());
+            let db = Db::open_to_read(&settings).await.context("the database cannot be read")?;
+            let question = Question { calls_per_minute, max_concurrent_calls, ..Question::default() };
+            outlook::show::run(&db, &campaign, &question, json, &mut std::io::stdout().lock()).await?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Migrate => {
             let config = Config::load(options.config.as_deref())?;

@@ -1,5 +1,7 @@
 //! Forecasts of what is in the database: a copy is read, and the future is computed beside the runtime, within a time.
 
+pub mod show;
+
 use std::time::Duration;
 
 use tokio::sync::Semaphore;

@@ -192,6 +192,15 @@ pub async fn of_any_org(tx: &mut Tx, id: CampaignId) -> Result<Campaign, StoreEr
     read(rows.first().ok_or(StoreError::NotFound)?)
 }
 
+/// The campaigns with this id or this name, whoever's they are; at most two.
+///
+/// # Errors
+/// When the database fails.
+pub async fn called(tx: &mut Tx, text: &str) -> Result<Vec<Campaign>, StoreError> {
+    let sql = format!("{SELECT} WHERE id = $1 OR name = $1 ORDER BY id LIMIT 2");
+    tx.all_built(sql, args![text]).await?.iter().map(read).collect()
+}
+
 /// The campaigns of an organisation, or those of them in one state.
 ///
 /// # Errors

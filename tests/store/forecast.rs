@@ -13,9 +13,11 @@ use callwright::dialer::forecast::experience::Assumptions;
 use callwright::dialer::forecast::{Extent, Forecast, Holding, Unreached};
 use callwright::id::{CampaignId, ContactId};
 use callwright::outlook;
+use callwright::store::Db;
 use callwright::store::audit::Actor;
 use callwright::store::campaign::{self, Campaign, CampaignData};
 use callwright::store::contact::{self, ContactData};
+use callwright::store::db::Settings as DbSettings;
 use callwright::store::forecast::Question;
 use callwright::store::policy;
 use callwright::store::suppression::{self, SuppressionSource};
@@ -32,6 +34,7 @@ crate::on_both!(
     with_retries_in_two_zones_and_a_closing_window_it_comes_true,
     who_is_never_called_is_counted_by_reason,
     a_part_of_the_contacts_stands_for_all,
+    the_command_shows_it_beside_a_server,
 );
 
 /// A Monday without a holiday, noon in Berlin.
@@ -228,6 +231,44 @@ async fn a_part_of_the_contacts_stands_for_all(test: TestDb) {
         assert!(off(part.dials(), whole.dials()) < 0.05, "{name}: {} and {} dials", part.dials(), whole.dials());
         assert!(off(part.minutes, whole.minutes) < 0.07, "{name}: {} and {} minutes", part.minutes, whole.minutes);
     }
+}
+
+async fn the_command_shows_it_beside_a_server(test: TestDb) {
+    set_clock(&test, NOON).await;
+    let world = World::new(&test.db).await;
+    let contacts = world.contacts(1, 30).await;
+    let id = world.running("Spring survey", settings(6, 10), &contacts).await.id;
+    let expected = foresee(&world, id, &said()).await;
+    // The test's own handle is the server, which holds the lock of a file.
+    let db = Db::open_to_read(&DbSettings::new(&test.address)).await.expect("the database opens");
+    let now = db.read().await.expect("a transaction").now().await.expect("the time");
+    db.shift_clock(expected.at.as_microsecond() - now.as_microsecond());
+    let show = async |wanted: &str, json: bool| {
+        let mut out = Vec::new();
+        let shown = outlook::show::run(&db, wanted, &said(), json, &mut out).await;
+        shown.map(|()| String::from_utf8(out).expect("text")).map_err(|error| error.to_string())
+    };
+    let table = show("Spring survey", false).await.expect("a table");
+    for part in [
+        "Spring survey (in_progress), 2027-06-07 12:00 Europe/Berlin",
+        "held back by",
+        "40 % answered",
+        "2027-06-07 12:00",
+    ] {
+        assert!(table.contains(part), "no {part} in\n{table}");
+    }
+    assert!(table.contains(&format!("{:.0} dials", expected.dials())), "{table}");
+    let json = show(&id.to_string(), true).await.expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["dials"].as_f64(), Some(expected.dials().round()), "{json}");
+    let unknown = show("Autumn", true).await.expect_err("nothing is called that");
+    assert_eq!(unknown, "0 campaigns have the id or the name `Autumn`: give the id of one");
+    let written = match db.begin().await {
+        Ok(mut tx) => tx.execute("UPDATE campaign SET name = 'x'", Vec::new()).await.is_ok(),
+        Err(_) => false,
+    };
+    assert!(!written, "who only reads changes nothing");
+    db.close(Duration::from_secs(5)).await;
 }
 
 fn number(text: &str) -> E164 {

@@ -72,6 +72,9 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (40, "trunk shares", Text::Both(include_str!("../../../migrations/0040_trunk_shares.sql"))),
 ];
 
+/// The version of the last one.
+pub(super) const LATEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
 /// The statements of a migration.
 enum Text {
     /// The same on both databases.

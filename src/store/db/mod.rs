@@ -49,7 +49,7 @@ struct Inner {
 
 #[derive(Debug)]
 enum Backend {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, log: sync::Syncer, _lock: lock::FileLock },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, log: sync::Syncer, _lock: Option<lock::FileLock> },
     Postgres(PgPool),
 }
 
@@ -81,6 +81,28 @@ impl Db {
             Backend::Sqlite { writer, .. } => migrate::run(writer, Kind::Sqlite).await?,
             Backend::Postgres(pool) => migrate::run(pool, Kind::Postgres).await?,
         }
+        Ok(db)
+    }
+
+    /// Opens the database to read, beside a server that may be at work on it: takes no lock, changes nothing, and needs the
+    /// schema of this version.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`] for one that is none or has another schema, or when the database refuses.
+    pub async fn open_to_read(settings: &Settings) -> Result<Self, StoreError> {
+        let backend = open::reader(settings).await?;
+        let wake = broadcast::Sender::new(wake::BACKLOG);
+        let db = Self { inner: Arc::new(Inner { backend, wake, clock_shift: AtomicI64::new(0) }) };
+        let mut tx = db.read().await?;
+        let found = tx.value::<i64>("SELECT MAX(version) AS value FROM _sqlx_migrations", Vec::new()).await;
+        let found = found.map_err(|_| StoreError::Address("it holds no database of callwright yet".to_owned()))?;
+        if found != migrate::LATEST {
+            let what = format!("its schema is version {found} and this program's is {}", migrate::LATEST);
+            return Err(StoreError::Address(format!(
+                "{what}: use the program of the server, or run `callwright migrate`"
+            )));
+        }
+        drop(tx);
         Ok(db)
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn backend(settings: &Settings) -> Result<Backend, StoreError> 
         return sqlite(path.strip_prefix("//").unwrap_or(path), settings.connections.max(1)).await;
     }
     if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-        return postgres(address, settings.connections.max(1)).await;
+        return postgres(address, settings.connections.max(1), false).await;
     }
     Err(StoreError::Address("expected sqlite:PATH or postgres://user:password@host/name".to_owned()))
 }
@@ -56,12 +56,7 @@ async fn sqlite(path: &str, connections: u32) -> Result<Backend, StoreError> {
     }
     let path = PathBuf::from(path);
     let lock = FileLock::take(&path)?;
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        .statement_cache_capacity(256);
+    let options = of_file(&path);
     // One connection that never idles out: waiting tasks get it in the order they asked.
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
@@ -79,16 +74,43 @@ async fn sqlite(path: &str, connections: u32) -> Result<Backend, StoreError> {
         .acquire_timeout(ACQUIRE)
         .connect_lazy_with(options.pragma("query_only", "ON"));
     let log = Syncer::start(&path).map_err(sqlx::Error::Io)?;
-    Ok(Backend::Sqlite { writer, readers, log, _lock: lock })
+    Ok(Backend::Sqlite { writer, readers, log, _lock: Some(lock) })
 }
 
-async fn postgres(address: &str, connections: u32) -> Result<Backend, StoreError> {
+fn of_file(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(256)
+}
+
+/// A backend whose connections only read.
+pub(super) async fn reader(settings: &Settings) -> Result<Backend, StoreError> {
+    let address = settings.address.as_str();
+    let Some(path) = address.strip_prefix("sqlite:") else {
+        return postgres(address, 1, true).await;
+    };
+    let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+    if !path.is_file() {
+        return Err(StoreError::Address(format!("{}: there is no such file", path.display())));
+    }
+    let options = of_file(&path).pragma("query_only", "ON");
+    let pool =
+        || SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options.clone());
+    let log = Syncer::start(&path).map_err(sqlx::Error::Io)?;
+    Ok(Backend::Sqlite { writer: pool(), readers: pool(), log, _lock: None })
+}
+
+async fn postgres(address: &str, connections: u32, read_only: bool) -> Result<Backend, StoreError> {
     let options = PgConnectOptions::from_str(address)
         .map_err(|_| StoreError::Address("not a PostgreSQL address".to_owned()))?
         .application_name("callwright")
         .statement_cache_capacity(256)
         .options([
             ("default_transaction_isolation", "read committed"),
+            ("default_transaction_read_only", if read_only { "on" } else { "off" }),
             ("synchronous_commit", "on"),
             // A holder of row locks that hangs in the middle must not stop others for ever. Where nodes wait for each other to
             // dial it is far less: see `Db::begin_brief`.
