@@ -22,9 +22,10 @@ use crate::dialer::pacing::Scope;
 use crate::dialer::start::StartGuard;
 use crate::dialer::status::Held;
 use crate::id::CampaignId;
-use crate::store::Tx;
+use crate::outlook;
 use crate::store::audit::Actor;
-use crate::store::campaign::{self, Move, Reopened};
+use crate::store::campaign::{self, Campaign, Move, Reopened};
+use crate::store::{StoreError, Tx, quota};
 
 /// How far a campaign is: `total = pending + in_progress + completed + failed`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -243,12 +244,14 @@ async fn advance(
     Id(id): Id<CampaignId>,
     event: CampaignEvent,
 ) -> Result<Tagged<CampaignView>, ApiError> {
+    // Before the transaction: dials do not wait for it.
+    let need = if event == CampaignEvent::Start { outlook::need(&api.db, caller.org, id).await? } else { None };
     let mut tx = api.db.begin_durable().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
     let actor = Actor::key(caller.key);
     if event == CampaignEvent::Resume && seen.state == CampaignState::Completed {
         if let Reopened::Refused(failed) = campaign::reopen(&mut tx, &seen, &actor).await? {
-            return Err(guarded(failed));
+            return Err(guarded(&mut tx, &seen, failed, None).await?);
         }
         let campaign = campaign::get(&mut tx, caller.org, id).await?;
         tx.commit().await?;
@@ -260,9 +263,9 @@ async fn advance(
         faults: Vec::new(),
     })?;
     if to == CampaignState::InProgress {
-        let failed = campaign::failed_guards(&mut tx, &seen).await?;
+        let failed = campaign::failed_guards(&mut tx, &seen, need).await?;
         if !failed.is_empty() {
-            return Err(guarded(failed));
+            return Err(guarded(&mut tx, &seen, failed, need).await?);
         }
     }
     let pause_reason = (to == CampaignState::Paused).then_some(PauseReason::User);
@@ -283,21 +286,32 @@ pub(super) async fn after(tx: &mut Tx, caller: Caller, id: CampaignId, start: bo
         }
     }
     let now = campaign::get(tx, caller.org, id).await?;
-    Ok(Dialing { id, state: now.state, pause_reason: now.pause_reason, guards: faults(guards) })
+    Ok(Dialing { id, state: now.state, pause_reason: now.pause_reason, guards: faults(guards, None) })
 }
 
-fn guarded(failed: Vec<StartGuard>) -> ApiError {
-    ApiError::Conflict {
+async fn guarded(
+    tx: &mut Tx,
+    seen: &Campaign,
+    failed: Vec<StartGuard>,
+    need: Option<f64>,
+) -> Result<ApiError, StoreError> {
+    let minutes = if failed.contains(&StartGuard::QuotaMinutes) {
+        Some(quota::show(tx, seen.org).await?.lack_in_words(need))
+    } else {
+        None
+    };
+    Ok(ApiError::Conflict {
         code: "start_guards",
         detail: "the campaign cannot run yet; every reason is listed".to_owned(),
-        faults: faults(failed),
-    }
+        faults: faults(failed, minutes.as_deref()),
+    })
 }
 
-/// What does not hold, each with the field it is about and what to do.
-pub(super) fn faults(failed: Vec<StartGuard>) -> Vec<FieldFault> {
+/// What does not hold, each with the field it is about and what to do; `minutes` says how many are missing.
+pub(super) fn faults(failed: Vec<StartGuard>, minutes: Option<&str>) -> Vec<FieldFault> {
     let fault = |guard: StartGuard| {
         let (pointer, reason) = guard.remedy();
+        let reason = minutes.filter(|_| guard == StartGuard::QuotaMinutes).unwrap_or(reason);
         FieldFault { pointer: pointer.to_owned(), code: guard.to_string(), reason: reason.to_owned() }
     };
     failed.into_iter().map(fault).collect()

@@ -376,8 +376,8 @@ fn moment(wish: &ScheduledStart, schedule: &Schedule) -> Result<Timestamp, Unkno
 pub(super) fn view(campaign: Campaign) -> CampaignView {
     let Campaign { id, state, pause_reason, version, data, created_at, updated_at, .. } = campaign;
     let start_failed = campaign.start_failed.map(|failed| {
-        let StartFailed { at, guards } = failed;
-        StartFailedView { at, guards: faults(guards) }
+        let StartFailed { at, guards, minutes } = failed;
+        StartFailedView { at, guards: faults(guards, minutes.as_deref()) }
     });
     CampaignView {
         id,

@@ -10,7 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::campaign::states::CampaignState;
+use crate::dialer::start::StartGuard;
 use crate::id::CampaignId;
+use crate::outlook;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
@@ -148,17 +150,22 @@ async fn keep_to_plans(db: &Db) -> Result<(), StoreError> {
 
 /// Starts a draft whose time has come; when a guard does not hold it stays a draft and keeps why.
 async fn start(db: &Db, draft: &Campaign) -> Result<(), StoreError> {
+    // Before the transaction: dials do not wait for it.
+    let need = outlook::need(db, draft.org, draft.id).await?;
     let mut tx = db.begin_durable().await?;
     let seen = campaign::get(&mut tx, draft.org, draft.id).await?;
     let at = seen.data.scheduled_start_at.filter(|_| seen.version == draft.version).ok_or(StoreError::Stale)?;
     let actor = Actor::system("schedule");
-    let guards = campaign::failed_guards(&mut tx, &seen).await?;
+    let guards = campaign::failed_guards(&mut tx, &seen, need).await?;
     if guards.is_empty() {
         let to = Move { to: CampaignState::InProgress, pause_reason: None };
         campaign::advance(&mut tx, &seen, &actor, to).await?;
     } else {
         tracing::warn!(campaign = %seen.id, ?guards, "a scheduled start could not take place");
-        campaign::not_started(&mut tx, &seen, &actor, &StartFailed { at, guards }).await?;
+        let short = guards.contains(&StartGuard::QuotaMinutes);
+        let usage = if short { Some(quota::show(&mut tx, seen.org).await?) } else { None };
+        let minutes = usage.map(|usage| usage.lack_in_words(need));
+        campaign::not_started(&mut tx, &seen, &actor, &StartFailed { at, guards, minutes }).await?;
     }
     tx.commit().await
 }

@@ -20,7 +20,7 @@ pub struct StartFacts<'a> {
     pub has_caller_id: bool,
     /// Whether one of its trunks exists and takes calls.
     pub trunk_usable: bool,
-    /// Whether minutes of calls are left in its organisation's plan.
+    /// Whether enough minutes of calls are left in its organisation's plan.
     pub has_minutes: bool,
     /// Whether the plan lets one more campaign dial.
     pub has_place: bool,
@@ -45,7 +45,7 @@ wire_enum! {
         CallerIdMissing = "caller_id_missing",
         /// All its trunks are missing or take no calls.
         TrunkUnusable = "trunk_unusable",
-        /// The minutes of the organisation's plan are used up.
+        /// Too few minutes of the organisation's plan are left.
         QuotaMinutes = "quota_minutes",
         /// As many campaigns dial as the organisation's plan allows.
         PlanActiveLimit = "plan_active_limit",
@@ -76,7 +76,7 @@ impl StartGuard {
             }
             Self::TrunkUnusable => ("/trunk_id", "all its trunks are switched off: enable one or choose another one"),
             Self::QuotaMinutes => {
-                ("", "the minutes of this month are used up: wait for the next one or raise the limit")
+                ("", "too few minutes of this month are left: wait for the next one or raise the limit")
             }
             Self::PlanActiveLimit => ("", "as many campaigns dial as the plan allows: pause one or raise the limit"),
             Self::SuppressionListOutdated => {

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::dialer::forecast::{Forecast, Stopped, forecast};
+use crate::dialer::forecast::{Extent, Forecast, Stopped, forecast};
 use crate::id::{CampaignId, OrgId};
 use crate::store::forecast::{Question, copy};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, quota};
 use crate::time;
 
 /// Longest that the forecast of somebody who waits for it may compute.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// Those that compute at the same time; others wait.
+/// … and that of a campaign's start.
+const START_PATIENCE: Duration = Duration::from_secs(3);
+/// Those that compute at the same time; others wait. Starts do not wait for the long ones.
 static COMPUTING: Semaphore = Semaphore::const_new(1);
+static STARTING: Semaphore = Semaphore::const_new(1);
 
 /// Why there is no forecast.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,29 @@ pub enum NoForecast {
 /// [`StoreError::NotFound`] for a campaign that the organisation does not have, or when the database or the time fails.
 pub async fn ask(db: &Db, org: OrgId, id: CampaignId, question: &Question) -> Result<Forecast, NoForecast> {
     compute(db, org, id, question, &COMPUTING, PATIENCE).await
+}
+
+/// How many minutes of calls a campaign that is about to start needs before the month is over, where its organisation's plan
+/// has a limit of them. None without such a limit, and where it cannot be told in time: then only what is left counts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn need(db: &Db, org: OrgId, id: CampaignId) -> Result<Option<f64>, StoreError> {
+    let mut tx = db.read().await?;
+    let usage = quota::show(&mut tx, org).await?;
+    drop(tx);
+    if usage.minutes_per_month.is_none() || usage.is_spent() {
+        return Ok(None);
+    }
+    let question = Question { extent: Extent::QUICK, boundless_minutes: true, ..Question::default() };
+    match compute(db, org, id, &question, &STARTING, START_PATIENCE).await {
+        Ok(forecast) => Ok(Some(forecast.minutes_this_month)),
+        Err(NoForecast::Store(error)) => Err(error),
+        Err(error @ (NoForecast::Stopped(_) | NoForecast::Broken(_))) => {
+            tracing::warn!(campaign = %id, %error, "a start goes without its need of minutes");
+            Ok(None)
+        }
+    }
 }
 
 async fn compute(

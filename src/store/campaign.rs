@@ -80,6 +80,9 @@ pub struct StartFailed {
     pub at: Timestamp,
     /// What did not hold.
     pub guards: Vec<StartGuard>,
+    /// How many minutes were missing, in words, when that is one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<String>,
 }
 
 /// What can be edited of a campaign.

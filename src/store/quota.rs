@@ -50,6 +50,27 @@ impl Usage {
         self.minutes_per_month.map(|minutes| (f64::from(minutes) - used).max(0.0))
     }
 
+    /// Whether as many minutes are left as are needed; none = at least some.
+    #[must_use]
+    pub fn has_minutes(&self, need: Option<f64>) -> bool {
+        let enough = self.minutes_left().zip(need).is_none_or(|(left, need)| need <= left);
+        !self.is_spent() && enough
+    }
+
+    /// What is missing and what to do, for a person.
+    #[must_use]
+    pub fn lack_in_words(&self, need: Option<f64>) -> String {
+        match (self.minutes_left(), need) {
+            (Some(left), Some(need)) if !self.is_spent() => format!(
+                "its calls need about {:.0} minutes until the end of the month and {:.0} are left: raise the limit, call \
+                 fewer contacts or wait for the next month",
+                need.ceil(),
+                left.floor()
+            ),
+            _ => format!("{}: wait for the next one or raise the limit", self.minutes_in_words()),
+        }
+    }
+
     /// Both numbers, for a person.
     #[must_use]
     pub fn minutes_in_words(&self) -> String {
@@ -167,7 +188,7 @@ pub async fn enforce(tx: &mut Tx, org: OrgId) -> Result<Enforced, StoreError> {
     for row in tx.all(PAUSED, args![org]).await? {
         let seen = campaign::get(tx, org, row.get("id")?).await?;
         // Whatever else has come in its way meanwhile is for a person to mend.
-        if campaign::failed_guards(tx, &seen).await?.is_empty() {
+        if campaign::failed_guards(tx, &seen, None).await?.is_empty() {
             let to = Move { to: CampaignState::InProgress, pause_reason: None };
             campaign::advance(tx, &seen, &actor, to).await?;
             done.resumed.push(seen.id);
@@ -210,5 +231,11 @@ mod tests {
         let rest = Usage { talked: Duration::from_secs(299), active: 8, ..plan };
         assert!(!rest.is_spent() && !rest.is_full());
         assert_eq!(rest.minutes_in_words(), "4 of the 5 minutes of this month are used");
+        assert!(rest.has_minutes(None) && free.has_minutes(Some(1e9)));
+        let some = Usage { talked: Duration::from_secs(60), ..plan };
+        assert!(some.has_minutes(Some(4.0)) && !some.has_minutes(Some(4.1)));
+        let lack = some.lack_in_words(Some(37.4));
+        assert!(lack.contains("about 38 minutes") && lack.contains("4 are left"), "{lack}");
+        assert!(plan.lack_in_words(Some(1.0)).contains(" of the 5 minutes of this month are used: wait"));
     }
 }

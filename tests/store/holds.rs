@@ -48,7 +48,7 @@ async fn seen(world: &World, id: CampaignId) -> Campaign {
 async fn guards(world: &World, id: CampaignId) -> Vec<StartGuard> {
     let mut tx = world.db.begin().await.expect("a transaction");
     let seen = campaign::get(&mut tx, world.org, id).await.expect("the campaign");
-    campaign::failed_guards(&mut tx, &seen).await.expect("guards")
+    campaign::failed_guards(&mut tx, &seen, None).await.expect("guards")
 }
 
 async fn round(world: &World) {

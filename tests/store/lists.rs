@@ -179,13 +179,13 @@ async fn a_list_that_is_too_old_pauses_its_campaigns(test: TestDb) {
     let paused = campaign::get(&mut tx, world.org, id).await.expect("the campaign");
     assert_eq!((paused.state, paused.pause_reason), (CampaignState::Paused, Some(PauseReason::Compliance)));
     assert_eq!(paused.pause_detail.as_deref(), Some("too old: Robinson; import a newer version"));
-    let guards = campaign::failed_guards(&mut tx, &paused).await.expect("guards");
+    let guards = campaign::failed_guards(&mut tx, &paused, None).await.expect("guards");
     assert_eq!(guards, [StartGuard::SuppressionListOutdated]);
     drop(tx);
     let mut tx = test.db.begin_durable().await.expect("a transaction");
     let fresh = ListData { valid_until: Some(soon + Duration::from_secs(86_400)), ..data("Robinson") };
     suppression_list::update(&mut tx, world.org, &Actor::system("test"), robinson, &fresh).await.expect("changed");
-    assert_eq!(campaign::failed_guards(&mut tx, &paused).await.expect("guards"), []);
+    assert_eq!(campaign::failed_guards(&mut tx, &paused, None).await.expect("guards"), []);
     tx.commit().await.expect("a commit");
 }
 

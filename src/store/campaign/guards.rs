@@ -4,11 +4,12 @@ use super::{Campaign, progress};
 use crate::dialer::start::{StartFacts, StartGuard, failed_start_guards};
 use crate::store::{StoreError, Tx, quota, suppression_list, trunk};
 
-/// Everything that keeps a campaign from dialing; empty when it may.
+/// Everything that keeps a campaign from dialing; empty when it may. `need` is how many minutes its calls need this month,
+/// where a start asks for them to be there; otherwise any will do.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign) -> Result<Vec<StartGuard>, StoreError> {
+pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign, need: Option<f64>) -> Result<Vec<StartGuard>, StoreError> {
     let mut trunks = Vec::new();
     for id in [campaign.data.trunk].into_iter().chain(trunk::fallbacks(tx, campaign.id).await?) {
         match trunk::get(tx, campaign.org, id).await {
@@ -26,7 +27,7 @@ pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign) -> Result<Vec<Start
         // Without any trunk it is not the number that is missing.
         has_caller_id: trunks.is_empty() || trunks.iter().any(|on| on.caller_ids.contains(&campaign.data.caller_id)),
         trunk_usable: !trunks.is_empty(),
-        has_minutes: !usage.is_spent(),
+        has_minutes: usage.has_minutes(need),
         has_place: !usage.is_full(),
         lists_fresh: suppression_list::outdated(tx, campaign.id).await?.is_empty(),
         has_eligible_contact: pending > 0,

@@ -27,7 +27,7 @@ pub async fn reopen(tx: &mut Tx, seen: &Campaign, actor: &Actor) -> Result<Reope
     if event.apply(seen.state).is_err() {
         return Err(StoreError::Stale);
     }
-    let failed = failed_guards(tx, seen).await?;
+    let failed = failed_guards(tx, seen, None).await?;
     if failed.is_empty() {
         advance(tx, seen, actor, Move { to: CampaignState::InProgress, pause_reason: None }).await?;
         return Ok(Reopened::Dials);
