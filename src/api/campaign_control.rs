@@ -20,7 +20,7 @@ use crate::campaign::states::{CampaignState, PauseReason, TargetState};
 use crate::campaign::transition::CampaignEvent;
 use crate::dialer::pacing::Scope;
 use crate::dialer::start::StartGuard;
-use crate::dialer::status::Held;
+use crate::dialer::status::{Held, LimitCode};
 use crate::id::CampaignId;
 use crate::outlook;
 use crate::store::audit::Actor;
@@ -58,6 +58,8 @@ pub struct ProgressView {
 /// What keeps a campaign from dialing.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HeldView {
+    /// Which limit, as the diagnosis names it.
+    code: LimitCode,
     /// What the limit belongs to.
     scope: Scope,
     /// In words.
@@ -234,7 +236,7 @@ pub async fn progress(
         percent_complete,
         by_state: progress.by_state,
         silent_starts: progress.silent_starts,
-        held_by: held.map(|Held { scope, reason, until }| HeldView { scope, reason, until }),
+        held_by: held.map(|Held { code, scope, reason, until }| HeldView { code, scope, reason, until }),
     }))
 }
 

@@ -1,5 +1,5 @@
 //! What happens to campaigns by the clock and behind the back of a request: scheduled starts, contacts that wait again
-//! because the period was extended or are put in another order, the data of deleted campaigns, what is done to many
+//! because the period was extended or are put in another order, trunks that were switched off, the data of deleted campaigns, what is done to many
 //! contacts, suppression lists that were replaced or have become too old, and what need not be kept any longer. Nodes that
 //! share a database may all do it; each step is
 //! a compare-and-set.
@@ -103,6 +103,7 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
         }
     }
     keep_to_plans(db).await?;
+    campaign::keep_to_trunks(db).await?;
     let mut left = Left::default();
     for id in deleted {
         left.draining |= take_away(db, recordings, id).await?;

@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod calling_hours;
 pub mod claim;
+pub mod diagnosis;
 pub mod engine;
 pub mod forecast;
 pub mod gate;

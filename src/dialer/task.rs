@@ -287,13 +287,7 @@ impl Shared {
             TurnedAway::Blocked(_) | TurnedAway::Expired | TurnedAway::CallbackMissed => None,
         });
         let next_due = deferred.min();
-        match &picked.result {
-            Err(Refused::Limited(limited)) => {
-                let held = picked.shut.as_ref().map_or_else(|| Held::by(*limited), Held::by_trunk);
-                self.parts.status.held(campaign, held);
-            }
-            Ok(_) | Err(Refused::Stopped | Refused::Empty | Refused::Again) => self.parts.status.free(campaign),
-        }
+        self.parts.status.after(campaign, &picked);
         let result = match picked.result {
             Ok(claimed) => ClaimResult::Dial(self.note(*claimed)),
             Err(Refused::Limited(limited)) => ClaimResult::Limited(limited),
@@ -316,9 +310,7 @@ impl Shared {
         }
         Ok(match self.assistants.room(campaign, on_the_way, now).await? {
             Ok(room) => Ok(places.min(room)),
-            Err((why, until)) => {
-                Err(Held { scope: Scope::Providers, reason: why.to_string(), until: Some(self.clock.wall(until)) })
-            }
+            Err((why, until)) => Err(Held::by_vendors(&why, self.clock.wall(until))),
         })
     }
 

@@ -1,11 +1,13 @@
 //! Campaigns: what they are to do, where they stand, how far they are.
 
 mod copies;
+mod diagnosed;
 mod guards;
 mod purge;
 mod reopen;
 mod revive;
 mod stop;
+mod trunks;
 
 use std::collections::BTreeMap;
 
@@ -31,12 +33,15 @@ use crate::campaign::zone::zone_named;
 use crate::dialer::start::StartGuard;
 use crate::id::{AssistantId, CampaignId, OrgId, RunId, TrunkId};
 
+pub use crate::dialer::diagnosis::Holding;
 pub use copies::{COPIED_AT_ONCE, NotMerged, copy_contacts, duplicate, merge};
+pub use diagnosed::diagnosed;
 pub use guards::failed_guards;
 pub use purge::{Purged, purge};
 pub use reopen::{Reopened, reopen};
 pub use revive::revive;
 pub use stop::{Stopped, stop};
+pub use trunks::keep_to_trunks;
 
 text_columns!(CampaignState, PauseReason, TargetState);
 
@@ -443,28 +448,6 @@ pub async fn next_scheduled(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError
     tx.value(sql, args![CampaignState::Draft]).await
 }
 
-/// Contacts of a campaign in one state that are held by one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
-    /// Their state.
-    pub state: TargetState,
-    /// What those that wait, and are not due, wait for; and why those that are blocked are.
-    pub held_by: Option<String>,
-    /// How many.
-    pub contacts: u64,
-    /// When the first of them is due.
-    pub next_at: Option<Timestamp>,
-    waits: bool,
-}
-
-impl Holding {
-    /// Whether they wait and could be dialed by now.
-    #[must_use]
-    pub fn is_due(&self) -> bool {
-        self.state == TargetState::Waiting && !self.waits
-    }
-}
-
 /// What holds the contacts of a campaign, from one query.
 ///
 /// # Errors
@@ -477,9 +460,8 @@ pub async fn holdings(tx: &mut Tx, id: CampaignId, now: Timestamp) -> Result<Vec
     rows.iter()
         .map(|row| {
             let (held_by, contacts): (Option<String>, i64) = (row.get("held")?, row.get("count")?);
-            let waits = held_by.is_some();
             let (state, contacts) = (row.get("status")?, contacts.unsigned_abs());
-            Ok(Holding { state, held_by, contacts, next_at: row.get("next_at")?, waits })
+            Ok(Holding { state, held_by, contacts, next_at: row.get("next_at")? })
         })
         .collect()
 }

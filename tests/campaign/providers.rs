@@ -102,6 +102,15 @@ async fn nobody_is_rung_while(away: Away) {
     let expected = format!("no {} provider answers", away.stage);
     assert!(reason.contains(&expected) && reason.contains("429"), "{reason}");
     assert_eq!((&held["pending"], &held["in_progress"]), (&json!(1), &json!(0)), "{held}");
+    let told = api.until(&format!("campaigns/{campaign}/diagnosis"), |told| told["holds"][0]["code"] == "vendor").await;
+    let hold = &told["holds"][0];
+    assert_eq!((&hold["contacts"], &hold["waits_for"]), (&json!(1), &json!("time")), "{told}");
+    assert_eq!((&told["activity"], &told["next_at"]), (&json!("waiting_capacity"), &hold["next_at"]), "{told}");
+    let next: jiff::Timestamp = hold["next_at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+    assert!(hold["reason"].as_str().is_some_and(|reason| reason.contains(&expected)), "{told}");
+    // It goes on by itself: the moment it looks again moves ahead.
+    let later = |told: &Value| told["holds"][0]["next_at"].as_str().and_then(|at| at.parse().ok()) > Some(next);
+    api.until(&format!("campaigns/{campaign}/diagnosis"), later).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let attempts = format!("campaigns/{campaign}/attempts");
     assert_eq!(api.get(&attempts).await["items"], json!([]), "nobody was rung");

@@ -13,6 +13,7 @@ use callwright::call::call::CallConfig;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
 use callwright::call::registry::{Calls, Services};
 use callwright::call::tools::NoTools;
+use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
@@ -37,6 +38,8 @@ pub(crate) struct Client {
     pub(crate) recordings: PathBuf,
     /// What is known of trunks.
     pub(crate) trunks: TrunkStatus,
+    /// What its node has met when it claimed.
+    pub(crate) dialer: DialerStatus,
 }
 
 /// An answer.
@@ -67,8 +70,8 @@ impl Client {
         let Desk { api, key, org } = api::desk(&db, no_calls().await).await;
         let recordings = api.recordings.to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
-        let trunks = api.trunks.clone();
-        Self { router: router(api), key, org, db, recordings, trunks }
+        let (trunks, dialer) = (api.trunks.clone(), api.dialer.clone());
+        Self { router: router(api), key, org, db, recordings, trunks, dialer }
     }
 
     /// What it talks to.

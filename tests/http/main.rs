@@ -10,6 +10,7 @@ mod calling_law;
 mod campaigns;
 mod client;
 mod consents;
+mod diagnosis;
 mod etags;
 mod events;
 mod examples;

@@ -6,6 +6,7 @@ mod db;
 mod callbacks;
 mod claims;
 mod control;
+mod diagnosis;
 mod dials;
 mod embedding;
 mod events;

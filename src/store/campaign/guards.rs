@@ -2,7 +2,8 @@
 
 use super::{Campaign, progress};
 use crate::dialer::start::{StartFacts, StartGuard, failed_start_guards};
-use crate::store::{StoreError, Tx, quota, suppression_list, trunk};
+use crate::store::quota::{self, Usage};
+use crate::store::{StoreError, Tx, suppression_list, trunk};
 
 /// Everything that keeps a campaign from dialing; empty when it may. `need` is how many minutes its calls need this month,
 /// where a start asks for them to be there; otherwise any will do.
@@ -10,6 +11,25 @@ use crate::store::{StoreError, Tx, quota, suppression_list, trunk};
 /// # Errors
 /// When the database fails.
 pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign, need: Option<f64>) -> Result<Vec<StartGuard>, StoreError> {
+    let usage = quota::usage(tx, campaign.org).await?;
+    against(tx, campaign, &usage, need).await
+}
+
+/// The same, for showing it: keeps no other start waiting.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn show_guards(tx: &mut Tx, campaign: &Campaign) -> Result<Vec<StartGuard>, StoreError> {
+    let usage = quota::show(tx, campaign.org).await?;
+    against(tx, campaign, &usage, None).await
+}
+
+async fn against(
+    tx: &mut Tx,
+    campaign: &Campaign,
+    usage: &Usage,
+    need: Option<f64>,
+) -> Result<Vec<StartGuard>, StoreError> {
     let mut trunks = Vec::new();
     for id in [campaign.data.trunk].into_iter().chain(trunk::fallbacks(tx, campaign.id).await?) {
         match trunk::get(tx, campaign.org, id).await {
@@ -18,7 +38,6 @@ pub async fn failed_guards(tx: &mut Tx, campaign: &Campaign, need: Option<f64>) 
             Err(error) => return Err(error),
         }
     }
-    let usage = quota::usage(tx, campaign.org).await?;
     let pending = progress(tx, campaign.id).await?.pending;
     let facts = StartFacts {
         name: &campaign.data.name,
