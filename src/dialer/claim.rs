@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState};
 use crate::dialer::gate::{self, Candidate, Gate, Held, Rules};
-use crate::dialer::pacing::{self, Limited, Limiter, Reservation, Scope};
+use crate::dialer::pacing::{self, Limited, Limiter, Reservation};
 use crate::time::Now;
 
 /// What the claim's transaction has read.
@@ -101,32 +101,6 @@ pub fn decide(view: ClaimView<'_>) -> ClaimDecision {
         Gate::Block(reason) => ClaimDecision::Block(reason),
         Gate::Expire => ClaimDecision::Expire,
         Gate::CallbackMissed => ClaimDecision::CallbackMissed,
-    }
-}
-
-/// Whether the trunk is as fast as the campaign may be: then its turn is waited for, and no other trunk is turned to.
-#[must_use]
-pub fn carries(limiters: &[Limiter]) -> bool {
-    let of = |scope| limiters.iter().find(|limiter| limiter.scope == scope).and_then(|limiter| limiter.interval);
-    of(Scope::Trunk) <= of(Scope::Campaign)
-}
-
-/// Whether the first refusal ends before the second; a free channel comes at a time that nobody knows.
-#[must_use]
-pub fn sooner(first: &ClaimDecision, second: &ClaimDecision) -> bool {
-    let until = |decision: &ClaimDecision| match decision {
-        ClaimDecision::Limited(limited) => limited.until,
-        ClaimDecision::Claim(_)
-        | ClaimDecision::Defer { .. }
-        | ClaimDecision::Block(_)
-        | ClaimDecision::Expire
-        | ClaimDecision::CallbackMissed
-        | ClaimDecision::Stopped => None,
-    };
-    match (until(first), until(second)) {
-        (Some(first), Some(second)) => first < second,
-        (Some(_), None) => true,
-        (None, _) => false,
     }
 }
 
@@ -244,6 +218,7 @@ mod tests {
     use crate::campaign::settings::{Settings, TzMode};
     use crate::dialer::calling_hours::CallingHours;
     use crate::dialer::gate::{ContactNumber, DeferReason, SameNumber};
+    use crate::dialer::pacing::Scope;
 
     const NOON: Timestamp = Timestamp::constant(1_781_085_600, 0);
 

@@ -4,7 +4,12 @@
 //! Each node shares its own dials so; all of them together then are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::dialer::claim::ClaimDecision;
+use crate::dialer::pacing::{Limited, Limiter, Scope};
 use crate::id::TrunkId;
 
 /// What is owed to each trunk: the sum is 0.
@@ -35,6 +40,54 @@ impl Shares {
 
     fn due(&self, trunk: TrunkId, weight: u32) -> i64 {
         self.owed.get(&trunk).copied().unwrap_or_default() + i64::from(weight)
+    }
+}
+
+/// Trunks of one priority that are only waited for because their turn comes later.
+#[derive(Debug, Default)]
+pub struct Paced {
+    /// Dials a second of all of them…
+    rate: f64,
+    /// … and those that the campaign may have.
+    wanted: f64,
+    /// The one whose turn comes first.
+    first: Option<ClaimDecision>,
+}
+
+impl Paced {
+    /// One of them has no room, and why.
+    pub fn note(&mut self, why: &ClaimDecision, limiters: &[Limiter]) {
+        if !matches!(why, ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) })) {
+            return;
+        }
+        let of = |scope| limiters.iter().find(|limiter| limiter.scope == scope).and_then(|limiter| limiter.interval);
+        let rate = |scope| of(scope).map_or(f64::INFINITY, |interval: Duration| interval.as_secs_f64().recip());
+        self.rate += rate(Scope::Trunk);
+        self.wanted = rate(Scope::Campaign);
+        if self.first.as_ref().is_none_or(|first| until(why) < until(first)) {
+            self.first = Some(why.clone());
+        }
+    }
+
+    /// Whom to wait for, if together they are as fast as the campaign may be.
+    #[must_use]
+    pub fn carry(self) -> Option<ClaimDecision> {
+        // Sums of fractions: 3 times a third is a little less than 1.
+        self.first.filter(|_| self.rate * (1.0 + 1e-9) >= self.wanted)
+    }
+}
+
+/// When a refusal ends; a free channel comes at a time that nobody knows.
+#[must_use]
+pub fn until(decision: &ClaimDecision) -> Option<Timestamp> {
+    match decision {
+        ClaimDecision::Limited(limited) => limited.until,
+        ClaimDecision::Claim(_)
+        | ClaimDecision::Defer { .. }
+        | ClaimDecision::Block(_)
+        | ClaimDecision::Expire
+        | ClaimDecision::CallbackMissed
+        | ClaimDecision::Stopped => None,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::db::Row;
 use crate::store::suppression::SuppressionSource;
+use crate::store::trunk::TrunkShare;
 use crate::time::Now;
 
 /// Dials from which it is learnt how calls go.
@@ -112,11 +113,11 @@ impl Copy {
         let (mut rules, _) = policy::rules(tx, campaign).await?;
         rules.state = CampaignState::InProgress;
         let look_back = self.now - rules.look_back();
-        let trunks = self.trunks(tx, campaign).await?;
+        let levels = self.trunks(tx, campaign).await?;
         let most_calls = rules.settings.max_concurrent_calls;
-        let (&first, others) = trunks.split_first().ok_or(StoreError::NotFound)?;
+        let &(first, _) = levels.first().and_then(|level| level.first()).ok_or(StoreError::NotFound)?;
         let index = self.ledger.add_campaign(rules, first);
-        self.ledger.with_trunks(index, others.to_vec());
+        self.ledger.with_trunks(index, levels);
         let numbers = self.caller_ids.len();
         let caller_id = *self.caller_ids.entry(campaign.data.caller_id.clone()).or_insert(numbers);
         self.ledger.campaigns[index].caller_id = caller_id;
@@ -188,10 +189,10 @@ impl Copy {
         }
     }
 
-    /// The campaign's trunks that are switched on, in the order in which it turns to them; its own one when all are off.
-    async fn trunks(&mut self, tx: &mut Tx, campaign: &Campaign) -> Result<Vec<usize>, StoreError> {
+    /// The campaign's trunks that are switched on with their weights, by priority; its own one when all are off.
+    async fn trunks(&mut self, tx: &mut Tx, campaign: &Campaign) -> Result<Vec<Vec<(usize, u32)>>, StoreError> {
         let mut found = Vec::new();
-        for id in [campaign.data.trunk].into_iter().chain(trunk::fallbacks(tx, campaign.id).await?) {
+        for TrunkShare { trunk: id, priority, weight } in trunk::shares(tx, campaign.id).await? {
             let data = trunk::get(tx, campaign.org, id).await?.data;
             let trunks = &mut self.ledger.trunks;
             let index = *self.trunks.entry(id).or_insert_with(|| {
@@ -204,12 +205,14 @@ impl Copy {
                 });
                 trunks.len() - 1
             });
-            found.push((index, data.enabled));
+            found.push((priority, data.enabled, (index, weight)));
         }
-        let any = found.iter().any(|(_, enabled)| *enabled);
-        found.retain(|(_, enabled)| *enabled || !any);
-        found.truncate(if any { found.len() } else { 1 });
-        Ok(found.into_iter().map(|(index, _)| index).collect())
+        let any = found.iter().any(|(_, enabled, _)| *enabled);
+        found.retain(|(_, enabled, (index, _))| {
+            *enabled || !any && self.ledger.trunks[*index].id == campaign.data.trunk
+        });
+        let levels = found.chunk_by(|(one, ..), (next, ..)| one == next);
+        Ok(levels.map(|level| level.iter().map(|(.., share)| *share).collect()).collect())
     }
 
     /// What the calls of today cost so far.

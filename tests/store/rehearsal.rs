@@ -56,6 +56,8 @@ pub(crate) struct Rehearsal<'a> {
     calls: BinaryHeap<Reverse<(Timestamp, AttemptId)>>,
     courses: BTreeMap<AttemptId, Course>,
     draw: Box<dyn FnMut() -> Course + Send + 'a>,
+    /// Whether answers are written down: only who learns from them has to wait for that.
+    pub(crate) answers: bool,
     /// When each INVITE left.
     pub(crate) dials: Vec<Timestamp>,
     /// When the campaign was completed.
@@ -84,6 +86,7 @@ impl<'a> Rehearsal<'a> {
             calls: BinaryHeap::new(),
             courses: BTreeMap::new(),
             draw: Box::new(draw),
+            answers: false,
             dials: Vec::new(),
             done: None,
         };
@@ -223,7 +226,7 @@ impl<'a> Rehearsal<'a> {
         let course = self.courses.remove(&attempt).expect("a call");
         let (claimed, leg) = (self.claimed.remove(&attempt).expect("a claim"), self.legs.remove(&attempt));
         self.set_clock();
-        if let Some(talks) = course.talks {
+        if let Some(talks) = course.talks.filter(|_| self.answers) {
             // Written now, with the time that it was.
             let leg = leg.expect("a dial");
             let progress = Progress { attempt, node: self.node, leg, step: Step::Answered, dialog: None };

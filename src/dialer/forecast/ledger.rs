@@ -25,6 +25,7 @@ use crate::dialer::engine::CampaignInfo;
 use crate::dialer::gate::Rules;
 use crate::dialer::pacing::Scope;
 use crate::dialer::retry::Hold;
+use crate::dialer::share::Shares;
 use crate::id::{AttemptId, CampaignId, OrgId, RunId, TrunkId};
 
 use queue::{Place, Waiting};
@@ -51,8 +52,9 @@ pub struct Campaign {
     pub rules: Rules,
     /// Position of its trunk in the list of trunks.
     pub trunk: usize,
-    /// Those that it turns to where that one has no room, in order.
-    pub other_trunks: Vec<usize>,
+    /// All of its trunks with their weights, those of one priority together, the first priority first.
+    levels: Vec<Vec<(usize, u32)>>,
+    shares: Shares,
     /// Its number to call from: campaigns with the same one share that number's limits.
     pub caller_id: usize,
     /// For how much each of its contacts stands.
@@ -338,7 +340,8 @@ impl Ledger {
             info,
             rules,
             trunk,
-            other_trunks: Vec::new(),
+            levels: vec![vec![(trunk, 1)]],
+            shares: Shares::default(),
             caller_id: trunk,
             scale: Scale::WHOLE,
             schedule: Schedule::default(),
@@ -381,11 +384,11 @@ impl Ledger {
         entry.info.weight = (weight as u32).max(1);
     }
 
-    /// Lets a campaign turn to other trunks where its own has no room.
-    pub fn with_trunks(&mut self, campaign: usize, others: Vec<usize>) {
+    /// Gives a campaign trunks with weights, those of one priority together, the first priority first.
+    pub fn with_trunks(&mut self, campaign: usize, levels: Vec<Vec<(usize, u32)>>) {
         let entry = &mut self.campaigns[campaign];
-        entry.info.trunks.extend(others.iter().map(|&other| self.trunks[other].id));
-        entry.other_trunks = others;
+        entry.info.trunks = levels.iter().flatten().map(|&(trunk, _)| self.trunks[trunk].id).collect();
+        entry.levels = levels;
     }
 
     /// Remembers dials of a contact's number, oldest first: caps count them.

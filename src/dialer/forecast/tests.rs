@@ -84,7 +84,7 @@ fn it_takes_what_the_nearest_limit_makes_of_it_and_names_that() {
 fn a_second_trunk_takes_what_the_first_one_has_no_room_for() {
     let one = plan(settings(600, 500), "{}", 300);
     let mut two = one.clone();
-    two.ledger.with_trunks(0, vec![1]);
+    two.ledger.with_trunks(0, vec![vec![(0, 1)], vec![(1, 1)]]);
     let (alone, together) = (minutes(&one).1, minutes(&two).1);
     assert!(together < alone * 0.7, "{together} minutes with two, {alone} with one");
 }

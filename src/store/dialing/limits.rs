@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::breaker;
 use super::terms::{Book, Terms, TrunkTerms};
 use crate::args;
-use crate::dialer::claim::{ClaimDecision, admit, sooner};
+use crate::dialer::claim::{ClaimDecision, admit};
 use crate::dialer::pacing::{Limited, Limiter, Reservation, Scope, interval, slower};
+use crate::dialer::share::{Paced, until};
 use crate::id::{OrgId, TrunkId};
 use crate::store::db::Row;
 use crate::store::db::value::text_columns;
@@ -145,7 +146,7 @@ impl Locked {
                 if shut.is_none() {
                     paced.note(&why, &limiters);
                 }
-                none = Some(earlier(none, NoChoice { why, shut }));
+                none = Some(sooner(none, NoChoice { why, shut }));
             }
             // Their turn comes: trunks that can carry the campaign are waited for. Slower ones leave the rest to the others.
             if let Some(why) = paced.carry() {
@@ -273,43 +274,13 @@ pub(super) fn guarded(limiter: Limiter, calls_per_minute: u32, breaker: &Breaker
     }
 }
 
-/// Trunks of one priority that are only waited for because their turn comes later.
-#[derive(Default)]
-struct Paced {
-    /// Dials a second of all of them…
-    rate: f64,
-    /// … and those that the campaign may have.
-    wanted: f64,
-    /// The one whose turn comes first.
-    first: Option<ClaimDecision>,
-}
-
-impl Paced {
-    fn note(&mut self, why: &ClaimDecision, limiters: &[Limiter]) {
-        if !matches!(why, ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) })) {
-            return;
-        }
-        let of = |scope| limiters.iter().find(|limiter| limiter.scope == scope).and_then(|limiter| limiter.interval);
-        let rate = |scope| of(scope).map_or(f64::INFINITY, |interval: Duration| interval.as_secs_f64().recip());
-        self.rate += rate(Scope::Trunk);
-        self.wanted = rate(Scope::Campaign);
-        if self.first.as_ref().is_none_or(|first| sooner(why, first)) {
-            self.first = Some(why.clone());
-        }
-    }
-
-    /// Whom to wait for, if together they are as fast as the campaign may be.
-    fn carry(self) -> Option<ClaimDecision> {
-        // Sums of fractions: 3 times a third is a little less than 1.
-        self.first.filter(|_| self.rate * (1.0 + 1e-9) >= self.wanted)
-    }
-}
-
-/// The one of two refusals that ends first.
-fn earlier(before: Option<NoChoice>, this: NoChoice) -> NoChoice {
-    match before {
-        Some(before) if !sooner(&this.why, &before.why) => before,
-        Some(_) | None => this,
+/// The one of two refusals that ends first; a free channel comes at a time that nobody knows.
+fn sooner(before: Option<NoChoice>, this: NoChoice) -> NoChoice {
+    let Some(before) = before else { return this };
+    match (until(&this.why), until(&before.why)) {
+        (Some(this_until), Some(before_until)) if this_until < before_until => this,
+        (Some(_), None) => this,
+        (Some(_) | None, _) => before,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::dialer::engine::{ClaimResult, ClaimedDial};
 use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, SameNumber};
 use crate::dialer::pacing::{Limited, Limiter, Scope, interval};
 use crate::dialer::retry::Hold;
+use crate::dialer::share::{Paced, until};
 use crate::id::AttemptId;
 use crate::pii::Pii;
 
@@ -160,26 +161,39 @@ impl Ledger {
         self.step(target, event, now);
     }
 
-    /// The first of a campaign's trunks that has room for one more dial, with every limit counted.
-    fn choose(&self, campaign: usize, now: Timestamp, headroom: Duration) -> Result<Choice, ClaimDecision> {
-        let entry = &self.campaigns[campaign];
+    /// The trunk that one more dial goes over, with every limit counted: the first priority that has room, and of those the
+    /// one that is owed most by its weight.
+    fn choose(&mut self, campaign: usize, now: Timestamp, headroom: Duration) -> Result<Choice, ClaimDecision> {
+        let state = self.campaigns[campaign].rules.state;
         let mut none: Option<ClaimDecision> = None;
-        for trunk in std::iter::once(entry.trunk).chain(entry.other_trunks.iter().copied()) {
-            let (limiters, keys): (Vec<_>, Vec<_>) = self.limiters(campaign, trunk).into_iter().unzip();
-            match claim::admit(now, headroom, entry.rules.state, &limiters) {
-                Ok(_) => return Ok(Choice { trunk, limiters, keys }),
-                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk, until: Some(_) }))
-                    if claim::carries(&limiters) =>
-                {
-                    return Err(why);
-                }
-                Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => {
-                    none = Some(match none {
-                        Some(before) if !claim::sooner(&why, &before) => before,
-                        Some(_) | None => why,
-                    });
-                }
-                Err(why) => return Err(why),
+        for level in 0..self.campaigns[campaign].levels.len() {
+            let entry = &self.campaigns[campaign];
+            let mut among: Vec<_> =
+                entry.levels[level].iter().map(|&(trunk, weight)| (self.trunks[trunk].id, weight)).collect();
+            let mut paced = Paced::default();
+            for id in entry.shares.order(&among) {
+                let trunk = self.trunks.iter().position(|trunk| trunk.id == id).expect("a campaign's trunks are known");
+                let (limiters, keys): (Vec<_>, Vec<_>) = self.limiters(campaign, trunk).into_iter().unzip();
+                let why = match claim::admit(now, headroom, state, &limiters) {
+                    Ok(_) => {
+                        self.campaigns[campaign].shares.took(&among, id);
+                        return Ok(Choice { trunk, limiters, keys });
+                    }
+                    Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => why,
+                    Err(why) => return Err(why),
+                };
+                among.retain(|(other, _)| *other != id);
+                paced.note(&why, &limiters);
+                let stays = |before: &ClaimDecision| match (until(&why), until(before)) {
+                    (Some(this), Some(before)) => this >= before,
+                    (Some(_), None) => false,
+                    (None, _) => true,
+                };
+                none = none.filter(stays).or(Some(why));
+            }
+            // Their turn comes: trunks that can carry the campaign are waited for. Slower ones leave the rest to the others.
+            if let Some(why) = paced.carry() {
+                return Err(why);
             }
         }
         Err(none.unwrap_or(ClaimDecision::Stopped))
