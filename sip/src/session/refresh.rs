@@ -6,9 +6,9 @@ use super::{Session, Stage, body_of, is_challenge, put_body};
 use crate::dialog::session_timer::{self, SessionTimer};
 use crate::endpoint::core::{Core, Delivered, Purpose};
 use crate::endpoint::envelope::cseq_of;
-use crate::endpoint::{EndedBy, Event, SessionTimer as Deadline, TransmitId};
+use crate::endpoint::{EndedBy, Event, Flow, SessionTimer as Deadline, TransmitId};
 use crate::message::header::Refresher;
-use crate::message::{Method, Response, StatusCode};
+use crate::message::{Method, Request, Response, StatusCode};
 use crate::transaction::{Fault, TransactionId};
 use std::time::{Duration, Instant};
 
@@ -51,9 +51,21 @@ impl Session {
             put_body(&mut request.headers, &mut request.body, local);
         }
         self.attempts.remove(&Purpose::Refresh);
+        self.send_change(core, now, request, flow, Purpose::Refresh);
+    }
+
+    /// Sends an UPDATE or re-INVITE of ours; nothing else is asked for in the dialog until its response.
+    pub(super) fn send_change(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        mut request: Request,
+        flow: Flow,
+        purpose: Purpose,
+    ) {
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &request.method);
-        let transaction = core.send_request(now, request, flow, &branch, self.owner(Purpose::Refresh));
+        let transaction = core.send_request(now, request, flow, &branch, self.owner(purpose));
         if let Stage::Up(up) = &mut self.stage {
             up.refresh = Some(transaction);
         }

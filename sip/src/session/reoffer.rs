@@ -42,12 +42,7 @@ impl Session {
             session_timer::ask(&mut request.headers, timer.seconds, core.config.min_se, Some(refresher));
         }
         put_body(&mut request.headers, &mut request.body, &offer);
-        self.auth.apply(&mut request, &mut core.random);
-        let branch = self.key.branch(self.cseq, &Method::Invite);
-        let transaction = core.send_request(now, request, flow, &branch, self.owner(Purpose::Reoffer));
-        if let Stage::Up(up) = &mut self.stage {
-            up.refresh = Some(transaction);
-        }
+        self.send_change(core, now, request, flow, Purpose::Reoffer);
     }
 
     pub(super) fn on_reoffer_outcome(

@@ -5,7 +5,7 @@ use crate::endpoint::{EndedBy, Event, FailureCause, LegKey, Registration, Regist
 use crate::message::header::NameAddr;
 use crate::message::{HeaderName, Method, Request, StatusCode};
 use crate::tests::pair::{credential, sdp, uri};
-use crate::tests::puppet::{Puppet, header, request, request_with, response, to_tag};
+use crate::tests::puppet::{Puppet, header, request, request_with, response, to_tag, within};
 use std::time::Duration;
 
 fn register(puppet: &mut Puppet) -> Request {
@@ -43,13 +43,7 @@ fn state(puppet: &mut Puppet) -> RegistrationState {
 
 /// The peer ends the call.
 fn they_hang_up(puppet: &mut Puppet, invite: &Request, tag: &str) {
-    let bye = format!(
-        "BYE sip:caller@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n\
-         From: <sip:callee@example.org>;tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
-        header(&invite.headers, &HeaderName::From),
-        header(&invite.headers, &HeaderName::CallId),
-    );
-    puppet.say(bye);
+    puppet.say(within(invite, "BYE", "1 BYE", tag, ""));
     puppet.response(200);
     assert_eq!(puppet.expect_end(), EndedBy::Remote);
 }

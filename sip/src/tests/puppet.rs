@@ -258,6 +258,20 @@ pub(crate) fn request_with(method: &str, branch: &str, cseq: &str, to_tag: &str,
     )
 }
 
+/// A request of the callee within the call that this INVITE made.
+pub(crate) fn within(invite: &Request, method: &str, cseq: &str, tag: &str, body: &str) -> String {
+    let content_type = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let number = cseq.split(' ').next().unwrap_or_default();
+    format!(
+        "{method} sip:caller@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKtheirs{number}\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:callee@example.org>;tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq}\r\n\
+         Contact: <sip:callee@192.0.2.9:5060>\r\n{content_type}Content-Length: {}\r\n\r\n{body}",
+        header(&invite.headers, &HeaderName::From),
+        header(&invite.headers, &HeaderName::CallId),
+        body.len()
+    )
+}
+
 /// The To tag of a response.
 pub(crate) fn to_tag(response: &Response) -> String {
     let to: To = response.headers.typed().expect("responses have To");
