@@ -173,7 +173,12 @@ impl Core {
 
     /// Whether the session waits for a client transaction.
     pub(crate) fn is_busy(&self, session: SessionId) -> bool {
-        self.busy.contains_key(&session)
+        self.open_requests(session) > 0
+    }
+
+    /// How many client transactions the session has.
+    pub(crate) fn open_requests(&self, session: SessionId) -> usize {
+        self.busy.get(&session).copied().unwrap_or(0)
     }
 
     // --- queues ---

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// The option tag.
 pub(crate) const TAG: &str = "100rel";
 
+/// Requests of one call under way, beyond which a response is left to come again: each PRACK is a transaction, and who is
+/// called says how many there are.
+const MOST_REQUESTS: usize = 64;
+
 /// What a caller has heard: the last RSeq of each early dialog.
 pub(super) type Heard = BTreeMap<Tag, u32>;
 
@@ -52,8 +56,8 @@ pub(super) fn required(headers: &Headers) -> bool {
 // --- the caller's side ---
 
 impl Session {
-    /// A 1xx of an early dialog: acknowledges it where it is reliable. `false` for one that was heard before, or that
-    /// overtook another and has to come again (section 4).
+    /// A 1xx of an early dialog: acknowledges it where it is reliable. `false` for one that was heard before, that overtook
+    /// another and has to come again (section 4), or that is one too many.
     pub(super) fn hear_reliable(
         &mut self,
         core: &mut Core,
@@ -64,7 +68,8 @@ impl Session {
         let rseq = response.headers.typed::<RSeq>().ok().filter(|_| required(&response.headers));
         let (Some(RSeq(rseq)), Stage::Calling(calling)) = (rseq, &mut self.stage) else { return true };
         let heard = calling.heard.get(&dialog.remote_tag);
-        if heard.is_some_and(|last| rseq != last.wrapping_add(1)) {
+        let overtook = heard.is_some_and(|last| rseq != last.wrapping_add(1));
+        if overtook || core.open_requests(self.id) >= MOST_REQUESTS {
             return false;
         }
         calling.heard.insert(dialog.remote_tag.clone(), rseq);

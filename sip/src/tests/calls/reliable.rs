@@ -64,6 +64,27 @@ fn every_early_dialog_counts_for_itself_and_plain_ones_need_nothing() {
 }
 
 #[test]
+fn a_callee_that_rings_without_end_does_not_fill_the_memory() {
+    let mut puppet = Puppet::new();
+    let (session, invite) = puppet.call();
+    for rseq in 1..=5_000 {
+        rings(&mut puppet, &invite, 180, "one", rseq);
+    }
+    assert!(puppet.endpoint.transactions() <= 64, "{} transactions", puppet.endpoint.transactions());
+    // What was left out comes again and is acknowledged once there is room.
+    puppet.run_for(40 * SECOND);
+    puppet.requests();
+    rings(&mut puppet, &invite, 180, "one", 64);
+    assert_eq!(header(&puppet.request(&Method::Prack).headers, &HeaderName::RAck), "64 1 INVITE");
+    puppet.act(|endpoint, now| endpoint.hang_up(now, session, None)).expect("it rings");
+    let cancel = puppet.request(&Method::Cancel);
+    puppet.answer(&cancel, 200, "one");
+    puppet.answer(&invite, 487, "one");
+    assert_eq!(puppet.expect_failure().cause, FailureCause::Cancelled);
+    puppet.expect_clean();
+}
+
+#[test]
 fn an_unanswered_prack_changes_nothing_for_the_call() {
     let mut puppet = Puppet::new();
     let (session, invite) = puppet.call();
