@@ -15,6 +15,7 @@ use anyhow::Context;
 use callwright_sip::endpoint::Config as SipConfig;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -139,6 +140,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         trunks: router.status.clone(),
         web,
         config: Arc::new(config.http.clone()),
+        readers: Arc::new(Semaphore::new(config.http.event_readers)),
     };
 
     let node = NodeId::generate();

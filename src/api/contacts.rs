@@ -18,9 +18,10 @@ use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Listed, Ordering};
 use crate::campaign::phone::E164;
 use crate::campaign::zone::zone_named;
+use crate::dialer::numbers::MAX;
 use crate::id::ContactId;
 use crate::pii::Pii;
-use crate::store::contact::{self, Contact, ContactData};
+use crate::store::contact::{self, Contact, ContactData, FurtherPhone};
 use crate::store::filter::ContactFilter;
 use crate::store::lock::Lock;
 
@@ -30,7 +31,9 @@ pub(super) const MAX_VARIABLES: usize = 50;
 /// What can be set of a contact.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "name": "Ada", "phone": "+442079460000", "time_zone": "Europe/London", "variables": { "offer": "A" } }))]
+#[schema(example = json!({ "name": "Ada", "phones": [{ "number": "+442079460000", "label": "office" },
+                                                     { "number": "+447700900123", "label": "mobile" }],
+                           "time_zone": "Europe/London", "variables": { "offer": "A" } }))]
 pub struct ContactInput {
     /// Name; may be empty.
     #[serde(default)]
@@ -42,7 +45,12 @@ pub struct ContactInput {
     #[garde(skip)]
     #[schema(value_type = Option<String>, examples("+442079460000"))]
     phone: Option<Pii<String>>,
-    /// Country in which `phone` is to be read, ISO 3166-1, two letters.
+    /// All its numbers in order, at most 5, instead of `phone`. The first one is dialed first; the campaign's
+    /// `alternate_numbers` says when the others are.
+    #[serde(default)]
+    #[garde(skip)]
+    phones: Option<Vec<PhoneInput>>,
+    /// Country in which `phone` and `phones` are to be read, ISO 3166-1, two letters.
     #[serde(default)]
     #[garde(skip)]
     #[schema(examples("GB"))]
@@ -59,6 +67,36 @@ pub struct ContactInput {
     variables: Pii<BTreeMap<String, String>>,
 }
 
+/// A number of a contact.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhoneInput {
+    /// The number, written as `phone`.
+    #[schema(value_type = String, examples("+442079460000"))]
+    number: Pii<String>,
+    /// What it is for people, at most 50 characters.
+    #[serde(default)]
+    #[schema(examples("mobile"))]
+    label: Option<String>,
+    /// IANA time zone, where it is another one than the contact's. Not for the first number, which goes by the contact's.
+    #[serde(default)]
+    time_zone: Option<String>,
+}
+
+/// A number of a contact.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PhoneView {
+    /// The number in E.164 form.
+    #[schema(value_type = String)]
+    number: Pii<E164>,
+    /// What it is for people.
+    label: Option<String>,
+    /// IANA time zone, where one was given for this number.
+    time_zone: Option<String>,
+    /// Since when carriers say that there is no such number. It is passed over while the contact has another one.
+    invalid_since: Option<Timestamp>,
+}
+
 /// A contact.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ContactView {
@@ -67,9 +105,11 @@ pub struct ContactView {
     /// Name.
     #[schema(value_type = String)]
     name: Pii<String>,
-    /// Number in E.164 form.
+    /// The first number, in E.164 form.
     #[schema(value_type = Option<String>)]
     phone: Option<Pii<E164>>,
+    /// All numbers in order.
+    phones: Vec<PhoneView>,
     /// IANA time zone, when one was given.
     time_zone: Option<String>,
     /// Values for the variables of assistants.
@@ -189,8 +229,9 @@ pub(super) fn parse(input: ContactInput) -> Result<ContactData, Vec<FieldFault>>
     let mut fault = |pointer: &str, code: &str, reason: String| {
         faults.push(FieldFault { pointer: pointer.to_owned(), code: code.to_owned(), reason });
     };
+    let country = input.country.as_deref();
     let written = input.phone.as_ref().map(|phone| phone.expose().trim()).filter(|phone| !phone.is_empty());
-    let phone = match written.map(|phone| E164::parse(phone, input.country.as_deref())) {
+    let mut phone = match written.map(|phone| E164::parse(phone, country)) {
         None => None,
         Some(Ok(phone)) => Some(Pii::new(phone)),
         Some(Err(error)) => {
@@ -198,6 +239,20 @@ pub(super) fn parse(input: ContactInput) -> Result<ContactData, Vec<FieldFault>>
             None
         }
     };
+    let (mut label, mut further) = (None, Vec::new());
+    if let Some(phones) = &input.phones {
+        let mut lines = parse_phones(phones, country, &mut fault).into_iter();
+        let first = lines.next();
+        let same = first.as_ref().is_some_and(|first| phone.as_ref() == Some(&first.number));
+        if phone.is_some() && !same {
+            let reason = "it is not the first of phones: give one of the two, or the same number in both";
+            fault("/phone", "ambiguous", reason.to_owned());
+        }
+        if let Some(first) = first {
+            (phone, label) = (Some(first.number), first.label);
+        }
+        further.extend(lines);
+    }
     if let Some(zone) = &input.time_zone
         && let Err(error) = zone_named(zone)
     {
@@ -214,19 +269,58 @@ pub(super) fn parse(input: ContactInput) -> Result<ContactData, Vec<FieldFault>>
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(ContactData { name: input.name, phone, zone: input.time_zone, variables: input.variables })
+    Ok(ContactData { name: input.name, phone, label, further, zone: input.time_zone, variables: input.variables })
+}
+
+/// The numbers of a contact that are right; what is wrong with the others is told.
+fn parse_phones(
+    phones: &[PhoneInput],
+    country: Option<&str>,
+    fault: &mut impl FnMut(&str, &str, String),
+) -> Vec<FurtherPhone> {
+    if phones.len() > MAX {
+        fault("/phones", "too_many", format!("at most {MAX} numbers"));
+    }
+    let mut lines: Vec<FurtherPhone> = Vec::new();
+    for (index, input) in phones.iter().enumerate().take(MAX) {
+        let place = |field: &str| format!("/phones/{index}/{field}");
+        if input.label.as_ref().is_some_and(|label| label.chars().count() > 50) {
+            fault(&place("label"), "too_long", "at most 50 characters".to_owned());
+        }
+        if let Some(zone) = &input.time_zone {
+            if index == 0 {
+                let reason = "the first number goes by the contact's time_zone: give it there";
+                fault(&place("time_zone"), "not_here", reason.to_owned());
+            } else if let Err(error) = zone_named(zone) {
+                fault(&place("time_zone"), "unknown_zone", error.to_string());
+            }
+        }
+        match E164::parse(input.number.expose().trim(), country) {
+            Err(error) => fault(&place("number"), "invalid_phone", error.to_string()),
+            Ok(number) if lines.iter().any(|line| *line.number.expose() == number) => {
+                fault(&place("number"), "repeated", "the contact has this number already: leave it out".to_owned());
+            }
+            Ok(number) => {
+                let (label, zone) = (input.label.clone(), input.time_zone.clone());
+                lines.push(FurtherPhone { number: Pii::new(number), label, zone });
+            }
+        }
+    }
+    lines
 }
 
 impl ContactInput {
     /// The row of an import.
     pub(super) fn from_row(
         name: String,
-        phone: Option<String>,
+        numbers: Vec<String>,
         country: Option<String>,
         time_zone: Option<String>,
         variables: BTreeMap<String, String>,
     ) -> Self {
-        Self { name: Pii::new(name), phone: phone.map(Pii::new), country, time_zone, variables: Pii::new(variables) }
+        let line = |number| PhoneInput { number: Pii::new(number), label: None, time_zone: None };
+        let phones = Some(numbers.into_iter().map(line).collect());
+        Self { name: Pii::new(name), phone: None, phones, country, time_zone, variables: Pii::new(variables) }
     }
 }
 
@@ -241,7 +335,15 @@ pub(super) fn at_most(limit: usize) -> impl Fn(&Pii<String>, &()) -> garde::Resu
 }
 
 fn view(contact: Contact) -> ContactView {
-    let Contact { id, org: _, data, created_at, updated_at } = contact;
-    let ContactData { name, phone, zone, variables } = data;
-    ContactView { id, name, phone, time_zone: zone, variables, created_at, updated_at }
+    let Contact { id, org: _, data, invalid_since, created_at, updated_at } = contact;
+    let ContactData { name, phone, label, further, zone, variables } = data;
+    let first = phone.clone().map(|number| FurtherPhone { number, label, zone: None });
+    let phones = first.into_iter().chain(further).zip(invalid_since.into_iter().chain(std::iter::repeat(None)));
+    let phones = phones.map(|(FurtherPhone { number, label, zone }, invalid_since)| PhoneView {
+        number,
+        label,
+        time_zone: zone,
+        invalid_since,
+    });
+    ContactView { id, name, phone, phones: phones.collect(), time_zone: zone, variables, created_at, updated_at }
 }

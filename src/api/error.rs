@@ -53,6 +53,14 @@ pub enum ApiError {
     /// The body is larger than allowed.
     #[error("the body is larger than this route takes")]
     TooLarge,
+    /// As much of this goes on as the server allows.
+    #[error("{detail}")]
+    Busy {
+        /// Stable name, for programs.
+        code: &'static str,
+        /// What there is too much of and what to do.
+        detail: String,
+    },
     /// Our own fault.
     #[error("internal error")]
     Internal(#[source] anyhow::Error),
@@ -108,6 +116,7 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -119,7 +128,7 @@ impl ApiError {
             Self::Malformed(_) => "malformed",
             Self::Invalid(_) => "invalid",
             Self::NotFound(_) => "not_found",
-            Self::Conflict { code, .. } => code,
+            Self::Conflict { code, .. } | Self::Busy { code, .. } => code,
             Self::Changed { .. } => "changed",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedType(_) => "unsupported_type",
@@ -140,6 +149,7 @@ impl ApiError {
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnsupportedType(_) => "Unsupported content type",
             Self::TooLarge => "The body is too large",
+            Self::Busy { .. } => "Too much goes on",
             Self::Internal(_) => "Internal error",
         }
     }
@@ -161,6 +171,7 @@ impl IntoResponse for ApiError {
             | Self::MethodNotAllowed
             | Self::UnsupportedType(_)
             | Self::TooLarge
+            | Self::Busy { .. }
             | Self::Internal(_) => None,
         };
         let (status, body) = self.document();
@@ -189,7 +200,8 @@ impl ApiError {
             | Self::Changed { .. }
             | Self::MethodNotAllowed
             | Self::UnsupportedType(_)
-            | Self::TooLarge => Vec::new(),
+            | Self::TooLarge
+            | Self::Busy { .. } => Vec::new(),
         };
         let detail = match code {
             "unauthorized" => "Send the header `Authorization: Bearer <API key>`.".to_owned(),

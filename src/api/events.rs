@@ -1,5 +1,6 @@
 //! What happens, to be asked for or to be told of: both go on from the same cursor.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -26,9 +27,7 @@ const LOOK: Duration = Duration::from_millis(250);
 const MAX_WAIT: u32 = 25;
 /// Events on a page at most, and that are sent between two looks.
 const MAX_LIMIT: u32 = 1000;
-/// A reader that does not take an event within this time is let go.
-const SLOW: Duration = Duration::from_secs(10);
-/// A stream on which nothing happened tells its cursor this often, and whether its key is still in force is looked at.
+/// A stream on which nothing happened tells its cursor this often.
 const BEAT: Duration = Duration::from_secs(15);
 /// Bytes of the longest message that a reader may send; none is heeded.
 const HEARD: usize = 1024;
@@ -100,6 +99,9 @@ pub struct EventView {
     /// A moment that goes with it: the next call, or the callback that was missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<Timestamp>,
+    /// How many contacts were added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contacts: Option<u64>,
 }
 
 /// Some events.
@@ -116,7 +118,7 @@ pub struct EventsView {
 /// Read what happened
 ///
 /// To campaigns, to their contacts, to attempts. Every change of a state is an event, written by the change itself; a contact
-/// whose turn comes near or that is added is none. Events have ids, states and reasons, no names and no numbers. They are kept
+/// whose turn comes near is none, and a request that adds contacts is one, with their number. Events have ids, states and reasons, no names and no numbers. They are kept
 /// for seven days, two million of them; a cursor from before that is answered with 409 `events_forgotten`.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events", params(EventParams),
@@ -157,13 +159,15 @@ pub async fn poll(
 ///
 /// One event in a text message, as in `GET /api/v1/events` and from the same cursor on; when nothing happens for 15 seconds, a
 /// message with nothing but the `cursor`. Whoever connects again with `after` misses nothing. A reader that takes nothing for
-/// ten seconds is let go with the code 1013 and its cursor as the reason, one whose key was revoked with 1008.
+/// ten seconds is let go with the code 1013 and its cursor as the reason, one whose key was revoked with 1008. A server has
+/// 200 readers at most unless it is configured otherwise; further ones are answered with 503 `too_many_readers`.
 #[utoipa::path(
     get, path = "/api/v1/events/stream", tag = "events", params(EventParams),
     responses(
         (status = 101, description = "The events, as they happen"),
         (status = 409, body = super::Problem),
-        (status = 422, body = super::Problem)
+        (status = 422, body = super::Problem),
+        (status = 503, body = super::Problem)
     )
 )]
 pub async fn stream(
@@ -180,7 +184,17 @@ pub async fn stream(
         ApiError::Malformed(format!("this is a websocket, {rejection}: ask GET /api/v1/events instead"))
     })?;
     let upgrade = upgrade.max_message_size(HEARD).max_frame_size(HEARD);
-    Ok(upgrade.on_upgrade(move |socket| tell(api, caller, socket, position, wish)))
+    let place = Arc::clone(&api.readers).try_acquire_owned().map_err(|_| ApiError::Busy {
+        code: "too_many_readers",
+        detail: format!(
+            "this server has {} readers of events: close one, ask another server, or poll GET /api/v1/events",
+            api.config.event_readers
+        ),
+    })?;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        tell(api, caller, socket, position, wish).await;
+        drop(place);
+    }))
 }
 
 /// Where to begin; nothing for the oldest that is kept.
@@ -209,6 +223,8 @@ async fn page(api: &Api, org: OrgId, position: Option<Position>, wish: &Wish, li
 /// Tells a reader of events until it goes, is too slow, or may not read any more.
 async fn tell(api: Api, caller: Caller, mut socket: WebSocket, mut position: Option<Position>, wish: Wish) {
     let (mut spoke, mut looked) = (Instant::now(), Instant::now());
+    let slow = Duration::from_secs(api.config.event_reader_slow_s);
+    let check = Duration::from_secs(api.config.event_reader_check_s);
     loop {
         let Ok(Events { items, next, more }) = page(&api, caller.org, position, &wish, MAX_LIMIT).await else {
             // Its events were forgotten while it read, or the database is away.
@@ -216,21 +232,21 @@ async fn tell(api: Api, caller: Caller, mut socket: WebSocket, mut position: Opt
         };
         for event in items {
             let after = event.position;
-            if !say(&mut socket, &view(event)).await {
+            if !say(&mut socket, &view(event), slow).await {
                 return close(&mut socket, AGAIN, position).await;
             }
             position = Some(after);
             spoke = Instant::now();
         }
         position = Some(next);
-        if looked.elapsed() >= BEAT {
+        if looked.elapsed() >= check {
             if !in_force(&api, &caller).await {
                 return close(&mut socket, POLICY, position).await;
             }
             looked = Instant::now();
         }
         if spoke.elapsed() >= BEAT {
-            if !say(&mut socket, &serde_json::json!({ "cursor": next.to_string() })).await {
+            if !say(&mut socket, &serde_json::json!({ "cursor": next.to_string() }), slow).await {
                 return close(&mut socket, AGAIN, position).await;
             }
             spoke = Instant::now();
@@ -256,9 +272,9 @@ async fn stays(socket: &mut WebSocket) -> bool {
 }
 
 /// Whether it was taken in time.
-async fn say<T: Serialize>(socket: &mut WebSocket, what: &T) -> bool {
+async fn say<T: Serialize>(socket: &mut WebSocket, what: &T, slow: Duration) -> bool {
     let text = serde_json::to_string(what).expect("what is answered is JSON");
-    matches!(timeout(SLOW, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
+    matches!(timeout(slow, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
 }
 
 async fn close(socket: &mut WebSocket, code: u16, position: Option<Position>) {
@@ -280,6 +296,7 @@ fn view(event: Event) -> EventView {
         EventKind::CampaignStartFailed => guards(event.reason.as_deref()),
         EventKind::CampaignState
         | EventKind::CampaignRound
+        | EventKind::CampaignContacts
         | EventKind::TargetState
         | EventKind::TargetCallbackMissed
         | EventKind::TargetHold
@@ -298,6 +315,7 @@ fn view(event: Event) -> EventView {
         reason: event.reason.filter(|_| guards.is_empty()),
         guards,
         due_at: event.due_at,
+        contacts: event.contacts,
     }
 }
 

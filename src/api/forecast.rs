@@ -185,6 +185,11 @@ async fn answer(api: &Api, org: OrgId, id: CampaignId, input: ForecastInput) -> 
             detail: format!("{stopped}: shorten the campaign's period or its list, and ask again"),
             faults: Vec::new(),
         }),
+        Err(busy @ NoForecast::Busy) => Err(ApiError::Conflict {
+            code: "forecast_busy",
+            detail: format!("{busy}: ask again in a few seconds"),
+            faults: Vec::new(),
+        }),
         Err(broken @ NoForecast::Broken(_)) => Err(ApiError::Internal(broken.into())),
     }
 }

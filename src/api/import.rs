@@ -15,6 +15,7 @@ use super::auth::Caller;
 use super::contacts::{ContactInput, MAX_VARIABLES, parse};
 use super::error::{ApiError, FieldFault};
 use super::paging::Params;
+use crate::dialer::numbers::MAX;
 use crate::id::ContactId;
 use crate::store::contact::{self, ContactData};
 use crate::store::org::{PhoneHash, PhoneKey};
@@ -62,8 +63,9 @@ pub struct RowReport {
 
 /// Import contacts from CSV
 ///
-/// The first row names the columns: `name`, `phone`, `time_zone`, `country`; every other column becomes a variable. Comma,
-/// semicolon and tab are recognised. Rows that are wrong are left out and told; a number that is there already is skipped.
+/// The first row names the columns: `name`, `phone`, `phone2` to `phone5` for further numbers, `time_zone`, `country`; every
+/// other column becomes a variable. Comma, semicolon and tab are recognised. Rows that are wrong are left out and told; a
+/// row whose first number is there already is skipped.
 #[utoipa::path(
     post, path = "/api/v1/contacts/import", tag = "contacts", params(ImportOptions),
     request_body(content = String, content_type = "text/csv", example = json!("name;phone;offer\nAda;+442079460000;A\n")),
@@ -166,6 +168,8 @@ struct Columns {
     width: usize,
     name: Option<usize>,
     phone: Option<usize>,
+    /// `phone2` and so on.
+    further: BTreeMap<usize, usize>,
     country: Option<usize>,
     time_zone: Option<usize>,
     variables: Vec<(usize, String)>,
@@ -186,6 +190,14 @@ impl Columns {
                 "phone" => columns.phone = Some(index),
                 "country" => columns.country = Some(index),
                 "time_zone" => columns.time_zone = Some(index),
+                further if further.strip_prefix("phone").is_some_and(|place| place.parse::<usize>().is_ok()) => {
+                    let place = further["phone".len()..].parse().unwrap_or(usize::MAX);
+                    if !(2..=MAX).contains(&place) {
+                        let reason = format!("there is no column '{name}': further numbers are phone2 to phone{MAX}");
+                        return Err(ApiError::field("", "unknown_column", reason));
+                    }
+                    columns.further.insert(place, index);
+                }
                 _ => columns.variables.push((index, name)),
             }
         }
@@ -216,9 +228,25 @@ impl Columns {
             return Err("the name has more than 200 characters".to_owned());
         }
         let country = cell(self.country).or_else(|| country.map(str::to_owned));
-        let input = ContactInput::from_row(name, cell(self.phone), country, cell(self.time_zone), variables);
+        // Where a number is missing the next one takes its place; a fault names the column that it stands in.
+        let columns =
+            std::iter::once((1, self.phone)).chain(self.further.iter().map(|(place, at)| (*place, Some(*at))));
+        let numbers: Vec<(usize, String)> =
+            columns.filter_map(|(place, at)| cell(at).map(|number| (place, number))).collect();
+        let places: Vec<_> = numbers.iter().map(|(place, _)| *place).collect();
+        let numbers = numbers.into_iter().map(|(_, number)| number).collect();
+        let input = ContactInput::from_row(name, numbers, country, cell(self.time_zone), variables);
         parse(input).map_err(|faults| {
-            let told = |fault: &FieldFault| format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.reason);
+            let column = |pointer: &str| {
+                let index =
+                    pointer.strip_prefix("/phones/").and_then(|rest| rest.split('/').next()?.parse::<usize>().ok());
+                match index.and_then(|index| places.get(index)) {
+                    Some(1) => "phone".to_owned(),
+                    Some(place) => format!("phone{place}"),
+                    None => pointer.trim_start_matches('/').to_owned(),
+                }
+            };
+            let told = |fault: &FieldFault| format!("{}: {}", column(&fault.pointer), fault.reason);
             faults.iter().map(told).collect::<Vec<_>>().join("; ")
         })
     }
@@ -280,6 +308,22 @@ mod tests {
     }
 
     #[test]
+    fn further_numbers_have_columns_of_their_own() {
+        let sheet = read(
+            "phone,phone3,phone2\n+442079460001,020 7946 0003,+442079460002\n,,+442079460004\n+442079460005,12,\n",
+        );
+        let numbers = |row: &SheetRow| {
+            let first = row.contact.phone.iter().map(|phone| phone.expose().as_str().to_owned());
+            let rest = row.contact.further.iter().map(|further| further.number.expose().as_str().to_owned());
+            first.chain(rest).collect::<Vec<_>>()
+        };
+        let kept: Vec<_> = sheet.rows.iter().map(numbers).collect();
+        assert_eq!(kept, [vec!["+442079460001", "+442079460002", "+442079460003"], vec!["+442079460004"]]);
+        assert_eq!(sheet.left_out.len(), 1, "{:?}", sheet.left_out);
+        assert!(sheet.left_out[0].reason.starts_with("phone3: "), "{:?}", sheet.left_out);
+    }
+
+    #[test]
     fn a_file_that_is_no_table_is_refused_with_the_place() {
         let fault = |bytes: &[u8]| match Sheet::read(bytes, None, &PhoneKey::new([7; 32])) {
             Err(ApiError::Invalid(faults)) => faults[0].code.clone(),
@@ -287,6 +331,7 @@ mod tests {
         };
         assert_eq!(fault(b"name,tel\nAda,1\n"), "missing_column");
         assert_eq!(fault(b"phone,phone\n1,2\n"), "duplicate_column");
+        assert_eq!(fault(b"phone,phone6\n1,2\n"), "unknown_column");
         assert_eq!(fault(b"phone\n\xff\xfe\n"), "not_utf8");
     }
 

@@ -41,6 +41,8 @@ pub mod trunks;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::agent::flow::check::Lexicon;
 use crate::call::registry::Calls;
 use crate::config::HttpConfig;
@@ -80,4 +82,6 @@ pub struct Api {
     pub web: Web,
     /// Limits of requests.
     pub config: Arc<HttpConfig>,
+    /// Places for readers of the stream of events: `event_readers` of the configuration.
+    pub readers: Arc<Semaphore>,
 }

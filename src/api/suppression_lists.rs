@@ -14,10 +14,12 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::error::ApiError;
+use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Params};
 use crate::campaign::numbers::{Layout, NumberReader, Piece, RowFault};
 use crate::id::{CampaignId, SuppressionListId};
 use crate::store::audit::Actor;
+use crate::store::lock::Lock;
 use crate::store::org::PhoneHash;
 use crate::store::suppression_list::{self, Import, ListData, SuppressionList, TooMany};
 use crate::store::{StoreError, campaign};
@@ -198,9 +200,9 @@ pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<SuppressionListId>,
-) -> Result<Json<ListView>, ApiError> {
+) -> Result<Tagged<ListView>, ApiError> {
     let mut tx = api.db.read().await?;
-    Ok(Json(view(suppression_list::get(&mut tx, caller.org, id).await?)))
+    Ok(Tagged(view(suppression_list::get(&mut tx, caller.org, id).await?)))
 }
 
 /// Change a suppression list
@@ -218,13 +220,16 @@ pub async fn replace(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<SuppressionListId>,
+    wanted: IfMatch,
     Body(input): Body<ListInput>,
-) -> Result<Json<ListView>, ApiError> {
+) -> Result<Tagged<ListView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
+    wanted.lock(&mut tx, Lock::SuppressionList(id)).await?;
+    wanted.check(&view(suppression_list::get(&mut tx, caller.org, id).await?))?;
     suppression_list::update(&mut tx, caller.org, &Actor::key(caller.key), id, &input.into()).await?;
     let changed = suppression_list::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
-    Ok(Json(view(changed)))
+    Ok(Tagged(view(changed)))
 }
 
 /// Delete a suppression list
@@ -238,8 +243,11 @@ pub async fn delete(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<SuppressionListId>,
+    wanted: IfMatch,
 ) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin_durable().await?;
+    wanted.lock(&mut tx, Lock::SuppressionList(id)).await?;
+    wanted.check(&view(suppression_list::get(&mut tx, caller.org, id).await?))?;
     suppression_list::delete(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -398,10 +406,10 @@ pub async fn attached(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
-) -> Result<Json<AttachedLists>, ApiError> {
+) -> Result<Tagged<AttachedLists>, ApiError> {
     let mut tx = api.db.read().await?;
     campaign::get(&mut tx, caller.org, id).await?;
-    Ok(Json(AttachedLists { lists: suppression_list::of_campaign(&mut tx, id).await? }))
+    Ok(Tagged(AttachedLists { lists: suppression_list::of_campaign(&mut tx, id).await? }))
 }
 
 /// Attach lists to a campaign, and no others
@@ -418,10 +426,13 @@ pub async fn attach(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<CampaignId>,
+    wanted: IfMatch,
     super::body::Unchecked(input): super::body::Unchecked<AttachedLists>,
-) -> Result<Json<AttachedLists>, ApiError> {
+) -> Result<Tagged<AttachedLists>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
+    wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     campaign::get(&mut tx, caller.org, id).await?;
+    wanted.check(&AttachedLists { lists: suppression_list::of_campaign(&mut tx, id).await? })?;
     let lists = suppression_list::attach(&mut tx, caller.org, &Actor::key(caller.key), id, &input.lists).await;
     lists.map_err(|error| {
         if matches!(error, StoreError::NotFound) {
@@ -432,7 +443,7 @@ pub async fn attach(
     })?;
     let lists = suppression_list::of_campaign(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(Json(AttachedLists { lists }))
+    Ok(Tagged(AttachedLists { lists }))
 }
 
 fn view(list: SuppressionList) -> ListView {

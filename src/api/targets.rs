@@ -140,6 +140,11 @@ pub struct AttemptView {
     immediate: bool,
     /// It uses up one of the retries.
     consumes_retry: bool,
+    /// Which of the contact's numbers was dialed, from 1.
+    phone_no: u32,
+    /// The number that was dialed.
+    #[schema(value_type = Option<String>)]
+    phone: Option<Pii<E164>>,
     /// When the dial was decided.
     claimed_at: Timestamp,
     /// When the INVITE was about to leave.
@@ -288,6 +293,8 @@ fn attempt_view(attempt: Attempt) -> AttemptView {
         answered_by: attempt.answered_by,
         immediate: attempt.immediate,
         consumes_retry: attempt.consumes_retry,
+        phone_no: attempt.number + 1,
+        phone: attempt.to,
         claimed_at: attempt.claimed_at,
         dialing_at: attempt.dialing_at,
         ringing_at: attempt.ringing_at,

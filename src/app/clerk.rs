@@ -16,7 +16,7 @@ use crate::outlook;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, bulk, event, idempotency, quota, suppression_list, target};
+use crate::store::{Db, StoreError, Wake, bulk, event, files, idempotency, quota, suppression_list, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -106,8 +106,9 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
     campaign::keep_to_trunks(db).await?;
     let mut left = Left::default();
     for id in deleted {
-        left.draining |= take_away(db, recordings, id).await?;
+        left.draining |= take_away(db, id).await?;
     }
+    remove_files(db, recordings).await?;
     go_on(db).await?;
     forget(db).await?;
     suppression_list::mend(db).await?;
@@ -227,21 +228,46 @@ async fn sweep(db: &Db) -> Result<(), StoreError> {
 }
 
 /// Takes the data of a deleted campaign away; whether it waits for a call.
-async fn take_away(db: &Db, recordings: &Path, id: CampaignId) -> Result<bool, StoreError> {
+async fn take_away(db: &Db, id: CampaignId) -> Result<bool, StoreError> {
     loop {
         let mut tx = db.begin().await?;
         let purged = campaign::purge(&mut tx, id).await?;
         tx.commit().await?;
-        for file in &purged.files {
-            let path = recordings.join(file);
-            match tokio::fs::remove_file(&path).await {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => tracing::warn!(path = %path.display(), %error, "a file of a deleted campaign stays"),
-            }
-        }
         if purged.gone || purged.draining {
             return Ok(purged.draining);
         }
     }
+}
+
+/// Removes the files of deleted calls that lie here, whichever node deleted the calls.
+async fn remove_files(db: &Db, recordings: &Path) -> Result<(), StoreError> {
+    let mut after: Option<String> = None;
+    loop {
+        let mut tx = db.read().await?;
+        let wanted = files::wanted(&mut tx, after.as_deref()).await?;
+        drop(tx);
+        let Some(last) = wanted.last().cloned() else { break };
+        let (mut there, mut not_there) = (Vec::new(), Vec::new());
+        for file in wanted {
+            let path = recordings.join(&file);
+            match tokio::fs::remove_file(&path).await {
+                Ok(()) => there.push(file),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => not_there.push(file),
+                Err(error) => tracing::warn!(path = %path.display(), %error, "a file of a deleted campaign stays"),
+            }
+        }
+        let mut tx = db.begin().await?;
+        files::looked(&mut tx, &there, &not_there).await?;
+        tx.commit().await?;
+        after = Some(last);
+    }
+    if after.is_some() {
+        let mut tx = db.begin().await?;
+        let given_up = files::give_up(&mut tx).await?;
+        tx.commit().await?;
+        if given_up > 0 {
+            tracing::warn!(given_up, "files of deleted campaigns were found on no server");
+        }
+    }
+    Ok(())
 }

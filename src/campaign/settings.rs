@@ -52,6 +52,8 @@ pub struct Settings {
     pub list_order: ListOrder,
     /// Retries that are due go before contacts of the same priority that were not called yet, instead of after them.
     pub retries_first: bool,
+    /// When the further numbers of a contact are dialed.
+    pub alternate_numbers: AlternateNumbers,
     /// Whose clock the calling windows follow.
     pub tz_mode: TzMode,
     /// Block a contact whose zone is neither given nor told by the number, instead of assuming the campaign's.
@@ -79,6 +81,7 @@ impl Default for Settings {
             failure_breaker: Some(FailureBreaker { dials: 20, percent: 90 }),
             list_order: ListOrder::AsImported,
             retries_first: false,
+            alternate_numbers: AlternateNumbers::Rotate,
             tz_mode: TzMode::ContactLocal,
             strict_time_zones: false,
         }
@@ -125,6 +128,18 @@ impl FrequencyCap {
     #[must_use]
     pub const fn period(self) -> Duration {
         Duration::from_secs(self.per_hours as u64 * 3600)
+    }
+}
+
+wire_enum! {
+    /// When the further numbers of a contact are dialed. All of them share the retries of the round.
+    pub enum AlternateNumbers is "use of further numbers" {
+        /// After nobody answered, a busy line and a mailbox the retry goes to the next number; as with `invalid_only` else.
+        Rotate = "rotate",
+        /// When a number does not exist, or may not be called at all.
+        InvalidOnly = "invalid_only",
+        /// Never: only the first number is dialed.
+        Off = "off",
     }
 }
 

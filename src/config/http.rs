@@ -16,6 +16,12 @@ pub struct HttpConfig {
     pub max_import_bytes: usize,
     /// Time a request may take, in seconds. Default 30.
     pub request_timeout_s: u64,
+    /// Readers of the stream of events at one time on this server; more are answered with 503. Default 200.
+    pub event_readers: usize,
+    /// Seconds after which a reader that takes no event is let go. Default 10.
+    pub event_reader_slow_s: u64,
+    /// Seconds between two looks whether the key of a reader is still in force. Default 15.
+    pub event_reader_check_s: u64,
 }
 
 impl Default for HttpConfig {
@@ -25,6 +31,9 @@ impl Default for HttpConfig {
             max_body_bytes: 8 << 20,
             max_import_bytes: 64 << 20,
             request_timeout_s: 30,
+            event_readers: 200,
+            event_reader_slow_s: 10,
+            event_reader_check_s: 15,
         }
     }
 }

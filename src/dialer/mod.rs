@@ -7,6 +7,7 @@ pub mod diagnosis;
 pub mod engine;
 pub mod forecast;
 pub mod gate;
+pub mod numbers;
 pub mod pacing;
 pub mod retry;
 pub mod share;

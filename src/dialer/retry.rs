@@ -40,6 +40,8 @@ pub struct Round {
     pub most: Option<u32>,
     /// Whether these are the dials of a callback: they have a budget of their own, and what follows is a callback again.
     pub callback: bool,
+    /// Whether the next dial would go to another number of the contact.
+    pub another_number: bool,
 }
 
 /// What follows.
@@ -65,6 +67,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 /// Judges the end of a dial.
 #[must_use]
 pub fn verdict(settings: &Settings, round: &Round, end: &End) -> Verdict {
+    // Nobody was rung: the next number need not wait.
+    if end.reason == DisconnectionReason::InvalidPhoneNumber
+        && round.another_number
+        && has_budget(settings, round, end.reason)
+    {
+        return Verdict::Retry(end.at);
+    }
     let retry_delay = minutes(settings.retry_delay_min);
     let delay = match end.reason.retryability() {
         Retryability::NeverSent => return Verdict::Again,

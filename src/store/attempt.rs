@@ -83,12 +83,16 @@ pub struct Attempt {
     pub technical: bool,
     /// Whether it counts against the retry budget.
     pub consumes_retry: bool,
+    /// Which of the contact's numbers it was for, from 0.
+    pub number: u32,
+    /// That number; none for what was made before numbers were kept.
+    pub to: Option<Pii<E164>>,
 }
 
 const SELECT: &str = "SELECT id, campaign_id, target_id, contact_id, round, dial_no, kind, state, trunk_id, \
                       assistant_version_id, claimed_at, dialing_at, ringing_at, answered_at, ended_at, \
                       disconnection_reason, blocked_reason, sip_code, q850, ended_by, answered_by, immediate, \
-                      technical, consumes_retry, run_id, blocked_by FROM attempt";
+                      technical, consumes_retry, run_id, blocked_by, number, phone AS dialed FROM attempt";
 
 /// Which attempts to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +137,7 @@ pub struct Exported {
     pub attempt: Attempt,
     /// The contact's name.
     pub name: Pii<String>,
-    /// The contact's number.
+    /// The number that was dialed.
     pub phone: Option<Pii<E164>>,
     /// Where the contact stands in the campaign now.
     pub state: TargetState,
@@ -154,7 +158,8 @@ pub async fn of_run(
     const SQL: &str = "SELECT a.id, a.campaign_id, a.target_id, a.contact_id, a.round, a.dial_no, a.kind, a.state, a.trunk_id, \
                        a.assistant_version_id, a.claimed_at, a.dialing_at, a.ringing_at, a.answered_at, a.ended_at, \
                        a.disconnection_reason, a.blocked_reason, a.sip_code, a.q850, a.ended_by, a.answered_by, a.immediate, \
-                       a.technical, a.consumes_retry, a.run_id, a.blocked_by, c.name, c.phone, t.status FROM attempt a \
+                       a.technical, a.consumes_retry, a.run_id, a.blocked_by, a.number, a.phone AS dialed, c.name, \
+                       COALESCE(a.phone, c.phone) AS phone, t.status FROM attempt a \
                        JOIN contact c ON c.id = a.contact_id JOIN target t ON t.id = a.target_id \
                        WHERE a.org_id = $1 AND a.campaign_id = $2 AND a.run_id = $3 AND a.id > $4 ORDER BY a.id LIMIT $5";
     let after = after.map(|id| id.to_string()).unwrap_or_default();
@@ -217,5 +222,7 @@ fn read(row: &Row) -> Result<Attempt, StoreError> {
         immediate: row.get("immediate")?,
         technical: row.get("technical")?,
         consumes_retry: row.get("consumes_retry")?,
+        number: row.get("number")?,
+        to: row.get("dialed")?,
     })
 }

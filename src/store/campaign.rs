@@ -301,6 +301,10 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     if (&before.list_order, before.retries_first) != (&after.list_order, after.retries_first) {
         target::order_changed(tx, seen.id, before.list_order != after.list_order).await?;
     }
+    if before.alternate_numbers != after.alternate_numbers {
+        let anew = "UPDATE target SET number = 0 WHERE campaign_id = $1 AND number > 0 AND status <> 'in_progress'";
+        tx.execute(anew, args![seen.id]).await?;
+    }
     if seen.data.settings.strict_time_zones && !data.settings.strict_time_zones {
         target::mend_zones(tx, seen.id).await?;
     }

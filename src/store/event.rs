@@ -33,6 +33,8 @@ wire_enum! {
         CampaignStartFailed = "campaign.start_failed",
         /// A run opened its round.
         CampaignRound = "campaign.round",
+        /// Contacts were added to a campaign by a request: how many.
+        CampaignContacts = "campaign.contacts",
         /// A contact of a campaign came to another state.
         TargetState = "target.state",
         /// A callback came too late.
@@ -100,6 +102,8 @@ pub struct Event {
     pub reason: Option<String>,
     /// A moment that goes with it.
     pub due_at: Option<Timestamp>,
+    /// How many contacts it is about, where it is about several.
+    pub contacts: Option<u64>,
 }
 
 /// Which events.
@@ -140,7 +144,7 @@ pub async fn after(
     wish: &Wish,
     limit: u32,
 ) -> Result<Result<Events, Forgotten>, StoreError> {
-    const SQL: &str = "SELECT tx, seq, at, kind, campaign_id, target_id, attempt_id, was, became, reason, due_at FROM event \
+    const SQL: &str = "SELECT tx, seq, at, kind, campaign_id, target_id, attempt_id, was, became, reason, due_at, contacts FROM event \
                        WHERE org_id = $1 AND (tx, seq) > ($2, $3) AND (tx, seq) <= ($4, $5)";
     let floor = floor(tx).await?;
     let horizon = latest(tx).await?;
@@ -159,6 +163,19 @@ pub async fn after(
         Some(_) | None => horizon.max(after),
     };
     Ok(Ok(Events { items, next, more }))
+}
+
+/// Writes that contacts were added to a campaign.
+pub(super) async fn contacts_added(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    contacts: u64,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO event (org_id, at, kind, campaign_id, contacts) VALUES ($1, $2, $3, $4, $5)";
+    let now = tx.now().await?;
+    let contacts = i64::try_from(contacts).unwrap_or(i64::MAX);
+    tx.execute(SQL, args![org, now, EventKind::CampaignContacts, campaign, contacts]).await.map(drop)
 }
 
 /// The place after everything that a reader can see.
@@ -232,6 +249,7 @@ fn read(row: &Row) -> Result<Event, StoreError> {
         after: row.get("became")?,
         reason: row.get("reason")?,
         due_at: row.get("due_at")?,
+        contacts: row.get::<Option<i64>>("contacts")?.map(i64::unsigned_abs),
     })
 }
 

@@ -18,7 +18,7 @@ use crate::dialer::forecast::experience::{Assumptions, Experience, Sample};
 use crate::dialer::forecast::ledger::{Contact, Ledger, Target, Trunk};
 use crate::dialer::forecast::{Extent, Minutes, Plan, Unreached, scale};
 use crate::dialer::gate::Shut;
-use crate::id::{CampaignId, OrgId, SuppressionListId, TargetId, TrunkId};
+use crate::id::{CampaignId, ContactId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::db::Row;
@@ -71,6 +71,7 @@ pub async fn copy(tx: &mut Tx, org: OrgId, id: CampaignId, mono: Now, question: 
         trunks: BTreeMap::new(),
         caller_ids: BTreeMap::new(),
         contacts: BTreeMap::new(),
+        numbers: BTreeMap::new(),
         unreached: BTreeMap::new(),
         windowless: BTreeSet::new(),
     };
@@ -102,8 +103,10 @@ struct Copy {
     now: Timestamp,
     trunks: BTreeMap<TrunkId, usize>,
     caller_ids: BTreeMap<E164, usize>,
-    /// By the hash of their number: who has the same one is the same contact here.
+    /// By the hash of their first number: who has the same one is the same contact here.
     contacts: BTreeMap<String, usize>,
+    /// By their hash.
+    numbers: BTreeMap<String, E164>,
     unreached: BTreeMap<Unreached, u64>,
     windowless: BTreeSet<usize>,
 }
@@ -134,6 +137,7 @@ impl Copy {
         // Before anybody is in a call: it decides how many channels one takes.
         let scale = scale(all, rows.len(), most_calls);
         self.ledger.set_scale(index, scale);
+        let mut further = whom.further(tx).await?;
         let mut without_number = 0_u32;
         for row in rows {
             let phone: Option<Pii<E164>> = row.get("phone")?;
@@ -142,35 +146,73 @@ impl Copy {
                 continue;
             };
             let contact = self.contact(&row, number)?;
+            let further = further.remove(&row.get("contact_id")?).unwrap_or_default();
+            let next: u32 = row.get("number")?;
+            let place = further.iter().position(|line| line.get("ordinal").is_ok_and(|at: u32| at == next));
+            self.further(contact, &further)?;
             let ends = ends.get(&row.get::<TargetId>("id")?).cloned().unwrap_or_default();
-            self.target(target(&row, index, contact, ends)?, row.get("dialing_at")?);
+            let number = place.map_or(0, |place| place + 1);
+            self.target(target(&row, index, contact, number, ends)?, row.get("dialing_at")?);
         }
         if index == 0 && without_number > 0 {
             let contacts = (f64::from(without_number) * scale.dials).round() as u64;
             self.unreached.insert(Unreached::Blocked(BlockedReason::EmptyPhone), contacts);
         }
         for (hash, dials) in whom.dials(tx, look_back).await? {
-            if let Some(&contact) = self.contacts.get(&hash) {
-                self.ledger.remember(contact, dials);
+            if let Some(number) = self.numbers.get(&hash) {
+                self.ledger.remember(number.clone(), dials);
             }
+        }
+        Ok(())
+    }
+
+    /// What the gate knows of a number.
+    fn number(&mut self, row: &Row, number: &E164) -> Result<(), StoreError> {
+        let source: Option<SuppressionSource> = row.get("source")?;
+        let list: Option<SuppressionListId> = row.get("list")?;
+        if let Some(reason) = SuppressionSource::strongest(source, list.is_some()) {
+            self.ledger.suppressed.insert(number.clone(), reason);
+        }
+        if let Some(hash) = row.get::<Option<String>>("phone_hash")? {
+            self.numbers.insert(hash, number.clone());
+        }
+        Ok(())
+    }
+
+    /// What carriers have said of a contact's number.
+    fn existing(&mut self, row: &Row, contact: usize, number: &E164) -> Result<(), StoreError> {
+        if row.get::<Option<Timestamp>>("invalid_at")?.is_some() {
+            self.ledger.mark_invalid(contact, number.clone());
+        }
+        Ok(())
+    }
+
+    /// Gives a contact its further numbers, in order. Each is taken to be in the contact's own time zone.
+    fn further(&mut self, contact: usize, lines: &[Row]) -> Result<(), StoreError> {
+        let mut numbers = Vec::with_capacity(lines.len());
+        for line in lines {
+            let number = line.get::<Pii<E164>>("phone")?.into_inner();
+            self.number(line, &number)?;
+            self.existing(line, contact, &number)?;
+            numbers.push(number);
+        }
+        if !numbers.is_empty() {
+            self.ledger.further.insert(contact, numbers);
         }
         Ok(())
     }
 
     /// The contact's position, with what the gate asks about its number.
     fn contact(&mut self, row: &Row, number: E164) -> Result<usize, StoreError> {
-        let source: Option<SuppressionSource> = row.get("source")?;
-        let list: Option<SuppressionListId> = row.get("list")?;
-        if let Some(reason) = SuppressionSource::strongest(source, list.is_some()) {
-            self.ledger.suppressed.insert(number.clone(), reason);
-        }
+        self.number(row, &number)?;
         let hash: Option<String> = row.get("phone_hash")?;
         let zone: Option<String> = row.get("zone")?;
         let contacts = &mut self.ledger.contacts;
         let contact = *self.contacts.entry(hash.unwrap_or_default()).or_insert_with(|| {
-            contacts.push(Contact { number, zone });
+            contacts.push(Contact { number: number.clone(), zone });
             contacts.len() - 1
         });
+        self.existing(row, contact, &number)?;
         if row.get::<i64>("consents")? == 0 {
             self.ledger.without_consent.insert(contact);
         }
@@ -275,13 +317,30 @@ impl Whom {
         let sql = format!(
             "SELECT t.id, t.status, t.round, t.dials, t.next_at, t.callback_at, t.callback_missed_at, t.priority, \
              t.base_priority, t.place, t.turn, t.opens_at, t.run_seq, t.answered, t.last_ended_at, t.last_reason, \
-             c.phone, c.phone_hash, c.zone, s.source, {listed} AS list, {consents} AS consents, \
+             t.number, t.contact_id, c.phone, c.phone_hash, c.phone_invalid_at AS invalid_at, c.zone, s.source, {listed} AS list, {consents} AS consents, \
              (SELECT a.dialing_at FROM attempt a WHERE a.target_id = t.id AND a.live LIMIT 1) AS dialing_at \
              FROM target t JOIN contact c ON c.id = t.contact_id \
              LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
              WHERE t.campaign_id = $1 AND t.status IN ({states}) {among} ORDER BY t.id"
         );
         tx.all_built(sql, args![self.campaign, now]).await
+    }
+
+    /// The further numbers of those that have some, in order.
+    async fn further(&self, tx: &mut Tx) -> Result<BTreeMap<ContactId, Vec<Row>>, StoreError> {
+        let Self { states, among, .. } = self;
+        let listed = listed!("p.phone_hash", "t.org_id", "t.campaign_id");
+        let sql = format!(
+            "SELECT p.contact_id, p.ordinal, p.phone, p.phone_hash, p.invalid_at, s.source, {listed} AS list \
+             FROM target t JOIN further_phone p ON p.contact_id = t.contact_id \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = p.phone_hash \
+             WHERE t.campaign_id = $1 AND t.status IN ({states}) {among} ORDER BY p.contact_id, p.ordinal"
+        );
+        let mut further: BTreeMap<ContactId, Vec<Row>> = BTreeMap::new();
+        for row in tx.all_built(sql, args![self.campaign]).await? {
+            further.entry(row.get("contact_id")?).or_default().push(row);
+        }
+        Ok(further)
     }
 
     /// How the dials of everybody's round ended: they bound what is left of its budget.
@@ -308,10 +367,13 @@ impl Whom {
         let Self { states, among, .. } = self;
         let index = tx.pick("INDEXED BY attempt_of_number ", "");
         let sql = format!(
-            "SELECT a.phone_hash, a.dialing_at FROM target t JOIN contact c ON c.id = t.contact_id \
-             JOIN attempt a {index}ON a.org_id = t.org_id AND a.phone_hash = c.phone_hash AND a.claimed_at > $2 \
-             WHERE t.campaign_id = $1 AND t.status IN ({states}) AND a.dialing_at IS NOT NULL {among} \
-             ORDER BY a.dialing_at"
+            "SELECT a.phone_hash, a.dialing_at FROM (\
+             SELECT t.org_id, c.phone_hash FROM target t JOIN contact c ON c.id = t.contact_id \
+             WHERE t.campaign_id = $1 AND t.status IN ({states}) AND c.phone_hash IS NOT NULL {among} \
+             UNION SELECT t.org_id, p.phone_hash FROM target t JOIN further_phone p ON p.contact_id = t.contact_id \
+             WHERE t.campaign_id = $1 AND t.status IN ({states}) {among}) AS n \
+             JOIN attempt a {index}ON a.org_id = n.org_id AND a.phone_hash = n.phone_hash AND a.claimed_at > $2 \
+             WHERE a.dialing_at IS NOT NULL ORDER BY a.dialing_at"
         );
         let mut dials: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for row in tx.all_built(sql, args![self.campaign, since]).await? {
@@ -326,6 +388,7 @@ fn target(
     row: &Row,
     campaign: usize,
     contact: usize,
+    number: usize,
     ends: Vec<(bool, DisconnectionReason)>,
 ) -> Result<Target, StoreError> {
     let opens_at: Option<i64> = row.get("opens_at")?;
@@ -350,6 +413,7 @@ fn target(
         listed: opens_at.is_some(),
         turn: row.get("turn")?,
         run_seq: usize::try_from(row.get::<i64>("run_seq")?).unwrap_or(1),
+        number,
     })
 }
 

@@ -3,7 +3,9 @@
 use super::db::Kind;
 use super::{StoreError, Tx};
 use crate::args;
-use crate::id::{AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, TargetId, TrunkId};
+use crate::id::{
+    AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, SuppressionListId, TargetId, TrunkId,
+};
 
 /// A row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Lock {
     Organisation(OrgId),
     /// A vendor.
     Provider(ProviderId),
+    /// A list of numbers that are never called.
+    SuppressionList(SuppressionListId),
     /// A contact in a campaign.
     Target(TargetId),
     /// A trunk.
@@ -39,6 +43,7 @@ pub async fn lock(tx: &mut Tx, row: Lock) -> Result<(), StoreError> {
         Lock::Knowledge(id) => ("SELECT id FROM knowledge_source WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Organisation(id) => ("SELECT id FROM org WHERE id = $1 FOR NO KEY UPDATE", args![id]),
         Lock::Provider(id) => ("SELECT id FROM provider WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::SuppressionList(id) => ("SELECT id FROM suppression_list WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Target(id) => ("SELECT id FROM target WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Trunk(id) => ("SELECT id FROM trunk WHERE id = $1 FOR UPDATE", args![id]),
     };

@@ -17,6 +17,7 @@ pub mod db;
 pub mod dialing;
 pub mod embedding;
 pub mod event;
+pub mod files;
 pub mod filter;
 pub mod forecast;
 pub mod idempotency;

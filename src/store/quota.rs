@@ -15,7 +15,7 @@ use super::db::Row;
 use super::{StoreError, Tx};
 use crate::args;
 use crate::campaign::states::{CampaignState, PauseReason};
-use crate::id::{CampaignId, OrgId};
+use crate::id::{AttemptId, CampaignId, OrgId};
 
 /// How much of its plan an organisation has used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +122,9 @@ async fn read(tx: &mut Tx, org: OrgId, plan: &Row) -> Result<Usage, StoreError> 
     // Without statistics SQLite would take an index over all attempts there ever were.
     let live = tx.pick(
         "SELECT COUNT(*) AS calls, CAST(COALESCE(SUM(answered_at), 0) AS BIGINT) AS since FROM attempt \
-         INDEXED BY attempt_live_org WHERE live AND org_id = $1 AND answered_at IS NOT NULL",
+         INDEXED BY attempt_live_org WHERE live AND org_id = $1 AND answered_at IS NOT NULL AND state <> 'unknown'",
         "SELECT COUNT(*) AS calls, CAST(COALESCE(SUM(answered_at), 0) AS BIGINT) AS since FROM attempt \
-         WHERE live AND org_id = $1 AND answered_at IS NOT NULL",
+         WHERE live AND org_id = $1 AND answered_at IS NOT NULL AND state <> 'unknown'",
     );
     let live = tx.one(live, args![org]).await?;
     let (calls, since): (i64, i64) = (live.get("calls")?, live.get("since")?);
@@ -144,6 +144,33 @@ pub(super) async fn count(tx: &mut Tx, org: OrgId, answered: Timestamp, ended: T
     let micros = (ended.as_microsecond() - answered.as_microsecond()).max(0);
     tx.execute(SQL, args![org, month(ended), micros]).await?;
     Ok(())
+}
+
+/// Counts a call that was lost with its node: until the node's last lease ended, and not longer than a call may last. What
+/// the node tells of it after all takes the place of that ([`take_back`]).
+pub(super) async fn presume(tx: &mut Tx, attempt: AttemptId, now: Timestamp) -> Result<(), StoreError> {
+    const KNOWN: &str = "SELECT a.org_id, a.answered_at, a.max_call_duration_s, n.lease_until FROM attempt a \
+                         LEFT JOIN node n ON n.id = a.node_id AND n.epoch = a.epoch WHERE a.id = $1";
+    let row = tx.one(KNOWN, args![attempt]).await?;
+    let Some(answered) = row.get::<Option<Timestamp>>("answered_at")? else { return Ok(()) };
+    let longest = answered + Duration::from_secs(row.get::<u32>("max_call_duration_s")?.into());
+    let lease: Option<Timestamp> = row.get("lease_until")?;
+    let end = lease.unwrap_or(now).min(now).min(longest).max(answered);
+    count(tx, row.get("org_id")?, answered, end).await?;
+    tx.execute("UPDATE attempt SET presumed_end = $2 WHERE id = $1", args![attempt, end]).await.map(drop)
+}
+
+/// Takes back what was presumed of a call whose end has become known.
+pub(super) async fn take_back(tx: &mut Tx, attempt: AttemptId) -> Result<(), StoreError> {
+    const KNOWN: &str =
+        "SELECT org_id, answered_at, presumed_end FROM attempt WHERE id = $1 AND presumed_end IS NOT NULL";
+    const SQL: &str = "UPDATE talk_time SET micros = micros - $3 WHERE org_id = $1 AND month = $2";
+    let Some(row) = tx.optional(KNOWN, args![attempt]).await? else { return Ok(()) };
+    let (org, end): (OrgId, Timestamp) = (row.get("org_id")?, row.get("presumed_end")?);
+    let Some(answered) = row.get::<Option<Timestamp>>("answered_at")? else { return Ok(()) };
+    let micros = (end.as_microsecond() - answered.as_microsecond()).max(0);
+    tx.execute(SQL, args![org, month(end), micros]).await?;
+    tx.execute("UPDATE attempt SET presumed_end = NULL WHERE id = $1", args![attempt]).await.map(drop)
 }
 
 /// The organisations that have a limit of this kind, or had one that still pauses a campaign.

@@ -441,7 +441,7 @@ async fn mend_some(
     after: Option<TargetId>,
 ) -> Result<Option<TargetId>, StoreError> {
     const SOME: &str = concat!(
-        "SELECT t.id, t.campaign_id, ",
+        "SELECT t.id, t.campaign_id, c.further_phones, ",
         listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
         " AS list FROM target t JOIN contact c ON c.id = t.contact_id JOIN campaign k ON k.id = t.campaign_id \
          WHERE t.blocked_by = $1 AND t.id > $2 AND t.status = 'blocked' AND k.state NOT IN ('cancelled', 'deleting') \
@@ -458,7 +458,8 @@ async fn mend_some(
     for row in &rows {
         let (id, still): (TargetId, Option<SuppressionListId>) = (row.get("id")?, row.get("list")?);
         last = Some(id);
-        if still.is_none() {
+        // Of whoever has further numbers the gate looks at each again.
+        if still.is_none() || row.get::<i64>("further_phones")? > 0 {
             tx.execute(FREE, args![id, now]).await?;
             freed = true;
         } else if still != Some(list) {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row, ToArg};
 use super::filter::{Clause, Cursor, Orders, Sheet, TargetFilter};
-use super::{StoreError, Tx, Wake, campaign};
+use super::{StoreError, Tx, Wake, campaign, event};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::order::Entrant;
@@ -140,6 +140,9 @@ pub async fn add(
         }
         sql.push_str(" ON CONFLICT (campaign_id, contact_id) DO NOTHING");
         added += tx.execute_built(sql, args).await?;
+    }
+    if added > 0 {
+        event::contacts_added(tx, org, campaign, added).await?;
     }
     tx.wake(Wake::Targets(campaign));
     Ok(added)

@@ -16,8 +16,10 @@ pub(crate) const CALLS_PER_MINUTE: u32 = 600;
 pub(crate) const MAX_CONCURRENT: u32 = 24;
 /// Minutes to a retry; the shortest there is.
 pub(crate) const RETRY_DELAY_MIN: u32 = 1;
-/// The first ones are engaged at their first call and called again after the delay; they are called first of all.
+/// So many are engaged at their first call and called again after the delay. They are among the first, and so far apart that
+/// one trouble does not meet them all.
 const ENGAGED: usize = 6;
+const APART: usize = 8;
 
 /// Whom the others meet, in turn: how the callee behaves and what the assistant talks about.
 const MIX: &[(&str, &str)] = &[
@@ -49,7 +51,8 @@ pub(crate) fn people(count: usize) -> Vec<Person> {
     let zones: Vec<_> = contacts::people(time::now().wall, false).iter().map(|person| person.zone).collect();
     (0..count)
         .map(|i| {
-            let (persona, talk) = if i < ENGAGED { ("busy", "short") } else { MIX[i % MIX.len()] };
+            let engaged = i % APART == 0 && i / APART < ENGAGED;
+            let (persona, talk) = if engaged { ("busy", "short") } else { MIX[i % MIX.len()] };
             Person { phone: format!("+44207946{i:04}"), zone: zones[i % zones.len()], persona, talk }
         })
         .collect()

@@ -33,6 +33,8 @@ async fn a_change_is_made_in_the_state_that_was_read(db: TestDb) {
     let vendor = json!({"name": "gpt", "kind": "openai_chat", "base_url": "http://127.0.0.1:9/v1", "model": "small", "key": "sk-0123456789"});
     let provider = client.create("/api/v1/providers", vendor.clone()).await;
     let survey = client.create("/api/v1/assistants", assistant("Second")).await;
+    let list = |name: &str| json!({"name": name, "source": "a register"});
+    let robinson = client.create("/api/v1/suppression-lists", list("Robinson 1")).await;
     let spring = json!({"name": "Spring", "assistant_id": read["assistant_id"], "trunk_id": read["trunk_id"]});
     let at = |day: u32| json!({"at": format!("2099-01-{day}T12:00:00Z")});
     for (path, shown, change_to, deletes) in [
@@ -40,6 +42,7 @@ async fn a_change_is_made_in_the_state_that_was_read(db: TestDb) {
         (format!("/api/v1/trunks/{spare}"), None, [trunk("Spare 1"), trunk("Spare 2")], true),
         (format!("/api/v1/providers/{provider}"), None, [vendor.clone(), vendor], true),
         (format!("/api/v1/assistants/{survey}"), None, [assistant("One"), assistant("Two")], false),
+        (format!("/api/v1/suppression-lists/{robinson}"), None, [list("Robin"), list("Robinson")], true),
         (
             format!("/api/v1/campaigns/{campaign}/trunks"),
             None,

@@ -21,6 +21,7 @@ mod keys;
 mod knowledge;
 mod live_calls;
 mod organisation;
+mod phones;
 mod providers;
 mod registrations;
 mod resources;

@@ -16,7 +16,7 @@ use callwright::store::dialing::callback::{Arranged, arrange};
 use callwright::store::dialing::{AttemptEnd, Claimed, Node, Progress, Reaped, Refused, Report, Step};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::Act;
-use callwright::store::{Constraint, Db, Page, StoreError, campaign, target};
+use callwright::store::{Constraint, Db, Page, StoreError, campaign, quota, target};
 use serde_json::json;
 
 use crate::db::TestDb;
@@ -31,6 +31,7 @@ crate::on_both!(
     progress_is_written_by_the_owner_only,
     retries_follow_until_they_are_spent,
     an_answered_call_leaves_its_record,
+    a_lost_call_counts_until_its_node_was_last_seen,
     answered_calls_that_heard_nothing_from_us_are_counted,
     an_opt_out_holds_for_the_whole_organisation,
     a_cancelled_dial_is_not_a_call,
@@ -273,8 +274,40 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         recording: None,
         replay: None,
         transfer: None,
+        identity: None,
     };
     Report { call, conversation: Conversation::default() }
+}
+
+/// Seconds of talk that the organisation's month has.
+async fn talked(scene: &Scene) -> f64 {
+    let mut tx = scene.world.db.read().await.expect("a transaction");
+    quota::show(&mut tx, scene.world.org).await.expect("usage").talked.as_secs_f64()
+}
+
+async fn a_lost_call_counts_until_its_node_was_last_seen(test: TestDb) {
+    let scene = Scene::new(&test.db, 1).await;
+    let (claimed, leg) = scene.dialer.dial_next(scene.campaign).await;
+    scene.progress(&claimed, leg, Step::Answered).await.expect("answered");
+    test.db.shift_clock(5_000_000);
+    let lease = scene.dialer.dialing.renew(&scene.dialer.node).await.expect("a lease").lease_until;
+    let answered = scene.attempt(&claimed).await.answered_at.expect("answered");
+    test.db.shift_clock(100_000_000);
+    assert!(talked(&scene).await >= 105.0, "it goes on as far as anybody knows");
+    assert_eq!(scene.dialer.dialing.reap().await.expect("reaped").unknown, 1);
+    let seen = lease.duration_since(answered).as_secs_f64();
+    assert!((talked(&scene).await - seen).abs() < 0.001, "not a moment that the node did not live");
+    test.db.shift_clock(100_000_000);
+    assert!((talked(&scene).await - seen).abs() < 0.001, "nor while its channel is held");
+    // Its owner lives after all, and knows better.
+    let report = record(&scene, &claimed, &scene.attempt(&claimed).await);
+    let end = AttemptEnd {
+        talked: Some(Duration::from_secs(19)),
+        ..scene.dialer.end(&claimed, DisconnectionReason::UserHangup)
+    };
+    let known = report.call.ended_at.duration_since(answered).as_secs_f64();
+    scene.dialer.dialing.end_attempt(&end, Some(&report)).await.expect("an end");
+    assert!((talked(&scene).await - known).abs() < 0.001, "once, and not twice");
 }
 
 async fn an_answered_call_leaves_its_record(test: TestDb) {

@@ -122,8 +122,7 @@ async fn bound_by_pace_it_comes_true(test: TestDb) {
     let id = world.running("pace", settings(12, 100), &contacts).await.id;
     let forecast = foresee(&world, id, &said()).await;
     assert!(forecast.shares()[&Holding::Pace] > 0.7, "{:?}", forecast.shares());
-    let mut dice = Dice(1);
-    let mut happened = Rehearsal::new(&world, at(NOON), move || course(&mut dice)).await;
+    let mut happened = Rehearsal::new(&world, at(NOON), |dial| course(&mut Dice(1 + dial * 7))).await;
     happened.live(at("2027-06-08T10:00:00Z")).await;
     compare("bound by pace", &forecast, &happened);
 }
@@ -135,8 +134,7 @@ async fn bound_by_concurrency_it_comes_true(test: TestDb) {
     let id = world.running("concurrency", settings(600, 6), &contacts).await.id;
     let forecast = foresee(&world, id, &said()).await;
     assert!(forecast.shares()[&Holding::Concurrency] > 0.7, "{:?}", forecast.shares());
-    let mut dice = Dice(2);
-    let mut happened = Rehearsal::new(&world, at(NOON), move || course(&mut dice)).await;
+    let mut happened = Rehearsal::new(&world, at(NOON), |dial| course(&mut Dice(2 + dial * 7))).await;
     happened.live(at("2027-06-08T10:00:00Z")).await;
     compare("bound by concurrency", &forecast, &happened);
 }
@@ -155,8 +153,7 @@ async fn with_retries_in_two_zones_and_a_closing_window_it_comes_true(test: Test
     tx.commit().await.expect("a commit");
     let settings = Settings { retry_delay_min: 30, voicemail_retry_delay_min: 30, ..settings(3, 100) };
     let id = running(&world, two_hours_a_day("2027-06-11"), settings, &contacts).await.id;
-    let mut dice = Dice(3);
-    let mut happened = Rehearsal::new(&world, at("2027-06-07T07:00:00Z"), move || course(&mut dice)).await;
+    let mut happened = Rehearsal::new(&world, at("2027-06-07T07:00:00Z"), |dial| course(&mut Dice(3 + dial * 7))).await;
     happened.answers = true;
     happened.live(at("2027-06-07T18:00:00Z")).await;
     let first = happened.dials.len();

@@ -14,10 +14,11 @@ use callwright::store::attempt::{self, Of};
 use callwright::store::audit::{self, Actor};
 use callwright::store::campaign::{self, Campaign, CampaignData, NotMerged, Reopened};
 use callwright::store::contact::ContactData;
+use callwright::store::db::Kind;
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::{self, Act, Entry};
 use callwright::store::trunk::TrunkData;
-use callwright::store::{Db, Page, StoreError, contact, trunk};
+use callwright::store::{Db, Page, StoreError, contact, files, trunk};
 
 use crate::db::TestDb;
 use crate::world::{Dialer, World, contact_data, noon, trunk_data};
@@ -31,6 +32,7 @@ crate::on_both!(
     whoever_waits_for_a_person_keeps_a_campaign_open,
     a_hold_of_a_live_call_can_be_withdrawn,
     campaigns_are_copied_and_made_one,
+    files_of_deleted_calls_go_on_the_node_that_has_them,
 );
 
 const ACTOR: &str = "test";
@@ -338,4 +340,36 @@ async fn campaigns_are_copied_and_made_one(test: TestDb) {
         let homes: Vec<_> = dials.iter().map(|dial| dial.campaign).collect();
         assert_eq!(homes, vec![other.id; left], "what was done for a contact goes with it, not with where it was");
     }
+}
+
+async fn files_of_deleted_calls_go_on_the_node_that_has_them(test: TestDb) {
+    let folder = std::env::temp_dir().join(format!("callwright-files-{}-{:?}", std::process::id(), test.db.kind()));
+    let (here, there) = (folder.join("here"), folder.join("there"));
+    for node in [&here, &there] {
+        std::fs::create_dir_all(node).expect("a folder");
+    }
+    let mut tx = test.db.begin().await.expect("a transaction");
+    let now = tx.now().await.expect("the time");
+    for path in ["a.wav", "nowhere.wav"] {
+        let sql = "INSERT INTO file_removal (path, asked_at) VALUES ($1, $2)";
+        tx.execute(sql, args![path, now]).await.expect("asked for");
+    }
+    tx.commit().await.expect("a commit");
+    let wanted = async || {
+        let mut tx = test.db.read().await.expect("a transaction");
+        files::wanted(&mut tx, None).await.expect("files")
+    };
+    std::fs::write(there.join("a.wav"), b"RIFF").expect("a file");
+    if test.db.kind() == Kind::Postgres {
+        clerk::round(&test.db, &here).await.expect("a round");
+        assert_eq!(wanted().await, ["a.wav", "nowhere.wav"], "it is left to the others");
+    }
+    clerk::round(&test.db, &there).await.expect("a round");
+    assert!(!there.join("a.wav").exists());
+    let left: &[&str] = if test.db.kind() == Kind::Postgres { &["nowhere.wav"] } else { &[] };
+    assert_eq!(wanted().await, left, "a node that is alone need not wait for others");
+    test.db.shift_clock(31 * 86_400_000_000);
+    clerk::round(&test.db, &here).await.expect("a round");
+    assert_eq!(wanted().await, [""; 0], "what nobody has is not looked for for ever");
+    std::fs::remove_dir_all(folder).expect("the folder can be removed");
 }

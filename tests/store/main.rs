@@ -18,6 +18,7 @@ mod knowledge;
 mod law;
 mod lifecycle;
 mod lists;
+mod numbers;
 mod opening;
 mod order;
 mod recovery;

@@ -55,7 +55,7 @@ pub(crate) struct Rehearsal<'a> {
     legs: BTreeMap<AttemptId, LegId>,
     calls: BinaryHeap<Reverse<(Timestamp, AttemptId)>>,
     courses: BTreeMap<AttemptId, Course>,
-    draw: Box<dyn FnMut() -> Course + Send + 'a>,
+    draw: Box<dyn FnMut(u64) -> Course + Send + 'a>,
     /// Whether answers are written down: only who learns from them has to wait for that.
     pub(crate) answers: bool,
     /// When each INVITE left.
@@ -65,8 +65,9 @@ pub(crate) struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    /// A node whose time begins at `start`; `draw` says how dials go.
-    pub(crate) async fn new(world: &'a World, start: Timestamp, draw: impl FnMut() -> Course + Send + 'a) -> Self {
+    /// A node whose time begins at `start`; `draw` says how a dial goes, told by a number that is its own in
+    /// every run, whatever the order is in which dials are made.
+    pub(crate) async fn new(world: &'a World, start: Timestamp, draw: impl FnMut(u64) -> Course + Send + 'a) -> Self {
         let now = Now { mono: callwright::time::now().mono, wall: start };
         let config = Config { lease: LEASE, recheck: Duration::from_secs(600), ..Config::default() };
         // What others have moved the clock by.
@@ -164,7 +165,9 @@ impl<'a> Rehearsal<'a> {
                 Input::Unsent { attempt }
             }
             Action::Place { attempt, .. } => {
-                let course = (self.draw)();
+                let claimed = &self.claimed[&attempt];
+                let digits = claimed.to.expose().as_str().trim_start_matches('+').parse::<u64>().expect("digits");
+                let course = (self.draw)(digits * 100 + u64::from(claimed.dial_no));
                 let lasts = course.rings + course.talks.unwrap_or_default();
                 self.dials.push(self.now.wall);
                 self.calls.push(Reverse((self.now.wall + lasts, attempt)));

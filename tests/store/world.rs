@@ -9,6 +9,8 @@ use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{CampaignState, EndedBy};
 use callwright::dialer::claim::DialRefusal;
 use callwright::id::{AssistantId, CampaignId, ContactId, LegId, NodeId, OrgId, TrunkId};
+use callwright::stir::signer::SigningLevel;
+use callwright::stir::verdict::IdentityPolicy;
 use callwright::store::audit::Actor;
 use callwright::store::campaign::{Campaign, CampaignData, Move};
 use callwright::store::contact::ContactData;
@@ -185,6 +187,8 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         caller_id_calls_per_minute: None,
         caller_id_max_calls: None,
         inbound_assistant: None,
+        identity_policy: IdentityPolicy::Record,
+        attestation: SigningLevel::A,
     }
 }
 
@@ -200,11 +204,11 @@ pub(crate) fn contact_data(number: u32) -> ContactData {
     ContactData {
         name: format!("Zoë Ängström {number}").into(),
         phone: Some(format!("+4930{number:07}").parse::<callwright::campaign::phone::E164>().expect("a number").into()),
-        zone: None,
         variables: [("number".to_owned(), number.to_string())]
             .into_iter()
             .collect::<std::collections::BTreeMap<_, _>>()
             .into(),
+        ..ContactData::default()
     }
 }
 

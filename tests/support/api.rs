@@ -15,6 +15,8 @@ use callwright::provider::vendor::Vendor;
 use callwright::store::{api_key, org};
 use callwright::trunk::status::TrunkStatus;
 
+use tokio::sync::Semaphore;
+
 use crate::db::TestDb;
 
 /// Everything for a client.
@@ -53,7 +55,13 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         trunks: TrunkStatus::default(),
         web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() })
             .expect("a client"),
-        config: Arc::new(HttpConfig { max_body_bytes: 64 << 10, ..HttpConfig::default() }),
+        config: Arc::new(HttpConfig {
+            max_body_bytes: 64 << 10,
+            event_reader_slow_s: 1,
+            event_reader_check_s: 1,
+            ..HttpConfig::default()
+        }),
+        readers: Arc::new(Semaphore::new(2)),
     };
     Desk { api, key, org: org.id }
 }

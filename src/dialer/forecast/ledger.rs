@@ -5,6 +5,7 @@ mod claims;
 mod ends;
 mod queue;
 mod rounds;
+mod setup;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,10 +24,11 @@ use crate::campaign::target::TargetEvent;
 use crate::campaign::zone::Zones;
 use crate::dialer::engine::CampaignInfo;
 use crate::dialer::gate::Rules;
+use crate::dialer::numbers::Line;
 use crate::dialer::pacing::Scope;
 use crate::dialer::retry::Hold;
 use crate::dialer::share::Shares;
-use crate::id::{AttemptId, CampaignId, OrgId, RunId, TrunkId};
+use crate::id::{AttemptId, CampaignId, OrgId, TrunkId};
 
 use queue::{Place, Waiting};
 
@@ -163,6 +165,8 @@ pub struct Target {
     pub turn: i64,
     /// Which of its campaign's rounds it has come to, from 1.
     pub run_seq: usize,
+    /// Place of the number that is dialed next.
+    pub number: usize,
 }
 
 /// A dial of a target.
@@ -176,6 +180,8 @@ pub struct Attempt {
     pub round: u32,
     /// Whether it is a callback, or makes up for one.
     pub callback: bool,
+    /// Whom it rings.
+    pub number: E164,
     /// Its number within the round.
     pub dial_no: u32,
     /// How far it has come.
@@ -271,6 +277,8 @@ pub struct Ledger {
     pub campaigns: Vec<Campaign>,
     /// Its contacts.
     pub contacts: Vec<Contact>,
+    /// Further numbers of contacts that have some, by their positions.
+    pub further: BTreeMap<usize, Vec<E164>>,
     /// The contacts in its campaigns.
     pub targets: Vec<Target>,
     /// Its dials.
@@ -289,11 +297,13 @@ pub struct Ledger {
     pub missed: usize,
     leases: BTreeMap<Node, Timestamp>,
     tats: BTreeMap<(Scope, usize), Timestamp>,
-    last_on_number: BTreeMap<usize, (usize, Timestamp)>,
-    starts_on_number: BTreeMap<usize, Vec<Timestamp>>,
+    last_on_number: BTreeMap<E164, (usize, Timestamp)>,
+    starts_on_number: BTreeMap<E164, Vec<Timestamp>>,
+    /// Numbers of contacts that do not exist, as far as carriers have said to their dials.
+    invalid: BTreeSet<(usize, E164)>,
     /// Channels that are taken of each scope, and calls of each number: what counting [`live`](Self::live) would give.
     taken: BTreeMap<(Scope, usize), u32>,
-    on_number: BTreeMap<usize, u32>,
+    on_number: BTreeMap<E164, u32>,
 }
 
 impl Ledger {
@@ -309,6 +319,7 @@ impl Ledger {
             trunks,
             campaigns: Vec::new(),
             contacts: Vec::new(),
+            further: BTreeMap::new(),
             targets: Vec::new(),
             attempts: Attempts::default(),
             live: BTreeSet::new(),
@@ -321,138 +332,10 @@ impl Ledger {
             tats: BTreeMap::new(),
             last_on_number: BTreeMap::new(),
             starts_on_number: BTreeMap::new(),
+            invalid: BTreeSet::new(),
             taken: BTreeMap::new(),
             on_number: BTreeMap::new(),
         }
-    }
-
-    /// Adds a campaign over one trunk; its position.
-    pub fn add_campaign(&mut self, rules: Rules, trunk: usize) -> usize {
-        let index = self.campaigns.len();
-        let info = CampaignInfo {
-            campaign: CampaignId::from_u128(100 + index as u128),
-            org: self.org,
-            trunks: vec![self.trunks[trunk].id],
-            weight: rules.settings.max_concurrent_calls,
-            period_end: rules.hours.period_end(),
-        };
-        self.campaigns.push(Campaign {
-            info,
-            rules,
-            trunk,
-            levels: vec![vec![(trunk, 1)]],
-            shares: Shares::default(),
-            caller_id: trunk,
-            scale: Scale::WHOLE,
-            schedule: Schedule::default(),
-            started: Timestamp::UNIX_EPOCH,
-            opened: Vec::new(),
-            swept: 1,
-            waiting: Waiting::default(),
-            ready: BTreeSet::new(),
-            callbacks: BTreeSet::new(),
-            held: BTreeSet::new(),
-            failed: BTreeSet::new(),
-            members: Vec::new(),
-        });
-        index
-    }
-
-    /// Lets the campaign's runs open rounds.
-    pub fn with_rounds(&mut self, campaign: usize, mut schedule: Schedule, started: Timestamp) {
-        let mut next = 0;
-        schedule.name_runs(None, || {
-            next += 1;
-            RunId::from_u128(next)
-        });
-        self.campaigns[campaign].schedule = schedule;
-        self.campaigns[campaign].started = started;
-    }
-
-    /// Gives a campaign the rounds that were opened before.
-    pub fn with_history(&mut self, campaign: usize, schedule: Schedule, started: Timestamp, opened: Vec<Opened>) {
-        let entry = &mut self.campaigns[campaign];
-        (entry.schedule, entry.started, entry.opened) = (schedule, started, opened);
-    }
-
-    /// Lets each contact of a campaign stand for several.
-    pub fn set_scale(&mut self, campaign: usize, scale: Scale) {
-        let entry = &mut self.campaigns[campaign];
-        entry.scale = scale;
-        // One turn is as much as its dials: a campaign of which a part is simulated has fewer of them.
-        let weight = f64::from(entry.rules.settings.max_concurrent_calls) * 1000.0 / scale.dials;
-        entry.info.weight = (weight as u32).max(1);
-    }
-
-    /// Gives a campaign trunks with weights, those of one priority together, the first priority first.
-    pub fn with_trunks(&mut self, campaign: usize, levels: Vec<Vec<(usize, u32)>>) {
-        let entry = &mut self.campaigns[campaign];
-        entry.info.trunks = levels.iter().flatten().map(|&(trunk, _)| self.trunks[trunk].id).collect();
-        entry.levels = levels;
-    }
-
-    /// Remembers dials of a contact's number, oldest first: caps count them.
-    pub fn remember(&mut self, contact: usize, dials: Vec<Timestamp>) {
-        self.starts_on_number.insert(contact, dials);
-    }
-
-    /// Puts a contact into a campaign as it is. One that is in a call has been since `began`.
-    pub fn restore(&mut self, target: Target, began: Timestamp) -> usize {
-        let (index, campaign) = (self.targets.len(), target.campaign);
-        let (state, round, dial_no) = (target.state, target.round, target.dials);
-        let callback = target.callback_at.is_some() || target.late;
-        self.targets.push(target);
-        self.campaigns[campaign].members.push(index);
-        self.enter(index);
-        if state == TargetState::InProgress {
-            let trunk = self.campaigns[campaign].trunk;
-            let id = self.attempts.push(Attempt {
-                target: index,
-                trunk,
-                round,
-                callback,
-                dial_no,
-                state: AttemptState::Dialing,
-                node: 0,
-                send_at: began,
-                claimed_at: began,
-                lease_until: began,
-                committed_at: Some(began),
-                reason: None,
-                ends: 0,
-                cost: None,
-            });
-            self.take(id);
-        }
-        index
-    }
-
-    /// Puts a contact into a campaign, due at `at`.
-    pub fn add_target(&mut self, campaign: usize, contact: usize, at: Timestamp) {
-        let place = i64::try_from(self.targets.len()).expect("few");
-        let target = Target {
-            campaign,
-            contact,
-            state: TargetState::Waiting,
-            blocked: None,
-            next_at: at,
-            round: 1,
-            dials: 0,
-            ends: Vec::new(),
-            callback_at: None,
-            hold: None,
-            answered: false,
-            last_ended: None,
-            last_reason: None,
-            late: false,
-            priority: 0,
-            rank: 0,
-            place,
-            listed: true,
-            turn: 0,
-            run_seq: 1,
-        };
-        self.restore(target, at);
     }
 
     /// Position of a campaign.
@@ -486,12 +369,30 @@ impl Ledger {
     /// The number that an attempt rings.
     #[must_use]
     pub fn number_of(&self, attempt: AttemptId) -> &E164 {
-        &self.contacts[self.targets[self.attempts[attempt].target].contact].number
+        &self.attempts[attempt].number
+    }
+
+    /// The number of a contact at a place in its order; the first one when there is none.
+    fn number_at(&self, contact: usize, place: usize) -> &E164 {
+        let further = place.checked_sub(1).and_then(|place| self.further.get(&contact)?.get(place));
+        further.unwrap_or(&self.contacts[contact].number)
+    }
+
+    fn is_invalid(&self, contact: usize, place: usize) -> bool {
+        self.invalid.contains(&(contact, self.number_at(contact, place).clone()))
+    }
+
+    /// The numbers of a contact, as far as their order matters.
+    fn lines(&self, contact: usize) -> Vec<Line> {
+        let count = 1 + self.further.get(&contact).map_or(0, Vec::len);
+        let line =
+            |place| Line { ordinal: u32::try_from(place).expect("few"), invalid: self.is_invalid(contact, place) };
+        (0..count).map(line).collect()
     }
 
     fn zones_of(&self, target: usize, rules: &Rules) -> Option<Zones> {
-        let contact = &self.contacts[self.targets[target].contact];
-        rules.zones(contact.zone.as_deref(), &contact.number)
+        let row = &self.targets[target];
+        rules.zones(self.contacts[row.contact].zone.as_deref(), self.number_at(row.contact, row.number))
     }
 
     /// What a person does to a target; false when its state does not allow it.
@@ -527,6 +428,7 @@ impl Ledger {
             (row.round, row.dials, row.callback_at, row.late, row.rank) = (row.round + 1, 0, None, false, row.priority);
             row.listed = true;
             row.run_seq = no;
+            row.number = 0;
             row.ends.clear();
         }
         let next_at = if event == TargetEvent::Restart { now } else { self.targets[target].next_at };
@@ -600,31 +502,33 @@ impl Ledger {
     /// An attempt holds its channels from now on.
     fn take(&mut self, attempt: AttemptId) {
         if self.live.insert(attempt) {
-            let (scopes, channels, contact) = self.scopes_of(attempt);
+            let (scopes, channels) = self.scopes_of(attempt);
             for scope in scopes {
                 *self.taken.entry(scope).or_default() += channels;
             }
-            *self.on_number.entry(contact).or_default() += 1;
+            *self.on_number.entry(self.attempts[attempt].number.clone()).or_default() += 1;
         }
     }
 
     /// … and no longer.
     fn let_go(&mut self, attempt: AttemptId) {
         if self.live.remove(&attempt) {
-            let (scopes, channels, contact) = self.scopes_of(attempt);
+            let (scopes, channels) = self.scopes_of(attempt);
             for scope in scopes {
                 let taken = self.taken.entry(scope).or_default();
                 *taken = taken.saturating_sub(channels);
             }
-            let calls = self.on_number.entry(contact).or_default();
-            *calls = calls.saturating_sub(1);
+            let number = &self.attempts[attempt].number;
+            if let Some(calls) = self.on_number.get_mut(number) {
+                *calls = calls.saturating_sub(1);
+            }
         }
     }
 
-    /// What an attempt counts against, with how many channels, and its contact.
-    fn scopes_of(&self, attempt: AttemptId) -> ([(Scope, usize); 4], u32, usize) {
+    /// What an attempt counts against, with how many channels.
+    fn scopes_of(&self, attempt: AttemptId) -> ([(Scope, usize); 4], u32) {
         let Attempt { target, trunk, .. } = self.attempts[attempt];
-        let Target { campaign, contact, .. } = self.targets[target];
+        let campaign = self.targets[target].campaign;
         let entry = &self.campaigns[campaign];
         let scopes = [
             (Scope::Organisation, 0),
@@ -632,7 +536,7 @@ impl Ledger {
             (Scope::Campaign, campaign),
             (Scope::CallerId, entry.caller_id),
         ];
-        (scopes, entry.scale.channels, contact)
+        (scopes, entry.scale.channels)
     }
 
     /// Channels that the campaign's calls take.

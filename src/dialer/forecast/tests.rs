@@ -137,7 +137,8 @@ fn whoever_was_called_as_often_as_a_cap_allows_waits_for_it() {
     let cap = Some(FrequencyCap { dials: 1, per_hours: 24 });
     let mut asked = plan(Settings { frequency_cap: cap, ..settings(60, 50) }, "{}", 4);
     let yesterday = NOON - Duration::from_secs(22 * 3600);
-    asked.ledger.remember(2, vec![yesterday]);
+    let number = asked.ledger.contacts[2].number.clone();
+    asked.ledger.remember(number, vec![yesterday]);
     let done = minutes(&asked).1;
     assert!((120.0..=123.0).contains(&done), "two hours: {done} minutes");
 }
@@ -164,6 +165,7 @@ fn waiting(contact: usize, priority: i64, place: i64) -> Target {
         listed: true,
         turn: 0,
         run_seq: 1,
+        number: 0,
     }
 }
 

@@ -52,6 +52,19 @@ fn the_longer_of_delay_and_retry_after_counts() {
 }
 
 #[test]
+fn another_number_follows_one_that_does_not_exist_at_once_within_the_budget() {
+    let settings = Settings::default();
+    let invalid = end(DisconnectionReason::InvalidPhoneNumber);
+    let round = |consumed| Round { consumed, same_reason: consumed, another_number: true, ..Round::default() };
+    for consumed in 0..3 {
+        assert_eq!(verdict(&settings, &round(consumed), &invalid), Verdict::Retry(END));
+    }
+    assert_eq!(show(verdict(&settings, &round(3), &invalid)), "failed", "all numbers share one budget");
+    let busy = end(DisconnectionReason::DialBusy);
+    assert_eq!(show(verdict(&settings, &round(0), &busy)), "retry +300s", "whoever was rung is left alone for a while");
+}
+
+#[test]
 fn an_override_changes_the_delay_and_narrows_the_shared_budget() {
     let entry =
         |delay_min, max_retries| vec![RetryOverride { reason: DisconnectionReason::DialBusy, delay_min, max_retries }];

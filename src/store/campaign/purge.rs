@@ -4,13 +4,11 @@ use crate::args;
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::id::CampaignId;
 use crate::store::db::Row;
-use crate::store::{StoreError, Tx, bulk};
+use crate::store::{StoreError, Tx, bulk, files};
 
 /// What one step took away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Recordings and replays that belonged to it, relative to the folder of recordings: to be deleted after the commit.
-    pub files: Vec<String>,
     /// Whether nothing of the campaign is left, or it was not to be deleted.
     pub gone: bool,
     /// Whether its live calls have to end first.
@@ -44,10 +42,7 @@ pub async fn purge(tx: &mut Tx, id: CampaignId) -> Result<Purged, StoreError> {
         return Ok(Purged { draining: true, ..Purged::default() });
     }
     let mut purged = Purged::default();
-    if calls(tx, id, &mut purged.files).await?
-        || attempts(tx, id, &mut purged).await?
-        || targets(tx, id, &mut purged).await?
-    {
+    if calls(tx, id).await? || attempts(tx, id, &mut purged).await? || targets(tx, id, &mut purged).await? {
         return Ok(purged);
     }
     while let Some(bulk) = bulk::of_campaign(tx, id).await? {
@@ -64,7 +59,7 @@ pub async fn purge(tx: &mut Tx, id: CampaignId) -> Result<Purged, StoreError> {
 
 /// The calls that were made in the campaign. Those of contacts that a merger took to another campaign are theirs: they go
 /// over to it.
-async fn calls(tx: &mut Tx, id: CampaignId, files: &mut Vec<String>) -> Result<bool, StoreError> {
+async fn calls(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
     let some = "SELECT call.id, call.recording_path, call.replay_path, target.campaign_id AS home FROM call \
                 LEFT JOIN target ON target.id = call.target_id WHERE call.campaign_id = $1 ORDER BY call.id LIMIT $2";
     let rows = tx.all(some, args![id, BATCH]).await?;
@@ -74,13 +69,13 @@ async fn calls(tx: &mut Tx, id: CampaignId, files: &mut Vec<String>) -> Result<b
                 let over = "UPDATE call SET campaign_id = $2 WHERE id = $1";
                 tx.execute(over, args![row.get::<String>("id")?, home]).await?;
             }
-            Some(_) | None => call(tx, row, files).await?,
+            Some(_) | None => call(tx, row).await?,
         }
     }
     Ok(!rows.is_empty())
 }
 
-async fn call(tx: &mut Tx, row: &Row, files: &mut Vec<String>) -> Result<(), StoreError> {
+async fn call(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
     let call: String = row.get("id")?;
     for sql in [
         "DELETE FROM transcript WHERE call_id = $1",
@@ -90,8 +85,11 @@ async fn call(tx: &mut Tx, row: &Row, files: &mut Vec<String>) -> Result<(), Sto
     ] {
         tx.execute(sql, args![call]).await?;
     }
-    files.extend(row.get::<Option<String>>("recording_path")?);
-    files.extend(row.get::<Option<String>>("replay_path")?);
+    for column in ["recording_path", "replay_path"] {
+        if let Some(path) = row.get::<Option<String>>(column)? {
+            files::remove(tx, &path).await?;
+        }
+    }
     Ok(())
 }
 
@@ -131,7 +129,7 @@ async fn targets(tx: &mut Tx, id: CampaignId, purged: &mut Purged) -> Result<boo
         let target: String = row.get("id")?;
         let made = "SELECT id, recording_path, replay_path FROM call WHERE target_id = $1";
         for row in tx.all(made, args![target]).await? {
-            call(tx, &row, &mut purged.files).await?;
+            call(tx, &row).await?;
         }
         for row in tx.all("SELECT id FROM attempt WHERE target_id = $1", args![target]).await? {
             if !taken_away(tx, row.get("id")?).await? {

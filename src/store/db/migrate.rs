@@ -70,6 +70,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (34, "quotas", Text::Both(include_str!("../../../migrations/0034_quotas.sql"))),
     (37, "silent starts", Text::Both(include_str!("../../../migrations/0037_silent_starts.sql"))),
     (40, "trunk shares", Text::Both(include_str!("../../../migrations/0040_trunk_shares.sql"))),
+    (43, "further phones", Text::Both(include_str!("../../../migrations/0043_further_phones.sql"))),
+    (
+        44,
+        "lost calls and numbers of events",
+        Text::Both(include_str!("../../../migrations/0044_lost_calls_and_numbers_of_events.sql")),
+    ),
+    (45, "file removals", Text::Both(include_str!("../../../migrations/0045_file_removals.sql"))),
+    (50, "caller identity", Text::Both(include_str!("../../../migrations/0050_caller_identity.sql"))),
 ];
 
 /// The version of the last one.

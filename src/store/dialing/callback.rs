@@ -49,8 +49,10 @@ pub enum Arranged {
 /// # Errors
 /// [`StoreError::NotFound`] when the call's attempt is over, or when the database fails.
 pub async fn arrange(db: &Db, attempt: AttemptId, wanted: DateTime) -> Result<Arranged, StoreError> {
-    const CONTACT: &str = "SELECT a.campaign_id, a.target_id, a.round, t.run_seq, c.phone, c.zone FROM attempt a \
+    const CONTACT: &str = "SELECT a.campaign_id, a.target_id, a.round, t.run_seq, COALESCE(a.phone, c.phone) AS phone, \
+                           COALESCE(p.zone, c.zone) AS zone FROM attempt a \
                            JOIN contact c ON c.id = a.contact_id JOIN target t ON t.id = a.target_id \
+                           LEFT JOIN further_phone p ON p.contact_id = a.contact_id AND p.phone_hash = a.phone_hash \
                            WHERE a.id = $1 AND a.ended_at IS NULL";
     // Whoever was promised a call gets it, also when the power fails.
     let mut tx = db.begin_durable().await?;
@@ -150,9 +152,13 @@ pub async fn drop_it(
 
 fn locked(tx: &Tx) -> &'static str {
     tx.pick(
-        "SELECT t.campaign_id, t.status, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+        "SELECT t.campaign_id, t.status, COALESCE(p.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
          WHERE t.org_id = $1 AND t.id = $2",
-        "SELECT t.campaign_id, t.status, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+        "SELECT t.campaign_id, t.status, COALESCE(p.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
          WHERE t.org_id = $1 AND t.id = $2 FOR UPDATE OF t",
     )
 }

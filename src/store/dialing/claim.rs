@@ -17,6 +17,7 @@ use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
 use crate::dialer::claim::{Claim, ClaimDecision, ClaimView, MAX_CANDIDATES, decide};
 use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Held, SameNumber};
+use crate::dialer::numbers::looks_further;
 use crate::dialer::pacing::{Limited, Reservation};
 use crate::id::{AssistantVersionId, AttemptId, CampaignId, ContactId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
@@ -131,18 +132,24 @@ pub struct Claimed {
 }
 
 /// A ready target, locked.
-struct Candidacy {
-    target: TargetId,
-    contact: ContactId,
-    round: u32,
-    name: Pii<String>,
-    variables: Pii<BTreeMap<String, String>>,
-    phone_hash: Option<String>,
+pub(super) struct Candidacy {
+    pub(super) target: TargetId,
+    pub(super) contact: ContactId,
+    pub(super) round: u32,
+    pub(super) name: Pii<String>,
+    pub(super) variables: Pii<BTreeMap<String, String>>,
+    /// Which of its numbers is looked at.
+    pub(super) number: u32,
+    /// A carrier said that this number does not exist.
+    pub(super) invalid: bool,
+    /// Its contact has further numbers.
+    pub(super) has_further: bool,
+    pub(super) phone_hash: Option<String>,
     /// The imported list that has its number.
-    list: Option<SuppressionListId>,
+    pub(super) list: Option<SuppressionListId>,
     /// Its callback was missed: this dial makes up for it.
-    late: bool,
-    candidate: Candidate,
+    pub(super) late: bool,
+    pub(super) candidate: Candidate,
 }
 
 impl Dialing {
@@ -209,13 +216,13 @@ impl From<ClaimDecision> for Refused {
 }
 
 /// What stays the same while one claim goes through its candidates.
-struct Turn<'a> {
+pub(super) struct Turn<'a> {
     dialing: &'a Dialing,
     request: &'a ClaimRequest,
-    terms: &'a Terms,
+    pub(super) terms: &'a Terms,
     locked: &'a mut Locked,
     choice: &'a Choice,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl Turn<'_> {
@@ -228,16 +235,15 @@ impl Turn<'_> {
             let Some(found) = self.next(tx).await? else {
                 return Ok(Err(Refused::Empty));
             };
-            let rules = &self.terms.ready.rules;
-            let view = ClaimView {
-                now: self.now,
-                headroom: self.request.headroom,
-                rules,
-                limiters: &self.choice.limiters,
-                candidate: &found.candidate,
-            };
             let target = found.target;
-            match decide(view) {
+            let decision = self.decide(&found.candidate);
+            let policy = self.terms.ready.rules.settings.alternate_numbers;
+            let (found, decision) = if found.has_further && looks_further(policy, found.invalid, &decision) {
+                self.other_number(tx, found, decision).await?
+            } else {
+                (found, decision)
+            };
+            match decision {
                 ClaimDecision::Claim(claim) => {
                     return match self.afford(tx, &found).await? {
                         Ok(reserved) => self.claim(tx, found, claim, reserved).await.map(Ok),
@@ -267,16 +273,30 @@ impl Turn<'_> {
         Ok(Err(Refused::Again))
     }
 
+    pub(super) fn decide(&self, candidate: &Candidate) -> ClaimDecision {
+        decide(ClaimView {
+            now: self.now,
+            headroom: self.request.headroom,
+            rules: &self.terms.ready.rules,
+            limiters: &self.choice.limiters,
+            candidate,
+        })
+    }
+
     /// Locks the first target of the ready queue that nobody else has locked, and reads what the gate asks for.
     async fn next(&self, tx: &mut Tx) -> Result<Option<Candidacy>, StoreError> {
         const READ: &str = concat!(
-            "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, c.name, c.phone, \
-             c.phone_hash, c.zone, c.variables, s.source, ",
-            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, t.number, c.name, \
+             COALESCE(p.phone, c.phone) AS phone, COALESCE(p.phone_hash, c.phone_hash) AS phone_hash, \
+             COALESCE(p.zone, c.zone) AS zone, c.variables, c.further_phones, \
+             CASE WHEN p.ordinal IS NULL THEN c.phone_invalid_at ELSE p.invalid_at END AS invalid_at, s.source, ",
+            listed!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "t.campaign_id"),
             " AS list, ",
-            consents!("c.phone_hash", "t.org_id", "$2"),
+            consents!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "$2"),
             " AS consents FROM target t JOIN contact c ON c.id = t.contact_id \
-             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash WHERE t.id = $1"
+             LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = COALESCE(p.phone_hash, c.phone_hash) \
+             WHERE t.id = $1"
         );
         let top = tx.pick(
             "SELECT id FROM target WHERE campaign_id = $1 AND status = 'ready' ORDER BY priority DESC, turn, next_at, \
@@ -293,18 +313,23 @@ impl Turn<'_> {
         let phone_hash: Option<String> = row.get("phone_hash")?;
         let source: Option<SuppressionSource> = row.get("source")?;
         let list: Option<SuppressionListId> = row.get("list")?;
+        let contact: ContactId = row.get("contact_id")?;
+        let further: i64 = row.get("further_phones")?;
         let same_number = match &phone_hash {
-            Some(hash) => self.same_number(tx, target, hash).await?,
+            Some(hash) => self.same_number(tx, target, hash, (further > 0).then_some(contact)).await?,
             None => SameNumber::default(),
         };
         let mut variables = contact::variables(&row, "variables")?.into_inner();
         variables.extend(contact::variables(&row, "overwrites")?.into_inner());
         Ok(Some(Candidacy {
             target,
-            contact: row.get("contact_id")?,
+            contact,
             round: row.get("round")?,
             name: row.get("name")?,
             variables: Pii::new(variables),
+            number: row.get("number")?,
+            invalid: row.get::<Option<Timestamp>>("invalid_at")?.is_some(),
+            has_further: further > 0,
             phone_hash,
             list: list.filter(|_| source.is_none()),
             late: row.get::<Option<Timestamp>>("callback_missed_at")?.is_some(),
@@ -320,8 +345,17 @@ impl Turn<'_> {
         }))
     }
 
-    /// What else happened on the number in the organisation, as far back as a rule looks.
-    async fn same_number(&self, tx: &mut Tx, target: TargetId, hash: &str) -> Result<SameNumber, StoreError> {
+    /// What else happened on the number in the organisation, as far back as a rule looks. Dials to the other numbers of a
+    /// `contact` that has several count as dials to the same person.
+    pub(super) async fn same_number(
+        &self,
+        tx: &mut Tx,
+        target: TargetId,
+        hash: &str,
+        contact: Option<ContactId>,
+    ) -> Result<SameNumber, StoreError> {
+        const OTHERS: &str = "SELECT dialing_at FROM attempt WHERE contact_id = $1 AND phone_hash <> $2 \
+                              AND claimed_at > $3 AND dialing_at IS NOT NULL";
         const SQL: &str = "SELECT target_id, live, dialing_at, ended_at FROM attempt \
                            WHERE org_id = $1 AND phone_hash = $2 AND (live OR claimed_at > $3) ORDER BY claimed_at";
         let back = self.terms.ready.rules.look_back();
@@ -337,6 +371,11 @@ impl Turn<'_> {
                 same.other_ended = same.other_ended.max(ended);
             }
             same.started.extend(dialed);
+        }
+        if let Some(contact) = contact {
+            for row in tx.all(OTHERS, args![contact, hash, since]).await? {
+                same.started.push(row.get("dialing_at")?);
+            }
         }
         same.started.sort_unstable();
         Ok(same)
@@ -364,8 +403,8 @@ impl Turn<'_> {
     ) -> Result<Box<Claimed>, StoreError> {
         let (attempt, kind) = self.insert_attempt(tx, &found, &claim, None).await?;
         // A callback and its rank stay until the call has ended: one that is not sent is still a callback.
-        let sql = "UPDATE target SET status = $2, dials = $3, updated_at = $4 WHERE id = $1";
-        tx.execute(sql, args![found.target, TargetState::InProgress, claim.dial_no, self.now]).await?;
+        let sql = "UPDATE target SET status = $2, dials = $3, updated_at = $4, number = $5 WHERE id = $1";
+        tx.execute(sql, args![found.target, TargetState::InProgress, claim.dial_no, self.now, found.number]).await?;
         let over = self.choice.trunk.id;
         let trial = self.locked.reserve(tx, over, &claim.reservation, &attempt.to_string()).await?;
         let ContactNumber::Valid(to) = found.candidate.number else {
@@ -414,9 +453,9 @@ impl Turn<'_> {
                            state, live, node_id, epoch, lease_until, trunk_id, caller_id, phone_hash, \
                            assistant_version_id, ring_timeout_s, max_call_duration_s, send_at, send_by, claimed_at, \
                            immediate, technical, consumes_retry, ended_at, disconnection_reason, blocked_reason, \
-                           run_id) \
+                           run_id, number, phone) \
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                           $19, $20, $21, $22, $23, $23, $23, $24, $25, $26, $27)";
+                           $19, $20, $21, $22, $23, $23, $23, $24, $25, $26, $27, $28, $29)";
         let id = AttemptId::generate();
         let kind = match (found.candidate.callback_at.is_some() || found.late, found.candidate.dials) {
             (true, _) => AttemptKind::Callback,
@@ -424,6 +463,10 @@ impl Turn<'_> {
             (false, _) => AttemptKind::Retry,
         };
         let settings = &self.terms.ready.rules.settings;
+        let number = match &found.candidate.number {
+            ContactNumber::Valid(number) => Some(number.expose().as_str()),
+            ContactNumber::Missing | ContactNumber::Invalid => None,
+        };
         // A refused dial is born dead: a live attempt on the same number must not keep it from being written.
         let state = if blocked.is_some() { AttemptState::NotPlaced } else { AttemptState::Claimed };
         let args = args![
@@ -453,7 +496,9 @@ impl Turn<'_> {
             blocked.map(|_| self.now),
             blocked.map(BlockedReason::disconnection),
             blocked,
-            self.terms.ready.rules.run_at(&found.candidate, claim.reservation.send_at)
+            self.terms.ready.rules.run_at(&found.candidate, claim.reservation.send_at),
+            found.number,
+            number
         ];
         tx.execute(SQL, args).await?;
         Ok((id, kind))

@@ -104,9 +104,11 @@ async fn recheck(
     now: Timestamp,
 ) -> Result<(Option<Held>, Option<BlockedReason>), StoreError> {
     const CONTACT: &str = concat!(
-        "SELECT a.campaign_id, a.send_at, c.phone, c.zone, ",
+        "SELECT a.campaign_id, a.send_at, COALESCE(a.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone, ",
         consents!("a.phone_hash", "a.org_id", "$2"),
-        " AS consents FROM attempt a JOIN contact c ON c.id = a.contact_id WHERE a.id = $1"
+        " AS consents FROM attempt a JOIN contact c ON c.id = a.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = a.contact_id AND p.ordinal = a.number AND p.phone_hash = a.phone_hash \
+         WHERE a.id = $1"
     );
     let row = tx.one(CONTACT, args![attempt, now]).await?;
     let (campaign, zone): (CampaignId, Option<String>) = (row.get("campaign_id")?, row.get("zone")?);

@@ -142,8 +142,10 @@ impl Dialing {
 
     /// Whom an attempt is for, and the rules they are called by; none when the attempt is gone.
     async fn contact(&self, tx: &mut Tx, attempt: AttemptId) -> Result<Option<Contact>, StoreError> {
-        const CONTACT: &str = "SELECT a.org_id, a.campaign_id, c.phone, c.zone FROM attempt a \
-                               JOIN contact c ON c.id = a.contact_id WHERE a.id = $1";
+        const CONTACT: &str = "SELECT a.org_id, a.campaign_id, COALESCE(a.phone, c.phone) AS phone, \
+                               COALESCE(p.zone, c.zone) AS zone FROM attempt a JOIN contact c ON c.id = a.contact_id \
+                               LEFT JOIN further_phone p ON p.contact_id = a.contact_id AND p.ordinal = a.number \
+                               AND p.phone_hash = a.phone_hash WHERE a.id = $1";
         let Some(row) = tx.optional(CONTACT, args![attempt]).await? else { return Ok(None) };
         let campaign: CampaignId = row.get("campaign_id")?;
         let ready = self.book.ready(tx, campaign).await?;

@@ -8,19 +8,19 @@ use jiff::Timestamp;
 use super::node::Node;
 use super::terms::{Book, Ready};
 use super::writer::{Done, Job};
-use super::{Dialing, callback, spend};
+use super::{Dialing, callback, numbers, spend};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, EndedBy, TargetState};
 use crate::dialer::claim::DialRefusal;
 use crate::dialer::retry::{End, Hold, Round, Settled, planned, settle};
-use crate::id::{AttemptId, CampaignId, NodeId, OrgId, SuppressionId, TargetId};
+use crate::id::{AttemptId, CampaignId, ContactId, NodeId, OrgId, SuppressionId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::AttemptKind;
 use crate::store::call::{self, Call, Conversation};
 use crate::store::suppression::SuppressionSource;
-use crate::store::{StoreError, Tx, Wake};
+use crate::store::{StoreError, Tx, Wake, quota};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,9 +66,12 @@ struct Ending {
     org: OrgId,
     campaign: CampaignId,
     target: TargetId,
+    contact: ContactId,
     round: u32,
     kind: AttemptKind,
     state: AttemptState,
+    /// Which of the contact's numbers it dialed.
+    number: u32,
     phone_hash: String,
     /// What was agreed with the contact during the call.
     callback_at: Option<Timestamp>,
@@ -85,6 +88,8 @@ struct TargetRow {
     last_reason: Option<DisconnectionReason>,
     phone: Option<Pii<E164>>,
     zone: Option<String>,
+    /// Its contact has further numbers.
+    has_further: bool,
 }
 
 /// What came of a call besides its end.
@@ -139,10 +144,11 @@ impl Dialing {
                    consumes_retry = $6 WHERE id = $1";
         let state = AttemptState::Unknown;
         tx.execute(sql, args![attempt, state, ending.now, reason, EndedBy::System, reason.consumes_retry()]).await?;
+        quota::presume(tx, attempt, ending.now).await?;
         if target.state == TargetState::InProgress && target.round == ending.round {
             let ready = self.book.ready(tx, ending.campaign).await?;
             let what = End { reason, technical: true, retry_after: None, at: ending.now };
-            let settled = settle_target(tx, &ready, &ending, attempt, &target, &what).await?;
+            let settled = settle_target(tx, &ready, &ending, attempt, (&target, None), &what).await?;
             let wish = ending.callback_at;
             let (settled, asked) = called_back(tx, &ready, &ending, &target, settled, wish).await?;
             let answered = matches!(ending.state, AttemptState::Answered | AttemptState::InConversation);
@@ -175,6 +181,7 @@ pub(super) async fn end(
         suppress(tx, &ending).await?;
     }
     if let Some(report) = report {
+        quota::take_back(tx, end.attempt).await?;
         call::insert(tx, &report.call, &report.conversation).await?;
     }
     tx.wake(Wake::Room);
@@ -220,9 +227,17 @@ async fn settle_end(
     }
     let ready = book.ready(tx, ending.campaign).await?;
     let what = End { reason: end.reason, technical: end.technical, retry_after: end.retry_after, at: ending.now };
-    let settled = settle_target(tx, &ready, ending, end.attempt, &target, &what).await?;
+    let policy = target.has_further.then_some(ready.rules.settings.alternate_numbers);
+    let ended = (end.reason, end.talked.is_some());
+    let dialed = (ending.number, ending.phone_hash.as_str());
+    let next = numbers::turned(tx, policy, ending.contact, dialed, ended, ending.now).await?;
+    let settled = settle_target(tx, &ready, ending, end.attempt, (&target, next.as_ref()), &what).await?;
     let wish = end.callback_at.or(ending.callback_at);
     let (settled, asked) = called_back(tx, &ready, ending, &target, settled, wish).await?;
+    // Whoever is promised a call is called where they were reached.
+    if let Some(next) = next.filter(|_| asked.is_none() && !settled.state.is_final()) {
+        numbers::turn_to(tx, ending.target, next.ordinal).await?;
+    }
     let talked = end.talked.map(|talked| i64::try_from(talked.as_millis()).unwrap_or(i64::MAX));
     let in_person = matches!(end.answered_by, None | Some(AnsweredBy::Human | AnsweredBy::Unknown));
     let held = held_by(&ready, &target, &settled);
@@ -298,10 +313,13 @@ pub(super) async fn not_placed(
     if row.state == TargetState::InProgress {
         let next = match (row.hold, blocked) {
             (Some(Hold::Remove), _) => TargetState::Removed,
+            // Another number of the same person may be callable: the gate looks.
+            (None, Some(_)) if row.has_further => TargetState::Ready,
             (_, Some(_)) => TargetState::Blocked,
             (Some(Hold::Suspend), None) => TargetState::Suspended,
             (None, None) => TargetState::Ready,
         };
+        let blocked = blocked.filter(|_| next == TargetState::Blocked);
         let sql = "UPDATE target SET status = $2, blocked_reason = $3, hold = NULL, updated_at = $4 WHERE id = $1";
         tx.execute(sql, args![target, next, blocked, now]).await?;
     }
@@ -313,10 +331,10 @@ pub(super) async fn not_placed(
 
 async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, StoreError> {
     let sql = tx.pick(
-        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, callback_at, node_id, epoch FROM attempt \
-         WHERE id = $1",
-        "SELECT org_id, campaign_id, target_id, round, kind, state, phone_hash, callback_at, node_id, epoch FROM attempt \
-         WHERE id = $1 FOR UPDATE",
+        "SELECT org_id, campaign_id, target_id, contact_id, round, kind, state, number, phone_hash, callback_at, node_id, \
+         epoch FROM attempt WHERE id = $1",
+        "SELECT org_id, campaign_id, target_id, contact_id, round, kind, state, number, phone_hash, callback_at, node_id, \
+         epoch FROM attempt WHERE id = $1 FOR UPDATE",
     );
     let row = tx.one(sql, args![attempt]).await?;
     let (owner, epoch): (NodeId, i64) = (row.get("node_id")?, row.get("epoch")?);
@@ -328,9 +346,11 @@ async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, St
         org: row.get("org_id")?,
         campaign: row.get("campaign_id")?,
         target: row.get("target_id")?,
+        contact: row.get("contact_id")?,
         round: row.get("round")?,
         kind: row.get("kind")?,
         state: row.get("state")?,
+        number: row.get("number")?,
         phone_hash: row.get("phone_hash")?,
         callback_at: row.get("callback_at")?,
         now: tx.now().await?,
@@ -339,10 +359,14 @@ async fn lock(tx: &mut Tx, attempt: AttemptId, node: &Node) -> Result<Ending, St
 
 async fn lock_target(tx: &mut Tx, id: TargetId) -> Result<TargetRow, StoreError> {
     let sql = tx.pick(
-        "SELECT t.campaign_id, t.status, t.round, t.run_seq, t.hold, t.last_reason, c.phone, c.zone FROM target t \
-         JOIN contact c ON c.id = t.contact_id WHERE t.id = $1",
-        "SELECT t.campaign_id, t.status, t.round, t.run_seq, t.hold, t.last_reason, c.phone, c.zone FROM target t \
-         JOIN contact c ON c.id = t.contact_id WHERE t.id = $1 FOR UPDATE OF t",
+        "SELECT t.campaign_id, t.status, t.round, t.run_seq, t.hold, t.last_reason, c.further_phones, \
+         COALESCE(p.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number WHERE t.id = $1",
+        "SELECT t.campaign_id, t.status, t.round, t.run_seq, t.hold, t.last_reason, c.further_phones, \
+         COALESCE(p.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number WHERE t.id = $1 FOR UPDATE OF t",
     );
     let row = tx.one(sql, args![id]).await?;
     Ok(TargetRow {
@@ -354,6 +378,7 @@ async fn lock_target(tx: &mut Tx, id: TargetId) -> Result<TargetRow, StoreError>
         last_reason: row.get("last_reason")?,
         phone: row.get("phone")?,
         zone: row.get("zone")?,
+        has_further: row.get::<i64>("further_phones")? > 0,
     })
 }
 
@@ -362,7 +387,7 @@ async fn settle_target(
     ready: &Ready,
     ending: &Ending,
     attempt: AttemptId,
-    target: &TargetRow,
+    (target, next): (&TargetRow, Option<&numbers::Next>),
     end: &End,
 ) -> Result<Settled, StoreError> {
     let run = ready.run_of(target.run_seq);
@@ -371,9 +396,11 @@ async fn settle_target(
         AttemptKind::Callback => run.and_then(|run| run.callbacks.max_retries.or(run.max_retries)),
     };
     let callback = ending.kind == AttemptKind::Callback;
-    let round = Round { most, callback, ..earlier_dials(tx, ending, attempt, end.reason).await? };
-    let phone = target.phone.as_ref().map(Pii::expose);
-    let zones = phone.and_then(|phone| ready.rules.zones(target.zone.as_deref(), phone));
+    let another_number = next.is_some();
+    let round = Round { most, callback, another_number, ..earlier_dials(tx, ending, attempt, end.reason).await? };
+    let (phone, zone) = next.map_or((&target.phone, &target.zone), |next| (&next.phone, &next.zone));
+    let phone = phone.as_ref().map(Pii::expose);
+    let zones = phone.and_then(|phone| ready.rules.zones(zone.as_deref(), phone));
     Ok(settle(&ready.rules, zones.as_ref(), &round, end, target.hold))
 }
 
@@ -451,10 +478,19 @@ async fn write_target(
     Ok(())
 }
 
+/// Who asked not to be called is not called on any of their numbers.
 async fn suppress(tx: &mut Tx, ending: &Ending) -> Result<(), StoreError> {
+    const NUMBERS: &str = "SELECT phone_hash FROM further_phone WHERE contact_id = $1 UNION SELECT phone_hash FROM contact \
+                           WHERE id = $1 AND phone_hash IS NOT NULL AND further_phones > 0 ORDER BY 1";
     let sql = "INSERT INTO suppression (id, org_id, phone_hash, source, note, created_at) \
                VALUES ($1, $2, $3, $4, '', $5) ON CONFLICT (org_id, phone_hash) DO NOTHING";
-    let (id, source) = (SuppressionId::generate(), SuppressionSource::SpokenOptOut);
-    tx.execute(sql, args![id, ending.org, ending.phone_hash, source, ending.now]).await?;
+    let mut hashes = vec![ending.phone_hash.clone()];
+    for row in tx.all(NUMBERS, args![ending.contact]).await? {
+        hashes.push(row.get("phone_hash")?);
+    }
+    for hash in hashes {
+        let (id, source) = (SuppressionId::generate(), SuppressionSource::SpokenOptOut);
+        tx.execute(sql, args![id, ending.org, hash, source, ending.now]).await?;
+    }
     Ok(())
 }

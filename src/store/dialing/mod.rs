@@ -20,6 +20,7 @@ mod inbound;
 mod limits;
 mod node;
 pub mod now;
+mod numbers;
 mod progress;
 mod promote;
 mod queue;

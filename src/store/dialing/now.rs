@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::NOW_RANK;
+use super::numbers;
 use super::terms::Book;
 use crate::args;
 use crate::campaign::phone::E164;
+use crate::campaign::settings::AlternateNumbers;
 use crate::campaign::states::{BlockedReason, CampaignState, TargetState};
 use crate::campaign::target::{NotPossible, TargetEvent};
-use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Gate, SameNumber, check};
+use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, Gate, Rules, SameNumber, check};
+use crate::dialer::numbers::{gate_rank, pick};
 use crate::id::{CampaignId, ContactId, OrgId, SuppressionListId, TargetId};
 use crate::pii::Pii;
 use crate::store::audit::{self, Actor};
@@ -49,21 +52,25 @@ pub async fn call_now(
 ) -> Result<CallNow, StoreError> {
     let sql = tx.pick(
         concat!(
-            "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source, ",
-            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            "SELECT t.id, t.status, t.dials, t.number, c.further_phones, COALESCE(p.phone, c.phone) AS phone, \
+             COALESCE(p.zone, c.zone) AS zone, s.source, ",
+            listed!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "t.campaign_id"),
             " AS list, ",
-            consents!("c.phone_hash", "t.org_id", "$4"),
+            consents!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "$4"),
             " AS consents FROM target t JOIN contact c ON c.id = t.contact_id \
-             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
+             LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = COALESCE(p.phone_hash, c.phone_hash) \
              WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3"
         ),
         concat!(
-            "SELECT t.id, t.status, t.dials, c.phone, c.zone, s.source, ",
-            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            "SELECT t.id, t.status, t.dials, t.number, c.further_phones, COALESCE(p.phone, c.phone) AS phone, \
+             COALESCE(p.zone, c.zone) AS zone, s.source, ",
+            listed!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "t.campaign_id"),
             " AS list, ",
-            consents!("c.phone_hash", "t.org_id", "$4"),
+            consents!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "$4"),
             " AS consents FROM target t JOIN contact c ON c.id = t.contact_id \
-             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash \
+             LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
+             LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = COALESCE(p.phone_hash, c.phone_hash) \
              WHERE t.org_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3 FOR UPDATE OF t"
         ),
     );
@@ -91,7 +98,13 @@ pub async fn call_now(
         // Other calls of the number are looked at by the claim.
         same_number: SameNumber::default(),
     };
-    match check(now, &ready.rules, &candidate) {
+    let mut gate = check(now, &ready.rules, &candidate);
+    let policy = ready.rules.settings.alternate_numbers;
+    let several = row.get::<i64>("further_phones")? > 0 && policy != AlternateNumbers::Off;
+    if several && !matches!(gate, Gate::Open { .. }) {
+        gate = any_number(tx, &ready.rules, &candidate, (id, contact), now).await?.unwrap_or(gate);
+    }
+    match gate {
         Gate::Open { .. } => {}
         Gate::Block(reason) => return Ok(CallNow::Refused(reason)),
         Gate::Defer { next_at, held } => return Ok(CallNow::NotBefore(next_at, held.why)),
@@ -101,10 +114,28 @@ pub async fn call_now(
     let sql = "UPDATE target SET status = $2, next_at = $3, priority = base_priority + $4, turn = 0, callback_at = NULL, \
                callback_asked_at = NULL, callback_missed_at = NULL, held_by = NULL, round = round + $5, \
                dials = CASE WHEN $5 = 0 THEN dials ELSE 0 END, \
+               number = CASE WHEN $5 = 0 THEN number ELSE 0 END, \
                run_seq = CASE WHEN $5 = 0 THEN run_seq ELSE $6 END, updated_at = $3 WHERE id = $1";
     tx.execute(sql, args![id, to, now, NOW_RANK, i64::from(anew), ready.round_no()]).await?;
     let detail = json!({ "campaign": campaign, "from": state });
     audit::write(tx, org, actor, "target.call_now", ("target", id.to_string()), detail).await?;
     tx.wake(Wake::Targets(campaign));
     Ok(CallNow::Next(id))
+}
+
+/// What the gate says of the number that may be called now, or may be first, among all that the contact has.
+async fn any_number(
+    tx: &mut Tx,
+    rules: &Rules,
+    like: &Candidate,
+    (target, contact): (TargetId, ContactId),
+    now: Timestamp,
+) -> Result<Option<Gate>, StoreError> {
+    let mut found = Vec::new();
+    for number in numbers::all(tx, target, contact, now).await? {
+        let candidate = Candidate { same_number: SameNumber::default(), ..number.candidate(like) };
+        found.push((number.line, check(now, rules, &candidate)));
+    }
+    let ranks: Vec<_> = found.iter().map(|(line, gate)| (*line, gate_rank(gate))).collect();
+    Ok(pick(&ranks).map(|at| found[at].1))
 }

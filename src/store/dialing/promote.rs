@@ -184,9 +184,13 @@ async fn promote_callbacks(
     promoted: &mut Promoted,
 ) -> Result<(), StoreError> {
     let due = tx.pick(
-        "SELECT t.id, t.callback_at, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+        "SELECT t.id, t.callback_at, COALESCE(p.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
          WHERE t.campaign_id = $1 AND t.status = 'callback' AND t.callback_at <= $2 ORDER BY t.callback_at LIMIT $3",
-        "SELECT t.id, t.callback_at, c.phone, c.zone FROM target t JOIN contact c ON c.id = t.contact_id \
+        "SELECT t.id, t.callback_at, COALESCE(p.phone, c.phone) AS phone, COALESCE(p.zone, c.zone) AS zone FROM target t \
+         JOIN contact c ON c.id = t.contact_id \
+         LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number \
          WHERE t.campaign_id = $1 AND t.status = 'callback' AND t.callback_at <= $2 ORDER BY t.callback_at LIMIT $3 \
          FOR UPDATE OF t SKIP LOCKED",
     );
@@ -248,7 +252,9 @@ fn sort(rules: &Rules, now: Timestamp, due: &[Due], room: u32) -> Result<Sorted,
         let phone: Option<Pii<E164>> = row.get("phone")?;
         let source: Option<SuppressionSource> = row.get("source")?;
         let list: Option<SuppressionListId> = row.get("list")?;
-        let place = match SuppressionSource::strongest(source, list.is_some()) {
+        // Whoever has further numbers is looked at by the gate, number by number.
+        let only = row.get::<i64>("further_phones")? == 0;
+        let place = match SuppressionSource::strongest(source, list.is_some()).filter(|_| only) {
             Some(reason) => Place::Blocked(reason),
             None => place(rules, phone.as_ref().map(Pii::expose), zone.as_deref(), now),
         };

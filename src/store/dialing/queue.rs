@@ -33,7 +33,7 @@ pub(super) struct Levels {
 
 /// A target that is due.
 pub(super) struct Due {
-    /// Its row: id, contact_id, round, dials, phone, phone_hash, zone, source, list.
+    /// Its row: id, contact_id, round, dials, further_phones, phone, phone_hash, zone, source, list.
     pub(super) row: Row,
     /// Where it stands among those that are READY with the same priority.
     pub(super) turn: i64,
@@ -48,12 +48,14 @@ const OPENINGS: i64 = 64;
 macro_rules! due_sql {
     ($index:literal, $found:literal, $order:literal, $lock:literal) => {
         concat!(
-            "SELECT t.id, t.contact_id, t.round, t.dials, t.place, c.phone, c.phone_hash, c.zone, s.source, ",
-            listed!("c.phone_hash", "t.org_id", "t.campaign_id"),
+            "SELECT t.id, t.contact_id, t.round, t.dials, t.place, c.further_phones, COALESCE(p.phone, c.phone) AS phone, \
+             COALESCE(p.phone_hash, c.phone_hash) AS phone_hash, COALESCE(p.zone, c.zone) AS zone, s.source, ",
+            listed!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "t.campaign_id"),
             " AS list FROM target AS t ",
             $index,
             "JOIN contact c ON c.id = t.contact_id ",
-            "LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = c.phone_hash ",
+            "LEFT JOIN further_phone p ON p.contact_id = t.contact_id AND p.ordinal = t.number ",
+            "LEFT JOIN suppression s ON s.org_id = t.org_id AND s.phone_hash = COALESCE(p.phone_hash, c.phone_hash) ",
             "WHERE t.campaign_id = $1 AND t.status = 'waiting' AND t.base_priority = $2 AND ",
             $found,
             " ORDER BY ",

@@ -159,7 +159,7 @@ async fn write(
     let delay = micros(std::time::Duration::from_secs(60) * ready.rules.settings.retry_delay_min);
     // A retry's delay is kept even over midnight: a contact elsewhere may have been called minutes ago.
     let dialed = format!(
-        "status = 'waiting', round = round + 1, dials = 0, run_seq = {no}, next_at = CASE \
+        "status = 'waiting', round = round + 1, dials = 0, number = 0, run_seq = {no}, next_at = CASE \
          WHEN last_ended_at + {delay} > $1 THEN last_ended_at + {delay} ELSE $1 END, \
          opens_at = CASE WHEN last_ended_at + {delay} > $1 THEN NULL ELSE 0 END"
     );

@@ -9,8 +9,9 @@ use crate::store::{StoreError, Tx, Wake};
 pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &PhoneHash) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $3, updated_at = $3, callback_at = NULL, \
                        priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
-                       WHERE status = 'blocked' AND blocked_reason IN ('dnc', 'opted_out') AND contact_id IN \
-                       (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2) AND campaign_id IN \
+                       WHERE status = 'blocked' AND ((blocked_reason IN ('dnc', 'opted_out') AND contact_id IN \
+                       (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2)) OR contact_id IN \
+                       (SELECT contact_id FROM further_phone WHERE org_id = $1 AND phone_hash = $2)) AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
     let now = tx.now().await?;
     woken(tx, SQL, args![org, number, now]).await
@@ -20,8 +21,9 @@ pub(in crate::store) async fn mend_number(tx: &mut Tx, org: OrgId, number: &Phon
 pub(in crate::store) async fn mend_consent(tx: &mut Tx, org: OrgId, number: &PhoneHash) -> Result<u64, StoreError> {
     const SQL: &str = "UPDATE target SET status = 'waiting', blocked_reason = NULL, next_at = $3, updated_at = $3, callback_at = NULL, \
                        priority = base_priority, opens_at = CASE WHEN opens_at IS NULL THEN NULL ELSE 0 END \
-                       WHERE status = 'blocked' AND blocked_reason = 'no_consent' AND contact_id IN \
-                       (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2) AND campaign_id IN \
+                       WHERE status = 'blocked' AND ((blocked_reason = 'no_consent' AND contact_id IN \
+                       (SELECT id FROM contact WHERE org_id = $1 AND phone_hash = $2)) OR contact_id IN \
+                       (SELECT contact_id FROM further_phone WHERE org_id = $1 AND phone_hash = $2)) AND campaign_id IN \
                        (SELECT id FROM campaign WHERE state NOT IN ('cancelled', 'deleting'))";
     let now = tx.now().await?;
     woken(tx, SQL, args![org, number, now]).await

@@ -77,7 +77,7 @@ pub async fn act(
     if state != TargetState::InProgress {
         let again = "UPDATE target SET status = $2, round = round + 1, dials = 0, next_at = $3, callback_at = NULL, \
                      blocked_reason = NULL, hold = NULL, priority = base_priority, updated_at = $3, run_seq = $4, \
-                     opens_at = 0 \
+                     opens_at = 0, number = 0 \
                      WHERE id = $1";
         let approved = "UPDATE target SET status = $2, updated_at = $3, run_seq = $4 WHERE id = $1";
         let moved = "UPDATE target SET status = $2, hold = NULL, blocked_reason = NULL, updated_at = $3 WHERE id = $1";

@@ -8,7 +8,7 @@ use callwright::demo::wire::WireCall;
 use super::{Verdict, kills, node_of};
 use crate::course::MOST_NODES;
 use crate::evidence::{Evidence, seconds};
-use crate::troubles::Happened;
+use crate::troubles::{Happened, Kind};
 
 /// Seconds of the server being up within which a callee left behind must have been let go.
 const LET_GO: f64 = 5.0;
@@ -78,8 +78,11 @@ impl Verdict {
     }
 }
 
-/// Seconds of a span in which the server was frozen or had no database.
+/// Seconds of a span in which the server was frozen or had no database, or another one was frozen, which may have taken the
+/// call to end it.
 fn disturbed(evidence: &Evidence, node: usize, (from, to): (f64, f64)) -> f64 {
-    let other = evidence.happened.iter().filter(|happened| happened.node == node && happened.kind.leaves_it_running());
+    let other = evidence.happened.iter().filter(|happened| {
+        happened.kind.leaves_it_running() && (happened.node == node || happened.kind == Kind::Freeze)
+    });
     other.map(|happened| (happened.until.min(to) - happened.from.max(from)).max(0.0)).sum()
 }

@@ -60,6 +60,8 @@ pub struct Invite<'a> {
     pub undisturbed: bool,
     /// The node's clock on the wall was set after it was last compared with the store's.
     pub clock_off: bool,
+    /// The longest time in which its clock was not compared with the store's.
+    pub uncompared: Duration,
 }
 
 #[derive(Default)]
@@ -70,6 +72,9 @@ struct Seen {
     ended: Option<(Timestamp, DisconnectionReason, bool)>,
     /// Retries used in the round, and dials that used none: of callbacks, and of the others.
     used: BTreeMap<bool, (u32, u32)>,
+    /// The number that was rung last, and those that do not exist.
+    number: Option<E164>,
+    invalid: BTreeSet<E164>,
     /// When they are to be called back at the earliest.
     wish: Option<Timestamp>,
     /// They asked for it in their last call: it is owed to them whatever is spent.
@@ -87,10 +92,10 @@ pub struct Check {
     targets: BTreeMap<usize, Seen>,
     on_wire: BTreeMap<AttemptId, (usize, usize, E164)>,
     suppressed: BTreeMap<E164, Timestamp>,
-    /// How far a node's clock can drift from the store's between two comparisons.
-    pub drift: Duration,
+    /// A node's clock can drift from the store's by one part in so many.
+    pub drift: u32,
     /// Targets whose claim was given back by the reaper, and that have not been dialed since.
-    reclaimed: BTreeSet<usize>,
+    reclaimed: BTreeMap<usize, Timestamp>,
     /// Dials whose outcome nobody will ever know.
     pub unknown: usize,
     pub invites: usize,
@@ -98,7 +103,7 @@ pub struct Check {
 }
 
 /// How much earlier than reserved an INVITE can leave whose node's clock was set forward: the lead of its claim.
-const LEAD: Duration = Duration::from_millis(2200);
+const LEAD: Duration = Duration::from_millis(2500);
 
 impl Check {
     pub fn new(lease: Duration, limits: Vec<Limit>, campaigns: Vec<Meaning>) -> Self {
@@ -109,8 +114,8 @@ impl Check {
             targets: BTreeMap::new(),
             on_wire: BTreeMap::new(),
             suppressed: BTreeMap::new(),
-            drift: Duration::ZERO,
-            reclaimed: BTreeSet::new(),
+            drift: u32::MAX,
+            reclaimed: BTreeMap::new(),
             unknown: 0,
             invites: 0,
             latest_lateness: Duration::ZERO,
@@ -152,6 +157,9 @@ impl Check {
     ) {
         let seen = self.targets.entry(target).or_default();
         seen.ended = Some((now, reason, technical));
+        if reason == DisconnectionReason::InvalidPhoneNumber {
+            seen.invalid.extend(seen.number.clone());
+        }
         (seen.wish, seen.asked) = (None, false);
         seen.answered |= answered(reason);
         let (consumed, free) = seen.used.entry(callback).or_default();
@@ -159,13 +167,13 @@ impl Check {
     }
 
     /// A claim was given back that was never sent.
-    pub fn reclaimed(&mut self, target: usize) {
-        self.reclaimed.insert(target);
+    pub fn reclaimed(&mut self, target: usize, now: Timestamp) {
+        self.reclaimed.insert(target, now);
     }
 
-    /// Who was claimed by a node that was lost, and not dialed since.
-    pub fn left_behind(&self) -> impl Iterator<Item = usize> {
-        self.reclaimed.iter().copied()
+    /// Whose claim was given back before a time because its node was lost, and who was not dialed since.
+    pub fn left_behind(&self, before: Timestamp) -> impl Iterator<Item = usize> {
+        self.reclaimed.iter().filter(move |(_, at)| **at < before).map(|(&target, _)| target)
     }
 
     /// They are to be called back at this time.
@@ -217,7 +225,7 @@ impl Check {
         }
         assert!(now < invite.committed_at + self.lease / 3, "sent a third of the lease after its commit");
         let late = Duration::try_from(now.duration_since(invite.reserved)).unwrap_or(Duration::ZERO);
-        let early = if invite.clock_off { LEAD } else { self.drift };
+        let early = if invite.clock_off { LEAD } else { invite.uncompared / self.drift };
         assert!(now + early >= invite.reserved, "sent before its reserved moment");
         if invite.undisturbed {
             assert!(late <= Duration::from_millis(50), "sent {late:?} after its reserved moment");
@@ -234,6 +242,7 @@ impl Check {
         assert!(!seen.on_wire, "rung again while the last dial is up");
         assert!(invite.round >= seen.round, "a round that was over goes on");
         seen.on_wire = true;
+        seen.number = Some(invite.number.clone());
         let anew = invite.round > seen.round;
         if anew {
             seen.used.clear();
@@ -260,6 +269,11 @@ impl Check {
         if anew {
             assert!(reason != DisconnectionReason::OutcomeUnknown, "a later round rings whose last dial is unknown");
             assert!(waited >= minutes(settings.retry_delay_min), "a new round rings {waited:?} after the last");
+            return;
+        }
+        if reason == DisconnectionReason::InvalidPhoneNumber {
+            // At once, and on a number that is not known to be wrong.
+            assert!(!seen.invalid.contains(invite.number), "a number that does not exist is rung again");
             return;
         }
         let least = match reason.retryability() {

@@ -126,8 +126,10 @@ impl World {
             }
             Fate::Freeze { host, millis } => self.freeze(host, millis),
             Fate::Sleep { host, millis } => {
+                // One that stands still already sleeps for what that is longer.
+                let began = self.hosts[host].frozen_until.max(self.at);
                 self.freeze(host, millis);
-                self.hosts[host].slept += millis * 1000;
+                self.hosts[host].slept += self.hosts[host].frozen_until.saturating_sub(began);
             }
             Fate::Jump { host, millis } => {
                 let entry = &mut self.hosts[host];
@@ -157,9 +159,14 @@ impl World {
             Fate::Act { target, event } => self.act(target, event),
             Fate::Ambush { host, step, blow } => self.hosts[host].ambush = Some((step, blow)),
             Fate::Suppress { contact } => {
-                let number: E164 = self.ledger.contacts[contact].number.clone();
-                self.check.suppress(&number, self.now().wall);
-                self.ledger.suppressed.insert(number, BlockedReason::Dnc);
+                let first: E164 = self.ledger.contacts[contact].number.clone();
+                let further = self.ledger.further.get(&contact).cloned().unwrap_or_default();
+                // All their numbers, or the first alone: every second contact.
+                let count = if contact % 2 == 0 { 1 } else { 1 + further.len() };
+                for number in std::iter::once(first).chain(further).take(count) {
+                    self.check.suppress(&number, self.now().wall);
+                    self.ledger.suppressed.insert(number, BlockedReason::Dnc);
+                }
             }
         }
     }

@@ -73,6 +73,9 @@ struct Host {
     /// What it adds to its wall clock to know the store's.
     ahead: i64,
     clock_off_until: At,
+    /// When its clock was compared with the store's, and the longest time between two comparisons before.
+    compared: At,
+    apart: u64,
     severed_until: At,
     commits_to_fail: u32,
     /// When the commits of dials began that are to be sent, on the clock that sleep does not stop.
@@ -117,6 +120,13 @@ pub struct World {
     counter: i64,
     rng: Rng,
     net: Rng,
+}
+
+impl Host {
+    /// The longest time in which its clock was not compared with the store's.
+    fn uncompared(&self, at: At) -> Duration {
+        Duration::from_micros(self.apart.max(at - self.compared))
+    }
 }
 
 impl World {
@@ -172,6 +182,8 @@ impl World {
                 drift: 0,
                 ahead: 0,
                 clock_off_until: 0,
+                compared: 0,
+                apart: 0,
                 severed_until: 0,
                 commits_to_fail: 0,
                 begun: BTreeMap::new(),
@@ -287,6 +299,9 @@ impl World {
                 // With the lease the clocks are compared.
                 self.hosts[host].ahead = -self.off(host);
                 self.hosts[host].clock_off_until = self.hosts[host].clock_off_until.min(self.at);
+                let apart = self.at - self.hosts[host].compared;
+                self.hosts[host].apart = self.hosts[host].apart.max(apart);
+                self.hosts[host].compared = self.at;
             } else {
                 // The shell takes a new identity; what the old one holds is the reaper's.
                 self.hosts[host].node = self.new_node();
@@ -329,6 +344,7 @@ impl World {
     fn boot(&mut self, host: usize) {
         self.hosts[host].ahead = -self.off(host);
         self.hosts[host].clock_off_until = self.hosts[host].clock_off_until.min(self.at);
+        (self.hosts[host].compared, self.hosts[host].apart) = (self.at, 0);
         let (now, node) = (self.host_now(host), self.new_node());
         let entry = &mut self.hosts[host];
         entry.engine = Engine::new(now, entry.config);

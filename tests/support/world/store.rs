@@ -57,6 +57,8 @@ impl World {
         let entry = &mut self.hosts[host];
         if entry.commits_to_fail > 0 {
             entry.commits_to_fail -= 1;
+            // It is tried again after a moment.
+            entry.disturbed_until = entry.disturbed_until.max(self.at + 1_000_000);
             return Luck::Failed;
         }
         Luck::Good
@@ -182,7 +184,7 @@ impl World {
             let row = &self.ledger.attempts[attempt];
             if row.state == AttemptState::NotPlaced {
                 self.counter -= 1;
-                self.check.reclaimed(row.target);
+                self.check.reclaimed(row.target, now);
             }
         }
         if !orphans.is_empty() {

@@ -123,6 +123,7 @@ impl World {
             reserved: row.send_at,
             undisturbed: self.hosts[host].disturbed_until.max(self.hosts[host].clock_off_until) < claimed,
             clock_off: self.hosts[host].clock_off_until > claimed,
+            uncompared: self.hosts[host].uncompared(self.at),
         };
         self.check.invite(now.wall, &invite);
         let counted = self.check.attempts_on_wire().all(|attempt| self.ledger.live.contains(&attempt));

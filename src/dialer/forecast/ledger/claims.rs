@@ -6,12 +6,14 @@ use jiff::Timestamp;
 
 use super::{Attempt, Cost, Ledger, Node};
 use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::settings::AlternateNumbers;
 use crate::campaign::spend::cost;
 use crate::campaign::states::AttemptState;
 use crate::campaign::target::TargetEvent;
 use crate::dialer::claim::{self, ClaimDecision, ClaimView, DialRefusal, DialView};
 use crate::dialer::engine::{ClaimResult, ClaimedDial};
 use crate::dialer::gate::{Candidate, ContactNumber, DeferReason, SameNumber};
+use crate::dialer::numbers::{Line, in_turn, looks_further, pick, rank};
 use crate::dialer::pacing::{Limited, Limiter, Scope, interval};
 use crate::dialer::retry::Hold;
 use crate::dialer::share::{Paced, until};
@@ -48,15 +50,14 @@ impl Ledger {
             let Some(&(_, _, _, target)) = self.campaigns[campaign].ready.first() else {
                 return (ClaimResult::Empty, next_due);
             };
-            let candidate = self.candidate(target, now);
-            let view = ClaimView {
-                now,
-                headroom,
-                rules: &self.campaigns[campaign].rules,
-                limiters: &limiters,
-                candidate: &candidate,
+            let rules = &self.campaigns[campaign].rules;
+            let decide = |place: usize| {
+                let candidate = self.candidate(target, place, now);
+                claim::decide(ClaimView { now, headroom, rules, limiters: &limiters, candidate: &candidate })
             };
-            match claim::decide(view) {
+            let (place, decision) = self.any_number(target, rules.settings.alternate_numbers, decide);
+            self.targets[target].number = place;
+            match decision {
                 ClaimDecision::Claim(granted) => {
                     let cost = match self.afford(target, trunk, now) {
                         Ok(cost) => cost,
@@ -99,7 +100,7 @@ impl Ledger {
         let rules = &self.campaigns[self.targets[target].campaign].rules;
         let moment = now.max(row.send_at);
         let shut = self.zones_of(target, rules).and_then(|zones| rules.shut(&zones, moment));
-        let suppression = self.suppressed.get(&self.contacts[self.targets[target].contact].number).copied();
+        let suppression = self.suppressed.get(&row.number).copied();
         let view = DialView {
             now,
             attempt: row.state,
@@ -128,7 +129,9 @@ impl Ledger {
             }
             DialRefusal::Suppressed(reason) => {
                 self.end_attempt(attempt, AttemptState::NotPlaced, refused.disconnection());
-                if self.targets[target].hold == Some(Hold::Remove) {
+                let row = &self.targets[target];
+                let others = row.hold.is_none() && self.further.contains_key(&row.contact);
+                if others || row.hold == Some(Hold::Remove) {
                     self.give_back(target, now);
                 } else {
                     self.targets[target].blocked = Some(reason);
@@ -234,7 +237,7 @@ impl Ledger {
         let row = &self.targets[target];
         let entry = &self.campaigns[row.campaign];
         let Some(rules) = entry.rules.hours.bounds().spend() else { return Ok(None) };
-        let per_minute = rules.per_minute(&self.contacts[row.contact].number, self.trunks[trunk].id);
+        let per_minute = rules.per_minute(self.number_at(row.contact, row.number), self.trunks[trunk].id);
         let longest = Duration::from_secs(entry.rules.settings.max_call_duration_s.into());
         let amount = scaled(cost(per_minute, longest), entry.scale.dials);
         let (day, until) = rules.day(now);
@@ -254,26 +257,53 @@ impl Ledger {
         *spent = spent.saturating_sub(reserved.amount) + scaled(cost(reserved.per_minute, talked), scale);
     }
 
-    fn candidate(&self, target: usize, now: Timestamp) -> Candidate {
+    /// What a claim comes to on the number that a target stands at, or on another one that may be called or may be first.
+    fn any_number(
+        &self,
+        target: usize,
+        policy: AlternateNumbers,
+        decide: impl Fn(usize) -> ClaimDecision,
+    ) -> (usize, ClaimDecision) {
+        let row = &self.targets[target];
+        let first = decide(row.number);
+        let invalid = self.is_invalid(row.contact, row.number);
+        if !self.further.contains_key(&row.contact) || !looks_further(policy, invalid, &first) {
+            return (row.number, first);
+        }
+        let lines = self.lines(row.contact);
+        let place = |line: Line| line.ordinal as usize;
+        let turns = in_turn(u32::try_from(row.number).expect("few"), &lines);
+        let mut found: Vec<_> = turns.map(|line| (line, decide(place(line)))).collect();
+        let ranks: Vec<_> = found.iter().map(|(line, decision)| (*line, rank(decision))).collect();
+        let (line, decision) = found.swap_remove(pick(&ranks).unwrap_or_default());
+        (place(line), decision)
+    }
+
+    fn candidate(&self, target: usize, place: usize, now: Timestamp) -> Candidate {
         let row = &self.targets[target];
         let contact = &self.contacts[row.contact];
+        let number = self.number_at(row.contact, place);
         let since = now - self.campaigns[row.campaign].rules.look_back();
-        let starts = self.starts_on_number.get(&row.contact).into_iter().flatten();
+        // All numbers of a person count together.
+        let own = (0..self.lines(row.contact).len()).map(|place| self.number_at(row.contact, place));
+        let starts = own.filter_map(|number| self.starts_on_number.get(number)).flatten();
+        let mut started: Vec<_> = starts.copied().filter(|&start| start > since).collect();
+        started.sort_unstable();
         Candidate {
-            number: ContactNumber::Valid(Pii::new(contact.number.clone())),
+            number: ContactNumber::Valid(Pii::new(number.clone())),
             zone: contact.zone.clone(),
-            suppression: self.suppressed.get(&contact.number).copied(),
+            suppression: self.suppressed.get(number).copied(),
             consent: !self.without_consent.contains(&row.contact),
             callback_at: row.callback_at,
             dials: row.dials,
             same_number: SameNumber {
-                live: self.on_number.get(&row.contact).is_some_and(|&calls| calls > 0),
+                live: self.on_number.get(number).is_some_and(|&calls| calls > 0),
                 other_ended: self
                     .last_on_number
-                    .get(&row.contact)
+                    .get(number)
                     .filter(|&&(other, _)| other != target)
                     .map(|&(_, ended)| ended),
-                started: starts.copied().filter(|&start| start > since).collect(),
+                started,
             },
         }
     }
@@ -288,7 +318,8 @@ impl Ledger {
         now: Timestamp,
     ) -> AttemptId {
         self.targets[target].dials = dial_no;
-        self.starts_on_number.entry(self.targets[target].contact).or_default().push(send_at);
+        let number = self.number_at(self.targets[target].contact, self.targets[target].number).clone();
+        self.starts_on_number.entry(number.clone()).or_default().push(send_at);
         self.step(target, TargetEvent::Claim, now);
         let row = &self.targets[target];
         let id = self.attempts.push(Attempt {
@@ -296,6 +327,7 @@ impl Ledger {
             trunk,
             round: row.round,
             callback: row.callback_at.is_some() || row.late,
+            number,
             dial_no,
             state: AttemptState::Claimed,
             node,

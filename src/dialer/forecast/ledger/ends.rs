@@ -8,6 +8,7 @@ use super::{Attempt, Ledger, Node};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{AttemptState, BlockedReason, TargetState};
 use crate::campaign::target::TargetEvent;
+use crate::dialer::numbers;
 use crate::dialer::retry::{self, End, Hold, Round, Settled};
 use crate::id::AttemptId;
 
@@ -32,14 +33,26 @@ impl Ledger {
         let last =
             if end.reason == DisconnectionReason::NodeLost { AttemptState::NotPlaced } else { AttemptState::Ended };
         let contact = self.targets[target].contact;
-        let number = self.contacts[contact].number.clone();
+        let number = self.attempts[attempt].number.clone();
         self.end_attempt(attempt, last, Some(end.reason));
         if last == AttemptState::Ended {
-            self.last_on_number.insert(contact, (target, end.at));
+            self.last_on_number.insert(number.clone(), (target, end.at));
             if end.reason == DisconnectionReason::VoiceCallsOptedOut {
                 self.suppressed.insert(number.clone(), BlockedReason::OptedOut);
+                self.suppressed.insert(self.contacts[contact].number.clone(), BlockedReason::OptedOut);
+                for further in self.further.get(&contact).into_iter().flatten() {
+                    self.suppressed.insert(further.clone(), BlockedReason::OptedOut);
+                }
+            }
+            if end.reason == DisconnectionReason::InvalidPhoneNumber {
+                self.invalid.insert((contact, number.clone()));
+            } else if answered(end.reason) {
+                self.invalid.remove(&(contact, number.clone()));
             }
         }
+        let policy = self.campaigns[self.targets[target].campaign].rules.settings.alternate_numbers;
+        let place = u32::try_from(self.targets[target].number).expect("few");
+        let next = numbers::after(policy, end.reason, place, &self.lines(contact)).map(|next| next as usize);
         let (ends, callback) = (&self.targets[target].ends, self.attempts[attempt].callback);
         let count = |wanted: &dyn Fn(DisconnectionReason) -> bool| {
             let alike = ends.iter().filter(|(kind, earlier)| *kind == callback && wanted(*earlier));
@@ -54,16 +67,23 @@ impl Ledger {
             same_reason: count(&|earlier| earlier == end.reason),
             most: run.and_then(|run| run.max_retries),
             callback,
+            another_number: next.is_some(),
         };
         let rules = &entry.rules;
-        let zones = rules.zones(self.contacts[contact].zone.as_deref(), &number);
+        let zone = self.contacts[contact].zone.as_deref();
+        let zones = rules.zones(zone, &number);
+        let then = next.map_or_else(|| zones.clone(), |next| rules.zones(zone, self.number_at(contact, next)));
         let hold = self.targets[target].hold;
-        let mut settled = retry::settle(rules, zones.as_ref(), &round, end, hold);
+        let mut settled = retry::settle(rules, then.as_ref(), &round, end, hold);
         let agreed = wish.filter(|_| hold.is_none());
-        if let Some(at) = agreed.and_then(|wish| retry::planned(rules, zones.as_ref(), wish.max(end.at))) {
+        let agreed = agreed.and_then(|wish| retry::planned(rules, zones.as_ref(), wish.max(end.at)));
+        if let Some(at) = agreed {
             settled = Settled { state: TargetState::Callback, next_at: Some(at), blocked: None };
         }
         let row = &mut self.targets[target];
+        if let Some(next) = next.filter(|_| agreed.is_none() && !settled.state.is_final()) {
+            row.number = next;
+        }
         if last == AttemptState::Ended {
             row.ends.push((callback, end.reason));
             row.last_ended = Some(end.at);

@@ -159,6 +159,7 @@ impl Ledger {
             if meant {
                 row.round += 1;
                 row.dials = 0;
+                row.number = 0;
                 row.ends.clear();
             }
             if meant && (waits || row.state == TargetState::Failed) {
