@@ -34,11 +34,14 @@ use crate::lookup::{self, Lookups};
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener};
+use crate::net::sip_tls::SipTls;
 use crate::net::web::Web;
 use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
 use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
+use crate::stir::WebSource;
+use crate::stir::service::IdentityService;
 use crate::store::Db;
 use crate::store::db::Settings;
 use crate::telemetry::export;
@@ -89,8 +92,11 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     };
     let status = DialerStatus::default();
 
-    let sip = sip_driver::start(
+    let tls = SipTls::new(&config.sip.tls).context("SIP over TLS cannot be set up")?;
+    let names = tls.names().clone();
+    let sip = sip_driver::start_with(
         &config.sip.listeners,
+        tls,
         SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), registrar: true, ..SipConfig::default() },
         rand::random(),
         shutdown.stop.clone(),
@@ -119,10 +125,14 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         },
         secret: secrets.leg,
     };
+    let certificates = WebSource::new(config.outbound.clone()).context("certificates cannot be fetched")?;
+    let identity = IdentityService::load(config.sip.identity.clone(), Arc::new(certificates));
+    let identity = Arc::new(identity.context("configuration")?);
     let (calls, inbound_reports) = Calls::new(services);
+    calls.set_identity(Arc::clone(&identity));
     let tasks = TaskTracker::new();
     calls.set_insight(insight(&config, &tasks, &shutdown)?);
-    let router = Router { listeners: sip.bound.clone(), ..Router::default() };
+    let router = Router { listeners: sip.bound.clone(), names, ..Router::default() };
 
     let http = TcpListener::bind(config.http.listen)
         .await
@@ -161,6 +171,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     // What they left behind is written down as ours now.
     mark.forget_predecessors()?;
 
+    tasks.spawn(identity.keep(shutdown.stop.clone()));
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));

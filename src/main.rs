@@ -187,7 +187,13 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     writeln!(out, "Callwright {} is up.", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  REST API     http://{}/api/v1   (description at /openapi.json)", server.http)?;
     for listener in &server.sip {
-        writeln!(out, "  SIP          {} over {}", listener.local, listener.transport.name())?;
+        match listener.listens {
+            true => writeln!(out, "  SIP          {} over {}", listener.local, listener.transport.name())?,
+            false => writeln!(
+                out,
+                "  SIP          TLS for calls that go out; sip.tls.certificate and sip.tls.key let it in"
+            )?,
+        }
     }
     writeln!(out, "  data         {}", data.display())?;
     writeln!(out, "  voice        espeak-ng and pocketsphinx: a demonstration voice, offline, English")?;

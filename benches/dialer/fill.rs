@@ -6,6 +6,8 @@ use callwright::campaign::run::Schedule;
 use callwright::campaign::settings::Settings;
 use callwright::campaign::states::CampaignState;
 use callwright::id::CampaignId;
+use callwright::stir::signer::SigningLevel;
+use callwright::stir::verdict::IdentityPolicy;
 use callwright::store::audit::Actor;
 use callwright::store::campaign::{CampaignData, Move};
 use callwright::store::trunk::{TrunkData, TrunkTransport};
@@ -59,6 +61,8 @@ pub(crate) async fn fill(db: &Db, shape: Shape) -> anyhow::Result<CampaignId> {
         caller_id_calls_per_minute: None,
         caller_id_max_calls: None,
         inbound_assistant: None,
+        identity_policy: IdentityPolicy::Record,
+        attestation: SigningLevel::A,
     };
     let caller_id = carrier.caller_ids[0].clone();
     let trunk = trunk::insert(&mut tx, org, carrier).await?.id;

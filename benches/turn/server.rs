@@ -30,7 +30,7 @@ use callwright::provider::vendor::Vendor;
 use callwright::provider::witness::Witness;
 use callwright::replay::keeper::{Keep, Replays};
 use callwright::time;
-use callwright::trunk::plan::{InvitePlan, TrunkRoute};
+use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 use callwright_loadtest::vendors::KEY;
 use callwright_sip::endpoint::{Config, Flow};
 use callwright_sip::message::HostPort;
@@ -80,7 +80,14 @@ impl Server {
     pub(crate) async fn place(&self, callers: SocketAddr) -> mpsc::Receiver<AttemptEvent> {
         let flow = Flow { listener: self.listener.id, transport: self.listener.transport, peer: callers };
         let domain = HostPort::from(callers);
-        let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, sent_by: None, domain, credentials: None };
+        let route = TrunkRoute {
+            trunk: TrunkId::from_u128(1),
+            flow,
+            sent_by: None,
+            domain,
+            credentials: None,
+            signing: Signing::default(),
+        };
         let to = "+4930901820".parse().expect("a number");
         self.calls.place(PlaceCall {
             call: CallId::generate(),

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Config, Credential, Endpoint, Event, Flow, Invite, LegKey, Listener, ListenerId, Probe, Refer,
-    Rejection, SessionId, Transport,
+    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, Flow, Invite, LegKey, Listener, ListenerId,
+    Probe, Refer, Rejection, SessionId, Transport, Watch, WatchId,
 };
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{Headers, HostPort, Message, Request, StatusCode, Uri, parse};
@@ -16,7 +16,7 @@ const PEER: ([u8; 4], u16) = ([192, 0, 2, 9], 5060);
 const LIMIT: usize = 40;
 const METHODS: [&str; 12] =
     ["INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "OPTIONS", "REGISTER", "STRANGE"];
-const LINES: [&str; 16] = [
+const LINES: [&str; 17] = [
     "Require: 100rel\r\n",
     "Supported: timer, 100rel\r\n",
     "Session-Expires: 90;refresher=uac\r\nMin-SE: 90\r\n",
@@ -33,6 +33,7 @@ const LINES: [&str; 16] = [
     "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n",
     "Proxy-Authenticate: Digest realm=\"r\", nonce=\"m\", algorithm=SHA-256, stale=true\r\n",
     "Min-SE: 400\r\n",
+    "Contact: <sip:x@example.org>;q=0.5, <sip:y@example.org>\r\n",
 ];
 const STATUSES: [u16; 16] = [100, 180, 183, 199, 200, 202, 302, 401, 407, 408, 422, 481, 486, 491, 503, 603];
 
@@ -69,6 +70,7 @@ struct Play<'a> {
     asked: Vec<Request>,
     tags: Vec<String>,
     sent: Vec<callwright_sip::endpoint::TransmitId>,
+    watches: Vec<WatchId>,
     keys: u8,
 }
 
@@ -78,9 +80,11 @@ impl<'a> Play<'a> {
             max_transactions: LIMIT,
             max_sessions: 8,
             max_streams: 3,
+            max_watches: 3,
             max_forks: 3,
             max_events: 64,
             referable: data.len().is_multiple_of(2),
+            replaceable: data.len().is_multiple_of(2),
             registrar: data.len().is_multiple_of(3),
             ..Config::default()
         };
@@ -100,6 +104,7 @@ impl<'a> Play<'a> {
             asked: Vec::new(),
             tags: vec![String::new()],
             sent: Vec::new(),
+            watches: Vec::new(),
             keys: 0,
         }
     }
@@ -218,9 +223,10 @@ impl<'a> Play<'a> {
             to: NameAddr::new(uri.clone()),
             uri,
             headers: Headers::new(),
-            body: Body::sdp(b"offer".to_vec()),
+            body: Body::sdp(if options & 16 > 0 { vec![b'x'; 1400] } else { b"offer".to_vec() }),
             credentials: (options & 1 > 0).then(credential),
             session_expires: (options & 2 > 0).then_some(90),
+            conduct: Conduct { redirectable: options & 4 > 0, large_over: (options & 8 > 0).then_some(ListenerId(1)) },
         };
         if let Ok(session) = self.endpoint.invite(self.now, invite) {
             self.sessions.push(session);
@@ -232,9 +238,10 @@ impl<'a> Play<'a> {
         let sessions = self.sessions.clone();
         let Some(id) = self.pick(&sessions) else { return };
         let status = self.pick(&STATUSES).and_then(StatusCode::new).unwrap_or(StatusCode::RINGING);
+        let flow = Flow { listener: ListenerId(0), transport: Transport::Udp, peer: SocketAddr::from(PEER) };
         let (which, now, endpoint) = (self.byte().unwrap_or(0), self.now, &mut self.endpoint);
         let body = || Body::sdp(b"answer".to_vec());
-        let _: Result<(), CommandError> = match which % 12 {
+        let _: Result<(), CommandError> = match which % 14 {
             0 => endpoint.ring(now, id, status, None),
             1 => endpoint.ring(now, id, status, Some(body())),
             2 => endpoint.accept(now, id, body()),
@@ -249,14 +256,16 @@ impl<'a> Play<'a> {
                 let to = NameAddr::new(Uri::parse(b"sip:third@example.org").expect("an address"));
                 endpoint.refer(now, id, Refer { to, by: None }).map(drop)
             }
-            _ => endpoint.notify_refer(now, id, status),
+            11 => endpoint.notify_refer(now, id, status),
+            12 => endpoint.follow(now, id, flow),
+            _ => endpoint.pass_over(now, id),
         };
     }
 
     fn fault(&mut self) {
         let sent = self.sent.clone();
         let flow = self.flow();
-        match self.byte().unwrap_or(0) % 3 {
+        match self.byte().unwrap_or(0) % 5 {
             0 => self
                 .endpoint
                 .handle_closed(self.now, Flow { listener: ListenerId(1), transport: Transport::Tcp, ..flow }),
@@ -266,10 +275,21 @@ impl<'a> Play<'a> {
                     self.endpoint.handle_send_failed(self.now, id, written);
                 }
             }
-            _ => {
+            2 => {
                 let uri = Uri::parse(b"sip:probe@example.org").expect("an address");
                 let probe = Probe { uri, flow, key: LegKey([200; 32]), credentials: Some(credential()) };
                 let _ = self.endpoint.ping(self.now, probe);
+            }
+            3 => {
+                let uri = Uri::parse(b"sip:watched@example.org").expect("an address");
+                let watch =
+                    Watch { interval: Duration::ZERO, credentials: Some(credential()), ..Watch::new(uri, flow) };
+                self.watches.extend(self.endpoint.watch(self.now, watch));
+            }
+            _ => {
+                if let Some(watch) = self.watches.pop() {
+                    self.endpoint.unwatch(watch);
+                }
             }
         }
     }
@@ -333,6 +353,9 @@ impl<'a> Play<'a> {
     }
 
     fn end(&mut self) {
+        for watch in std::mem::take(&mut self.watches) {
+            self.endpoint.unwatch(watch);
+        }
         for round in 0..2 {
             for session in self.sessions.clone() {
                 let _ = self.endpoint.hang_up(self.now, session, None);

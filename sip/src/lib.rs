@@ -1,10 +1,13 @@
 //! SIP without sockets or clocks: bytes and time in, bytes and events out.
 
+pub mod callerid;
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
 mod error;
+mod health;
 pub mod identity;
+pub mod locate;
 pub mod message;
 pub mod registrar;
 mod registration;

@@ -54,8 +54,8 @@ pub enum RegisterAnswer {
 pub struct Location {
     /// The address it gave.
     pub contact: Uri,
-    /// How requests get there: to the contact's address when that is the one the REGISTER came from, else back the way
-    /// of the REGISTER. A binding never leads to another host than the one that made it.
+    /// How requests get there: to the contact's address when that is the one the REGISTER came from, else, and over TLS in
+    /// any case, back the way of the REGISTER. A binding never leads to another host than the one that made it.
     pub flow: Flow,
     /// When the binding ends.
     pub until: Instant,
@@ -211,6 +211,8 @@ fn flow_to(came: Flow, contact: &Uri) -> Flow {
     let transport = named.is_some_and(|name| name.eq_ignore_ascii_case(came.transport.name().as_bytes()));
     let same_transport = transport || (named.is_none() && came.transport == Transport::Udp);
     match contact.host.ip() {
+        // Nobody proves at another connection to be who made this one (RFC 5923 section 8.1).
+        _ if matches!(came.transport, Transport::Tls(_)) => came,
         Some(ip) if same_transport && ip.to_canonical() == came.peer.ip().to_canonical() => {
             Flow { peer: SocketAddr::new(came.peer.ip(), contact.port.unwrap_or(5060)), ..came }
         }

@@ -2,10 +2,12 @@
 
 use crate::dialog::auth::{Attempts, Authenticator};
 use crate::endpoint::core::{Core, Delivered, Owner};
-use crate::endpoint::{Event, Registration, RegistrationId, RegistrationState, WakeReason};
+use crate::endpoint::{Event, Flow, Registration, RegistrationId, RegistrationState, WakeReason};
+use crate::health::{Rebound, rebound};
 use crate::message::header::{CSeq, CallId, Contact, Expires, From, MinExpires, RetryAfter, To};
 use crate::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// First wait after a failure; doubled for each further one.
@@ -15,6 +17,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1800);
 /// A registration is refreshed this long before it expires, or a fifth of its life if that is less.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
 
+/// Wait after the connection was lost, in milliseconds, by lot.
+const RETURN: (u64, u64) = (1_000, 3_000);
+/// A connection that is lost sooner after its REGISTER counts as a failure.
+const STEADY: Duration = Duration::from_secs(120);
 /// A registrar that grants next to nothing is not asked more often than this.
 const SOONEST_REFRESH: Duration = Duration::from_secs(5);
 
@@ -32,7 +38,14 @@ pub(crate) struct Binding {
     /// What we ask for; raised by a 423.
     expires: Duration,
     failures: u32,
+    /// When the binding was made over the connection that is up.
+    bound: Option<Instant>,
+    /// Connections in a row that were lost too soon.
+    losses: u32,
     leaving: bool,
+    /// The address under which the registrar sees us, and that it is another one.
+    seen_as: Option<SocketAddr>,
+    rebound: Option<Rebound>,
 }
 
 impl Binding {
@@ -50,7 +63,11 @@ impl Binding {
             current: None,
             expires,
             failures: 0,
+            bound: None,
+            losses: 0,
             leaving: false,
+            seen_as: None,
+            rebound: None,
         };
         binding.send(core, now);
         binding
@@ -65,9 +82,43 @@ impl Binding {
         }
     }
 
+    /// The path it goes over.
+    pub(crate) fn flow(&self) -> Flow {
+        self.spec.flow
+    }
+
+    /// Whether the latest response says that we are seen at another address.
+    pub(crate) fn take_rebound(&mut self) -> Option<(Flow, Rebound)> {
+        Some((self.spec.flow, self.rebound.take()?))
+    }
+
+    /// Refreshes the binding before its time, unless a REGISTER is under way.
+    pub(crate) fn refresh(&mut self, core: &mut Core, now: Instant) {
+        if self.current.is_none() && !self.leaving {
+            core.timers.clear(WakeReason::Registration(self.id));
+            self.send(core, now);
+        }
+    }
+
     /// Time to refresh, or to try again.
     pub(crate) fn on_deadline(&mut self, core: &mut Core, now: Instant) {
         self.send(core, now);
+    }
+
+    /// A connection is gone. With the one of the binding goes the way of calls to us: another REGISTER makes a new one, soon,
+    /// but later and later where connections do not last (RFC 5626 section 4.5).
+    pub(crate) fn on_closed(&mut self, core: &mut Core, now: Instant, flow: Flow) {
+        if flow != self.spec.flow || self.leaving {
+            return;
+        }
+        let Some(bound) = self.bound.take() else { return };
+        let steady = now.saturating_duration_since(bound) >= STEADY;
+        self.losses = if steady { 0 } else { self.losses + 1 };
+        let wait = match self.losses {
+            0 => Duration::from_millis(core.random.between(RETURN.0, RETURN.1)),
+            losses => backoff(core, losses - 1),
+        };
+        core.timers.set_sooner(now + wait, WakeReason::Registration(self.id));
     }
 
     /// Takes the outcome of a REGISTER; `true` when the binding is gone for good.
@@ -87,6 +138,7 @@ impl Binding {
             Delivered::Failed { .. } => None,
         };
         self.current = None;
+        self.rebound = response.and_then(|response| rebound(&mut self.seen_as, &response.headers));
         if let Some(response) = response
             && self.try_again(core, now, response)
         {
@@ -129,6 +181,7 @@ impl Binding {
 
     fn registered(&mut self, core: &mut Core, now: Instant, response: &Response) {
         self.failures = 0;
+        self.bound = self.bound.or(Some(now));
         let expires = self.granted(core, response);
         let ahead = REFRESH_AHEAD.min(expires / 5);
         core.timers.set(now + (expires - ahead).max(SOONEST_REFRESH), WakeReason::Registration(self.id));
@@ -156,11 +209,9 @@ impl Binding {
     }
 
     fn failed(&mut self, core: &mut Core, now: Instant, response: Option<&Response>) {
-        let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(10)).min(LONGEST_RETRY);
+        let backoff = backoff(core, self.failures);
         self.failures += 1;
-        // Half to all of it, so that many trunks do not come back at one time (RFC 5626 section 4.5).
-        let millis = u64::try_from(doubled.as_millis()).unwrap_or(u64::MAX);
-        let backoff = Duration::from_millis(core.random.between(millis / 2, millis));
+        self.bound = None;
         let told: Option<RetryAfter> = response.and_then(|response| response.headers.try_typed().ok().flatten());
         let told = told.map_or(Duration::ZERO, |after| Duration::from_secs(u64::from(after.seconds)));
         let retry_in = backoff.max(told);
@@ -186,7 +237,8 @@ impl Binding {
         headers.push_typed(&To(self.spec.aor.clone()));
         headers.push_typed(&self.call_id);
         headers.push_typed(&CSeq { number: self.cseq, method: Method::Register });
-        headers.push(HeaderName::Contact, core.contact(&self.spec.flow, self.spec.contact_user.as_bytes()));
+        let (flow, user) = (&self.spec.flow, self.spec.contact_user.as_bytes());
+        headers.push(HeaderName::Contact, core.contact(flow, user, &self.spec.registrar.scheme));
         let seconds = if self.leaving { 0 } else { u32::try_from(self.expires.as_secs()).unwrap_or(u32::MAX) };
         headers.push_typed(&Expires(seconds));
         self.auth.apply(&mut request, &mut core.random);
@@ -194,4 +246,12 @@ impl Binding {
         let owner = Owner::Registration(self.id);
         self.current = Some(core.send_request(now, request, self.spec.flow, &branch, owner));
     }
+}
+
+/// How long to wait after so many failures before this one.
+fn backoff(core: &mut Core, earlier: u32) -> Duration {
+    let doubled = FIRST_RETRY.saturating_mul(1 << earlier.min(10)).min(LONGEST_RETRY);
+    // Half to all of it, so that many trunks do not come back at one time (RFC 5626 section 4.5).
+    let millis = u64::try_from(doubled.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(core.random.between(millis / 2, millis))
 }

@@ -21,6 +21,7 @@ use crate::campaign::states::{AnsweredBy, EndedBy};
 use crate::campaign::transfer::TransferWay;
 use crate::id::{AttemptId, CallId, CampaignId, ContactId};
 use crate::pii::Pii;
+use crate::stir::verdict::CallerIdentity;
 use crate::store::call::{self, Call, Conversation, Direction, Transfer};
 use crate::store::filter::CallFilter;
 
@@ -67,6 +68,9 @@ pub struct CallView {
     has_replay: bool,
     /// To whom the caller was handed over; absent when they were not.
     transfer: Option<TransferView>,
+    /// Who vouches for the caller (STIR/SHAKEN): what was found when the call came in, or what we did for a call of ours;
+    /// absent where nobody looked, and nobody did.
+    caller_identity: Option<CallerIdentity>,
 }
 
 /// A caller who was handed over.
@@ -209,5 +213,6 @@ fn view(call: Call) -> CallView {
         recording_ms: call.recording.map(|recording| recording.ms),
         has_replay: call.replay.is_some(),
         transfer: call.transfer.map(|Transfer { to, way, at }| TransferView { to, way, at }),
+        caller_identity: call.identity,
     }
 }

@@ -19,6 +19,8 @@ use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
 use crate::campaign::phone::E164;
 use crate::id::{AssistantId, TrunkId};
+use crate::stir::signer::SigningLevel;
+use crate::stir::verdict::IdentityPolicy;
 use crate::store::dialing::breaker;
 use crate::store::lock::Lock;
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
@@ -40,11 +42,11 @@ pub struct TrunkInput {
     #[garde(length(min = 1, max = 255), custom(is_host))]
     #[schema(examples("sip.carrier.example"))]
     host: String,
-    /// Port; 5060 when it is left out.
+    /// Port; 5060 when it is left out, 5061 with TLS.
     #[serde(default)]
     #[garde(range(min = 1))]
     port: Option<u16>,
-    /// How requests travel.
+    /// How requests travel: `udp`, `tcp` or `tls`. With TLS the host's certificate has to name `host`.
     #[serde(default = "udp")]
     #[garde(skip)]
     #[schema(default = "udp")]
@@ -93,6 +95,26 @@ pub struct TrunkInput {
     #[serde(default)]
     #[garde(skip)]
     inbound_assistant_id: Option<AssistantId>,
+    /// What is done about signatures of calls that come in (STIR/SHAKEN): nothing, keep with the call what they are worth,
+    /// or refuse calls without one that holds.
+    #[serde(default = "record")]
+    #[garde(skip)]
+    #[schema(default = "record")]
+    identity_policy: IdentityPolicy,
+    /// How well calls over this trunk are vouched for at best, where the server has a key to sign them with. Only calls
+    /// from `caller_ids` are vouched for in full (`A`); those from other numbers get `B`.
+    #[serde(default = "full")]
+    #[garde(skip)]
+    #[schema(default = "A")]
+    attestation: SigningLevel,
+}
+
+const fn record() -> IdentityPolicy {
+    IdentityPolicy::Record
+}
+
+const fn full() -> SigningLevel {
+    SigningLevel::A
 }
 
 const fn udp() -> TrunkTransport {
@@ -148,6 +170,10 @@ pub struct TrunkView {
     caller_id_max_calls: Option<u32>,
     /// Who answers calls that come in.
     inbound_assistant_id: Option<AssistantId>,
+    /// What is done about signatures of calls that come in.
+    identity_policy: IdentityPolicy,
+    /// How well calls over this trunk are vouched for at best.
+    attestation: SigningLevel,
     /// How our registration with the carrier goes, as this node sees it.
     registration: RegistrationView,
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
@@ -375,6 +401,8 @@ fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkD
         caller_id_calls_per_minute: input.caller_id_calls_per_minute,
         caller_id_max_calls: input.caller_id_max_calls,
         inbound_assistant: input.inbound_assistant_id,
+        identity_policy: input.identity_policy,
+        attestation: input.attestation,
     })
 }
 
@@ -409,6 +437,8 @@ async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreEr
         caller_id_calls_per_minute: data.caller_id_calls_per_minute,
         caller_id_max_calls: data.caller_id_max_calls,
         inbound_assistant_id: data.inbound_assistant,
+        identity_policy: data.identity_policy,
+        attestation: data.attestation,
         registration: RegistrationView {
             state: report.standing,
             status: report.status,

@@ -56,6 +56,7 @@ async fn routes(db: &Db, resolver: &Resolver) -> Result<InboundRoutes, StoreErro
                 numbers: BTreeMap::new(),
                 otherwise: Some(Arc::new(answers)),
                 max_org_calls: limits.get(&trunk.org).map_or(0, |limit| *limit as usize),
+                identity: trunk.data.identity_policy,
             });
         }
         match listing.next {

@@ -79,6 +79,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
             way: transfer.way,
             at: report.wall(transfer.at),
         }),
+        identity: report.identity,
     };
     let conversation = Conversation {
         transcript: report.conversation.transcript,

@@ -14,6 +14,7 @@ use crate::agent::assistant::AssistantVersion;
 use crate::campaign::phone::E164;
 use crate::id::{CallId, OrgId, TrunkId};
 use crate::pii::Pii;
+use crate::stir::verdict::IdentityPolicy;
 
 /// Counts calls that come in against what their organisation may have at one time, over all nodes.
 pub trait Door: Send + Sync {
@@ -53,6 +54,8 @@ pub struct InboundRoute {
     pub otherwise: Option<Arc<AssistantVersion>>,
     /// Calls of the organisation at one time, in and out; further ones get 486.
     pub max_org_calls: usize,
+    /// What is done about signatures of its calls.
+    pub identity: IdentityPolicy,
 }
 
 /// All trunks that may bring calls in.
@@ -68,6 +71,7 @@ pub(super) struct Admitted {
     pub(super) org: OrgId,
     pub(super) assistant: Arc<AssistantVersion>,
     pub(super) max_org_calls: usize,
+    pub(super) identity: IdentityPolicy,
     pub(super) caller: Option<Pii<E164>>,
     pub(super) called: Option<Pii<E164>>,
 }
@@ -97,6 +101,7 @@ impl InboundRoutes {
             org: route.org,
             assistant: Arc::clone(assistant),
             max_org_calls: route.max_org_calls,
+            identity: route.identity,
             caller: asserted.or_else(shown),
             called,
         })

@@ -144,7 +144,9 @@ pub fn dial_reason(failure: &DialFailure, trunk: TrunkEvidence) -> Disconnection
 /// Whether the failure points at a setting that a person has to mend, rather than at the callee or the carrier's day.
 #[must_use]
 pub fn is_misconfiguration(failure: &DialFailure) -> bool {
-    matches!((failure.cause, failure.status), (DialFault::Response, Some(416)))
+    // 428 and 436 to 438: the carrier wants the caller signed for, or does not accept how (RFC 8224 section 6.2.2). A dial
+    // is never sent again without signature: that would only hide what is wrong.
+    matches!((failure.cause, failure.status), (DialFault::Response, Some(416 | 428 | 436..=438)))
 }
 
 /// Whether the dial may go out again over another trunk without risking a second ring.

@@ -19,6 +19,7 @@ use crate::campaign::phone::E164;
 use crate::id::{AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use crate::net::ports::PortError;
 use crate::pii::Pii;
+use crate::stir::verdict::CallerIdentity;
 use crate::time::{Latest, Now};
 use crate::trunk::plan::InvitePlan;
 
@@ -163,6 +164,9 @@ pub struct CallReport {
     pub transfer: Option<Transferred>,
     /// What the media session counted.
     pub media: Option<Stats>,
+    /// Who vouches for the caller: what was found for a call that came in, what we did for one of ours. `None` where
+    /// nobody looked, and nobody did.
+    pub identity: Option<CallerIdentity>,
 }
 
 /// A recording on disk.

@@ -38,6 +38,7 @@ use crate::id::{CallId, OrgId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
+use crate::stir::service::IdentityService;
 
 /// What calls need.
 pub struct Services {
@@ -84,6 +85,8 @@ struct Inner {
     /// Lets second legs be dialed; without it no call is bridged.
     desk: RwLock<Option<Arc<dyn TransferDesk>>>,
     insight: RwLock<Insight>,
+    /// Vouches for callers, and checks who vouches; without it nobody does either.
+    identity: RwLock<Option<Arc<IdentityService>>>,
     /// Reports of calls that nobody ordered.
     inbound_reports: mpsc::Sender<CallReport>,
     draining: AtomicBool,
@@ -105,6 +108,7 @@ impl Calls {
             door: RwLock::new(None),
             desk: RwLock::new(None),
             insight: RwLock::default(),
+            identity: RwLock::default(),
             inbound_reports,
             draining: AtomicBool::new(false),
             panics: AtomicU64::new(0),
@@ -131,6 +135,11 @@ impl Calls {
     /// Says who looks at calls while they go on, from the next call on. Nobody does before.
     pub fn set_insight(&self, insight: Insight) {
         *self.inner.insight.write().unwrap_or_else(PoisonError::into_inner) = insight;
+    }
+
+    /// Says who vouches for callers and checks who does, from the next call on.
+    pub fn set_identity(&self, identity: Arc<IdentityService>) {
+        *self.inner.identity.write().unwrap_or_else(PoisonError::into_inner) = Some(identity);
     }
 
     /// All live calls, in the order in which they began.
@@ -213,6 +222,11 @@ impl Calls {
     /// Who looks at calls while they go on.
     pub(super) fn insight(&self) -> Insight {
         self.inner.insight.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who vouches for callers, and checks who does.
+    pub(super) fn identity(&self) -> Option<Arc<IdentityService>> {
+        self.inner.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What calls need.

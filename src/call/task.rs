@@ -59,6 +59,8 @@ use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
 use crate::provider::stt::ListenRequest;
 use crate::replay::observed::{Observed, Seen};
+use crate::stir::passport::Attestation;
+use crate::stir::service::unix;
 use crate::telemetry::spans::CallFacts;
 use crate::time::{self, Latest};
 use crate::trunk::plan::{InvitePlan, leg_key};
@@ -89,6 +91,8 @@ pub(super) struct Remains {
     pub(super) replay: Option<PathBuf>,
     pub(super) transfer: Option<Transferred>,
     pub(super) media: Option<Stats>,
+    /// How well we vouched for the caller of a call we made.
+    pub(super) signed: Option<Attestation>,
 }
 
 /// An INVITE that may leave.
@@ -135,6 +139,8 @@ pub(super) struct CallTask {
     transferred: Option<Transferred>,
     /// This is the leg to whom somebody else's caller is handed over.
     second: Option<SecondSide>,
+    /// How well we vouched for the caller.
+    signed: Option<Attestation>,
     outcome: Option<CallOutcome>,
     not_placed: Option<NotPlaced>,
 }
@@ -188,6 +194,7 @@ impl CallTask {
             handing: None,
             transferred: None,
             second: None,
+            signed: None,
             outcome: None,
             not_placed: None,
         }
@@ -381,7 +388,12 @@ impl CallTask {
     async fn invite(&mut self) {
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
-        let invite = dial.invite.invite(key, dial.credentials.clone(), offer);
+        let mut invite = dial.invite.invite(key, dial.credentials.clone(), offer);
+        if let (Some(identity), Some(attestation)) = (self.calls.identity(), dial.invite.attest) {
+            let (org, secret) = (self.context.org, &self.services.secret);
+            let signed = identity.vouch(&mut invite, attestation, org, secret, unix(time::now()));
+            self.signed = signed.then_some(attestation);
+        }
         match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {
                 self.session = Some(session);
@@ -442,7 +454,8 @@ impl CallTask {
         }
         let recording = self.recording.finished().await;
         let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
-        Remains { outcome, conversation, recording, replay: kept.then_some(replay), transfer, media }
+        let replay = kept.then_some(replay);
+        Remains { outcome, conversation, recording, replay, transfer, media, signed: self.signed }
     }
 }
 
@@ -452,8 +465,8 @@ const fn is_failure(ending: &Ending) -> bool {
 }
 
 /// Refuses an incoming call before it has a task.
-pub(super) async fn refuse(services: &Services, session: SessionId, status: StatusCode, retry_after: Option<Duration>) {
-    let _ = services.sip.reject(session, status, Rejection { retry_after, reason: None }).await;
+pub(super) async fn refuse(services: &Services, session: SessionId, status: StatusCode, rejection: Rejection) {
+    let _ = services.sip.reject(session, status, rejection).await;
 }
 
 async fn next_event(events: &mut Option<mpsc::Receiver<Event>>) -> Option<Event> {

@@ -5,6 +5,7 @@
 
 mod agent;
 mod http;
+mod identity;
 mod insight;
 mod media;
 mod outbound;
@@ -22,11 +23,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::agent::AgentConfig;
 pub use self::http::HttpConfig;
+pub use self::identity::IdentityConfig;
 pub use self::insight::{InsightConfig, ReplayFiles};
 pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
-pub use self::sip::{ListenerConfig, SipConfig, SipTransport};
+pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles};
 pub use self::store::StoreConfig;
 pub use self::telemetry::{Collector, TelemetryConfig};
 
@@ -193,5 +195,9 @@ mod tests {
         let external = from_toml("[[sip.listeners]]\ntransport = 'udp'\nbind = '0.0.0.0:5060'\n");
         let external = external.expect_err("no address a peer could use").to_string();
         assert!(external.contains("sip.listeners.external"), "{external}");
+        let half = from_toml("[sip.tls]\ncertificate = 'own.pem'\n").expect_err("a key is missing").to_string();
+        assert!(half.contains("sip.tls.key"), "{half}");
+        let closed = from_toml("[sip.tls]\nclient_trusted = 'ca.pem'\n").expect_err("nobody can connect").to_string();
+        assert!(closed.contains("sip.tls.client_trusted") && closed.contains("sip.tls.certificate"), "{closed}");
     }
 }

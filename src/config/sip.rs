@@ -1,17 +1,20 @@
 //! Settings of SIP: where to listen and which address to announce.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{ConfigError, IdentityConfig};
 
 /// Settings of SIP.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SipConfig {
-    /// Sockets to listen on. Default: UDP and TCP on 127.0.0.1:5060.
+    /// Sockets to listen on. Default: UDP and TCP on 127.0.0.1:5060, TLS on 127.0.0.1:5061.
     pub listeners: Vec<ListenerConfig>,
+    /// Certificates. Without one of ours calls can leave by TLS, and nobody can connect to us by it.
+    pub tls: TlsFiles,
     /// Calls at the same time on this node, in and out; further incoming ones get 503. Default 500.
     pub max_calls: usize,
     /// Whether a cold transfer asks the caller's side to dial on by itself (REFER) before it is bridged here. Default yes.
@@ -20,13 +23,32 @@ pub struct SipConfig {
     pub transferred_max_s: u32,
     /// How long registrations with carriers ask to last, in seconds, 300 to 3600; the carrier decides. Default 600.
     pub register_expires_s: u32,
+    /// Signed caller identity.
+    pub identity: IdentityConfig,
+}
+
+/// Files in PEM. A change counts within half a minute, for connections made from then on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsFiles {
+    /// Our certificate and what leads from it to an authority; shown to who connects, and to carriers that ask.
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+    /// Authorities to trust beside the public ones, for the certificates of carriers.
+    pub trusted: Option<PathBuf>,
+    /// Authorities of those who may connect to us by TLS: without a certificate from one of them nobody does.
+    pub client_trusted: Option<PathBuf>,
+    /// Whether a carrier's certificate for `*.carrier.example` proves `sip.carrier.example`. RFC 5922 section 7.2 forbids it;
+    /// some carriers have no other certificate. Default no.
+    pub wildcards: bool,
 }
 
 /// One SIP socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerConfig {
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub transport: SipTransport,
     /// Local address and port.
     pub bind: SocketAddr,
@@ -46,6 +68,8 @@ pub enum SipTransport {
     Udp,
     /// Streams.
     Tcp,
+    /// Encrypted streams.
+    Tls,
 }
 
 impl ListenerConfig {
@@ -64,14 +88,24 @@ impl ListenerConfig {
 
 impl Default for SipConfig {
     fn default() -> Self {
-        let bind = SocketAddr::from(([127, 0, 0, 1], 5060));
-        let listener = |transport| ListenerConfig { transport, bind, external: None, external_media: None };
+        let listener = |transport, port| ListenerConfig {
+            transport,
+            bind: SocketAddr::from(([127, 0, 0, 1], port)),
+            external: None,
+            external_media: None,
+        };
         Self {
-            listeners: vec![listener(SipTransport::Udp), listener(SipTransport::Tcp)],
+            listeners: vec![
+                listener(SipTransport::Udp, 5060),
+                listener(SipTransport::Tcp, 5060),
+                listener(SipTransport::Tls, 5061),
+            ],
+            tls: TlsFiles::default(),
             max_calls: 500,
             refer: true,
             transferred_max_s: 14_400,
             register_expires_s: 600,
+            identity: IdentityConfig::default(),
         }
     }
 }
@@ -91,6 +125,15 @@ impl SipConfig {
                 return invalid("sip.listeners.external_media", "a wildcard cannot be announced in SDP");
             }
         }
+        if self.tls.certificate.is_some() != self.tls.key.is_some() {
+            return invalid("sip.tls", "sip.tls.certificate and sip.tls.key are needed together: set both or none");
+        }
+        if self.tls.client_trusted.is_some() && self.tls.certificate.is_none() {
+            return invalid(
+                "sip.tls.client_trusted",
+                "nobody can connect without a certificate of ours: set sip.tls.certificate and sip.tls.key",
+            );
+        }
         if !(1..=100_000).contains(&self.max_calls) {
             return invalid("sip.max_calls", "must be 1 to 100000");
         }
@@ -100,6 +143,6 @@ impl SipConfig {
         if !(300..=3600).contains(&self.register_expires_s) {
             return invalid("sip.register_expires_s", "must be 300 to 3600");
         }
-        Ok(())
+        self.identity.validate()
     }
 }

@@ -68,7 +68,7 @@ impl Ringing {
     }
 
     pub(super) async fn refuse(self, status: StatusCode) -> anyhow::Result<()> {
-        let more = Rejection { retry_after: None, reason: None };
+        let more = Rejection::default();
         self.handle.reject(self.call.session, status, more).await.context("the call is gone already")
     }
 

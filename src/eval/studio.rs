@@ -52,7 +52,7 @@ use crate::store::org::Secrets;
 use crate::store::{Db, suppression};
 use crate::time::{self, Latest};
 use crate::toolbox::Toolbox;
-use crate::trunk::plan::{InvitePlan, TrunkRoute};
+use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 
 /// Numbers of scenarios: a range that no telephone has, kept free for drama.
 const NUMBERS: &str = "+447700900";
@@ -277,6 +277,7 @@ impl Studio {
             sent_by: None,
             domain: HostPort::from(peer),
             credentials: None,
+            signing: Signing::default(),
         };
         let assistant = AssistantVersion {
             id: AssistantVersionId::generate(),

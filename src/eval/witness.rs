@@ -20,7 +20,7 @@ use crate::call::transfer::destination::Destination;
 use crate::id::{AttemptId, CallId, LegId, TrunkId};
 use crate::pii::Pii;
 use crate::time::{self, Latest};
-use crate::trunk::plan::{InvitePlan, TrunkRoute};
+use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 
 /// How long the INVITE of a second leg may be held up.
 const LATE: Duration = Duration::from_secs(5);
@@ -148,7 +148,14 @@ impl OpenDesk {
         let from = dial.from.as_ref().map(|number| number.expose());
         let invite = match &dial.to {
             Destination::Number(number) => {
-                let route = TrunkRoute { trunk: TrunkId::from_u128(1), flow, sent_by: None, domain, credentials: None };
+                let route = TrunkRoute {
+                    trunk: TrunkId::from_u128(1),
+                    flow,
+                    sent_by: None,
+                    domain,
+                    credentials: None,
+                    signing: Signing::default(),
+                };
                 InvitePlan::new(&route, number.expose(), from)
             }
             Destination::Address(uri) => InvitePlan::to_address(flow, None, uri, from, &domain),

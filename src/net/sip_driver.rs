@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, ProbeId, RecoveryOutcome,
+    CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, PeerName, ProbeId, RecoveryOutcome,
     RegistrationId, RegistrationState, Rejection, SessionId, Transport,
 };
 use callwright_sip::message::{HostPort, StatusCode};
@@ -26,8 +26,9 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::sip_stream::{StreamEvent, Streams};
+use super::sip_tls::SipTls;
 use super::sip_udp::UdpListener;
-use crate::config::{ListenerConfig, SipTransport};
+use crate::config::{ListenerConfig, SipTransport, TlsFiles};
 use crate::time;
 
 /// Commands that wait for the driver; further callers wait.
@@ -67,6 +68,8 @@ pub struct BoundListener {
     pub transport: Transport,
     /// The address it is bound to; the port is a real one even where the configuration says 0.
     pub local: SocketAddr,
+    /// Whether it is bound. One for TLS is not without a certificate: connections only leave from its address.
+    pub listens: bool,
     /// The address that peers are told in Via and Contact.
     pub advertised: SocketAddr,
     /// The address announced in SDP.
@@ -84,7 +87,7 @@ pub struct IncomingCall {
     pub events: mpsc::Receiver<Event>,
 }
 
-/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces.
+/// [`start_with`] without a certificate of ours.
 ///
 /// # Errors
 /// A listener cannot be bound.
@@ -94,8 +97,25 @@ pub async fn start(
     seed: [u8; 32],
     stop: CancellationToken,
 ) -> io::Result<SipService> {
+    let tls = SipTls::new(&TlsFiles::default()).map_err(io::Error::other)?;
+    start_with(listeners, tls, config, seed, stop).await
+}
+
+/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces. A TLS listener
+/// without a certificate is not bound: connections only leave from it.
+///
+/// # Errors
+/// A listener cannot be bound.
+pub async fn start_with(
+    listeners: &[ListenerConfig],
+    tls: SipTls,
+    config: Config,
+    seed: [u8; 32],
+    stop: CancellationToken,
+) -> io::Result<SipService> {
     let mut endpoint = Endpoint::new(config, seed);
-    let (mut streams, stream_events) = Streams::new();
+    let can_listen = tls.can_listen();
+    let (mut streams, stream_events) = Streams::new(tls);
     let mut udp = Vec::new();
     let mut bound = Vec::new();
     for (number, listener) in (0..).zip(listeners) {
@@ -110,13 +130,26 @@ pub async fn start(
             SipTransport::Tcp => {
                 let socket = TcpListener::bind(listener.bind).await?;
                 let local = socket.local_addr()?;
-                streams.listen(id, socket, stop.clone())?;
+                streams.listen(id, Transport::Tcp, socket, stop.clone())?;
                 (Transport::Tcp, local)
             }
+            SipTransport::Tls if can_listen => {
+                let socket = TcpListener::bind(listener.bind).await?;
+                let local = socket.local_addr()?;
+                let transport = Transport::Tls(PeerName::NONE);
+                streams.listen(id, transport, socket, stop.clone())?;
+                (transport, local)
+            }
+            SipTransport::Tls => {
+                streams.leave_from(id, listener.bind.ip());
+                (Transport::Tls(PeerName::NONE), listener.bind)
+            }
         };
+        let listens = can_listen || listener.transport != SipTransport::Tls;
         let external = listener.external.unwrap_or(local);
         endpoint.add_listener(Listener { id, transport, advertised: HostPort::from(external) });
-        bound.push(BoundListener { id, transport, local, advertised: external, media: listener.advertised_media() });
+        let media = listener.advertised_media();
+        bound.push(BoundListener { id, transport, local, listens, advertised: external, media });
     }
     let (commands, command_receiver) = mpsc::channel(COMMANDS);
     let (incoming, incoming_receiver) = mpsc::channel(INCOMING);
@@ -179,6 +212,9 @@ impl Driver {
         }
         self.sweep(now);
         self.dispatch(now);
+        while let Some(dead) = self.endpoint.poll_close() {
+            self.streams.close(dead);
+        }
         // What could not be sent makes the endpoint speak again: it gets another round.
         more |= self.transmit(cx, now);
         more |= self.arm(cx);
@@ -206,7 +242,12 @@ impl Driver {
         for _ in 0..BUDGET {
             let Poll::Ready(Some(event)) = self.stream_events.poll_recv(cx) else { return false };
             match event {
-                StreamEvent::Accepted { flow, stream, permit } => self.streams.adopt(flow, stream, permit),
+                StreamEvent::Accepted { flow, stream, place } => self.streams.adopt(flow, stream, place),
+                StreamEvent::Opened { flow, connection } => {
+                    if self.streams.is_current(flow, connection) {
+                        self.endpoint.handle_opened(now, flow);
+                    }
+                }
                 StreamEvent::Bytes { flow, connection, bytes } => {
                     let current = self.streams.is_current(flow, connection);
                     if current && self.endpoint.handle_stream(now, flow, &bytes).is_err() {
@@ -310,6 +351,7 @@ impl Driver {
             match &event {
                 Event::Incoming { .. } => self.offer(now, event),
                 Event::Provisional { session, .. }
+                | Event::Redirected { session, .. }
                 | Event::Answered { session, .. }
                 | Event::Acknowledged { session, .. }
                 | Event::Reoffer { session, .. }
@@ -335,6 +377,9 @@ impl Driver {
                 }
                 Event::RegistrationState { registration, state } => self.on_registration_state(*registration, state),
                 Event::Register { register, incoming } => self.offer_register(now, *register, incoming),
+                // Nothing is watched here.
+                Event::Health { .. } => {}
+                Event::Rebound { .. } => tracing::debug!("a registrar sees us at another address than before"),
                 Event::Malformed { fault, .. } => tracing::debug!(fault, "malformed SIP"),
             }
         }
@@ -346,7 +391,7 @@ impl Driver {
         match self.incoming.try_send(IncomingCall { session, invite, events }) {
             Ok(()) => drop(self.sessions.insert(session, sender)),
             Err(_) => {
-                let more = Rejection { retry_after: Some(Duration::from_secs(5)), reason: None };
+                let more = Rejection { retry_after: Some(Duration::from_secs(5)), ..Rejection::default() };
                 let _ = self.endpoint.reject(now, session, StatusCode::SERVICE_UNAVAILABLE, more);
             }
         }
@@ -371,7 +416,7 @@ impl Driver {
         while let Some(transmit) = self.endpoint.poll_transmit() {
             let (id, listener) = (transmit.id, transmit.flow.listener);
             let sent = match transmit.flow.transport {
-                Transport::Tcp => self.streams.send(transmit).is_ok(),
+                Transport::Tcp | Transport::Tls(_) => self.streams.send(transmit).is_ok(),
                 Transport::Udp => match self.udp.iter_mut().find(|udp| udp.id == listener) {
                     Some(udp) => udp.send(transmit).is_ok(),
                     None => false,

@@ -1,4 +1,4 @@
-//! SIP over TCP: connections, their tasks and their bounded queues.
+//! SIP over TCP and TLS: connections, their tasks and their bounded queues.
 //!
 //! A connection has a reader and a writer task. Readers hand bytes to the driver and wait while it is busy, so that a
 //! flood is held back by TCP itself. The driver never waits for a writer: a message that does not fit the queue is
@@ -10,38 +10,68 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_sip::endpoint::{Flow, ListenerId, Transmit, TransmitId, Transport};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use callwright_sip::endpoint::{Flow, ListenerId, PeerName, Transmit, TransmitId, Transport};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Connections accepted or opened at one time; further ones are closed at once.
-const MAX_CONNECTIONS: usize = 1_024;
+use super::sip_door::{Doorman, Place};
+use super::sip_tls::SipTls;
+use crate::time;
+
+/// Connections that we have opened at one time. Those who connect to us take none of these places.
+const MAX_OPENED: usize = 256;
 /// Messages that wait for one connection.
 const OUTGOING: usize = 256;
 /// Chunks that wait for the driver, over all connections.
 const INCOMING: usize = 256;
 /// Bytes read at once.
 const CHUNK: usize = 16 * 1024;
-/// How long the far side may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long the far side may take to accept a connection and to agree on TLS.
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// How long one message may take to be taken by the far side.
 const WRITE: Duration = Duration::from_secs(10);
+/// Who has connected to us says something within this time, or is sent away.
+const FIRST: Duration = Duration::from_secs(30);
 /// A connection on which nothing arrives for so long is closed; it is opened again when there is something to send.
 const IDLE: Duration = Duration::from_secs(3_600);
+/// What was sent and is not acknowledged for so long shows that the far side is gone (TCP_USER_TIMEOUT). Without it the
+/// system goes on for a quarter of an hour.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// One life of a connection: a flow may be used by several, one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConnectionId(u64);
 
+/// Bytes both ways, encrypted or not.
+trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
+/// A connection that is ready for SIP.
+pub(super) struct Wire(Box<dyn Bytes>);
+
+impl Wire {
+    pub(super) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self(Box::new(stream))
+    }
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
 /// What connections tell the driver.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
     /// A peer connected.
-    Accepted { flow: Flow, stream: TcpStream, permit: OwnedSemaphorePermit },
+    Accepted { flow: Flow, stream: Wire, place: Place },
+    /// A connection of ours is up.
+    Opened { flow: Flow, connection: ConnectionId },
     /// Bytes came.
     Bytes { flow: Flow, connection: ConnectionId, bytes: Vec<u8> },
     /// The connection is gone.
@@ -50,13 +80,15 @@ pub(super) enum StreamEvent {
     NotSent { id: TransmitId, written: bool },
 }
 
-/// All TCP connections of the driver.
+/// All connections of the driver.
 #[derive(Debug)]
 pub(super) struct Streams {
     connections: BTreeMap<Flow, Connection>,
     binds: BTreeMap<ListenerId, IpAddr>,
     next: u64,
-    limit: Arc<Semaphore>,
+    opened: Arc<Semaphore>,
+    doorman: Doorman,
+    tls: SipTls,
     events: mpsc::Sender<StreamEvent>,
 }
 
@@ -76,43 +108,66 @@ impl Drop for Connection {
 
 impl Streams {
     /// No connections yet; what they say comes out of the receiver.
-    pub(super) fn new() -> (Self, mpsc::Receiver<StreamEvent>) {
+    pub(super) fn new(tls: SipTls) -> (Self, mpsc::Receiver<StreamEvent>) {
         let (events, receiver) = mpsc::channel(INCOMING);
-        let limit = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        (Self { connections: BTreeMap::new(), binds: BTreeMap::new(), next: 0, limit, events }, receiver)
+        let streams = Self {
+            connections: BTreeMap::new(),
+            binds: BTreeMap::new(),
+            next: 0,
+            opened: Arc::new(Semaphore::new(MAX_OPENED)),
+            doorman: Doorman::default(),
+            tls,
+            events,
+        };
+        (streams, receiver)
     }
 
     /// Accepts connections of a listener until `stop`.
-    pub(super) fn listen(&mut self, id: ListenerId, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
-        self.binds.insert(id, listener.local_addr()?.ip());
-        let (limit, events) = (Arc::clone(&self.limit), self.events.clone());
+    pub(super) fn listen(
+        &mut self,
+        id: ListenerId,
+        transport: Transport,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        self.leave_from(id, listener.local_addr()?.ip());
+        let door = self.doorman.door(id, transport, self.tls.clone(), self.events.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = accept(id, &listener, &limit, &events) => {}
+                () = door.accept(&listener) => {}
                 () = stop.cancelled() => {}
             }
         });
         Ok(())
     }
 
-    /// Takes over an accepted connection.
-    pub(super) fn adopt(&mut self, flow: Flow, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        let (connection, outgoing) = self.connection();
-        let (id, closer) = (connection.id, connection.closer.clone());
-        self.connections.insert(flow, connection);
-        tokio::spawn(serve(flow, id, stream, outgoing, self.events.clone(), closer, permit));
+    /// Connections of this listener leave from this address.
+    pub(super) fn leave_from(&mut self, id: ListenerId, address: IpAddr) {
+        self.binds.insert(id, address);
     }
 
-    /// Queues a message, opening a connection if none is up.
+    /// Takes over an accepted connection.
+    pub(super) fn adopt(&mut self, flow: Flow, stream: Wire, place: Place) {
+        let (connection, outgoing) = self.connection();
+        let life = Life { flow, id: connection.id, closer: connection.closer.clone(), events: self.events.clone() };
+        self.connections.insert(flow, connection);
+        tokio::spawn(async move {
+            life.serve(stream, outgoing, FIRST).await;
+            drop(place);
+        });
+    }
+
+    /// Queues a message. Where no connection is up a request opens one. A response does not: whoever asked has gone, and what
+    /// it said of another address is not worth a connection, of which strangers could make us open many.
     ///
     /// # Errors
-    /// [`QueueFull`]: nothing of the message left.
-    pub(super) fn send(&mut self, transmit: Transmit) -> Result<(), QueueFull> {
+    /// [`NotTaken`]: nothing of the message left.
+    pub(super) fn send(&mut self, transmit: Transmit) -> Result<(), NotTaken> {
         let flow = transmit.flow;
         if let Some(connection) = self.connections.get(&flow) {
             match connection.outgoing.try_send(transmit) {
                 Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Full(_)) => return Err(QueueFull),
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(NotTaken),
                 // Its task has ended and the driver is about to hear of it.
                 Err(mpsc::error::TrySendError::Closed(back)) => return self.open(back),
             }
@@ -130,22 +185,21 @@ impl Streams {
         self.connections.remove(&flow);
     }
 
-    fn open(&mut self, transmit: Transmit) -> Result<(), QueueFull> {
+    fn open(&mut self, transmit: Transmit) -> Result<(), NotTaken> {
         let flow = transmit.flow;
-        let permit = Arc::clone(&self.limit).try_acquire_owned().map_err(|_| QueueFull)?;
-        let (connection, mut outgoing) = self.connection();
-        connection.outgoing.try_send(transmit).map_err(|_| QueueFull)?;
-        let (id, closer, events) = (connection.id, connection.closer.clone(), self.events.clone());
-        let bind = self.binds.get(&flow.listener).copied();
+        // Nobody proves at another connection to be who connected to us.
+        if !is_request(&transmit.bytes) || flow.transport == Transport::Tls(PeerName::NONE) {
+            return Err(NotTaken);
+        }
+        let permit = Arc::clone(&self.opened).try_acquire_owned().map_err(|_| NotTaken)?;
+        let (connection, outgoing) = self.connection();
+        connection.outgoing.try_send(transmit).map_err(|_| NotTaken)?;
+        let life = Life { flow, id: connection.id, closer: connection.closer.clone(), events: self.events.clone() };
+        let (bind, tls) = (self.binds.get(&flow.listener).copied(), self.tls.clone());
         self.connections.insert(flow, connection);
         tokio::spawn(async move {
-            match timeout(CONNECT, connect(bind, flow.peer)).await {
-                Ok(Ok(stream)) => serve(flow, id, stream, outgoing, events, closer, permit).await,
-                Ok(Err(_)) | Err(_) => {
-                    give_back(&mut outgoing, &events).await;
-                    let _ = events.send(StreamEvent::Closed { flow, connection: id }).await;
-                }
-            }
+            open(life, bind, tls, outgoing).await;
+            drop::<OwnedSemaphorePermit>(permit);
         });
         Ok(())
     }
@@ -157,72 +211,106 @@ impl Streams {
     }
 }
 
-/// A connection cannot take another message, or no further connection may be opened.
+/// A connection cannot take another message, or none is opened for this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct QueueFull;
+pub(super) struct NotTaken;
 
-async fn accept(id: ListenerId, listener: &TcpListener, limit: &Arc<Semaphore>, events: &mpsc::Sender<StreamEvent>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let Ok(permit) = Arc::clone(limit).try_acquire_owned() else { continue };
-                let flow = Flow { listener: id, transport: Transport::Tcp, peer };
-                if events.send(StreamEvent::Accepted { flow, stream, permit }).await.is_err() {
-                    return;
-                }
+/// Neither a response nor a keep-alive.
+fn is_request(bytes: &[u8]) -> bool {
+    !bytes.starts_with(b"SIP/2.0 ") && !bytes.starts_with(b"\r\n")
+}
+
+async fn open(life: Life, bind: Option<IpAddr>, tls: SipTls, mut outgoing: mpsc::Receiver<Transmit>) {
+    let (flow, connection) = (life.flow, life.id);
+    let error = match timeout(CONNECT, connect(bind, flow, &tls)).await {
+        Ok(Ok(stream)) => {
+            if life.events.send(StreamEvent::Opened { flow, connection }).await.is_ok() {
+                life.serve(stream, outgoing, IDLE).await;
             }
-            // Out of file descriptors, most likely: other work has to end first.
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a SIP connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+            return;
+        }
+        Ok(Err(error)) => error,
+        Err(_) => io::ErrorKind::TimedOut.into(),
+    };
+    complain(&tls, flow, &error);
+    give_back(&mut outgoing, &life.events).await;
+    let _ = life.events.send(StreamEvent::Closed { flow, connection }).await;
+}
+
+/// A certificate that does not fit is for the operator to put right.
+fn complain(tls: &SipTls, flow: Flow, error: &io::Error) {
+    match flow.transport {
+        Transport::Tls(name) => {
+            if let Some(host) = tls.names().complain(time::now().mono, name) {
+                tracing::warn!(host, %error, "SIP over TLS cannot connect; told once a minute for each host");
             }
         }
+        Transport::Tcp | Transport::Udp => tracing::debug!(peer = %flow.peer, %error, "SIP cannot connect"),
     }
 }
 
-async fn connect(bind: Option<IpAddr>, peer: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(bind: Option<IpAddr>, flow: Flow, tls: &SipTls) -> io::Result<Wire> {
+    let peer = flow.peer;
     let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(address) = bind.filter(|address| address.is_ipv4() == peer.is_ipv4() && !address.is_unspecified()) {
         socket.bind(SocketAddr::new(address, 0))?;
     }
-    socket.connect(peer).await
+    let stream = socket.connect(peer).await?;
+    prepare(&stream);
+    Ok(match flow.transport {
+        Transport::Tls(name) => Wire::new(tls.connect(name, stream).await?),
+        Transport::Tcp | Transport::Udp => Wire::new(stream),
+    })
 }
 
-/// Reads and writes one connection until it ends, then tells the driver once.
-async fn serve(
-    flow: Flow,
-    connection: ConnectionId,
-    stream: TcpStream,
-    outgoing: mpsc::Receiver<Transmit>,
-    events: mpsc::Sender<StreamEvent>,
-    closer: CancellationToken,
-    _permit: OwnedSemaphorePermit,
-) {
+/// What every connection is set to.
+pub(super) fn prepare(stream: &TcpStream) {
     // SIP messages are small and each is awaited by somebody.
     let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
-    let writing = tokio::spawn(write(writer, outgoing, events.clone(), closer.clone()));
-    tokio::select! {
-        () = read(flow, connection, reader, &events) => {}
-        () = closer.cancelled() => {}
+    #[cfg(target_os = "linux")]
+    {
+        let millis = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(stream, millis);
     }
-    closer.cancel();
-    let _ = writing.await;
-    let _ = events.send(StreamEvent::Closed { flow, connection }).await;
 }
 
-async fn read(flow: Flow, connection: ConnectionId, mut reader: OwnedReadHalf, events: &mpsc::Sender<StreamEvent>) {
-    let mut buffer = vec![0; CHUNK];
-    while let Ok(Ok(length)) = timeout(IDLE, reader.read(&mut buffer)).await {
-        let bytes = buffer[..length].to_vec();
-        if length == 0 || events.send(StreamEvent::Bytes { flow, connection, bytes }).await.is_err() {
-            return;
+/// What the tasks of one connection know of it.
+struct Life {
+    flow: Flow,
+    id: ConnectionId,
+    closer: CancellationToken,
+    events: mpsc::Sender<StreamEvent>,
+}
+
+impl Life {
+    /// Reads and writes until the connection ends, then tells the driver once. The first bytes may take `patience`.
+    async fn serve(self, stream: Wire, outgoing: mpsc::Receiver<Transmit>, patience: Duration) {
+        let (reader, writer) = tokio::io::split(stream.0);
+        let writing = tokio::spawn(write(writer, outgoing, self.events.clone(), self.closer.clone()));
+        tokio::select! {
+            () = self.read(reader, patience) => {}
+            () = self.closer.cancelled() => {}
+        }
+        self.closer.cancel();
+        let _ = writing.await;
+        let _ = self.events.send(StreamEvent::Closed { flow: self.flow, connection: self.id }).await;
+    }
+
+    async fn read(&self, mut reader: ReadHalf<Box<dyn Bytes>>, mut patience: Duration) {
+        let mut buffer = vec![0; CHUNK];
+        while let Ok(Ok(length)) = timeout(patience, reader.read(&mut buffer)).await {
+            patience = IDLE;
+            let bytes = buffer[..length].to_vec();
+            let event = StreamEvent::Bytes { flow: self.flow, connection: self.id, bytes };
+            if length == 0 || self.events.send(event).await.is_err() {
+                return;
+            }
         }
     }
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: WriteHalf<Box<dyn Bytes>>,
     mut outgoing: mpsc::Receiver<Transmit>,
     events: mpsc::Sender<StreamEvent>,
     closer: CancellationToken,
@@ -243,18 +331,20 @@ async fn write(
     }
     give_back(&mut outgoing, &events).await;
     closer.cancel();
-    let _ = writer.shutdown().await;
+    // TLS says goodbye, which a far side that is gone does not take.
+    let _ = timeout(WRITE, writer.shutdown()).await;
 }
 
-/// Writes everything, counting what the kernel has taken.
-async fn write_all(writer: &mut OwnedWriteHalf, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+/// Writes everything, counting what was taken.
+async fn write_all(writer: &mut WriteHalf<Box<dyn Bytes>>, bytes: &[u8], written: &mut usize) -> io::Result<()> {
     while *written < bytes.len() {
         match writer.write(&bytes[*written..]).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             length => *written += length,
         }
     }
-    Ok(())
+    // TLS keeps back what it has taken.
+    writer.flush().await
 }
 
 /// Reports everything that still waits as not sent.
@@ -262,5 +352,73 @@ async fn give_back(outgoing: &mut mpsc::Receiver<Transmit>, events: &mpsc::Sende
     outgoing.close();
     while let Some(transmit) = outgoing.recv().await {
         let _ = events.send(StreamEvent::NotSent { id: transmit.id, written: false }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// A connection that was accepted, and the far end of it.
+    fn accepted() -> (DuplexStream, DuplexStream, Life, mpsc::Receiver<StreamEvent>) {
+        let (ours, theirs) = tokio::io::duplex(CHUNK);
+        let (events, heard) = mpsc::channel(8);
+        let peer = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let flow = Flow { listener: ListenerId(0), transport: Transport::Tcp, peer };
+        let life = Life { flow, id: ConnectionId(1), closer: CancellationToken::new(), events };
+        (ours, theirs, life, heard)
+    }
+
+    #[tokio::test]
+    async fn who_connects_and_says_nothing_is_sent_away() {
+        let (ours, _silent, life, mut heard) = accepted();
+        let (_outgoing, messages) = mpsc::channel(8);
+        life.serve(Wire::new(ours), messages, Duration::ZERO).await;
+        assert!(matches!(heard.recv().await, Some(StreamEvent::Closed { .. })));
+    }
+
+    #[tokio::test]
+    async fn who_has_said_something_in_time_may_be_silent_for_longer() {
+        let (ours, mut theirs, life, mut heard) = accepted();
+        theirs.write_all(b"first").await.expect("it is open");
+        let (_outgoing, messages) = mpsc::channel(8);
+        tokio::spawn(life.serve(Wire::new(ours), messages, Duration::ZERO));
+        assert!(matches!(heard.recv().await, Some(StreamEvent::Bytes { bytes, .. }) if bytes == b"first"));
+        theirs.write_all(b"second").await.expect("it is open");
+        assert!(matches!(heard.recv().await, Some(StreamEvent::Bytes { bytes, .. }) if bytes == b"second"));
+    }
+
+    #[tokio::test]
+    async fn only_requests_open_connections_and_none_to_who_connected_by_tls() {
+        let (mut streams, _heard) = Streams::new(SipTls::new(&Default::default()).expect("nothing is needed to call"));
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut send = |transport, text: &str| {
+            let flow = Flow { listener: ListenerId(0), transport, peer };
+            streams.send(Transmit { flow, bytes: text.as_bytes().to_vec(), id: TransmitId(1) })
+        };
+        for text in ["SIP/2.0 200 OK\r\n\r\n", "\r\n", "\r\n\r\n"] {
+            assert_eq!(send(Transport::Tcp, text), Err(NotTaken), "{text:?}");
+        }
+        assert_eq!(send(Transport::Tls(PeerName::NONE), "BYE sip:x SIP/2.0\r\n\r\n"), Err(NotTaken));
+        assert_eq!(send(Transport::Tcp, "BYE sip:x SIP/2.0\r\n\r\n"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_a_connection_that_ends_is_given_back() {
+        let (ours, theirs, life, mut heard) = accepted();
+        drop(theirs);
+        let (outgoing, messages) = mpsc::channel(8);
+        for number in 1..=2 {
+            let transmit = Transmit { flow: life.flow, bytes: vec![b'x'; 10], id: TransmitId(number) };
+            outgoing.try_send(transmit).expect("there is room");
+        }
+        life.serve(Wire::new(ours), messages, IDLE).await;
+        for number in 1..=2 {
+            let Some(StreamEvent::NotSent { id, written }) = heard.recv().await else { panic!("it is told") };
+            assert_eq!((id, written), (TransmitId(number), false));
+        }
+        assert!(matches!(heard.recv().await, Some(StreamEvent::Closed { .. })));
     }
 }

@@ -34,6 +34,8 @@ pub struct Page {
     pub media_type: String,
     /// The body.
     pub bytes: Vec<u8>,
+    /// How long it may be kept (`max-age` of `Cache-Control`; nothing for `no-store` and `no-cache`), if it says.
+    pub max_age: Option<Duration>,
 }
 
 /// Why an address gave nothing. The text names what to do and nothing of the answer.
@@ -65,8 +67,21 @@ impl Web {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(config: OutboundConfig) -> Result<Self, reqwest::Error> {
+        Self::build(config, false)
+    }
+
+    /// A client that asks over https only, also behind a redirect.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn https(config: OutboundConfig) -> Result<Self, reqwest::Error> {
+        Self::build(config, true)
+    }
+
+    fn build(config: OutboundConfig, https_only: bool) -> Result<Self, reqwest::Error> {
         let config = Arc::new(config);
         let client = Client::builder()
+            .https_only(https_only)
             .user_agent(concat!("Callwright/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
             .redirect(policy(Arc::clone(&config)))
@@ -126,7 +141,8 @@ impl Web {
             }
             let media_type = response.headers().get(header::CONTENT_TYPE);
             let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-            Ok(Page { media_type, bytes: body(response, limit).await? })
+            let max_age = max_age(response.headers());
+            Ok(Page { media_type, bytes: body(response, limit).await?, max_age })
         };
         tokio::time::timeout(time, reading).await.unwrap_or(Err(WebError::TimedOut))
     }
@@ -145,6 +161,24 @@ pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, WebEr
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// What `Cache-Control` says about keeping an answer.
+fn max_age(headers: &header::HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let mut found = None;
+    for directive in lines.flat_map(|line| line.split(',')).map(str::trim) {
+        if directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("no-cache") {
+            return Some(Duration::ZERO);
+        }
+        if let Some((name, seconds)) = directive.split_once('=')
+            && name.trim().eq_ignore_ascii_case("max-age")
+        {
+            let seconds = seconds.trim().trim_matches('"').parse().ok().map(Duration::from_secs);
+            found = found.or(seconds);
+        }
+    }
+    found
 }
 
 /// What went wrong with a request, without its address.
@@ -312,6 +346,34 @@ mod tests {
         for address in ["ftp://example.com/", "file:///etc/passwd", "example.com", "http://", "javascript:alert(1)"] {
             assert_eq!(web.check(address), Err(WebError::NotHttp), "{address}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_for_https_asks_nothing_else() {
+        let open = OutboundConfig { private_hosts: vec!["*".into()], ..OutboundConfig::default() };
+        let web = Web::https(open).expect("TLS can be set up");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}/", listener.local_addr().expect("an address"));
+        let read = web.read(&address, 1_000, Duration::from_secs(5)).await;
+        assert!(matches!(read, Err(WebError::Unreachable(_))), "{read:?}");
+    }
+
+    #[test]
+    fn an_answer_says_how_long_it_may_be_kept() {
+        let age = |lines: &[&'static str]| {
+            let mut headers = header::HeaderMap::new();
+            for line in lines {
+                headers.append(header::CACHE_CONTROL, header::HeaderValue::from_static(line));
+            }
+            max_age(&headers).map(|age| age.as_secs())
+        };
+        assert_eq!(age(&[]), None);
+        assert_eq!(age(&["public, Max-Age=300, s-maxage=9"]), Some(300));
+        assert_eq!(age(&["public", "max-age=\"60\""]), Some(60));
+        assert_eq!(age(&["max-age=300", "no-cache"]), Some(0));
+        assert_eq!(age(&["no-store"]), Some(0));
+        assert_eq!(age(&["max-age=x"]), None);
+        assert_eq!(age(&["max-age=99999999999999999999999"]), None);
     }
 
     #[tokio::test]

@@ -23,16 +23,26 @@ pub fn http_config() -> ClientConfig {
     config
 }
 
+/// The public authorities that are built in and those that the machine trusts.
+#[must_use]
+pub fn public_roots() -> RootCertStore {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    let read = || {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let (_, broken) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if broken > 0 {
+            tracing::debug!(broken, "certificates of this machine that cannot be read are not trusted");
+        }
+        roots
+    };
+    ROOTS.get_or_init(read).clone()
+}
+
 fn build() -> ClientConfig {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let (_, broken) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if broken > 0 {
-        tracing::debug!(broken, "certificates of this machine that cannot be read are not trusted");
-    }
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider speaks TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
+        .with_root_certificates(public_roots())
         .with_no_client_auth()
 }
 

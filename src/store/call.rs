@@ -20,6 +20,8 @@ use crate::campaign::transfer::TransferWay;
 use crate::campaign::wire::wire_enum;
 use crate::id::{AssistantVersionId, AttemptId, CallId, CampaignId, ContactId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
+use crate::stir::passport::Attestation;
+use crate::stir::verdict::{CallerIdentity, IdentityFault, IdentityStatus};
 
 wire_enum! {
     /// Who called whom.
@@ -31,7 +33,7 @@ wire_enum! {
     }
 }
 
-text_columns!(Direction, TransferWay);
+text_columns!(Direction, TransferWay, IdentityStatus, IdentityFault, Attestation);
 
 /// A call that is over.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +82,8 @@ pub struct Call {
     pub replay: Option<String>,
     /// To whom the caller was handed over, if they were.
     pub transfer: Option<Transfer>,
+    /// Who vouches for the caller, where that was looked at or done.
+    pub identity: Option<CallerIdentity>,
 }
 
 /// A caller who was handed over.
@@ -118,7 +122,8 @@ pub struct Conversation {
 const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
                       assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
                       disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
-                      transferred_to, transfer_way, transferred_at, replay_path FROM call";
+                      transferred_to, transfer_way, transferred_at, replay_path, identity_status, identity_attestation, \
+                      identity_fault, identity_origid, identity_signer FROM call";
 
 /// Keeps the record of a call.
 ///
@@ -130,14 +135,16 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
     }
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
     let transfer = call.transfer.as_ref();
+    let identity = call.identity.as_ref();
     let disclosed = (conversation.disclosed != Disclosed::default())
         .then(|| serde_json::to_string(&conversation.disclosed).expect("three numbers are JSON"));
     tx.execute(
         "INSERT INTO call (id, org_id, direction, campaign_id, target_id, attempt_id, contact_id, \
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
-         transfer_way, transferred_at, replay_path, disclosed, silent_start) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
-         $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
+         transfer_way, transferred_at, replay_path, disclosed, silent_start, identity_status, identity_attestation, \
+         identity_fault, identity_origid, identity_signer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
         args![
             call.id,
             call.org,
@@ -165,7 +172,12 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             transfer.map(|transfer| transfer.at),
             call.replay,
             disclosed,
-            is_silent_start(call, conversation)
+            is_silent_start(call, conversation),
+            identity.map(|identity| identity.status),
+            identity.and_then(|identity| identity.attestation),
+            identity.and_then(|identity| identity.fault),
+            identity.and_then(|identity| identity.origid.clone()),
+            identity.and_then(|identity| identity.signer.clone())
         ],
     )
     .await?;
@@ -345,7 +357,20 @@ fn read(row: &Row) -> Result<Call, StoreError> {
             (Some(to), Some(way), Some(at)) => Some(Transfer { to, way, at }),
             (Some(_) | None, Some(_) | None, Some(_) | None) => None,
         },
+        identity: read_identity(row)?,
     })
+}
+
+fn read_identity(row: &Row) -> Result<Option<CallerIdentity>, StoreError> {
+    let status: Option<IdentityStatus> = row.get("identity_status")?;
+    let Some(status) = status else { return Ok(None) };
+    Ok(Some(CallerIdentity {
+        status,
+        attestation: row.get("identity_attestation")?,
+        fault: row.get("identity_fault")?,
+        origid: row.get("identity_origid")?,
+        signer: row.get("identity_signer")?,
+    }))
 }
 
 fn read_disclosed(row: &Row) -> Result<Disclosed, StoreError> {

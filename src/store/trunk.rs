@@ -12,6 +12,8 @@ use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::wire::wire_enum;
 use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
+use crate::stir::signer::SigningLevel;
+use crate::stir::verdict::IdentityPolicy;
 
 wire_enum! {
     /// How requests to the carrier travel.
@@ -20,10 +22,12 @@ wire_enum! {
         Udp = "udp",
         /// A stream.
         Tcp = "tcp",
+        /// An encrypted stream, to a host that proves its name.
+        Tls = "tls",
     }
 }
 
-text_columns!(TrunkTransport);
+text_columns!(TrunkTransport, IdentityPolicy, SigningLevel);
 
 /// A trunk.
 #[derive(Clone, Debug)]
@@ -73,11 +77,16 @@ pub struct TrunkData {
     pub caller_id_max_calls: Option<u32>,
     /// Who answers calls that come in over it; without one they are refused.
     pub inbound_assistant: Option<AssistantId>,
+    /// What is done about signatures of calls that come in over it.
+    pub identity_policy: IdentityPolicy,
+    /// How well calls over it are vouched for at best.
+    pub attestation: SigningLevel,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
                       enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-                      caller_id_max_calls, inbound_assistant_id, version, created_at, updated_at FROM trunk";
+                      caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, version, created_at, \
+                      updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -91,8 +100,8 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
     tx.execute(
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-         inbound_assistant_id, caller_id_max_calls) \
-         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation) \
+         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         args,
     )
     .await?;
@@ -131,7 +140,7 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
     let sql = "UPDATE trunk SET updated_at = $4, version = version + 1, name = $5, host = $6, port = $7, \
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
-               inbound_assistant_id = $17, caller_id_max_calls = $18 \
+               inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -222,7 +231,7 @@ pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]
     Ok(())
 }
 
-fn values(data: &TrunkData) -> [Arg; 14] {
+fn values(data: &TrunkData) -> [Arg; 16] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     [
         data.name.to_arg(),
@@ -239,6 +248,8 @@ fn values(data: &TrunkData) -> [Arg; 14] {
         data.caller_id_calls_per_minute.to_arg(),
         data.inbound_assistant.to_arg(),
         data.caller_id_max_calls.to_arg(),
+        data.identity_policy.to_arg(),
+        data.attestation.to_arg(),
     ]
 }
 
@@ -260,6 +271,8 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         caller_id_calls_per_minute: row.get("caller_id_calls_per_minute")?,
         caller_id_max_calls: row.get("caller_id_max_calls")?,
         inbound_assistant: row.get("inbound_assistant_id")?,
+        identity_policy: row.get("identity_policy")?,
+        attestation: row.get("attestation")?,
     };
     Ok(Trunk {
         id: row.get("id")?,

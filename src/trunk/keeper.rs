@@ -160,7 +160,7 @@ fn carry_out(parts: &Parts, running: &mut BTreeMap<TrunkId, Held>, steps: Vec<St
                     generation,
                     leave: leave.clone(),
                 };
-                let task = tokio::spawn(holder.hold(flow, wanted, earlier));
+                let task = tokio::spawn(holder.hold(flow, *wanted, earlier));
                 running.insert(trunk, Held { leave, task });
             }
         }

@@ -1,7 +1,7 @@
 //! What one dial over a trunk says: the parts of its INVITE that have to be known again after a crash.
 
 use callwright_sip::endpoint::{
-    Body, Credential, DialogSnapshot, Flow, Invite, LegKey, Orphan, OrphanInvite, OrphanStage,
+    Body, Conduct, Credential, DialogSnapshot, Flow, Invite, LegKey, Orphan, OrphanInvite, OrphanStage,
 };
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{HeaderName, Headers, HostPort, Uri};
@@ -11,6 +11,8 @@ use sha2::Sha256;
 
 use crate::campaign::phone::E164;
 use crate::id::{LegId, TrunkId};
+use crate::stir::passport::Attestation;
+use crate::stir::signer::SigningLevel;
 
 /// A trunk as one dial uses it: resolved, chosen, with what is needed to ask for a call.
 #[derive(Clone, Debug)]
@@ -25,6 +27,24 @@ pub struct TrunkRoute {
     pub domain: HostPort,
     /// User name and password, where the trunk asks for them.
     pub credentials: Option<Credential>,
+    /// How well its callers are vouched for.
+    pub signing: Signing,
+}
+
+/// How well the callers of a trunk are vouched for.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    /// At best.
+    pub level: SigningLevel,
+    /// Numbers that calls over the trunk may come from.
+    pub own: Vec<E164>,
+}
+
+impl Default for Signing {
+    /// Not at all.
+    fn default() -> Self {
+        Self { level: SigningLevel::None, own: Vec::new() }
+    }
 }
 
 /// The INVITE of one leg, but for its offer. It holds a telephone number: `Debug` shows none of it.
@@ -42,6 +62,9 @@ pub struct InvitePlan {
     pub to: NameAddr,
     /// Further headers.
     pub headers: Headers,
+    /// How well we vouch for the caller; not at all without. It is not stored: what a crash leaves of a leg is ended,
+    /// never asked for again.
+    pub attest: Option<Attestation>,
 }
 
 /// The stored text of a leg cannot be read.
@@ -74,6 +97,7 @@ impl InvitePlan {
             from: NameAddr::new(Uri::sip(Some(&shown), domain.clone())),
             to: NameAddr::new(Uri::sip(user(to).as_deref(), domain)),
             headers: Headers::default(),
+            attest: from.and_then(|from| route.signing.level.attestation(route.signing.own.contains(from))),
         }
     }
 
@@ -89,6 +113,7 @@ impl InvitePlan {
             from: NameAddr::new(Uri::sip(Some(&shown), domain)),
             to: NameAddr::new(to.clone()),
             headers: Headers::default(),
+            attest: None,
         }
     }
 
@@ -105,6 +130,7 @@ impl InvitePlan {
             body: offer,
             credentials,
             session_expires: Some(1_800),
+            conduct: Conduct::default(),
         }
     }
 
@@ -144,6 +170,7 @@ impl InvitePlan {
             from: NameAddr::parse(stored.from.as_bytes()).map_err(|_| BadLeg("from"))?,
             to: NameAddr::parse(stored.to.as_bytes()).map_err(|_| BadLeg("to"))?,
             headers,
+            attest: None,
         })
     }
 }
@@ -188,7 +215,7 @@ pub fn orphan(
     let stage = match dialog {
         Some(dialog) if answered => OrphanStage::Confirmed(dialog),
         dialog => {
-            let InvitePlan { flow, sent_by, uri, from, to, headers } = InvitePlan::from_json(invite)?;
+            let InvitePlan { flow, sent_by, uri, from, to, headers, attest: _ } = InvitePlan::from_json(invite)?;
             let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
             OrphanStage::Early(Box::new(OrphanInvite { flow, sent_by, uri, from, to, headers, invites, dialog }))
         }
@@ -260,6 +287,7 @@ mod tests {
             sent_by: Some(HostPort::from("198.51.100.4:5060".parse::<std::net::SocketAddr>().expect("an address"))),
             domain: HostPort::from("192.0.2.7:5070".parse::<std::net::SocketAddr>().expect("an address")),
             credentials: None,
+            signing: Signing::default(),
         }
     }
 
@@ -276,6 +304,20 @@ mod tests {
         let read = InvitePlan::from_json(&plan.to_json()).expect("own text is read");
         assert!(read == plan, "what was stored is what is read");
         assert_eq!(format!("{plan:?}"), "InvitePlan([redacted])");
+    }
+
+    #[test]
+    fn callers_are_vouched_for_as_the_trunk_says() {
+        let own = number("+4930901821");
+        let attest = |level, from: Option<&str>| {
+            let signing = Signing { level, own: vec![own.clone()] };
+            let from = from.map(number);
+            InvitePlan::new(&TrunkRoute { signing, ..route() }, &number("+4930901820"), from.as_ref()).attest
+        };
+        assert_eq!(attest(SigningLevel::A, Some("+4930901821")), Some(Attestation::A));
+        assert_eq!(attest(SigningLevel::A, Some("+4930901822")), Some(Attestation::B));
+        assert_eq!(attest(SigningLevel::A, None), None, "nobody is shown");
+        assert_eq!(attest(SigningLevel::None, Some("+4930901821")), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub enum Step {
         /// The way to the carrier.
         flow: Flow,
         /// What is asked for.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
     },
 }
 
@@ -121,7 +121,7 @@ impl Registrations {
             let generation = self.generations;
             entry.running = Some(Running { generation, flow, wanted: wanted.clone() });
             entry.report = Report { standing: Standing::Trying, since: Some(now), ..Report::default() };
-            steps.push(Step::Register { trunk, generation, flow, wanted });
+            steps.push(Step::Register { trunk, generation, flow, wanted: Box::new(wanted) });
         }
         steps
     }

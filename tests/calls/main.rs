@@ -13,6 +13,7 @@ mod talker;
 
 mod agent;
 mod disclosure;
+mod identity;
 mod inbound;
 mod interrupter;
 mod knowledge;

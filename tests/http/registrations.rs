@@ -42,8 +42,7 @@ impl Node {
         let shutdown = Shutdown::default();
         let config = Config { registrar: true, ..Config::default() };
         let sip = sip_driver::start(&[listener], config, [7; 32], shutdown.stop.clone()).await.expect("loopback binds");
-        let router =
-            Router { listeners: sip.bound.clone(), status: client.trunks.clone(), resolver: Default::default() };
+        let router = Router { listeners: sip.bound.clone(), status: client.trunks.clone(), ..Router::default() };
         tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), client.trunks.clone()));
         let expires = Duration::from_secs(600);
         let parts = keeper::Parts { db: client.db.db.clone(), sip: sip.handle, router: router.clone(), expires };

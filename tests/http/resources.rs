@@ -7,6 +7,7 @@ use axum::body::Body;
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::id::CallId;
 use callwright::pii::Pii;
+use callwright::stir::verdict::{CallerIdentity, IdentityFault, IdentityStatus};
 use callwright::store::call::{self, Call, Conversation, Direction, Recording};
 use callwright::store::dialing::Dialing;
 use callwright::trunk::breaker::{News, Seen};
@@ -22,6 +23,7 @@ on_both!(
     a_sheet_is_imported,
     assistants_have_versions,
     trunks_keep_their_secret,
+    a_trunk_says_who_is_vouched_for_and_who_has_to_be,
     a_trunk_that_was_stopped_says_why_and_until_when,
     a_campaign_has_several_trunks_in_order,
     numbers_are_suppressed,
@@ -124,9 +126,10 @@ async fn trunks_keep_their_secret(db: TestDb) {
     let mut body = trunk("Carrier");
     body["username"] = json!("user");
     body["password"] = json!("open sesame");
+    body["transport"] = json!("tls");
     let id = client.create("/api/v1/trunks", body.clone()).await;
     let read = client.get(&format!("/api/v1/trunks/{id}")).await;
-    assert_eq!(read.json["has_password"], true);
+    assert_eq!((&read.json["has_password"], &read.json["transport"]), (&json!(true), &json!("tls")));
     assert!(!String::from_utf8_lossy(&read.bytes).contains("sesame"));
     body.as_object_mut().expect("an object").remove("password");
     body["max_channels"] = json!(7);
@@ -135,6 +138,20 @@ async fn trunks_keep_their_secret(db: TestDb) {
     let bad = json!({"name": "x", "host": "a b", "port": 0, "caller_ids": []});
     let bad = client.post("/api/v1/trunks", bad).await;
     assert_eq!(pointers(&bad).iter().map(|(p, _)| *p).collect::<Vec<_>>(), ["/caller_ids", "/host", "/port"]);
+}
+
+async fn a_trunk_says_who_is_vouched_for_and_who_has_to_be(db: TestDb) {
+    let client = Client::new(db).await;
+    let mut body = trunk("Carrier");
+    let path = format!("/api/v1/trunks/{}", client.create("/api/v1/trunks", body.clone()).await);
+    let identity = |trunk: &Value| (trunk["identity_policy"].clone(), trunk["attestation"].clone());
+    assert_eq!(identity(&client.get(&path).await.json), (json!("record"), json!("A")));
+    (body["identity_policy"], body["attestation"]) = (json!("require"), json!("none"));
+    assert_eq!(identity(&client.put(&path, body.clone()).await.json), (json!("require"), json!("none")));
+    assert_eq!(identity(&client.get(&path).await.json), (json!("require"), json!("none")));
+    body["attestation"] = json!("D");
+    let bad = client.put(&path, body).await;
+    assert_eq!(bad.status, 422, "{}", bad.json);
 }
 
 async fn a_trunk_that_was_stopped_says_why_and_until_when(db: TestDb) {
@@ -306,6 +323,13 @@ pub(crate) async fn over(client: &Client) -> Call {
         recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
         replay: Some("a/b.replay.gz".to_owned()),
         transfer: None,
+        identity: Some(CallerIdentity {
+            status: IdentityStatus::Failed,
+            attestation: None,
+            fault: Some(IdentityFault::Stale),
+            origid: None,
+            signer: None,
+        }),
     };
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");
@@ -326,6 +350,8 @@ async fn calls_are_read_and_heard(db: TestDb) {
     assert_eq!((heard.status, heard.bytes.as_slice()), (200, b"RIFFdata".as_slice()));
     assert!(heard.content_type.contains("wav"), "{}", heard.content_type);
     assert_eq!(read.json["has_replay"], true);
+    let identity = json!({"status": "failed", "attestation": null, "fault": "stale", "origid": null, "signer": null});
+    assert_eq!(read.json["caller_identity"], identity);
     assert_eq!(client.get(&format!("{path}/replay")).await.status, 404);
     fs::write(client.recordings.join("a/b.replay.gz"), b"lines").expect("a file");
     let replay = client.get(&format!("{path}/replay")).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use callwright::call::call::CallConfig;
 use callwright::call::place::CallReport;
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
-use callwright::config::SipTransport::{self, Tcp, Udp};
+use callwright::config::SipTransport::{self, Tcp, Tls, Udp};
 use callwright::id::TrunkId;
 use callwright::time;
 use callwright::trunk::plan::leg_key;
@@ -35,6 +35,7 @@ impl Sipp {
         let transport = match transport {
             Udp => "u1",
             Tcp => "t1",
+            Tls => "l1",
         };
         let numbers = [port.to_string(), media_port.to_string()];
         let child = sipp
@@ -274,7 +275,7 @@ async fn branchs_over_tcp() {
 async fn listening(sipp: &mut Sipp, transport: SipTransport, port: u16) {
     let table = match transport {
         Udp => "/proc/net/udp",
-        Tcp => "/proc/net/tcp",
+        Tcp | Tls => "/proc/net/tcp",
     };
     // Address and port of the loopback interface in the notation of that table.
     let entry = format!(" 0100007F:{port:04X} ");

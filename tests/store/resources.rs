@@ -11,6 +11,8 @@ use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, CampaignState, EndedBy, PauseReason, TargetState};
 use callwright::campaign::transfer::TransferWay;
 use callwright::id::{CallId, ContactId, OrgId};
+use callwright::stir::passport::Attestation;
+use callwright::stir::verdict::{CallerIdentity, IdentityStatus};
 use callwright::store::api_key::Revoked;
 use callwright::store::audit::{self, Actor};
 use callwright::store::call::{self, Call, Conversation, Direction, Recording, Transfer};
@@ -292,6 +294,13 @@ async fn calls_come_back_as_they_were(test: TestDb) {
             to: "+4930901820".to_owned().into(),
             way: TransferWay::Warm,
             at: "2026-11-21T10:00:20Z".parse().expect("a time"),
+        }),
+        identity: Some(CallerIdentity {
+            status: IdentityStatus::Verified,
+            attestation: Some(Attestation::B),
+            fault: None,
+            origid: Some("123e4567-e89b-12d3-a456-426655440000".to_owned()),
+            signer: Some("1234".to_owned()),
         }),
     };
     let answer = Answer {

@@ -25,9 +25,10 @@ use callwright::provider::error::{Error, ErrorKind};
 use callwright::provider::stt::{self, SpeechToText};
 use callwright::provider::tts::{self, Speaking, Speech, SpeechRequest, TextToSpeech};
 use callwright::provider::whole;
+use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
 use callwright::trunk::keeper;
-use callwright::trunk::plan::{InvitePlan, TrunkRoute};
+use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 use callwright::trunk::status::TrunkStatus;
 use callwright_sip::endpoint::{Config, Flow};
 use callwright_sip::message::HostPort;
@@ -122,6 +123,7 @@ impl Office {
             sent_by: None,
             domain: HostPort::from(peer),
             credentials: None,
+            signing: Signing::default(),
         };
         let to = number.parse().expect("a number");
         let from = "+493012345678".parse().expect("a number");
@@ -152,6 +154,11 @@ impl Office {
 
     /// Answers calls to any number from this machine, which may also register.
     pub(crate) fn open(&self, max_org_calls: usize) {
+        self.open_for(max_org_calls, IdentityPolicy::Record);
+    }
+
+    /// [`Office::open`] under a policy about signatures.
+    pub(crate) fn open_for(&self, max_org_calls: usize, identity: IdentityPolicy) {
         let route = InboundRoute {
             trunk: TrunkId::from_u128(2),
             org: self.org,
@@ -159,6 +166,7 @@ impl Office {
             numbers: BTreeMap::new(),
             otherwise: Some(survey()),
             max_org_calls,
+            identity,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));

@@ -16,9 +16,9 @@ use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::sdp::{self, LocalMedia};
 use callwright_media::session::{Session, SessionConfig};
-use callwright_sip::endpoint::{Body, Config, Event, Flow, Invite, LegKey, Rejection, SessionId};
+use callwright_sip::endpoint::{Body, Conduct, Config, Event, Flow, Invite, LegKey, Rejection, SessionId};
 use callwright_sip::message::header::NameAddr;
-use callwright_sip::message::{Headers, HostPort, StatusCode, Uri};
+use callwright_sip::message::{Headers, HostPort, Request, StatusCode, Uri};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -68,20 +68,38 @@ impl Phone {
 
     /// Calls `user` at `peer`; the line once it is answered, or the status of the refusal.
     pub(crate) async fn calls(&self, peer: SocketAddr, user: &str, key: u8) -> Result<Line, u16> {
+        self.calls_with(peer, user, key, Headers::default()).await
+    }
+
+    /// From and To of a call to `user` at `peer`.
+    pub(crate) fn ends(&self, peer: SocketAddr, user: &str) -> (NameAddr, NameAddr) {
+        let name = |user: &str, host| NameAddr::new(Uri::sip(Some(user.as_bytes()), HostPort::from(host)));
+        (name("+493012340001", self.address()), name(user, peer))
+    }
+
+    /// [`Phone::calls`] with further headers.
+    pub(crate) async fn calls_with(
+        &self,
+        peer: SocketAddr,
+        user: &str,
+        key: u8,
+        headers: Headers,
+    ) -> Result<Line, u16> {
         let rtp = self.ports.bind().expect("a port");
         let local = local(rtp.lease.port());
         let bound = &self.service.bound[0];
-        let uri = Uri::sip(Some(user.as_bytes()), HostPort::from(peer));
+        let (from, to) = self.ends(peer, user);
         let invite = Invite {
             key: LegKey([key; 32]),
             flow: Flow { listener: bound.id, transport: bound.transport, peer },
-            from: NameAddr::new(Uri::sip(Some(b"+493012340001"), HostPort::from(bound.local))),
-            to: NameAddr::new(uri.clone()),
-            uri,
-            headers: Headers::default(),
+            from,
+            uri: to.uri.clone(),
+            to,
+            headers,
             body: Body::sdp(sdp::offer(&local)),
             credentials: None,
             session_expires: None,
+            conduct: Conduct::default(),
         };
         let (session, mut events) =
             self.service.handle.invite(invite, time::Latest::at(time::now().mono + PATIENCE)).await.expect("sent");
@@ -112,9 +130,14 @@ impl Ringing<'_> {
         String::from_utf8_lossy(&self.call.invite.request.uri.user_text().unwrap_or_default()).into_owned()
     }
 
+    /// The INVITE as it came.
+    pub(crate) fn invite(&self) -> &Request {
+        &self.call.invite.request
+    }
+
     pub(crate) async fn refuse(self, status: u16, retry_after: Option<Duration>) {
         let status = StatusCode::new(status).expect("a status");
-        let more = Rejection { retry_after, reason: None };
+        let more = Rejection { retry_after, ..Rejection::default() };
         self.handle.reject(self.call.session, status, more).await.expect("SIP runs");
     }
 

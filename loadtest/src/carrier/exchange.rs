@@ -240,6 +240,7 @@ impl Exchange {
                 }
             }
             SipEvent::Provisional { .. }
+            | SipEvent::Redirected { .. }
             | SipEvent::Answered { .. }
             | SipEvent::Acknowledged { .. }
             | SipEvent::Reanswered { .. }
@@ -249,6 +250,8 @@ impl Exchange {
             | SipEvent::Referred { .. }
             | SipEvent::Recovered { .. }
             | SipEvent::ProbeResult { .. }
+            | SipEvent::Health { .. }
+            | SipEvent::Rebound { .. }
             | SipEvent::Register { .. }
             | SipEvent::RegistrationState { .. }
             | SipEvent::Malformed { .. } => {}
@@ -314,7 +317,7 @@ impl Exchange {
     }
 
     fn refuse(&mut self, session: SessionId, status: StatusCode, retry_after: Option<Duration>, now: Instant) {
-        match self.endpoint.reject(now, session, status, Rejection { retry_after, reason: None }) {
+        match self.endpoint.reject(now, session, status, Rejection { retry_after, ..Rejection::default() }) {
             Ok(()) => self.end(session, Event::Final { status: status.code() }, now),
             Err(error) => tracing::debug!(%error, "the call is gone"),
         }

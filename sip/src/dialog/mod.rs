@@ -9,7 +9,7 @@ pub use snapshot::DialogSnapshot;
 
 use crate::endpoint::Flow;
 use crate::message::header::{CSeq, CallId, Contact, NameAddr, Tag};
-use crate::message::{HeaderName, Headers, Method, Request, Response, Uri};
+use crate::message::{HeaderName, Headers, Method, Request, Response, Scheme, Uri};
 use route::Plan;
 
 /// One side's view of a dialog. Our own CSeq belongs to the session, which may have several early dialogs and
@@ -90,6 +90,14 @@ impl Dialog {
         })
     }
 
+    /// The scheme of our Contact in answers to the INVITE for this address: `sips` where that, the top Record-Route, or
+    /// without one the Contact of the far end is (RFC 3261 12.1.1).
+    pub(crate) fn scheme(&self, asked_for: &Uri) -> Scheme {
+        let first = self.route_set.first().and_then(|route| NameAddr::parse(route).ok()).map(|route| route.uri.scheme);
+        let secure = [asked_for.scheme.clone(), first.unwrap_or_else(|| self.remote_target.scheme.clone())];
+        if secure.contains(&Scheme::Sips) { Scheme::Sips } else { Scheme::Sip }
+    }
+
     /// A request within the dialog, all but Via (RFC 3261 12.2.1.1), and where it is sent.
     pub(crate) fn request(&self, method: Method, cseq: u32) -> (Request, Flow) {
         let plan = Plan::new(&self.remote_target, &self.route_set);
@@ -113,7 +121,7 @@ impl Dialog {
 
     /// Where the next hop listens, if that is another address than the one of `flow`, which failed.
     pub(crate) fn listening_flow(&self, flow: Flow) -> Option<Flow> {
-        let peer = Plan::new(&self.remote_target, &self.route_set).address(flow.peer)?;
+        let peer = Plan::new(&self.remote_target, &self.route_set).address(&flow)?;
         (peer != flow.peer).then_some(Flow { peer, ..flow })
     }
 

@@ -39,22 +39,23 @@ impl Plan {
 
     /// The flow on which the request leaves.
     ///
-    /// Over TCP the connection of the dialog is used again. Over UDP an address written as digits is taken as it stands
+    /// Over TCP and TLS the connection of the dialog is used again. Over UDP an address written as digits is taken as it stands
     /// (RFC 3263 section 4 without its lookups); for a name we keep to the address that was resolved when the dialog
     /// was made.
     pub(super) fn flow(&self, flow: Flow) -> Flow {
-        match (flow.transport, self.address(flow.peer)) {
+        match (flow.transport, self.address(&flow)) {
             (Transport::Udp, Some(peer)) => Flow { peer, ..flow },
-            (Transport::Udp, None) | (Transport::Tcp, _) => flow,
+            (Transport::Udp, None) | (Transport::Tcp | Transport::Tls(_), _) => flow,
         }
     }
 
-    /// The address of the next hop, if it is written as digits and means something from here. `known` is an address of
-    /// the peer that worked: a private address written by a peer that we reach at a public one comes from behind a NAT.
-    pub(super) fn address(&self, known: SocketAddr) -> Option<SocketAddr> {
+    /// The address of the next hop, if it is written as digits and means something from here. `known` is a flow to the
+    /// peer that worked: a private address written by a peer that we reach at a public one comes from behind a NAT.
+    pub(super) fn address(&self, known: &Flow) -> Option<SocketAddr> {
+        let (known, port) = (known.peer, known.transport.default_port());
         let address = self.hop.host.ip()?;
         let usable = address.is_ipv4() == known.is_ipv4() && (!is_private(address) || is_private(known.ip()));
-        usable.then(|| SocketAddr::new(address, self.hop.port.unwrap_or(5060)))
+        usable.then(|| SocketAddr::new(address, self.hop.port.unwrap_or(port)))
     }
 }
 

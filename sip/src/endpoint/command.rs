@@ -31,6 +31,20 @@ pub struct Invite {
     pub credentials: Option<Credential>,
     /// Session interval to ask for, in seconds (RFC 4028); `None` asks for none.
     pub session_expires: Option<u32>,
+    /// What it does beyond what every call does.
+    pub conduct: Conduct,
+}
+
+/// What an outgoing call does only where it is asked to. By default nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Conduct {
+    /// Whether the call may be redirected (300, 301, 302): [`Event::Redirected`](super::Event::Redirected) says where to,
+    /// and nobody is dialed before `follow`. Otherwise a redirection ends the call.
+    pub redirectable: bool,
+    /// The TCP listener over which requests of more than 1300 bytes leave that were for UDP (RFC 3261 18.1.1), to the same
+    /// address and port; where the connection is refused they leave over UDP all the same. None: always over UDP, as
+    /// peers that take signed INVITEs and speak no TCP want it.
+    pub large_over: Option<ListenerId>,
 }
 
 /// How an incoming call is refused, beyond the status.
@@ -40,6 +54,8 @@ pub struct Rejection {
     pub retry_after: Option<Duration>,
     /// Reason header.
     pub reason: Option<Reason>,
+    /// The reason phrase, where it is not the usual one of the status.
+    pub phrase: Option<&'static str>,
 }
 
 /// A wish that the far side of a call may call somebody else.
@@ -112,6 +128,46 @@ pub struct Probe {
     pub key: LegKey,
     /// What answers a challenge.
     pub credentials: Option<Credential>,
+}
+
+/// A peer that is asked by OPTIONS again and again, which also keeps the path through a NAT open. Times below 1 s count as 1 s.
+/// [`Watch::new`] has intervals that suit a trunk.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Request-URI.
+    pub uri: Uri,
+    /// Where it is.
+    pub flow: Flow,
+    /// What answers a challenge.
+    pub credentials: Option<Credential>,
+    /// From one answer to the next question while all is well; up to a tenth less by chance. Default 25 s: below the 30 s
+    /// after which many NATs forget a UDP path.
+    pub interval: Duration,
+    /// From a failure to the next question; doubled for each further one, up to `interval`. Default 2 s.
+    pub hurry: Duration,
+    /// How long an answer may take. Default 8 s.
+    pub patience: Duration,
+    /// Failures in a row until it is down, at least 1. Default 3.
+    pub fail_after: u32,
+    /// Answers in a row until it is up again; with fewer it is half open. Default 3.
+    pub recover_after: u32,
+}
+
+impl Watch {
+    /// A watch with the usual intervals.
+    #[must_use]
+    pub fn new(uri: Uri, flow: Flow) -> Self {
+        Self {
+            uri,
+            flow,
+            credentials: None,
+            interval: Duration::from_secs(25),
+            hurry: Duration::from_secs(2),
+            patience: Duration::from_secs(8),
+            fail_after: 3,
+            recover_after: 3,
+        }
+    }
 }
 
 /// A binding to keep at a registrar.

@@ -29,13 +29,18 @@ pub struct Config {
     /// Whether a REFER within a call is accepted and told to the shell by [`Event::Referred`](super::Event::Referred)
     /// instead of being refused with 405. Default no: whoever speaks on a call does not let itself be sent elsewhere.
     pub referable: bool,
-    /// How long the shell may take over a re-INVITE or UPDATE before it is refused with 500, and over a REGISTER before
-    /// it is put off with 503. Default 5 s.
+    /// Whether an INVITE with Replaces (RFC 3891) may take the place of a call of ours: it is told to the shell with the call
+    /// that it would replace, which ends when the new one is accepted. Otherwise it is refused with 603. Default no.
+    pub replaceable: bool,
+    /// How long the shell may take over a re-INVITE or UPDATE before it is refused with 500, over a REGISTER before it is
+    /// put off with 503, and over a redirection before the call ends by it. Default 5 s.
     pub reoffer_limit: Duration,
     /// Transactions at one time, client and server together. Default 65,536.
     pub max_transactions: usize,
     /// Sessions at one time, ringing or up. Default 8,192.
     pub max_sessions: usize,
+    /// Peers that are watched at one time. Default 1,024.
+    pub max_watches: usize,
     /// TCP connections whose framing state is kept. Default 1,024.
     pub max_streams: usize,
     /// Early dialogs of one INVITE that are told apart; forks beyond are ignored. Default 16.
@@ -59,9 +64,11 @@ impl Default for Config {
             linger: Duration::from_secs(32),
             registrar: false,
             referable: false,
+            replaceable: false,
             reoffer_limit: Duration::from_secs(5),
             max_transactions: 65_536,
             max_sessions: 8_192,
+            max_watches: 1_024,
             max_streams: 1_024,
             max_forks: 16,
             overload_retry_after: Duration::from_secs(5),

@@ -2,13 +2,13 @@
 //! messages and events that go out.
 
 use super::config::Config;
-use super::event::{Counters, Event, ProbeId, RegistrationId, SessionId};
+use super::event::{Counters, Event, ProbeId, RegistrationId, SessionId, WatchId};
 use super::flow::{Flow, Listener, ListenerId, Transmit, TransmitId, Transport};
 use super::timers::{TimerQueue, WakeReason};
 use crate::identity::Random;
 use crate::message::header::{Branch, TypedHeader, Via, ViaTransport};
-use crate::message::{HeaderName, HostPort, Method, Request, Response, Uri};
-use crate::session::ALLOW;
+use crate::message::{HeaderName, HostPort, Method, Request, Response, Scheme, Token, Uri};
+use crate::session::{ALLOW, SUPPORTED};
 use crate::transaction::{Action, Actions, Client, ClientInvite, Fault, Timer, TransactionId, client, client_invite};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -18,6 +18,7 @@ use std::time::Instant;
 pub(crate) enum Owner {
     Session(SessionId, Purpose),
     Probe(ProbeId),
+    Watch(WatchId),
     Registration(RegistrationId),
 }
 
@@ -143,16 +144,38 @@ impl Core {
         self.listeners.get(&flow.listener).map_or_else(|| flow.peer.into(), |listener| listener.advertised.clone())
     }
 
-    /// Our Contact on this flow.
-    pub(crate) fn contact(&self, flow: &Flow, user: &[u8]) -> Vec<u8> {
+    /// Our Contact on this flow. Who is called by a `sips` address, or calls one, says one (RFC 3261 8.1.1.8 and 12.1.1),
+    /// which implies TLS.
+    pub(crate) fn contact(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Vec<u8> {
         let mut uri = Uri::sip(Some(user), self.advertised(flow));
-        if flow.transport.is_reliable() {
-            uri.params.set("transport", Some(b"tcp"));
+        let secure = *scheme == Scheme::Sips;
+        if secure {
+            uri.scheme = Scheme::Sips;
+        }
+        let transport: Option<&[u8]> = match flow.transport {
+            Transport::Udp => None,
+            Transport::Tcp => Some(b"tcp"),
+            Transport::Tls(_) if secure => None,
+            Transport::Tls(_) => Some(b"tls"),
+        };
+        if transport.is_some() {
+            uri.params.set("transport", transport);
         }
         let mut out = b"<".to_vec();
         uri.print(&mut out);
         out.push(b'>');
         out
+    }
+
+    /// Option tags we know, as Supported names them.
+    pub(crate) fn supported(&self) -> String {
+        if self.config.replaceable { format!("{SUPPORTED}, replaces") } else { SUPPORTED.to_owned() }
+    }
+
+    /// Whether a message may require this of us. Knowing `norefersub` (RFC 4488) is no more than heeding Refer-Sub.
+    pub(crate) fn is_known(&self, tag: &Token) -> bool {
+        let mut known = SUPPORTED.split(", ").chain(["norefersub"]);
+        known.any(|name| tag.is(name)) || (self.config.replaceable && tag.is("replaces"))
     }
 
     /// What we can be asked for within a call.
@@ -277,6 +300,7 @@ impl Core {
         let transport = match transport {
             Transport::Udp => ViaTransport::Udp,
             Transport::Tcp => ViaTransport::Tcp,
+            Transport::Tls(_) => ViaTransport::Tls,
         };
         let mut via = Vec::with_capacity(80);
         Via::new(transport, sent_by, branch.clone()).print(&mut via);

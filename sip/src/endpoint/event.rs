@@ -5,6 +5,7 @@ use crate::dialog::DialogSnapshot;
 use crate::message::header::{NameAddr, Reason, Replaces};
 use crate::message::{Request, Response, StatusCode};
 use crate::registrar::{IncomingRegister, RegisterId};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// One INVITE session: all early dialogs of one INVITE, then the confirmed dialog.
@@ -14,6 +15,10 @@ pub struct SessionId(pub u64);
 /// One OPTIONS probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub u64);
+
+/// One peer that is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WatchId(pub u64);
 
 /// One REFER of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +76,16 @@ pub enum Event {
         /// When it arrived.
         at: Instant,
     },
+    /// Our call is redirected, and its [`Conduct`](super::Conduct) allows it to go on. Nothing is sent until the shell
+    /// says `follow`, or `pass_over` to hear of the next contact; after [`Config::reoffer_limit`](super::Config) the call
+    /// ends by the response that redirected it. An orphan of the new branch is cancelled by its own Request-URI and flow:
+    /// store them before `follow`.
+    Redirected {
+        /// The session.
+        session: SessionId,
+        /// Where to.
+        redirection: Box<Redirection>,
+    },
     /// Our INVITE was answered; the ACK has been sent.
     Answered {
         /// The session.
@@ -109,7 +124,8 @@ pub enum Event {
         /// The session description of the ACK: the answer, where our 2xx made the offer.
         body: Option<Body>,
     },
-    /// The far side changes the session: answer with `answer_reoffer`. A refresh of the session timer that brings
+    /// The far side changes the session: answer with `answer_reoffer`. Before the answer it is an UPDATE in the early dialog
+    /// that was heard of last. A refresh of the session timer that brings
     /// no new session description is answered by the endpoint and not reported.
     Reoffer {
         /// The session.
@@ -118,7 +134,7 @@ pub enum Event {
         body: Option<Body>,
     },
     /// The re-INVITE by which we refresh a session timer was answered with another session description than the
-    /// one in force.
+    /// one in force; or the offer that our reliable provisional response made was answered in its PRACK, before the call is.
     Reanswered {
         /// The session.
         session: SessionId,
@@ -183,6 +199,26 @@ pub enum Event {
         /// From sending to the final response, or to giving up.
         took: Duration,
     },
+    /// The verdict about a watched peer changed.
+    Health {
+        /// The watch.
+        watch: WatchId,
+        /// What it is now.
+        health: Health,
+        /// The answer that decided; none where there was none.
+        status: Option<StatusCode>,
+    },
+    /// A peer sees our messages come from another address than before (RFC 3581): a NAT between has forgotten the path, or our
+    /// own address changed. What the peer sends to the old one does not arrive. Registrations over the same flow have been
+    /// refreshed.
+    Rebound {
+        /// The path it was noticed on.
+        flow: Flow,
+        /// Where we were seen before.
+        was: SocketAddr,
+        /// Where we are seen now.
+        is: SocketAddr,
+    },
     /// A registration changed.
     RegistrationState {
         /// The registration.
@@ -205,6 +241,18 @@ pub enum Event {
         /// What is wrong, without any content of the message.
         fault: &'static str,
     },
+}
+
+/// Somebody else whom our call may go on to.
+#[derive(Debug, Clone)]
+pub struct Redirection {
+    /// The contact; its URI is what would be dialed.
+    pub target: NameAddr,
+    /// The response that ended the attempt before: a 3xx, or the refusal of another contact. None where that one could
+    /// not be reached.
+    pub status: Option<StatusCode>,
+    /// How many contacts are left after this one.
+    pub left: usize,
 }
 
 /// How far a REFER of ours is.
@@ -271,6 +319,9 @@ pub struct IncomingInvite {
     pub body: Option<Body>,
     /// The dialog that answering will make; its local tag and Call-ID name the leg in logs and records.
     pub dialog: DialogSnapshot,
+    /// The call of ours that it takes the place of (RFC 3891), which ends as soon as this one is accepted. Whether the caller
+    /// may do so is for the shell to say. Only where [`Config::replaceable`](super::Config::replaceable) is set.
+    pub replaces: Option<SessionId>,
 }
 
 /// Why a session failed before it was answered.
@@ -290,7 +341,7 @@ pub struct Failure {
     pub provisional_seen: bool,
     /// Whether a 180 to 189 came: somebody or something was being rung.
     pub ringing_seen: bool,
-    /// How many INVITEs left (above 1 after a challenge or a 422).
+    /// How many INVITEs left (above 1 after a challenge, a 422 or a redirection).
     pub invites: u32,
     /// The whole final response: 3xx targets, Call-Info and the signed body of 607/608 are found here.
     pub response: Option<Box<Response>>,
@@ -299,7 +350,7 @@ pub struct Failure {
 /// What kind of end a [`Failure`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureCause {
-    /// A final response of 300 to 699. Redirections (3xx) are not followed.
+    /// A final response of 300 to 699. Redirections (3xx) are followed only where the call's conduct allows it.
     Response,
     /// No final response: timer B, or the guard [`Config::early_limit`](super::Config::early_limit). The request may
     /// have arrived.
@@ -340,6 +391,19 @@ pub enum RecoveryOutcome {
     Unknown,
     /// Nothing came back; whether it still rings cannot be known.
     Silent,
+}
+
+/// The verdict about a watched peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It has neither answered nor failed often enough.
+    Unknown,
+    /// It answers.
+    Up,
+    /// It does not, or says 503 or 408.
+    Down,
+    /// It was down and answers again: one call may try.
+    HalfOpen,
 }
 
 /// The state of a registration.

@@ -1,6 +1,7 @@
 //! Where bytes come from and go to: listeners, flows and transmits.
 
 use crate::message::HostPort;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -12,6 +13,29 @@ pub enum Transport {
     Udp,
     /// A byte stream: nothing is repeated.
     Tcp,
+    /// A byte stream that nobody else can read. A connection that we open goes to a far end that has proved this name;
+    /// those who connect to us, and listeners, have [`PeerName::NONE`].
+    Tls(PeerName),
+}
+
+/// Which name the far end of a TLS connection has to prove. Connections to one address under different names are different
+/// flows: what has proved one name is never used for another (RFC 5922 section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerName(pub u64);
+
+impl PeerName {
+    /// No name: the far end connected to us.
+    pub const NONE: Self = Self(0);
+
+    /// The one for this host: the same one in every process, whatever its case and with or without a dot at its end.
+    #[must_use]
+    pub fn of(host: &str) -> Self {
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let digest = Sha256::digest(host.as_bytes());
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        Self(u64::from_be_bytes(first).max(1))
+    }
 }
 
 impl Transport {
@@ -20,7 +44,7 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls(_) => true,
         }
     }
 
@@ -30,7 +54,23 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls(_) => "TLS",
         }
+    }
+
+    /// The port where the address names none (RFC 3261 section 19.1.2).
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls(_) => 5061,
+        }
+    }
+
+    /// Whether both speak the same protocol, whoever is at the far end.
+    #[must_use]
+    pub fn is_like(self, other: Self) -> bool {
+        self.name() == other.name()
     }
 }
 
@@ -49,7 +89,7 @@ pub struct Listener {
     pub advertised: HostPort,
 }
 
-/// A path to one peer: a UDP address pair or a TCP connection.
+/// A path to one peer: a UDP address pair or a TCP or TLS connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     /// The local socket.
@@ -61,13 +101,16 @@ pub struct Flow {
 }
 
 impl fmt::Display for Flow {
-    /// `udp/1/192.0.2.7:5060`; [`FromStr`] reads it back.
+    /// `udp/1/192.0.2.7:5060`, with TLS also which name the far end has to prove: `tls:1f/2/192.0.2.7:5061`. [`FromStr`]
+    /// reads it back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transport = match self.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        };
-        write!(f, "{transport}/{}/{}", self.listener.0, self.peer)
+        match self.transport {
+            Transport::Udp => f.write_str("udp")?,
+            Transport::Tcp => f.write_str("tcp")?,
+            Transport::Tls(PeerName::NONE) => f.write_str("tls")?,
+            Transport::Tls(PeerName(name)) => write!(f, "tls:{name:x}")?,
+        }
+        write!(f, "/{}/{}", self.listener.0, self.peer)
     }
 }
 
@@ -84,7 +127,12 @@ impl FromStr for Flow {
         let transport = match parts.next() {
             Some("udp") => Transport::Udp,
             Some("tcp") => Transport::Tcp,
-            Some(_) | None => return Err(FlowSyntax),
+            Some("tls") => Transport::Tls(PeerName::NONE),
+            Some(other) => {
+                let name = other.strip_prefix("tls:").ok_or(FlowSyntax)?;
+                Transport::Tls(PeerName(u64::from_str_radix(name, 16).map_err(|_| FlowSyntax)?))
+            }
+            None => return Err(FlowSyntax),
         };
         let listener = parts.next().and_then(|id| id.parse().ok()).map(ListenerId).ok_or(FlowSyntax)?;
         let peer = parts.next().and_then(|peer| peer.parse().ok()).ok_or(FlowSyntax)?;
@@ -102,7 +150,7 @@ impl TransmitId {
     pub const UNTRACKED: Self = Self(0);
 }
 
-/// Bytes to send. Over TCP the shell opens a connection to the peer when none is up.
+/// Bytes to send. Over streams the shell opens a connection to the peer when none is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// Where to.
@@ -111,4 +159,29 @@ pub struct Transmit {
     pub bytes: Vec<u8>,
     /// What to say when it could not be sent.
     pub id: TransmitId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_are_read_back_as_they_are_printed() {
+        let peer = SocketAddr::from(([192, 0, 2, 7], 5061));
+        let name = PeerName::of("sip.example.org");
+        for transport in [Transport::Udp, Transport::Tcp, Transport::Tls(PeerName::NONE), Transport::Tls(name)] {
+            let flow = Flow { listener: ListenerId(2), transport, peer };
+            assert_eq!(flow.to_string().parse(), Ok(flow));
+        }
+        for nonsense in ["", "tls:/2/192.0.2.7:5061", "tls:xyz/2/192.0.2.7:5061", "sctp/2/192.0.2.7:5061", "tls:1/2"] {
+            assert_eq!(nonsense.parse::<Flow>(), Err(FlowSyntax), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_same_however_it_is_written() {
+        assert_eq!(PeerName::of("SIP.Example.ORG."), PeerName::of("sip.example.org"));
+        assert_ne!(PeerName::of("sip.example.org"), PeerName::of("sip.example.com"));
+        assert_ne!(PeerName::of(""), PeerName::NONE);
+    }
 }

@@ -1,8 +1,8 @@
 //! The whole SIP side of one process: bytes and time in, bytes and events out.
 //!
 //! A shell owns the sockets. It hands in what arrives (`handle_datagram`, `handle_stream`), calls `handle_timeout`
-//! when [`Endpoint::poll_timeout`] says so, and after every call drains [`Endpoint::poll_transmit`] and
-//! [`Endpoint::poll_event`] until they are empty: one mutation, then drain. Nothing waits, nothing reads a clock, and
+//! when [`Endpoint::poll_timeout`] says so, and after every call drains [`Endpoint::poll_transmit`],
+//! [`Endpoint::poll_event`] and [`Endpoint::poll_close`] until they are empty: one mutation, then drain. Nothing waits, nothing reads a clock, and
 //! the same inputs with the same seed give the same outputs.
 
 mod command;
@@ -11,7 +11,8 @@ pub(crate) mod core;
 pub(crate) mod envelope;
 mod event;
 mod flow;
-mod probe;
+mod keep_alive;
+pub(crate) mod probe;
 mod receive;
 mod register;
 pub(crate) mod servers;
@@ -21,23 +22,27 @@ pub use crate::dialog::DialogSnapshot;
 pub use crate::digest::Credential;
 pub use crate::identity::LegKey;
 pub use command::{
-    CommandError, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection, StreamError,
+    CommandError, Conduct, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection,
+    StreamError, Watch,
 };
 pub use config::Config;
 pub use event::{
-    Body, Counters, EndedBy, Event, Failure, FailureCause, IncomingInvite, IncomingRefer, ProbeId, RecoveryOutcome,
-    ReferEnd, ReferId, ReferProgress, RegistrationId, RegistrationState, SessionId,
+    Body, Counters, EndedBy, Event, Failure, FailureCause, Health, IncomingInvite, IncomingRefer, ProbeId,
+    RecoveryOutcome, Redirection, ReferEnd, ReferId, ReferProgress, RegistrationId, RegistrationState, SessionId,
+    WatchId,
 };
-pub use flow::{Flow, FlowSyntax, Listener, ListenerId, Transmit, TransmitId, Transport};
+pub use flow::{Flow, FlowSyntax, Listener, ListenerId, PeerName, Transmit, TransmitId, Transport};
 pub use timers::{SessionTimer, WakeReason};
 
+use crate::health::{Rebound, Watcher};
 use crate::message::header::{Reason, Tag};
 use crate::message::{StatusCode, StreamFramer};
 use crate::registration::Binding;
 use crate::session::{Session, Stage};
 use crate::transaction::TransactionId;
 use core::{Core, Delivery, Owner};
-use probe::OpenProbe;
+use keep_alive::KeptFlows;
+use probe::{OpenProbe, Progress};
 use servers::ServerNews;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -54,7 +59,9 @@ pub struct Endpoint {
     live: usize,
     registrations: BTreeMap<RegistrationId, Binding>,
     probes: BTreeMap<ProbeId, OpenProbe>,
+    watchers: BTreeMap<WatchId, Watcher>,
     streams: BTreeMap<Flow, StreamFramer>,
+    kept: KeptFlows,
 }
 
 impl Endpoint {
@@ -69,7 +76,9 @@ impl Endpoint {
             live: 0,
             registrations: BTreeMap::new(),
             probes: BTreeMap::new(),
+            watchers: BTreeMap::new(),
             streams: BTreeMap::new(),
+            kept: KeptFlows::default(),
         }
     }
 
@@ -97,9 +106,13 @@ impl Endpoint {
     /// A connection closed, from either side.
     pub fn handle_closed(&mut self, now: Instant, flow: Flow) {
         self.streams.remove(&flow);
+        self.forget_kept(flow);
         for id in self.core.unanswered_on(flow) {
             let delivery = self.core.on_client_fault(now, id, true);
             self.dispatch(now, delivery);
+        }
+        for binding in self.registrations.values_mut() {
+            binding.on_closed(&mut self.core, now, flow);
         }
     }
 
@@ -141,6 +154,12 @@ impl Endpoint {
                     self.settle(id);
                 }
                 WakeReason::Register(id) => self.on_register_deadline(now, id),
+                WakeReason::KeepAlive(id) => self.on_keep_alive(now, id),
+                WakeReason::Watch(id) => {
+                    if let Some(watcher) = self.watchers.get_mut(&id) {
+                        watcher.on_deadline(&mut self.core, now);
+                    }
+                }
                 WakeReason::Registration(id) => {
                     if let Some(binding) = self.registrations.get_mut(&id) {
                         binding.on_deadline(&mut self.core, now);
@@ -198,9 +217,15 @@ impl Endpoint {
     /// Starts an outgoing call.
     ///
     /// # Errors
-    /// [`CommandError::UnknownListener`], [`CommandError::DuplicateKey`] or [`CommandError::Full`]; nothing was sent.
+    /// [`CommandError::UnknownListener`], also for [`Conduct::large_over`] that is not TCP, [`CommandError::DuplicateKey`]
+    /// or [`CommandError::Full`]; nothing was sent.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<SessionId, CommandError> {
         self.admit(invite.flow, &invite.key)?;
+        if let Some(large_over) = invite.conduct.large_over
+            && self.core.listener(large_over).is_none_or(|listener| listener.transport != Transport::Tcp)
+        {
+            return Err(CommandError::UnknownListener(large_over));
+        }
         let id = SessionId(self.core.fresh_id());
         let session = Session::call(&mut self.core, now, id, invite);
         self.insert(session);
@@ -215,6 +240,27 @@ impl Endpoint {
     /// [`CommandError::NoSession`] or [`CommandError::WrongState`].
     pub fn cancel(&mut self, now: Instant, id: SessionId, reason: Option<Reason>) -> Result<(), CommandError> {
         self.with_session(id, |core, session| session.cancel(core, now, reason))
+    }
+
+    /// Lets a call go on to whom [`Event::Redirected`] named, over `flow` (RFC 3261 8.1.3.4): the same Call-ID, From and To,
+    /// the next CSeq. Credentials go to no other host than the first.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], [`CommandError::WrongState`] if no redirection waits, or
+    /// [`CommandError::UnknownListener`]: then it still waits.
+    pub fn follow(&mut self, now: Instant, id: SessionId, flow: Flow) -> Result<(), CommandError> {
+        if self.core.listener(flow.listener).is_none() {
+            return Err(CommandError::UnknownListener(flow.listener));
+        }
+        self.with_session(id, |core, session| session.follow(core, now, flow))
+    }
+
+    /// Does not let a call go on to whom [`Event::Redirected`] named. The next contact is named, or the call ends.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if no redirection waits.
+    pub fn pass_over(&mut self, now: Instant, id: SessionId) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.pass_over(core, now))
     }
 
     /// Ends an answered call. [`Event::Ended`] follows at once; the BYE is seen to.
@@ -254,12 +300,15 @@ impl Endpoint {
         self.with_session(id, |core, session| session.ring(core, now, status, body.as_ref()))
     }
 
-    /// Answers an incoming call. [`Event::Acknowledged`] follows, or [`Event::Ended`] if no ACK comes.
+    /// Answers an incoming call; `body` is left out where a PRACK has settled an offer of ours. [`Event::Acknowledged`] follows, or [`Event::Ended`] if no ACK comes. A call that it takes
+    /// the place of ([`IncomingInvite::replaces`]) ends.
     ///
     /// # Errors
     /// [`CommandError::NoSession`] or [`CommandError::WrongState`].
     pub fn accept(&mut self, now: Instant, id: SessionId, body: Body) -> Result<(), CommandError> {
-        self.with_session(id, |core, session| session.accept(core, now, body))
+        self.with_session(id, |core, session| session.accept(core, now, body))?;
+        self.take_over(now, id);
+        Ok(())
     }
 
     /// Refuses an incoming call. [`Event::Failed`] with [`FailureCause::Rejected`] follows at once.
@@ -290,11 +339,12 @@ impl Endpoint {
         self.with_session(id, |core, session| session.answer_reoffer(core, now, answer))
     }
 
-    /// Changes an answered session: a re-INVITE with a new offer, once nothing else is in progress in the dialog.
-    /// [`Event::Reoffered`] tells what came of it.
+    /// Changes a session: a re-INVITE with a new offer, once nothing else is in progress in the dialog. Before the answer it is
+    /// an UPDATE (RFC 3311), where the far side allows that and the first offer was answered reliably; of several callees
+    /// it goes to the one that was heard of last. [`Event::Reoffered`] tells what came of it.
     ///
     /// # Errors
-    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if it is not answered or another offer is open.
+    /// [`CommandError::NoSession`], or [`CommandError::WrongState`] if it cannot be changed yet or another offer is open.
     pub fn reoffer(&mut self, now: Instant, id: SessionId, offer: Body) -> Result<(), CommandError> {
         self.with_session(id, |core, session| session.reoffer(core, now, offer))
     }
@@ -348,8 +398,29 @@ impl Endpoint {
     pub fn ping(&mut self, now: Instant, probe: Probe) -> Result<ProbeId, CommandError> {
         self.room_on(probe.flow)?;
         let id = ProbeId(self.core.fresh_id());
-        self.probes.insert(id, OpenProbe::send(&mut self.core, now, id, probe));
+        self.probes.insert(id, OpenProbe::send(&mut self.core, now, Owner::Probe(id), probe));
         Ok(id)
+    }
+
+    /// Watches a peer until [`unwatch`](Self::unwatch): [`Event::Health`] tells each change of the verdict.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownListener`], or [`CommandError::Full`], also at [`Config::max_watches`].
+    pub fn watch(&mut self, now: Instant, watch: Watch) -> Result<WatchId, CommandError> {
+        self.room_on(watch.flow)?;
+        if self.watchers.len() >= self.core.config.max_watches {
+            return Err(CommandError::Full);
+        }
+        let id = WatchId(self.core.fresh_id());
+        self.watchers.insert(id, Watcher::start(&mut self.core, now, id, watch));
+        Ok(id)
+    }
+
+    /// Watches a peer no longer. Does nothing for a watch that is gone.
+    pub fn unwatch(&mut self, id: WatchId) {
+        if let Some(mut watcher) = self.watchers.remove(&id) {
+            watcher.stop(&mut self.core);
+        }
     }
 
     /// Keeps a binding at a registrar until [`unregister`](Self::unregister).
@@ -423,12 +494,21 @@ impl Endpoint {
                 }
             }
             Owner::Probe(id) => {
-                let done = match self.probes.get_mut(&id) {
-                    Some(probe) => probe.on_delivery(&mut self.core, now, transaction, &what),
-                    None => false,
-                };
-                if done {
+                let probe = self.probes.get_mut(&id);
+                let progress = probe.map(|probe| probe.on_delivery(&mut self.core, now, transaction, &what));
+                if let Some(Progress::Over { status, took }) = progress {
                     self.probes.remove(&id);
+                    self.core.emit_progress(Event::ProbeResult { probe: id, status, took });
+                }
+            }
+            Owner::Watch(id) => {
+                let watcher = self.watchers.get_mut(&id);
+                let rebound = watcher.and_then(|watcher| {
+                    let rebound = watcher.on_delivery(&mut self.core, now, transaction, &what)?;
+                    Some((watcher.spec.flow, rebound))
+                });
+                if let Some((flow, rebound)) = rebound {
+                    self.on_rebound(now, flow, rebound);
                 }
             }
             Owner::Registration(id) => {
@@ -439,6 +519,11 @@ impl Endpoint {
                 if gone {
                     self.registrations.remove(&id);
                 }
+                let flow = self.registrations.get_mut(&id).and_then(|binding| binding.take_rebound());
+                if let Some((flow, rebound)) = flow {
+                    let Rebound { was, is } = rebound;
+                    self.core.emit_progress(Event::Rebound { flow, was, is });
+                }
             }
         }
         if last {
@@ -446,6 +531,16 @@ impl Endpoint {
         }
         if let Owner::Session(id, _) = owner {
             self.settle(id);
+        }
+    }
+
+    /// A registrar that sends calls to the address it saw has to see the new one.
+    fn on_rebound(&mut self, now: Instant, flow: Flow, Rebound { was, is }: Rebound) {
+        self.core.emit_progress(Event::Rebound { flow, was, is });
+        for binding in self.registrations.values_mut() {
+            if binding.flow() == flow {
+                binding.refresh(&mut self.core, now);
+            }
         }
     }
 

@@ -2,14 +2,14 @@
 
 use super::envelope::{Envelope, top_via};
 use super::event::{Event, SessionId};
-use super::flow::{Flow, TransmitId};
+use super::flow::{Flow, TransmitId, Transport};
 use super::servers::ServerNews;
 use super::{Endpoint, StreamError};
 use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
 use crate::message::header::{CSeq, ProxyRequire, Replaces, Require, Tag, Unsupported};
-use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, StatusCode};
-use crate::session::{SUPPORTED, Session, is_known, reason_of};
+use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, Scheme, StatusCode};
+use crate::session::{Session, reason_of};
 use std::time::Instant;
 
 impl Endpoint {
@@ -31,12 +31,17 @@ impl Endpoint {
         }
         let mut framer = self.streams.remove(&flow).unwrap_or_default();
         framer.push(bytes);
+        self.kept.heard(flow);
         let mut outcome = Ok(());
         while let Some(frame) = framer.next() {
             match frame {
                 Ok(Frame::Message(message)) => self.receive(now, flow, *message),
                 Ok(Frame::Ping) => self.core.transmit(flow, b"\r\n".to_vec(), TransmitId::UNTRACKED),
-                Ok(Frame::Pong) => {}
+                Ok(Frame::Pong) => {
+                    if self.kept.is_answer(flow) {
+                        framer.take_pong();
+                    }
+                }
                 // One malformed message is answered where it can be; the connection lives on.
                 Err(FrameError::Malformed(error)) => self.malformed(flow, &error),
                 Err(FrameError::Fatal(fault)) => {
@@ -168,7 +173,11 @@ impl Endpoint {
         if self.core.servers.is_merged(envelope, &request.method) || self.is_our_own(envelope) {
             return self.answer(now, &request, envelope, StatusCode::LOOP_DETECTED);
         }
-        if let Some(unsupported) = unsupported(&request) {
+        // Whoever asks for the whole way to be secure is not served on one that is not (RFC 3261 26.2.2).
+        if request.uri.scheme == Scheme::Sips && !matches!(envelope.source.transport, Transport::Tls(_)) {
+            return self.answer(now, &request, envelope, StatusCode::UNSUPPORTED_URI_SCHEME);
+        }
+        if let Some(unsupported) = self.unsupported(&request) {
             let transaction = self.open(now, &request, envelope);
             if let Some(mut response) = self.core.response(transaction, StatusCode::BAD_EXTENSION) {
                 response.headers.push_typed(&unsupported);
@@ -205,6 +214,7 @@ impl Endpoint {
                 let id = session.id;
                 session.on_request(&mut self.core, now, request, envelope);
                 self.settle(id);
+                self.take_over(now, id);
             }
             None => self.answer(now, request, envelope, StatusCode::CALL_DOES_NOT_EXIST),
         }
@@ -231,28 +241,45 @@ impl Endpoint {
             // RFC 3261 8.1.1.8: without Contact there is nobody to send the BYE to.
             return self.answer(now, &request, envelope, StatusCode::BAD_REQUEST);
         }
-        if let Some(status) = self.judge_replaces(&request) {
-            return self.answer(now, &request, envelope, status);
-        }
+        let replaces = match self.judge_replaces(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.answer(now, &request, envelope, status),
+        };
         let id = SessionId(self.core.fresh_id());
-        match Session::ring_in(&mut self.core, now, id, request.clone(), envelope, grant) {
+        match Session::ring_in(&mut self.core, now, id, request.clone(), envelope, grant, replaces) {
             Ok(session) => self.insert(session),
             Err(_fault) => self.answer(now, &request, envelope, StatusCode::BAD_REQUEST),
         }
     }
 
-    /// An INVITE that wants to take the place of another call is refused: no call of ours lets itself be taken over (RFC
-    /// 3891 section 3: 481 where there is no such call, 400 where the header cannot be read).
-    fn judge_replaces(&self, request: &Request) -> Option<StatusCode> {
+    /// The call whose place an INVITE wants to take (RFC 3891 section 3), where calls let themselves be taken over.
+    ///
+    /// # Errors
+    /// 400 where the header cannot be read, stands twice or beside a Join, 481 where there is no such call, 603 where it
+    /// is over or no call may be taken over.
+    fn judge_replaces(&self, request: &Request) -> Result<Option<SessionId>, StatusCode> {
+        let joins = request.headers.iter().any(|(name, _)| name.as_str().eq_ignore_ascii_case("Join"));
         let replaces = match request.headers.try_typed::<Replaces>() {
-            Ok(None) => return None,
-            Ok(Some(replaces)) => replaces,
-            Err(_) => return Some(StatusCode::BAD_REQUEST),
+            Ok(None) => return Ok(None),
+            Ok(Some(replaces)) if !joins && request.headers.all(&HeaderName::Replaces).count() == 1 => replaces,
+            Ok(Some(_)) | Err(_) => return Err(StatusCode::BAD_REQUEST),
         };
         let session = self.by_tag.get(&replaces.to_tag).and_then(|id| self.sessions.get(id));
-        let ours = session
-            .is_some_and(|session| session.call_id == replaces.call_id && session.has_dialog(Some(&replaces.from_tag)));
-        Some(if ours { StatusCode::DECLINE } else { StatusCode::CALL_DOES_NOT_EXIST })
+        let Some(session) = session.filter(|session| session.call_id == replaces.call_id) else {
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
+        };
+        session.may_be_replaced(&replaces)?;
+        if self.core.config.replaceable { Ok(Some(session.id)) } else { Err(StatusCode::DECLINE) }
+    }
+
+    /// Ends the call whose place one has taken that was just answered: "BYE" for a confirmed dialog, "CANCEL" for an early
+    /// one (RFC 3891 section 3).
+    pub(super) fn take_over(&mut self, now: Instant, id: SessionId) {
+        let replaced = self.sessions.get_mut(&id).and_then(Session::take_replaced);
+        if let Some(replaced) = replaced {
+            // It may have ended meanwhile, which is just as well.
+            let _ = self.hang_up(now, replaced, None);
+        }
     }
 
     /// Whether a request is one of ours that came back: its From tag is ours and nobody else's.
@@ -294,9 +321,18 @@ impl Endpoint {
         let transaction = self.open(now, request, envelope);
         let Some(mut response) = self.core.response(transaction, StatusCode::OK) else { return };
         response.headers.push(HeaderName::Allow, self.allow());
-        response.headers.push(HeaderName::Supported, SUPPORTED);
+        response.headers.push(HeaderName::Supported, self.core.supported());
         response.headers.push(HeaderName::Accept, "application/sdp");
         self.core.respond(now, transaction, &response);
+    }
+
+    /// Option tags that are required and that we do not know (RFC 3261 8.2.2.3).
+    fn unsupported(&self, request: &Request) -> Option<Unsupported> {
+        let required = request.headers.try_typed::<Require>().ok().flatten().map(|Require(tags)| tags);
+        let of_proxies = request.headers.try_typed::<ProxyRequire>().ok().flatten().map(|ProxyRequire(tags)| tags);
+        let all = required.into_iter().chain(of_proxies).flatten();
+        let unknown: Vec<_> = all.filter(|tag| !self.core.is_known(tag)).collect();
+        (!unknown.is_empty()).then_some(Unsupported(unknown))
     }
 
     /// 503 with Retry-After, without keeping anything.
@@ -305,13 +341,4 @@ impl Endpoint {
         let after = self.core.config.overload_retry_after;
         self.core.respond_stateless(&request.headers, envelope, StatusCode::SERVICE_UNAVAILABLE, Some(after));
     }
-}
-
-/// Option tags that are required and that we do not know (RFC 3261 8.2.2.3).
-fn unsupported(request: &Request) -> Option<Unsupported> {
-    let required = request.headers.try_typed::<Require>().ok().flatten().map(|Require(tags)| tags);
-    let of_proxies = request.headers.try_typed::<ProxyRequire>().ok().flatten().map(|ProxyRequire(tags)| tags);
-    let all = required.into_iter().chain(of_proxies).flatten();
-    let unknown: Vec<_> = all.filter(|tag| !is_known(tag)).collect();
-    (!unknown.is_empty()).then_some(Unsupported(unknown))
 }

@@ -1,6 +1,6 @@
 //! The queue of deadlines: set, clear and fire in O(log n).
 
-use super::event::{RegistrationId, SessionId};
+use super::event::{RegistrationId, SessionId, WatchId};
 use crate::registrar::RegisterId;
 use crate::transaction::{Timer, TransactionId};
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub enum SessionTimer {
     RepeatReliable,
     /// No PRACK for it after 64*T1: the call is refused.
     PrackMissing,
+    /// The shell did not say in time whether a redirection is to be followed.
+    RedirectUnanswered,
     /// No NOTIFY about our REFER came in time, or none can come any more.
     Subscription,
 }
@@ -44,10 +46,14 @@ pub enum WakeReason {
     Transaction(TransactionId, Timer),
     /// A deadline of a session.
     Session(SessionId, SessionTimer),
+    /// A watched peer is to be asked, or did not answer in time.
+    Watch(WatchId),
     /// A registration is to be refreshed or tried again.
     Registration(RegistrationId),
     /// The shell did not answer a REGISTER in time.
     Register(RegisterId),
+    /// A connection is to be pinged, or has not answered a ping.
+    KeepAlive(u64),
 }
 
 /// Deadlines by time, and by what they are for. Each [`WakeReason`] has at most one deadline.
@@ -65,6 +71,13 @@ impl TimerQueue {
         self.sequence += 1;
         self.by_time.insert((at, self.sequence), reason);
         self.by_reason.insert(reason, (at, self.sequence));
+    }
+
+    /// Sets the deadline of `reason` unless it has an earlier one.
+    pub(crate) fn set_sooner(&mut self, at: Instant, reason: WakeReason) {
+        if self.by_reason.get(&reason).is_none_or(|(earlier, _)| *earlier > at) {
+            self.set(at, reason);
+        }
     }
 
     /// Removes the deadline of `reason`, if it has one.

@@ -109,6 +109,11 @@ impl StreamFramer {
         }
     }
 
+    /// The [`Frame::Pong`] just handed out was the answer to a ping: it is not the first half of one.
+    pub fn take_pong(&mut self) {
+        self.half_ping = false;
+    }
+
     /// Reads a ping or pong between messages.
     fn keep_alive(&mut self) -> Option<Frame> {
         let half_ping = std::mem::take(&mut self.half_ping);

@@ -32,6 +32,7 @@ impl Session {
         request: Request,
         envelope: &Envelope,
         grant: Option<Grant>,
+        replaces: Option<SessionId>,
     ) -> Result<Self, &'static str> {
         let key = core.random.leg_key();
         let flow = envelope.response_flow;
@@ -39,6 +40,7 @@ impl Session {
         let contact_user = request.uri.user.clone().unwrap_or_else(|| core.config.contact_user.clone().into_bytes());
         let auth = Authenticator::default();
         let mut session = Self::new(id, key, envelope.call_id.clone(), auth, contact_user, Stage::Over);
+        session.scheme = dialog.scheme(&request.uri);
         let transaction = core.open_server(now, &request, envelope, &session.local_tag, Some(id));
         let offer = body_of(&request.headers, &request.body);
         let snapshot = dialog.snapshot(0);
@@ -53,8 +55,10 @@ impl Session {
             cseq: envelope.cseq,
         }));
         session.reliable = Reliable::of(core, &request);
+        session.replaces = replaces;
         session.set(core, now + core.config.early_limit, Deadline::EarlyLimit);
-        let invite = Box::new(IncomingInvite { flow: envelope.source, request, body: offer, dialog: snapshot });
+        let invite =
+            Box::new(IncomingInvite { flow: envelope.source, request, body: offer, dialog: snapshot, replaces });
         core.emit(Event::Incoming { session: id, invite });
         Ok(session)
     }
@@ -88,7 +92,12 @@ impl Session {
 
     pub(super) fn repeat_provisional(&mut self, core: &mut Core, now: Instant) {
         let Stage::Ringing(ringing) = &self.stage else { return };
-        if let Some(response) = ringing.latest.clone() {
+        if let Some(mut response) = ringing.latest.clone() {
+            if self.reliable.as_ref().is_some_and(Reliable::is_settled) {
+                // What was agreed upon is not offered again.
+                response.headers.remove(&HeaderName::ContentType);
+                response.body.clear();
+            }
             self.send_provisional(core, now, response);
             self.set(core, now + REPEAT_PROVISIONAL, Deadline::RepeatProvisional);
         }
@@ -108,7 +117,11 @@ impl Session {
         }
         let (mut response, transaction) =
             self.dialog_response(core, StatusCode::OK).ok_or(CommandError::WrongState(self.id))?;
-        put_body(&mut response.headers, &mut response.body, &body);
+        let offered = self.reliable.as_ref().and_then(Reliable::answered_offer).cloned();
+        if offered.is_none() {
+            // Else offer and answer are done, and another description would be a new offer (RFC 3262 section 5).
+            put_body(&mut response.headers, &mut response.body, &body);
+        }
         let Stage::Ringing(ringing) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return Err(CommandError::WrongState(self.id));
         };
@@ -120,9 +133,11 @@ impl Session {
         self.stop_reliable(core);
         let timer = ringing.grant.as_ref().map(Grant::timer);
         let mut up = Up::new(ringing.dialog, false);
-        up.local = Some(body);
+        up.local = Some(offered.unwrap_or(body));
         up.remote = ringing.offer;
         self.stage = Stage::Up(Box::new(up));
+        self.keep_early_offer(core, now);
+        self.keep_early_change(core);
         if let Some((flow, bytes)) = core.respond(now, transaction, &response) {
             let resend_after = core.config.intervals.t1;
             self.await_ack(core, now, PendingAnswer { flow, bytes, resend_after, cseq: ringing.cseq, first: true });
@@ -149,6 +164,9 @@ impl Session {
             }
             if let Some(reason) = &rejection.reason {
                 response.headers.push_typed(reason);
+            }
+            if let Some(phrase) = rejection.phrase {
+                response.reason = phrase.as_bytes().to_vec();
             }
             core.respond(now, ringing.transaction, &response);
             self.fail(core, refused(FailureCause::Rejected, response));

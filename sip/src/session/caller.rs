@@ -1,5 +1,6 @@
 //! Outgoing calls up to their answer: provisional responses, forks, CANCEL and what crosses it.
 
+use super::redirect::Redirects;
 use super::{Calling, Cancel, Session, Stage, Up, body_of, is_challenge, put_body, refused, silent};
 use crate::dialog::Dialog;
 use crate::dialog::auth::Authenticator;
@@ -23,15 +24,18 @@ impl Session {
         let auth = Authenticator::new(invite.credentials.clone());
         let mut session = Self::new(id, invite.key, call_id, auth, contact_user, Stage::Over);
         session.cseq = 1;
+        session.scheme = invite.uri.scheme.clone();
+        session.large_over = invite.conduct.large_over;
         let flow = invite.flow;
         let request = session.first_invite(core, &invite);
-        let branch = invite.key.branch(1, &Method::Invite);
-        let transaction = core.send_request(now, request, flow, &branch, session.owner(Purpose::Invite));
+        let redirects = invite.conduct.redirectable.then(|| Redirects::new(&request.uri));
+        let transaction = session.send(core, now, request, flow, Purpose::Invite);
         session.stage = Stage::Calling(Box::new(Calling {
             invites: vec![transaction],
             sent: 1,
             session_expires: invite.session_expires,
             offer: Some(invite.body),
+            redirects,
             ..Calling::new()
         }));
         session.set(core, now + core.config.early_limit, Deadline::EarlyLimit);
@@ -76,7 +80,7 @@ impl Session {
 
     fn on_progress(&mut self, core: &mut Core, now: Instant, transaction: TransactionId, response: &Response) {
         let Stage::Calling(calling) = &mut self.stage else { return };
-        calling.provisional_seen = true;
+        (calling.provisional_seen, calling.cancellable) = (true, true);
         calling.ringing_seen |= (180..190).contains(&response.status.code());
         match (&calling.cancel, self.ended) {
             (Cancel::Wanted(_), _) | (Cancel::No, true) => return self.send_cancel(core, now),
@@ -97,7 +101,10 @@ impl Session {
             }
             let Stage::Calling(calling) = &mut self.stage else { return };
             snapshot = Some(Box::new(dialog.snapshot(self.cseq)));
-            calling.early.insert(dialog.remote_tag.clone(), dialog);
+            calling.latest = Some(dialog.remote_tag.clone());
+            let known = calling.early.get(&dialog.remote_tag);
+            let remote_cseq = known.and_then(|known| known.remote_cseq);
+            calling.early.insert(dialog.remote_tag.clone(), Dialog { remote_cseq, ..dialog });
         }
         let body = body_of(&response.headers, &response.body);
         core.emit_progress(Event::Provisional {
@@ -147,11 +154,17 @@ impl Session {
         }
         let body = body_of(&response.headers, &response.body);
         let timer = SessionTimer::from_response(&response.headers);
+        let tag = &dialog.remote_tag;
+        let remote_cseq = calling.early.get(tag).and_then(|early| early.remote_cseq);
+        let described = calling.described.get(tag).cloned();
+        let dialog = Dialog { remote_cseq, ..dialog };
         let snapshot = Box::new(dialog.snapshot(self.cseq));
         let mut up = Up::new(dialog, true);
         up.local = calling.offer;
-        up.remote.clone_from(&body);
+        up.remote = body.clone().or(described);
         self.stage = Stage::Up(Box::new(up));
+        self.keep_early_offer(core, now);
+        self.keep_early_change(core);
         self.start_timer(core, now, timer);
         core.emit(Event::Answered {
             session: self.id,
@@ -201,8 +214,16 @@ impl Session {
         }
         let Stage::Calling(calling) = &self.stage else { return };
         let cancelled = calling.cancel != Cancel::No;
-        if !self.ended && !cancelled && self.try_again(core, now, transaction, &response) {
-            return;
+        if !self.ended && !cancelled {
+            if self.try_again(core, now, transaction, &response) {
+                return;
+            }
+            let sent = core.client(transaction).map(|client| (client.request.clone(), client.flow));
+            if let Some((request, flow)) = sent
+                && self.look_elsewhere(core, now, request, flow, Some(response.clone()))
+            {
+                return;
+            }
         }
         let cause = if cancelled { FailureCause::Cancelled } else { FailureCause::Response };
         let failure = refused(cause, response);
@@ -233,16 +254,13 @@ impl Session {
             None
         };
         let (Some(resent), Stage::Calling(calling)) = (resent, &mut self.stage) else { return false };
-        calling.invites = vec![resent];
         calling.session_expires = interval;
-        calling.sent += 1;
-        calling.early.clear();
-        calling.heard.clear();
+        calling.sent_again(resent);
         true
     }
 
     /// Reports a failure with what is known of the call's progress.
-    fn give_up(&mut self, core: &mut Core, mut failure: crate::endpoint::Failure) {
+    pub(super) fn give_up(&mut self, core: &mut Core, mut failure: crate::endpoint::Failure) {
         if let Stage::Calling(calling) = &self.stage {
             failure.provisional_seen = calling.provisional_seen;
             failure.ringing_seen = calling.ringing_seen;
@@ -281,6 +299,8 @@ impl Session {
             calling.invites.push(resumed);
             self.set(core, now + core.config.linger, Deadline::Linger);
             self.give_up(core, silent(cause));
+        } else if cause == FailureCause::NotSent && self.look_elsewhere(core, now, request, flow, None) {
+            // The shell decides.
         } else {
             self.give_up(core, silent(cause));
             self.clear(core, Deadline::CancelUnanswered);
@@ -296,7 +316,8 @@ impl Session {
         }
         if calling.cancel == Cancel::No {
             calling.cancel = Cancel::Wanted(reason);
-            if calling.provisional_seen {
+            let cancellable = calling.cancellable;
+            if !self.drop_offered(core, FailureCause::Cancelled) && cancellable {
                 self.send_cancel(core, now);
             }
         }
@@ -371,7 +392,10 @@ impl Session {
     pub(super) fn early_limit(&mut self, core: &mut Core, now: Instant) {
         match &self.stage {
             Stage::Calling(calling) => {
-                let unanswered = calling.provisional_seen;
+                let unanswered = calling.cancellable;
+                if self.drop_offered(core, FailureCause::NoResponse) {
+                    return;
+                }
                 self.give_up(core, silent(FailureCause::NoResponse));
                 if unanswered {
                     self.send_cancel(core, now);
@@ -391,15 +415,30 @@ impl Calling {
             invites: Vec::new(),
             early: BTreeMap::new(),
             heard: BTreeMap::new(),
+            described: BTreeMap::new(),
+            latest: None,
             provisional_seen: false,
             ringing_seen: false,
+            cancellable: false,
             cancel: Cancel::No,
             sent: 0,
             session_expires: None,
             offer: None,
+            redirects: None,
             cancels_open: 0,
             unknown: false,
         }
+    }
+
+    /// Another INVITE took the place of the one before; its early dialogs are gone with it.
+    pub(super) fn sent_again(&mut self, transaction: TransactionId) {
+        self.invites = vec![transaction];
+        self.sent += 1;
+        self.cancellable = false;
+        self.early.clear();
+        self.heard.clear();
+        self.described.clear();
+        self.latest = None;
     }
 }
 

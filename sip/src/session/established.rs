@@ -1,16 +1,19 @@
-//! Answered calls: requests of the far side within the dialog, and our BYE.
+//! Requests of the far side within a dialog, early or confirmed, and our BYE.
 
 use super::reliable::Reliable;
+use super::reoffer::EarlyChange;
 use super::{
-    PendingAnswer, PendingReoffer, SUPPORTED, Session, Stage, Up, body_of, is_challenge, put_body, refuse_method,
+    Calling, Cancel, PendingAnswer, PendingReoffer, Session, Stage, Up, body_of, is_challenge, put_body, refuse_method,
 };
 use crate::dialog::Dialog;
 use crate::dialog::session_timer::Grant;
 use crate::endpoint::core::{Core, Delivered, Purpose};
 use crate::endpoint::envelope::Envelope;
 use crate::endpoint::servers::retry_after_header;
-use crate::endpoint::{Body, CommandError, EndedBy, Event, Flow, RecoveryOutcome, Rejection, SessionTimer as Deadline};
-use crate::message::header::{CSeq, Reason, Tag};
+use crate::endpoint::{
+    Body, CommandError, EndedBy, Event, Flow, RecoveryOutcome, Rejection, SessionId, SessionTimer as Deadline,
+};
+use crate::message::header::{CSeq, From, Reason, Replaces, Tag};
 use crate::message::{HeaderName, Method, Request, StatusCode};
 use crate::transaction::{Fault, TransactionId};
 use std::time::{Duration, Instant};
@@ -27,6 +30,7 @@ impl Up {
             reoffer: None,
             refresh: None,
             wanted: None,
+            put_off: 0,
             refresh_ack: None,
             bye_after_ack: None,
             refer: None,
@@ -58,7 +62,7 @@ impl Session {
     /// A request within the dialog that is neither ACK nor CANCEL. It has no transaction yet.
     pub(crate) fn on_request(&mut self, core: &mut Core, now: Instant, request: &Request, envelope: &Envelope) {
         let transaction = core.open_server(now, request, envelope, &self.local_tag, Some(self.id));
-        if self.is_out_of_order(envelope.cseq) {
+        if self.is_out_of_order(envelope.from_tag.as_ref(), envelope.cseq) {
             // RFC 3261 12.2.2: an older request than the last one is answered 500.
             return core.respond_plain(now, transaction, StatusCode::SERVER_INTERNAL_ERROR);
         }
@@ -87,17 +91,21 @@ impl Session {
     fn answer_options(&self, core: &mut Core, now: Instant, transaction: TransactionId) {
         let Some(mut response) = core.response(transaction, StatusCode::OK) else { return };
         response.headers.push(HeaderName::Allow, core.allow());
-        response.headers.push(HeaderName::Supported, SUPPORTED);
+        response.headers.push(HeaderName::Supported, core.supported());
         response.headers.push(HeaderName::Accept, "application/sdp");
         core.respond(now, transaction, &response);
     }
 
     /// Notes the CSeq of a request; `true` if it is not above the last one.
-    fn is_out_of_order(&mut self, cseq: u32) -> bool {
+    fn is_out_of_order(&mut self, remote_tag: Option<&Tag>, cseq: u32) -> bool {
         let dialog = match &mut self.stage {
             Stage::Ringing(ringing) => &mut ringing.dialog,
             Stage::Up(up) => &mut up.dialog,
-            Stage::Calling(_) | Stage::Over => return false,
+            Stage::Calling(calling) => match remote_tag.and_then(|tag| calling.early.get_mut(tag)) {
+                Some(dialog) => dialog,
+                None => return false,
+            },
+            Stage::Over => return false,
         };
         if dialog.remote_cseq.is_some_and(|last| cseq <= last) {
             return true;
@@ -232,20 +240,13 @@ impl Session {
         let offer = body_of(&request.headers, &request.body);
         let grant = Grant::judge(&request.headers, core.config.min_se, None);
         let Stage::Up(up) = &mut self.stage else {
-            // No answer has been given yet, so a new offer has to wait (RFC 3311 5.2).
-            let status = if offer.is_none() && !is_invite { StatusCode::OK } else { StatusCode::REQUEST_PENDING };
-            return core.respond_plain(now, transaction, status);
+            return self.on_early_change(core, now, transaction, request, cseq);
         };
         if self.ended {
             return core.respond_plain(now, transaction, StatusCode::CALL_DOES_NOT_EXIST);
         }
         if up.reoffer.is_some() {
-            // RFC 3261 14.2, RFC 3311 5.2: 500 with a Retry-After of 0 to 10 s while the previous one is open.
-            let after = Duration::from_secs(core.random.between(0, 10));
-            let Some(mut response) = core.response(transaction, StatusCode::SERVER_INTERNAL_ERROR) else { return };
-            response.headers.push_typed(&retry_after_header(after));
-            core.respond(now, transaction, &response);
-            return;
+            return put_off(core, now, transaction);
         }
         let answered = up.answer.as_ref().is_some_and(|answer| answer.first) && up.remote.is_some();
         if answered {
@@ -281,6 +282,135 @@ impl Session {
         }
     }
 
+    /// An INVITE or UPDATE in an early dialog. An UPDATE may bring a new offer once the first one is answered for good, by a
+    /// reliable response (RFC 3311 section 5.1).
+    fn on_early_change(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        cseq: u32,
+    ) {
+        let (method, offer) = (request.method.clone(), body_of(&request.headers, &request.body));
+        let tag = request.headers.typed::<From>().ok().and_then(|from| from.tag());
+        let tag = tag.unwrap_or_else(|| Tag::from_bytes([]));
+        let open = self.early_offer.is_some();
+        let ours = self.early_change.as_ref().is_some_and(EarlyChange::is_open);
+        let verdict = match &self.stage {
+            Stage::Calling(calling) if !self.ended => calling.judge_change(&tag, &method, offer.is_some()),
+            Stage::Ringing(ringing) => {
+                let settled = self.reliable.as_ref().is_some_and(Reliable::is_settled);
+                match (&offer, &ringing.offer) {
+                    (None, _) if method == Method::Update => Ok(()),
+                    // "MUST reject [...] with a 491" an offer that crosses ours, with 500 one that comes before our answer
+                    // (RFC 3311 5.2), as an INVITE before the final response of the first (RFC 3261 14.2).
+                    (Some(_), None) if method == Method::Update => Err(StatusCode::REQUEST_PENDING),
+                    (Some(_), Some(_)) if method == Method::Update && settled => Ok(()),
+                    (_, _) => Err(StatusCode::SERVER_INTERNAL_ERROR),
+                }
+            }
+            Stage::Calling(_) | Stage::Up(_) | Stage::Over => Err(StatusCode::CALL_DOES_NOT_EXIST),
+        };
+        match verdict {
+            Err(StatusCode::SERVER_INTERNAL_ERROR) => return put_off(core, now, transaction),
+            Err(status) => return core.respond_plain(now, transaction, status),
+            Ok(()) if open => return put_off(core, now, transaction),
+            // Glare (RFC 3311 5.2).
+            Ok(()) if ours && offer.is_some() => {
+                return core.respond_plain(now, transaction, StatusCode::REQUEST_PENDING);
+            }
+            Ok(()) => {}
+        }
+        match &mut self.stage {
+            Stage::Calling(calling) => {
+                if let Some(dialog) = calling.early.get_mut(&tag) {
+                    dialog.refresh_target(&request.headers);
+                }
+            }
+            Stage::Ringing(ringing) => ringing.dialog.refresh_target(&request.headers),
+            Stage::Up(_) | Stage::Over => {}
+        }
+        let asked = offer.is_some();
+        self.early_offer = Some((tag, PendingReoffer { transaction, method, cseq, grant: None, offer: offer.clone() }));
+        if asked {
+            self.set(core, now + core.config.reoffer_limit, Deadline::ReofferUnanswered);
+            core.emit_progress(Event::Reoffer { session: self.id, body: offer });
+        } else {
+            self.finish_reoffer(core, now, Ok(None));
+        }
+    }
+
+    /// Answers what was asked in an early dialog; `false` if nothing was.
+    fn finish_early_offer(&mut self, core: &mut Core, now: Instant, answer: &Result<Option<Body>, StatusCode>) -> bool {
+        let Some((tag, pending)) = self.early_offer.take() else { return false };
+        let body = match answer {
+            _ if self.ended => {
+                core.respond_plain(now, pending.transaction, StatusCode::CALL_DOES_NOT_EXIST);
+                return true;
+            }
+            Err(status) => {
+                core.respond_plain(now, pending.transaction, *status);
+                return true;
+            }
+            Ok(body) => body,
+        };
+        if let (Some(offer), Some(body)) = (pending.offer, body) {
+            match &mut self.stage {
+                Stage::Calling(calling) => {
+                    calling.offer = Some(body.clone());
+                    calling.described.insert(tag, offer);
+                }
+                Stage::Ringing(ringing) => ringing.offer = Some(offer),
+                Stage::Up(_) | Stage::Over => {}
+            }
+        }
+        let flow = core.server_flow(pending.transaction);
+        let (Some(mut response), Some(flow)) = (core.response(pending.transaction, StatusCode::OK), flow) else {
+            return true;
+        };
+        self.describe_us(core, &flow, &mut response.headers);
+        if let Some(body) = body {
+            put_body(&mut response.headers, &mut response.body, body);
+        }
+        core.respond(now, pending.transaction, &response);
+        true
+    }
+
+    /// The call was answered while an offer of theirs waits: it goes on waiting if the dialog is the one that was answered.
+    pub(super) fn keep_early_offer(&mut self, core: &mut Core, now: Instant) {
+        let Stage::Up(up) = &mut self.stage else { return };
+        match self.early_offer.take() {
+            Some((tag, pending)) if tag == up.dialog.remote_tag => up.reoffer = Some(pending),
+            Some((_, pending)) => {
+                core.respond_plain(now, pending.transaction, StatusCode::CALL_DOES_NOT_EXIST);
+                self.clear(core, Deadline::ReofferUnanswered);
+            }
+            None => {}
+        }
+    }
+
+    /// Whether an INVITE may take the place of this call (RFC 3891 section 3).
+    ///
+    /// # Errors
+    /// The status that refuses it.
+    pub(crate) fn may_be_replaced(&self, replaces: &Replaces) -> Result<(), StatusCode> {
+        match &self.stage {
+            _ if !self.has_dialog(Some(&replaces.from_tag)) => Err(StatusCode::CALL_DOES_NOT_EXIST),
+            // "matches a dialog that has already terminated".
+            _ if self.ended => Err(StatusCode::DECLINE),
+            Stage::Up(_) if replaces.early_only => Err(StatusCode::BUSY_HERE),
+            Stage::Up(_) | Stage::Calling(_) => Ok(()),
+            // "matches an early dialog that was not initiated by this UA".
+            Stage::Ringing(_) | Stage::Over => Err(StatusCode::CALL_DOES_NOT_EXIST),
+        }
+    }
+
+    /// The call that this one has taken the place of; told once, when it is answered.
+    pub(crate) fn take_replaced(&mut self) -> Option<SessionId> {
+        if matches!(self.stage, Stage::Up(_)) && !self.ended { self.replaces.take() } else { None }
+    }
+
     /// The shell answers a re-INVITE or UPDATE.
     pub(crate) fn answer_reoffer(
         &mut self,
@@ -293,7 +423,7 @@ impl Session {
         {
             return Err(CommandError::WrongStatus(status));
         }
-        let open = matches!(&self.stage, Stage::Up(up) if up.reoffer.is_some());
+        let open = self.early_offer.is_some() || matches!(&self.stage, Stage::Up(up) if up.reoffer.is_some());
         if self.ended || !open {
             return Err(CommandError::WrongState(self.id));
         }
@@ -307,6 +437,9 @@ impl Session {
 
     fn finish_reoffer(&mut self, core: &mut Core, now: Instant, answer: Result<Option<Body>, StatusCode>) {
         self.clear(core, Deadline::ReofferUnanswered);
+        if self.finish_early_offer(core, now, &answer) {
+            return;
+        }
         let Stage::Up(up) = &mut self.stage else { return };
         let Some(reoffer) = up.reoffer.take() else { return };
         let body = match answer {
@@ -337,4 +470,30 @@ impl Session {
             self.start_timer(core, now, Some(grant.timer()));
         }
     }
+}
+
+impl Calling {
+    /// Whether the far side of an early dialog may change it now (RFC 3311 5.2, RFC 3261 14.2).
+    fn judge_change(&self, tag: &Tag, method: &Method, offers: bool) -> Result<(), StatusCode> {
+        if self.cancel != Cancel::No {
+            return Err(StatusCode::CALL_DOES_NOT_EXIST);
+        }
+        match (method, offers) {
+            (Method::Update, false) => Ok(()),
+            // Our offer has no answer for good yet.
+            (Method::Update, true) if !self.described.contains_key(tag) => Err(StatusCode::REQUEST_PENDING),
+            // There is one media path: it belongs to the callee that was heard of last.
+            (Method::Update, true) if self.latest.as_ref() != Some(tag) => Err(StatusCode::NOT_ACCEPTABLE_HERE),
+            (Method::Update, true) => Ok(()),
+            (_, _) => Err(StatusCode::REQUEST_PENDING),
+        }
+    }
+}
+
+/// RFC 3261 14.2, RFC 3311 5.2: 500 with a Retry-After of 0 to 10 s, chosen at random, while the previous one is open.
+fn put_off(core: &mut Core, now: Instant, transaction: TransactionId) {
+    let after = Duration::from_secs(core.random.between(0, 10));
+    let Some(mut response) = core.response(transaction, StatusCode::SERVER_INTERNAL_ERROR) else { return };
+    response.headers.push_typed(&retry_after_header(after));
+    core.respond(now, transaction, &response);
 }

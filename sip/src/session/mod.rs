@@ -6,7 +6,9 @@
 mod callee;
 mod caller;
 mod established;
+mod oversize;
 mod recovery;
+mod redirect;
 mod refer;
 mod referred;
 mod refresh;
@@ -18,12 +20,13 @@ use crate::dialog::session_timer::{Grant, SessionTimer};
 use crate::dialog::{Dialog, DialogSnapshot};
 use crate::endpoint::core::{Core, Delivered, Owner, Purpose};
 use crate::endpoint::{
-    Body, EndedBy, Event, Failure, FailureCause, Flow, ReferEnd, SessionId, SessionTimer as Deadline, WakeReason,
+    Body, EndedBy, Event, Failure, FailureCause, Flow, ListenerId, ReferEnd, SessionId, SessionTimer as Deadline,
+    WakeReason,
 };
 use crate::identity::LegKey;
 use crate::message::header::{CallId, Reason, RetryAfter, Tag};
-use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode, Token};
-use crate::transaction::TransactionId;
+use crate::message::{HeaderName, Headers, Method, Request, Response, Scheme, StatusCode};
+use crate::transaction::{Fault, TransactionId};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -32,11 +35,6 @@ pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE,
 
 /// Option tags we know, as Supported names them.
 pub(crate) const SUPPORTED: &str = "timer, 100rel";
-
-/// Whether a message may require this of us. Knowing `norefersub` (RFC 4488) is no more than heeding Refer-Sub.
-pub(crate) fn is_known(tag: &Token) -> bool {
-    tag.is("timer") || tag.is(reliable::TAG) || tag.is("norefersub")
-}
 
 /// One session.
 #[derive(Debug)]
@@ -51,6 +49,8 @@ pub(crate) struct Session {
     /// How the latest request of each purpose fares with challenges.
     attempts: BTreeMap<Purpose, Attempts>,
     contact_user: Vec<u8>,
+    /// Of our Contact.
+    scheme: Scheme,
     /// The terminal event was given.
     pub(crate) ended: bool,
     /// The endpoint has taken it out of its count of live sessions.
@@ -58,8 +58,18 @@ pub(crate) struct Session {
     /// Its terminal event is `Recovered`: nobody but the recovery knows of this session.
     recovery: bool,
     pub(crate) stage: Stage,
+    /// The call that this one takes the place of, once it is answered (RFC 3891).
+    replaces: Option<SessionId>,
+    /// Our offer in an early dialog.
+    early_change: Option<reoffer::EarlyChange>,
+    /// Their offer in an early dialog, named by its tag, that waits for the shell.
+    early_offer: Option<(Tag, PendingReoffer)>,
     /// Our provisional responses, where the caller requires them to be reliable.
     reliable: Option<reliable::Reliable>,
+    /// The listener for requests too large for a datagram.
+    large_over: Option<ListenerId>,
+    /// The requests that are on it only for that, with the flow they were for.
+    raised: BTreeMap<TransactionId, Flow>,
     /// The ACK sent for the 2xx of each fork, by To tag: sent again when the 2xx comes again.
     acks: BTreeMap<Tag, (Flow, Vec<u8>)>,
 }
@@ -85,14 +95,22 @@ pub(crate) struct Calling {
     early: BTreeMap<Tag, Dialog>,
     /// Last RSeq of each early dialog.
     heard: reliable::Heard,
+    /// What answered our offer in each early dialog, reliably.
+    described: BTreeMap<Tag, Body>,
+    /// The early dialog that was heard of last.
+    latest: Option<Tag>,
     provisional_seen: bool,
     ringing_seen: bool,
+    /// The latest INVITE has a provisional response: only now may it be cancelled (RFC 3261 9.1).
+    cancellable: bool,
     cancel: Cancel,
     /// How many INVITEs were sent.
     sent: u32,
     /// The interval asked for.
     session_expires: Option<u32>,
     offer: Option<Body>,
+    /// Where else it may go, if it may.
+    redirects: Option<redirect::Redirects>,
     /// CANCELs of a recovery that wait for their response, and whether one was told 481.
     cancels_open: u32,
     unknown: bool,
@@ -137,6 +155,8 @@ pub(crate) struct Up {
     refresh: Option<TransactionId>,
     /// Our new offer, until it is answered or refused.
     wanted: Option<Body>,
+    /// How often it was put off by 500.
+    put_off: u32,
     /// The ACK of our latest re-INVITE.
     refresh_ack: Option<(TransactionId, Flow, Vec<u8>)>,
     /// A BYE that has to wait for the ACK (RFC 3261 section 15).
@@ -184,11 +204,17 @@ impl Session {
             auth,
             attempts: BTreeMap::new(),
             contact_user,
+            scheme: Scheme::Sip,
             ended: false,
             counted_out: false,
             recovery: false,
             stage,
+            replaces: None,
+            early_change: None,
+            early_offer: None,
             reliable: None,
+            large_over: None,
+            raised: BTreeMap::new(),
             acks: BTreeMap::new(),
         }
     }
@@ -202,6 +228,12 @@ impl Session {
         transaction: TransactionId,
         what: Delivered,
     ) {
+        if let Delivered::Failed { fault: Fault::Transport, request, written: false, .. } = &what
+            && self.send_small(core, now, purpose, transaction, request)
+        {
+            return;
+        }
+        self.raised.remove(&transaction);
         match (purpose, what) {
             (Purpose::Invite, Delivered::Response(response)) => {
                 self.on_invite_response(core, now, transaction, *response);
@@ -235,13 +267,20 @@ impl Session {
             Deadline::ReofferUnanswered => self.reoffer_unanswered(core, now),
             Deadline::RepeatReliable => self.repeat_reliable(core, now),
             Deadline::PrackMissing => self.prack_missing(core, now),
+            Deadline::RedirectUnanswered => self.redirect_unanswered(core),
             Deadline::Subscription => self.subscription_over(core, now),
         }
     }
 
     /// Whether nothing is left to do: the session can be forgotten.
     pub(crate) fn is_done(&self, core: &Core) -> bool {
-        let waits = [Deadline::AckMissing, Deadline::CancelUnanswered, Deadline::Linger, Deadline::Subscription];
+        let waits = [
+            Deadline::AckMissing,
+            Deadline::CancelUnanswered,
+            Deadline::Linger,
+            Deadline::Subscription,
+            Deadline::ReofferUnanswered,
+        ];
         self.ended
             && !core.is_busy(self.id)
             && !waits.iter().any(|deadline| core.timers.is_set(WakeReason::Session(self.id, *deadline)))
@@ -250,11 +289,20 @@ impl Session {
     /// What must hold between two inputs; debug builds check it.
     pub(crate) fn check(&self, core: &Core) {
         let set = |deadline| core.timers.is_set(WakeReason::Session(self.id, deadline));
+        let late = matches!(&self.stage, Stage::Up(up) if up.reoffer.is_some());
+        debug_assert!(
+            (late || self.early_offer.is_some()) == set(Deadline::ReofferUnanswered),
+            "an offer of theirs has a limit"
+        );
         match &self.stage {
-            Stage::Calling(_) => debug_assert!(
-                self.ended || core.is_busy(self.id),
-                "an outgoing call that is not over has a transaction"
-            ),
+            Stage::Calling(calling) => {
+                let asking = calling.redirects.as_ref().is_some_and(redirect::Redirects::is_open);
+                debug_assert!(asking == set(Deadline::RedirectUnanswered), "a redirection has a limit");
+                debug_assert!(
+                    self.ended || asking || core.is_busy(self.id),
+                    "an outgoing call that is not over has a transaction"
+                );
+            }
             Stage::Ringing(ringing) => debug_assert!(
                 core.server_method(ringing.transaction).is_some() && set(Deadline::EarlyLimit) && !self.ended,
                 "an incoming call has its transaction and its limit"
@@ -268,7 +316,6 @@ impl Session {
                     self.ended || up.timer.is_none() || set(Deadline::Expiry),
                     "a session with a timer has an end"
                 );
-                debug_assert!(up.reoffer.is_some() == set(Deadline::ReofferUnanswered), "a reoffer has a limit");
             }
             Stage::Over => debug_assert!(self.ended, "what is over was reported"),
         }
@@ -310,9 +357,13 @@ impl Session {
             Deadline::Refresh,
             Deadline::Reoffer,
             Deadline::Expiry,
-            Deadline::ReofferUnanswered,
+            Deadline::RedirectUnanswered,
         ] {
             self.clear(core, deadline);
+        }
+        if self.early_offer.is_none() {
+            // Else their request still has to be answered.
+            self.clear(core, Deadline::ReofferUnanswered);
         }
         core.emit(event);
     }
@@ -334,9 +385,9 @@ impl Session {
 
     /// Contact, Allow and Supported: what every message that makes or changes a dialog carries.
     fn describe_us(&self, core: &Core, flow: &Flow, headers: &mut Headers) {
-        headers.set(HeaderName::Contact, core.contact(flow, &self.contact_user));
+        headers.set(HeaderName::Contact, core.contact(flow, &self.contact_user, &self.scheme));
         headers.set(HeaderName::Allow, core.allow());
-        headers.set(HeaderName::Supported, SUPPORTED);
+        headers.set(HeaderName::Supported, core.supported());
     }
 
     /// The same within an answered session, where provisional responses need not be reliable.
@@ -380,8 +431,7 @@ impl Session {
         request.headers.set(HeaderName::CSeq, format!("{} {}", self.cseq, request.method));
         change(&mut request);
         self.auth.apply(&mut request, &mut core.random);
-        let branch = self.key.branch(self.cseq, &request.method);
-        Some(core.send_request(now, request, flow, &branch, self.owner(purpose)))
+        Some(self.send(core, now, request, flow, purpose))
     }
 }
 

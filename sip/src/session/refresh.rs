@@ -2,7 +2,7 @@
 
 use super::caller::ack_bytes;
 use super::reoffer::glare;
-use super::{Session, Stage, body_of, is_challenge, put_body};
+use super::{Session, Stage, body_of, is_challenge, put_body, retry_after_of};
 use crate::dialog::session_timer::{self, SessionTimer};
 use crate::endpoint::core::{Core, Delivered, Purpose};
 use crate::endpoint::envelope::cseq_of;
@@ -11,6 +11,9 @@ use crate::message::header::Refresher;
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::transaction::{Fault, TransactionId};
 use std::time::{Duration, Instant};
+
+/// The soonest that a refresh is made again where the far side says when.
+const SOONEST: Duration = Duration::from_secs(1);
 
 /// How long a refresh waits that met something else in progress, or was refused for no lasting reason.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
@@ -64,8 +67,7 @@ impl Session {
         purpose: Purpose,
     ) {
         self.auth.apply(&mut request, &mut core.random);
-        let branch = self.key.branch(self.cseq, &request.method);
-        let transaction = core.send_request(now, request, flow, &branch, self.owner(purpose));
+        let transaction = self.send(core, now, request, flow, purpose);
         if let Stage::Up(up) = &mut self.stage {
             up.refresh = Some(transaction);
         }
@@ -189,7 +191,11 @@ impl Session {
                 up.dialog.allows_update = false;
                 self.refresh_later(core, now, Duration::ZERO);
             }
-            _other => self.refresh_later(core, now, TRY_AGAIN),
+            // RFC 3311 5.2: 0 to 10 s.
+            _other => {
+                let told = retry_after_of(&response.headers).filter(|after| *after <= TRY_AGAIN);
+                self.refresh_later(core, now, told.unwrap_or(TRY_AGAIN).max(SOONEST));
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 use super::{Session, Stage, body_of, is_challenge, refused};
 use crate::dialog::Dialog;
 use crate::endpoint::core::{Core, Delivered, Purpose};
-use crate::endpoint::{Body, FailureCause, Flow, SessionTimer as Deadline, TransmitId};
+use crate::endpoint::{Body, Event, FailureCause, Flow, SessionTimer as Deadline, TransmitId};
 use crate::message::header::{RAck, RSeq, Require, Tag};
 use crate::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
@@ -33,6 +33,10 @@ pub(super) struct Reliable {
     waiting: Option<Response>,
     /// The shell has answered; the 2xx waits for that PRACK too.
     answer: Option<Body>,
+    /// A session description of ours was acknowledged: offer and answer are settled.
+    settled: bool,
+    /// It was an offer, to an INVITE without one, and the PRACK had the answer.
+    offered: Option<Body>,
 }
 
 /// A response that waits for its PRACK.
@@ -44,8 +48,8 @@ struct Pending {
     flow: Flow,
     bytes: Vec<u8>,
     resend_after: Duration,
-    /// It carries a session description.
-    described: bool,
+    /// The session description it carries.
+    described: Option<Body>,
 }
 
 /// Whether a message requires reliable provisional responses, or is one.
@@ -73,6 +77,9 @@ impl Session {
             return false;
         }
         calling.heard.insert(dialog.remote_tag.clone(), rseq);
+        if let Some(body) = body_of(&response.headers, &response.body).filter(Body::is_sdp) {
+            calling.described.entry(dialog.remote_tag.clone()).or_insert(body);
+        }
         let cseq = crate::endpoint::envelope::cseq_of(&response.headers);
         self.cseq += 1;
         let (mut request, flow) = dialog.request(Method::Prack, self.cseq);
@@ -105,16 +112,33 @@ impl Reliable {
     /// For an INVITE that requires it; RSeq begins anywhere in the lower half (section 3).
     pub(super) fn of(core: &mut Core, invite: &Request) -> Option<Self> {
         let next = required(&invite.headers).then(|| core.random.between(1, u64::from(u32::MAX / 2)))?;
-        Some(Self { next: u32::try_from(next).unwrap_or(1), pending: None, waiting: None, answer: None })
+        Some(Self {
+            next: u32::try_from(next).unwrap_or(1),
+            pending: None,
+            waiting: None,
+            answer: None,
+            settled: false,
+            offered: None,
+        })
     }
 
     /// Whether the 2xx has to wait; then it will be told with this body.
     pub(super) fn holds_back(&mut self, answer: &Body) -> bool {
-        let holds = self.pending.as_ref().is_some_and(|pending| pending.described);
+        let holds = self.pending.as_ref().is_some_and(|pending| pending.described.is_some());
         if holds {
             self.answer = Some(answer.clone());
         }
         holds
+    }
+
+    /// The early offer of ours that a PRACK answered.
+    pub(super) fn answered_offer(&self) -> Option<&Body> {
+        self.offered.as_ref()
+    }
+
+    /// Whether an early answer of ours was acknowledged, or an early offer answered.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// Whether the shell has answered already.
@@ -147,7 +171,7 @@ impl Session {
             flow: core.server_flow(transaction).unwrap_or(ringing.dialog.flow),
             bytes: response.to_bytes(),
             resend_after: t1,
-            described: !response.body.is_empty(),
+            described: body_of(&response.headers, &response.body),
         });
         core.respond(now, transaction, &response);
         self.set(core, now + t1, Deadline::RepeatReliable);
@@ -175,8 +199,8 @@ impl Session {
         }
     }
 
-    /// A PRACK: 200 where it acknowledges what waits for it, 481 else (section 3). A new offer in it is refused: the one
-    /// of the INVITE has its answer.
+    /// A PRACK: 200 where it acknowledges what waits for it, 481 else (section 3). It brings the answer to an early offer of
+    /// ours (section 5); any other session description is a new offer and refused.
     pub(super) fn on_prack(&mut self, core: &mut Core, now: Instant, transaction: TransactionId, request: &Request) {
         let Ok(rack) = request.headers.typed::<RAck>() else {
             return core.respond_plain(now, transaction, StatusCode::BAD_REQUEST);
@@ -190,9 +214,22 @@ impl Session {
             return core.respond_plain(now, transaction, StatusCode::CALL_DOES_NOT_EXIST);
         }
         let (waiting, answer) = (reliable.waiting.take(), reliable.answer.take());
-        reliable.pending = None;
-        let offers = body_of(&request.headers, &request.body).is_some_and(|body| body.is_sdp());
-        let status = if offers { StatusCode::NOT_ACCEPTABLE_HERE } else { StatusCode::OK };
+        let ours = reliable.pending.take().and_then(|pending| pending.described);
+        let theirs = body_of(&request.headers, &request.body).filter(Body::is_sdp);
+        let status = match (&mut self.stage, ours, theirs) {
+            (Stage::Ringing(ringing), Some(offer), Some(body)) if ringing.offer.is_none() => {
+                ringing.offer = Some(body.clone());
+                (reliable.settled, reliable.offered) = (true, Some(offer));
+                core.emit_progress(Event::Reanswered { session: self.id, body });
+                StatusCode::OK
+            }
+            (_, _, Some(_)) => StatusCode::NOT_ACCEPTABLE_HERE,
+            (Stage::Ringing(ringing), Some(_), None) => {
+                reliable.settled |= ringing.offer.is_some();
+                StatusCode::OK
+            }
+            (_, _, None) => StatusCode::OK,
+        };
         core.respond_plain(now, transaction, status);
         self.clear(core, Deadline::RepeatReliable);
         self.clear(core, Deadline::PrackMissing);

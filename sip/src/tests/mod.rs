@@ -3,13 +3,17 @@
 mod auth;
 mod call_flows;
 mod calls;
+mod health;
 mod hostile;
-mod pair;
+mod keep_alive;
+pub(crate) mod pair;
 mod puppet;
 mod races;
 mod registrar;
 mod registrations;
+mod replaces;
 mod requests;
+mod secure;
 mod storm;
 mod transfers;
 mod transport_faults;

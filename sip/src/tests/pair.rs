@@ -1,8 +1,8 @@
 //! Two endpoints, one clock, and a network that loses, delays, doubles and reorders by a seed.
 
 use crate::endpoint::{
-    Body, Config, Credential, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId, SessionId,
-    Transmit, Transport,
+    Body, Conduct, Config, Credential, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId,
+    SessionId, Transmit, Transport,
 };
 use crate::message::header::NameAddr;
 use crate::message::{Headers, HostPort, Uri};
@@ -174,6 +174,7 @@ impl Pair {
             body: sdp("offer"),
             credentials: None,
             session_expires: None,
+            conduct: Conduct::default(),
         }
     }
 
@@ -284,7 +285,7 @@ impl Pair {
             Transport::Udp => {
                 self.endpoint(packet.to).handle_datagram(now, ListenerId(0), peer, &packet.bytes);
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls(_) => {
                 let flow = Flow { listener: ListenerId(1), transport: Transport::Tcp, peer };
                 self.endpoint(packet.to).handle_stream(now, flow, &packet.bytes).expect("endpoints frame well");
             }
@@ -320,7 +321,7 @@ impl Pair {
             self.sent += 1;
             let delay = match transmit.flow.transport {
                 Transport::Udp => self.dice.between(self.faults.delay),
-                Transport::Tcp => self.faults.delay.0,
+                Transport::Tcp | Transport::Tls(_) => self.faults.delay.0,
             };
             let at = self.now + Duration::from_millis(delay);
             let packet = Packet { to: from.other(), transport: transmit.flow.transport, bytes: transmit.bytes.clone() };
@@ -368,6 +369,7 @@ pub(crate) fn terminal(event: &Event) -> Option<(SessionId, &'static str)> {
         Event::Recovered { session, .. } => Some((*session, "recovered")),
         Event::Incoming { .. }
         | Event::Provisional { .. }
+        | Event::Redirected { .. }
         | Event::Answered { .. }
         | Event::Acknowledged { .. }
         | Event::Reoffer { .. }
@@ -376,6 +378,8 @@ pub(crate) fn terminal(event: &Event) -> Option<(SessionId, &'static str)> {
         | Event::Info { .. }
         | Event::Refer { .. }
         | Event::Referred { .. }
+        | Event::Health { .. }
+        | Event::Rebound { .. }
         | Event::ProbeResult { .. }
         | Event::Register { .. }
         | Event::RegistrationState { .. }

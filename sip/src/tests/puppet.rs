@@ -1,7 +1,8 @@
 //! One endpoint against a peer whose every message the test writes itself.
 
 use crate::endpoint::{
-    Config, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId, SessionId, Transport,
+    Conduct, Config, EndedBy, Endpoint, Event, Failure, Flow, Invite, LegKey, Listener, ListenerId, SessionId,
+    Transport,
 };
 use crate::message::header::{NameAddr, Tag, To};
 use crate::message::{HeaderName, Headers, HostPort, Message, Method, Request, Response, StatusCode};
@@ -39,7 +40,7 @@ impl Puppet {
     }
 
     pub(crate) fn flow(&self) -> Flow {
-        let listener = ListenerId(u16::from(self.transport == Transport::Tcp));
+        let listener = ListenerId(u16::from(self.transport.is_reliable()));
         Flow { listener, transport: self.transport, peer: SocketAddr::from(PEER) }
     }
 
@@ -54,6 +55,7 @@ impl Puppet {
             body: sdp("offer"),
             credentials: None,
             session_expires: None,
+            conduct: Conduct::default(),
         }
     }
 
@@ -81,7 +83,7 @@ impl Puppet {
             Transport::Udp => {
                 self.endpoint.handle_datagram(self.now, flow.listener, flow.peer, message.as_ref());
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls(_) => {
                 self.endpoint.handle_stream(self.now, flow, message.as_ref()).expect("the test frames well");
             }
         }
@@ -126,6 +128,11 @@ impl Puppet {
             Message::Response(_) => None,
         });
         requests.collect()
+    }
+
+    /// All events that were not looked at.
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
     }
 
     /// Nothing (more) left.

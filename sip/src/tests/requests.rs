@@ -121,6 +121,14 @@ fn a_response_nobody_waits_for_is_counted() {
     puppet.say(stray.to_bytes());
     puppet.expect_quiet();
     assert_eq!(puppet.endpoint.counters().stray_responses, 1);
+    // RFC 3261 8.1.3.3: "if there is more than one Via header field value in a response, the UAC SHOULD discard the message".
+    for second in ["SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx", "SIP/2.0/TCP 198.51.100.1;branch=z9hG4bKy"] {
+        let mut misrouted = crate::tests::puppet::response(&invite, 200, "x");
+        misrouted.headers.push(HeaderName::Via, second);
+        puppet.say(misrouted.to_bytes());
+    }
+    puppet.expect_quiet();
+    assert_eq!(puppet.endpoint.counters().stray_responses, 3);
 }
 
 #[test]

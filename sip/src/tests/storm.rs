@@ -249,7 +249,10 @@ impl Storm {
             | Event::Info { .. }
             | Event::Ended { .. }
             | Event::Recovered { .. }
+            | Event::Health { .. }
+            | Event::Rebound { .. }
             | Event::ProbeResult { .. }
+            | Event::Redirected { .. }
             | Event::Register { .. }
             | Event::RegistrationState { .. }
             | Event::Malformed { .. } => {}

@@ -122,12 +122,15 @@ impl SipLeg {
                 };
                 LegNews::of(LegEvent::Ended { by, q850: reason.as_ref().and_then(q850) })
             }
-            // No leg makes new offers.
+            // No leg makes new offers, and none lets itself be redirected.
             Event::Reoffered { .. }
+            | Event::Redirected { .. }
             | Event::Incoming { .. }
             | Event::Referred { .. }
             | Event::Recovered { .. }
             | Event::ProbeResult { .. }
+            | Event::Health { .. }
+            | Event::Rebound { .. }
             | Event::Register { .. }
             | Event::RegistrationState { .. }
             | Event::Malformed { .. } => LegNews::default(),

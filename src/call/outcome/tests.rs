@@ -96,6 +96,12 @@ fn the_rules_above_the_table_hold() {
     }
     assert!(is_misconfiguration(&response(416)));
     assert!(!is_misconfiguration(&response(415)));
+    for status in [428, 436, 437, 438] {
+        let refused = response(status);
+        assert!(is_misconfiguration(&refused), "{status}");
+        assert_eq!(dial_reason(&refused, TrunkEvidence::default()), R::TelephonyProviderPermissionDenied, "{status}");
+        assert_eq!(failover(&refused), Failover::Never, "{status}");
+    }
 }
 
 #[test]

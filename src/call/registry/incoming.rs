@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use callwright_sip::endpoint::Rejection;
 use callwright_sip::message::StatusCode;
 use tokio::sync::mpsc;
 
@@ -19,17 +20,25 @@ use crate::id::{CallId, OrgId};
 use crate::net::sip_driver::IncomingCall;
 use crate::pii::Pii;
 use crate::provider::catalog::Room;
+use crate::stir::examine::Facts;
+use crate::stir::service::unix;
+use crate::stir::verdict::CallerIdentity;
 use crate::time;
 
 /// What a refused caller is told to wait when the node is full.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// With which status a call is refused, and when to come again.
-type Refusal = (StatusCode, Option<Duration>);
+/// With which status a call is refused, and what else is said.
+type Refusal = (StatusCode, Rejection);
+
+/// A call is refused with this status alone.
+const fn plain(status: StatusCode) -> Refusal {
+    (status, Rejection { retry_after: None, reason: None, phrase: None })
+}
 
 /// This node has no room. An organisation that has none gets 486: carriers take 503 for a fault of the whole trunk.
 const fn overload() -> Refusal {
-    (StatusCode::SERVICE_UNAVAILABLE, Some(RETRY_AFTER))
+    (StatusCode::SERVICE_UNAVAILABLE, Rejection { retry_after: Some(RETRY_AFTER), reason: None, phrase: None })
 }
 
 impl Calls {
@@ -40,8 +49,8 @@ impl Calls {
             // Each waits at the door for itself: a slow database holds up nobody behind.
             self.inner.tasks.spawn(async move {
                 let session = call.session;
-                if let Err((status, retry_after)) = calls.receive(call).await {
-                    refuse(&calls.inner.services, session, status, retry_after).await;
+                if let Err((status, rejection)) = calls.receive(call).await {
+                    refuse(&calls.inner.services, session, status, rejection).await;
                 }
             });
         }
@@ -50,10 +59,11 @@ impl Calls {
     /// Lets a call in and takes it, or says with which status it is refused.
     async fn receive(&self, incoming: IncomingCall) -> Result<(), Refusal> {
         let admitted = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner).admit(&incoming.invite);
-        let admitted = admitted.map_err(|code| (code, None))?;
+        let admitted = admitted.map_err(plain)?;
         if self.is_full() {
             return Err(overload());
         }
+        let vouched = self.vouched(&admitted, &incoming).await?;
         let call = CallId::generate();
         let door = self.door();
         let entrance = match &door {
@@ -61,16 +71,30 @@ impl Calls {
             None => Entrance::Unknown,
         };
         let taken = match entrance {
-            Entrance::Full => return Err((StatusCode::BUSY_HERE, None)),
+            Entrance::Full => return Err(plain(StatusCode::BUSY_HERE)),
             Entrance::Unknown if self.of_org(admitted.org) >= admitted.max_org_calls => {
-                Err((StatusCode::BUSY_HERE, None))
+                Err(plain(StatusCode::BUSY_HERE))
             }
-            Entrance::Open | Entrance::Unknown => self.take(call, admitted, incoming),
+            Entrance::Open | Entrance::Unknown => self.take(call, admitted, incoming, vouched),
         };
         if let (Err(_), Some(door)) = (&taken, door) {
             door.over(call);
         }
         taken
+    }
+
+    /// Who vouches for the caller, where anybody looks; or how the call is refused because nobody does.
+    async fn vouched(&self, admitted: &Admitted, incoming: &IncomingCall) -> Result<Option<CallerIdentity>, Refusal> {
+        let policy = admitted.identity;
+        let Some(service) = self.identity() else { return Ok(None) };
+        let facts = Facts::of(&incoming.invite.request);
+        let Some(verdict) = service.check(&facts, policy, unix(time::now())).await else { return Ok(None) };
+        if let Some(refusal) = verdict.refusal(policy) {
+            let status = refusal.status.code();
+            tracing::info!(trunk = %admitted.trunk, status, ?verdict, "a call is refused: nobody we trust vouches for its caller");
+            return Err((refusal.status, Rejection { phrase: refusal.phrase, ..Rejection::default() }));
+        }
+        Ok(Some(verdict.into()))
     }
 
     /// Live calls of an organisation on this node.
@@ -79,9 +103,15 @@ impl Calls {
     }
 
     /// Starts the task of a call that came in, or says with which status it is refused.
-    fn take(&self, call: CallId, admitted: Admitted, incoming: IncomingCall) -> Result<(), Refusal> {
+    fn take(
+        &self,
+        call: CallId,
+        admitted: Admitted,
+        incoming: IncomingCall,
+        vouched: Option<CallerIdentity>,
+    ) -> Result<(), Refusal> {
         let IncomingCall { session, invite, events } = incoming;
-        let Admitted { trunk, org, assistant, max_org_calls: _, caller, called } = admitted;
+        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, caller, called } = admitted;
         let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_full() {
             return Err(overload());
@@ -99,10 +129,10 @@ impl Calls {
         let zone = facts::zone(None, caller.as_ref().map(Pii::expose));
         facts::add(&mut variables, now.wall, zone, &definition.language);
         let conversation = Conversation::new(definition, &variables, definition.turn.timing())
-            .map_err(|_| (StatusCode::SERVER_INTERNAL_ERROR, None))?;
+            .map_err(|_| plain(StatusCode::SERVER_INTERNAL_ERROR))?;
         let rtp = services.ports.bind().map_err(|_| overload())?;
         let (leg, body) = SipLeg::inbound(local_media(media, &rtp), invite.dialog.clone(), invite.body.as_ref())
-            .map_err(|_| (StatusCode::NOT_ACCEPTABLE_HERE, None))?;
+            .map_err(|_| plain(StatusCode::NOT_ACCEPTABLE_HERE))?;
         let core = Call::inbound(now.mono, services.clocks.clone());
         let identity = Identity {
             call,
@@ -114,6 +144,7 @@ impl Calls {
             contact: caller,
             ours: called,
             started: now,
+            vouched,
         };
         let (control, stage, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);

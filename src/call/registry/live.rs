@@ -21,6 +21,7 @@ use crate::campaign::phone::E164;
 use crate::campaign::states::EndedBy;
 use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
+use crate::stir::verdict::CallerIdentity;
 use crate::time::{self, Now};
 
 /// Commands that wait for one call.
@@ -124,6 +125,8 @@ pub(super) struct Identity {
     pub(super) contact: Option<Pii<E164>>,
     pub(super) ours: Option<Pii<E164>>,
     pub(super) started: Now,
+    /// Who vouches for the caller of a call that came in, where that was looked at.
+    pub(super) vouched: Option<CallerIdentity>,
 }
 
 impl Entry {
@@ -199,6 +202,7 @@ impl Identity {
             replay: remains.replay,
             transfer: remains.transfer,
             media: remains.media,
+            identity: remains.signed.map(CallerIdentity::signed).or(self.vouched),
         }
     }
 }
@@ -235,5 +239,5 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         turns: Vec::new(),
         disclosed: Disclosed::default(),
     };
-    Remains { outcome, conversation, recording: None, replay: None, transfer: None, media: None }
+    Remains { outcome, conversation, recording: None, replay: None, transfer: None, media: None, signed: None }
 }

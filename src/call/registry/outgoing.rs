@@ -62,6 +62,7 @@ impl Calls {
             contact: Some(order.to),
             ours: order.from,
             started: time::now(),
+            vouched: None,
         };
         let PlaceCall { leg, invite, credentials, send_before, .. } = order;
         let dial = Dial { leg, invite, credentials, send_before };
@@ -90,6 +91,7 @@ impl Calls {
             contact: to,
             ours: from,
             started: time::now(),
+            vouched: None,
         };
         let outgoing =
             Outgoing { identity, variables, config, evidence, dial: Dial { leg, invite, credentials, send_before } };

@@ -69,8 +69,9 @@ impl Destination {
             return Ok(Self::Number(Pii::new(number)));
         }
         let uri = Uri::parse(text.as_bytes()).map_err(|_| BadDestination::Unknown)?;
-        // No TLS yet; and headers in it could make our request say anything.
-        let usable = uri.scheme == Scheme::Sip && uri.host != Host::Absent && uri.headers.is_none();
+        // Headers in it could make our request say anything.
+        let usable =
+            matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && uri.host != Host::Absent && uri.headers.is_none();
         if usable { Ok(Self::Address(Box::new(uri))) } else { Err(BadDestination::Unknown) }
     }
 
@@ -205,8 +206,10 @@ mod tests {
         assert_eq!(text("+49 (30) 90182-0").as_deref(), Ok("+4930901820"));
         let address = "sip:anna@pbx.example:5070;transport=tcp";
         assert_eq!(text(address).as_deref(), Ok(address));
+        let secure = "sips:anna@pbx.example";
+        assert_eq!(text(secure).as_deref(), Ok(secure));
         let headers = "sip:a@b.example?Route=x";
-        for nonsense in ["marketing", "030 901820", "", "sips:a@b.example", "tel:+1", headers, "http://x/"] {
+        for nonsense in ["marketing", "030 901820", "", "tel:+1", headers, "http://x/"] {
             assert_eq!(text(nonsense), Err(BadDestination::Unknown), "{nonsense}");
         }
         assert_eq!(format!("{:?}", Destination::parse("+4930901820")), "Ok(Number([redacted]))");

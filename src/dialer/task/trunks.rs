@@ -68,13 +68,15 @@ impl Trunks {
         Ok(self.router.route(time::now(), &trunk).await.map_err(|Unreachable| NoRoute::Unreachable))
     }
 
-    /// Digest credentials of a trunk, for legs that a dead process left behind.
+    /// Digest credentials of a trunk, for legs that a dead process left behind. The way to it is looked for, so that its host
+    /// can prove over TLS to be the one that those legs went to.
     pub(super) async fn credentials(&self, id: TrunkId) -> Result<Option<Credential>, StoreError> {
         let mut tx = self.db.read().await?;
         let mut page = Page::first(Page::<TrunkId>::MAX_LIMIT);
         loop {
             let listing = trunk::list(&mut tx, None, page).await?;
             if let Some(trunk) = listing.items.iter().find(|trunk| trunk.id == id) {
+                let _ = self.router.flows(time::now(), trunk).await;
                 return Ok(credentials(trunk));
             }
             match listing.next {

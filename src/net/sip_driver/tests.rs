@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use callwright_sip::endpoint::{Body, EndedBy, FailureCause, Flow, Invite, LegKey, Registration};
+use callwright_sip::endpoint::{Body, Conduct, EndedBy, FailureCause, Flow, Invite, LegKey, Registration};
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{HeaderName, Headers, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::*;
+use crate::net::sip_tls::tests::Authority;
 use crate::time::Latest;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Side {
     service: SipService,
     stop: CancellationToken,
+    /// Which name whoever is called over TLS has to prove.
+    callee: PeerName,
 }
 
 impl Side {
@@ -29,11 +32,21 @@ impl Side {
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
         let service = start(&[listener], config, [seed; 32], stop.clone()).await.expect("loopback binds");
-        Self { service, stop }
+        Self { service, stop, callee: PeerName::NONE }
     }
 
     fn address(&self) -> SocketAddr {
         self.service.bound[0].local
+    }
+
+    /// The way from here to `peer`.
+    fn flow(&self, peer: SocketAddr) -> Flow {
+        let bound = &self.service.bound[0];
+        let transport = match bound.transport {
+            Transport::Tls(_) => Transport::Tls(self.callee),
+            open @ (Transport::Udp | Transport::Tcp) => open,
+        };
+        Flow { listener: bound.id, transport, peer }
     }
 
     /// An INVITE from here to `peer`.
@@ -42,7 +55,7 @@ impl Side {
         let bound = &self.service.bound[0];
         Invite {
             key: LegKey([key; 32]),
-            flow: Flow { listener: bound.id, transport: bound.transport, peer },
+            flow: self.flow(peer),
             uri: uri("callee", peer),
             from: NameAddr::new(uri("caller", bound.local)),
             to: NameAddr::new(uri("callee", peer)),
@@ -50,6 +63,37 @@ impl Side {
             body: Body::sdp(b"v=0\r\n".to_vec()),
             credentials: None,
             session_expires: None,
+            conduct: Conduct::default(),
+        }
+    }
+}
+
+/// A side that speaks TLS with these files, and whose callees have to be `name`.
+async fn secured(files: &TlsFiles, seed: u8, name: &str) -> Side {
+    let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = ListenerConfig { transport: SipTransport::Tls, bind, external: None, external_media: None };
+    let stop = CancellationToken::new();
+    let tls = SipTls::new(files).expect("usable files");
+    let callee = tls.names().learn(name).expect("a name");
+    let config = Config { registrar: true, ..Config::default() };
+    let service = start_with(&[listener], tls, config, [seed; 32], stop.clone()).await;
+    Side { service: service.expect("loopback binds"), stop, callee }
+}
+
+/// Whether a call from these files to those, which have to prove this name, comes in.
+async fn arrives(caller: &TlsFiles, callee: &TlsFiles, name: &str) -> bool {
+    let (caller, mut callee) = (secured(caller, 1, name).await, secured(callee, 2, name).await);
+    let invite = caller.invite(callee.address(), 1);
+    let (_, mut heard) = caller.service.handle.invite(invite, soon()).await.expect("it is tried");
+    tokio::select! {
+        call = callee.service.incoming.recv() => {
+            assert_eq!(call.expect("a call").invite.flow.transport, Transport::Tls(PeerName::NONE));
+            true
+        }
+        event = next(&mut heard) => {
+            let Event::Failed { failure, .. } = event else { panic!("{event:?}") };
+            assert_eq!(failure.cause, FailureCause::NotSent, "nothing left: another trunk may be tried");
+            false
         }
     }
 }
@@ -63,7 +107,10 @@ async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
 }
 
 async fn call_over(transport: SipTransport) {
-    let (caller, mut callee) = (Side::new(transport, 1).await, Side::new(transport, 2).await);
+    call_between(Side::new(transport, 1).await, Side::new(transport, 2).await).await;
+}
+
+async fn call_between(caller: Side, mut callee: Side) {
     let invite = caller.invite(callee.address(), 1);
     let (session, mut heard) = caller.service.handle.invite(invite, soon()).await.expect("sent");
     let mut incoming = timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
@@ -98,12 +145,79 @@ async fn a_call_over_tcp() {
     call_over(SipTransport::Tcp).await;
 }
 
+#[tokio::test]
+async fn a_call_over_tls() {
+    let authority = Authority::new();
+    let files = authority.issue("localhost");
+    call_between(secured(&files, 1, "localhost").await, secured(&files, 2, "localhost").await).await;
+}
+
+#[tokio::test]
+async fn only_who_proves_its_name_is_called_over_tls() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (files, unknown) = (authority.issue("localhost"), stranger.issue("localhost"));
+    let caller = authority.trusting();
+    assert!(arrives(&caller, &files, "localhost").await, "no certificate of ours is needed to call");
+    assert!(!arrives(&caller, &files, "sip.example.org").await, "the certificate names somebody else");
+    assert!(!arrives(&caller, &unknown, "localhost").await, "nobody we trust has signed it");
+    let closed = TlsFiles { client_trusted: Some(authority.path()), ..files.clone() };
+    assert!(arrives(&files, &closed, "localhost").await, "who shows a certificate gets in");
+}
+
+#[tokio::test]
+async fn one_address_under_two_names_is_two_connections() {
+    let authority = Authority::new();
+    let files = authority.issue("localhost");
+    let (mut caller, mut callee) = (secured(&files, 1, "localhost").await, secured(&files, 2, "localhost").await);
+    let proved = caller.invite(callee.address(), 1);
+    let (_, _heard) = caller.service.handle.invite(proved, soon()).await.expect("sent");
+    timeout(PATIENCE, callee.service.incoming.recv()).await.expect("in time").expect("a call");
+    // The connection is up, but nobody has proved another name on it.
+    caller.callee = PeerName::of("sip.example.org");
+    let (_, mut heard) = caller.service.handle.invite(caller.invite(callee.address(), 2), soon()).await.expect("tried");
+    let Event::Failed { failure, .. } = next(&mut heard).await else { panic!("it failed") };
+    assert_eq!(failure.cause, FailureCause::NotSent);
+}
+
+#[tokio::test]
+async fn who_registered_over_tls_is_called_on_its_connection() {
+    let authority = Authority::new();
+    // The one that registers cannot be connected to: it has no certificate.
+    let mut client = secured(&authority.trusting(), 1, "localhost").await;
+    assert!(!client.service.bound[0].listens);
+    let mut registrar = secured(&authority.issue("localhost"), 2, "localhost").await;
+    let _ours = client.service.handle.register(registration(&client, registrar.address())).await.expect("sent");
+    let request = timeout(PATIENCE, registrar.service.registers.recv()).await.expect("in time").expect("a REGISTER");
+    let mut bindings = callwright_sip::registrar::Bindings::default();
+    let now = time::now().mono;
+    let answer = bindings.register(now, &request.incoming);
+    let location = bindings.latest(now).expect("it is bound").clone();
+    assert_eq!(location.flow, request.incoming.flow, "back the way it came");
+    registrar.service.handle.answer_register(request.register, answer).await.expect("running");
+    let invite = Invite { flow: location.flow, ..registrar.invite(location.flow.peer, 3) };
+    let (_, _heard) = registrar.service.handle.invite(invite, soon()).await.expect("sent");
+    let call = timeout(PATIENCE, client.service.incoming.recv()).await.expect("in time").expect("a call");
+    assert_eq!(call.invite.flow.peer, registrar.address());
+}
+
+#[tokio::test]
+async fn who_does_not_speak_tls_is_sent_away() {
+    let authority = Authority::new();
+    let callee = secured(&authority.issue("localhost"), 2, "localhost").await;
+    for greeting in ["", "OPTIONS sip:x SIP/2.0\r\n\r\n"] {
+        let mut stranger = TcpStream::connect(callee.address()).await.expect("it listens");
+        let _ = stranger.write_all(greeting.as_bytes()).await;
+        let mut rest = Vec::new();
+        let _ = stranger.read_to_end(&mut rest).await;
+        assert!(!rest.starts_with(b"SIP"), "at most an alert of TLS, then the end");
+    }
+}
+
 fn registration(from: &Side, registrar: SocketAddr) -> Registration {
-    let bound = &from.service.bound[0];
     let uri = |user: Option<&str>| Uri::sip(user.map(str::as_bytes), HostPort::from(registrar));
     Registration {
         key: LegKey([1; 32]),
-        flow: Flow { listener: bound.id, transport: bound.transport, peer: registrar },
+        flow: from.flow(registrar),
         registrar: uri(None),
         aor: NameAddr::new(uri(Some("trunk"))),
         contact_user: "trunk".to_owned(),

@@ -6,8 +6,10 @@ mod identity;
 mod lists;
 mod name_addr;
 mod numbers;
+mod privacy;
 mod refer;
 mod session;
+mod signed;
 mod via;
 
 pub use auth::{Asker, Authorization, Challenge, Credentials, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate};
@@ -15,12 +17,14 @@ pub use content::{ContentLength, ContentType};
 pub use identity::{Branch, CSeq, CallId, Tag};
 pub use lists::{Allow, ProxyRequire, Require, Supported, Unsupported};
 pub use name_addr::{
-    Contact, Diversion, From, NameAddr, PAssertedIdentity, PPreferredIdentity, Path, RecordRoute, ReferTo, ReferredBy,
-    Route, ServiceRoute, To,
+    Contact, Diversion, From, HistoryInfo, NameAddr, PAssertedIdentity, PPreferredIdentity, Path, RecordRoute, ReferTo,
+    ReferredBy, Route, ServiceRoute, To,
 };
 pub use numbers::{Expires, MaxForwards, MinExpires, MinSe, RAck, RSeq, RetryAfter, Timestamp};
+pub use privacy::Privacy;
 pub use refer::{EventPackage, ReferSub, Replaces, SubscriptionState};
 pub use session::{Reason, Refresher, SessionExpires};
+pub use signed::{Date, Identity};
 pub use via::{Rport, Via, ViaTransport};
 
 use super::name::HeaderName;

@@ -169,6 +169,8 @@ addresses! {
     PPreferredIdentity List
     /// Diversion: from where the call was diverted (RFC 5806).
     Diversion List
+    /// History-Info: by which way the call came (RFC 7044).
+    HistoryInfo List
     /// Refer-To: where a transfer goes (RFC 3515).
     ReferTo Single
     /// Referred-By: who asked for the transfer (RFC 3892).

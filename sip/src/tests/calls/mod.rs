@@ -2,10 +2,13 @@
 
 mod cancels;
 mod forks;
+mod oversize;
 mod recovery;
+mod redirects;
 mod reliable;
 mod reoffers;
 mod session_timers;
+mod updates;
 
 use crate::endpoint::{CommandError, EndedBy, Event, FailureCause, ListenerId, Rejection};
 use crate::message::{HeaderName, Method, StatusCode};
@@ -60,7 +63,7 @@ fn a_refusal_says_what_the_callee_said() {
         let mut pair = pair;
         pair.call();
         let callee = pair.incoming();
-        let rejection = Rejection { retry_after: Some(Duration::from_millis(1500)), reason: None };
+        let rejection = Rejection { retry_after: Some(Duration::from_millis(1500)), ..Rejection::default() };
         pair.act(Side::B, |b, now| b.reject(now, callee, StatusCode::BUSY_HERE, rejection).expect("it rings"));
         let failure = pair.expect_failure(Side::A);
         assert_eq!(failure.cause, FailureCause::Response);
@@ -72,6 +75,18 @@ fn a_refusal_says_what_the_callee_said() {
         pair.expect_clean();
         assert_eq!(pair.events(Side::B).iter().filter_map(terminal).count(), 1);
     }
+}
+
+#[test]
+fn a_refusal_may_have_a_phrase_of_its_own() {
+    let mut pair = Pair::new(1);
+    pair.call();
+    let callee = pair.incoming();
+    let rejection = Rejection { phrase: Some("Stale Date"), ..Rejection::default() };
+    pair.act(Side::B, |b, now| b.reject(now, callee, StatusCode::FORBIDDEN, rejection).expect("it rings"));
+    let failure = pair.expect_failure(Side::A);
+    assert_eq!((failure.status, failure.phrase.as_slice()), (Some(StatusCode::FORBIDDEN), &b"Stale Date"[..]));
+    pair.expect_clean();
 }
 
 #[test]

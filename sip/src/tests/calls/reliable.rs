@@ -1,7 +1,7 @@
 //! Reliable provisional responses (RFC 3262), as caller and as callee.
 
 use crate::endpoint::{EndedBy, Event, FailureCause};
-use crate::message::{HeaderName, Method, Request};
+use crate::message::{HeaderName, Method, Request, StatusCode};
 use crate::tests::pair::sdp;
 use crate::tests::puppet::{Puppet, header, request, request_with, response, to_tag};
 use std::time::Duration;
@@ -249,4 +249,48 @@ fn a_held_back_answer_can_be_withdrawn_and_cancelled() {
         puppet.say(request("ACK", "z9hG4bKcall", "1 ACK", "", ""));
         puppet.expect_clean();
     }
+}
+
+/// RFC 3262 section 5: where the INVITE has no offer, the first reliable response makes one, and the PRACK answers it.
+#[test]
+fn a_late_offer_in_a_provisional_response_is_answered_by_the_prack() {
+    let mut puppet = Puppet::new();
+    puppet.say(request_with("INVITE", "z9hG4bKlate", "1 INVITE", "", "Require: 100rel\r\n", ""));
+    let session = puppet.incoming();
+    puppet.response(100);
+    let offer = Some(sdp("our offer"));
+    let progress = StatusCode::SESSION_PROGRESS;
+    puppet.act(|endpoint, now| endpoint.ring(now, session, progress, offer)).expect("it rings");
+    let early = puppet.response(183);
+    assert_eq!(early.body, b"our offer");
+    let tag = to_tag(&early);
+    // Until it is answered an offer of theirs crosses ours (RFC 3311 5.2).
+    puppet.say(request_with("UPDATE", "z9hG4bKu1", "2 UPDATE", &tag, "", "crossing"));
+    puppet.response(491);
+    let rack = format!("RAck: {} 1 INVITE\r\n", header(&early.headers, &HeaderName::RSeq));
+    puppet.say(request_with("PRACK", "z9hG4bKp1", "3 PRACK", &tag, &rack, "their answer"));
+    puppet.response(200);
+    let answer =
+        puppet.expect(|event| if let Event::Reanswered { body, .. } = event { Some(body.clone()) } else { None });
+    assert_eq!(answer, sdp("their answer"));
+    // What is said each minute does not offer it again.
+    puppet.run_for(Duration::from_secs(60));
+    let again = puppet.response(183);
+    assert!(again.body.is_empty() && !again.headers.has(&HeaderName::ContentType));
+    let rack = format!("RAck: {} 1 INVITE\r\n", header(&again.headers, &HeaderName::RSeq));
+    puppet.say(request_with("PRACK", "z9hG4bKp2", "4 PRACK", &tag, &rack, "new offer"));
+    puppet.response(488);
+    puppet.say(request_with("UPDATE", "z9hG4bKu2", "5 UPDATE", &tag, "", "new offer"));
+    puppet.expect(|event| matches!(event, Event::Reoffer { .. }).then_some(()));
+    puppet.act(|endpoint, now| endpoint.answer_reoffer(now, session, Ok(sdp("new answer")))).expect("it was asked");
+    puppet.response(200);
+    puppet.act(|endpoint, now| endpoint.accept(now, session, sdp("our offer"))).expect("it rings");
+    let answered = puppet.response(200);
+    assert!(answered.body.is_empty(), "offer and answer are done");
+    puppet.say(request_with("ACK", "z9hG4bKa", "1 ACK", &tag, "", ""));
+    puppet.expect(|event| matches!(event, Event::Acknowledged { body: None, .. }).then_some(()));
+    puppet.act(|endpoint, now| endpoint.bye(now, session, None)).expect("it is up");
+    let bye = puppet.request(&Method::Bye);
+    puppet.answer(&bye, 200, "peer");
+    puppet.expect_clean();
 }

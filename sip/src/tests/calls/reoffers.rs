@@ -294,7 +294,8 @@ fn a_refused_reoffer_without_ack_does_not_end_a_ringing_call() {
     let tag = crate::tests::puppet::to_tag(&puppet.response(180));
     puppet.say(request("INVITE", "z9hG4bKearly", "2 INVITE", &tag, "early"));
     puppet.response(100);
-    puppet.response(491);
+    // RFC 3261 14.2: before the final response to the first.
+    puppet.response(500);
     puppet.run_for(Duration::from_secs(40));
     assert!(puppet.event().is_none(), "the call rings on");
     puppet.ignore();

@@ -1,0 +1,215 @@
+//! Pings on connections that we opened (RFC 5626 section 4.4.1), and what becomes of a registration whose connection is gone
+//! (section 4.5).
+
+use crate::endpoint::{
+    Config, FailureCause, Flow, LegKey, Listener, ListenerId, PeerName, Registration, RegistrationState, Transport,
+};
+use crate::message::header::NameAddr;
+use crate::message::{HostPort, Method};
+use crate::tests::pair::uri;
+use crate::tests::puppet::{Puppet, response};
+use std::time::Duration;
+
+const PING: &[u8] = b"\r\n\r\n";
+const PONG: &[u8] = b"\r\n";
+
+/// An endpoint with a connection of its own over TLS.
+fn connected(config: Config) -> (Puppet, Flow) {
+    let mut puppet = Puppet::with(config);
+    let advertised = HostPort::parse(b"198.51.100.1:5061").expect("an address of this test");
+    let transport = Transport::Tls(PeerName::NONE);
+    puppet.endpoint.add_listener(Listener { id: ListenerId(1), transport, advertised });
+    puppet.transport = Transport::Tls(PeerName::of("sip.example.org"));
+    let flow = Flow { listener: ListenerId(1), ..puppet.flow() };
+    puppet.endpoint.handle_opened(puppet.now, flow);
+    (puppet, flow)
+}
+
+/// Goes to the next deadline and lets it pass: how long that took, and the keep-alives that left.
+fn next(puppet: &mut Puppet) -> Option<(Duration, Vec<Vec<u8>>)> {
+    let (at, _) = puppet.endpoint.poll_timeout()?;
+    let took = at - puppet.now;
+    puppet.now = at;
+    puppet.endpoint.handle_timeout(at);
+    Some((took, std::iter::from_fn(|| puppet.endpoint.poll_transmit()).map(|transmit| transmit.bytes).collect()))
+}
+
+fn next_ping(puppet: &mut Puppet) -> Duration {
+    let mut waited = Duration::ZERO;
+    loop {
+        let (took, sent) = next(puppet).expect("a ping is due");
+        waited += took;
+        if !sent.is_empty() {
+            assert_eq!(sent, [PING]);
+            return waited;
+        }
+    }
+}
+
+fn say(puppet: &mut Puppet, flow: Flow, bytes: &[u8]) {
+    puppet.endpoint.handle_stream(puppet.now, flow, bytes).expect("well framed");
+}
+
+#[test]
+fn a_ping_leaves_every_twenty_to_thirty_seconds() {
+    let (mut puppet, flow) = connected(Config::default());
+    let mut waits = Vec::new();
+    for _ in 0..200 {
+        waits.push(next_ping(&mut puppet));
+        say(&mut puppet, flow, PONG);
+        assert_eq!(puppet.endpoint.poll_close(), None);
+    }
+    assert!(waits.iter().all(|wait| (20_000..=30_000).contains(&wait.as_millis())), "{waits:?}");
+    waits.sort();
+    assert!(waits[190] - waits[10] > Duration::from_secs(5), "they keep no step: {waits:?}");
+    puppet.endpoint.handle_closed(puppet.now, flow);
+    puppet.expect_clean();
+}
+
+#[test]
+fn a_far_end_that_stops_answering_is_gone_in_ten_seconds() {
+    let (mut puppet, flow) = connected(Config::default());
+    next_ping(&mut puppet);
+    say(&mut puppet, flow, PONG);
+    next_ping(&mut puppet);
+    let mut invite = puppet.invitation();
+    invite.flow = flow;
+    puppet.endpoint.invite(puppet.now, invite).expect("there is room");
+    let asked = puppet.now;
+    while puppet.endpoint.poll_timeout().is_some_and(|(at, _)| at <= asked + Duration::from_secs(10)) {
+        assert_eq!(puppet.endpoint.poll_close(), None);
+        next(&mut puppet);
+    }
+    assert_eq!(puppet.now - asked, Duration::from_secs(10));
+    assert_eq!(puppet.endpoint.poll_close(), Some(flow));
+    assert_eq!(puppet.endpoint.poll_close(), None, "once");
+    puppet.act(|_, _| ());
+    assert_eq!(puppet.expect_failure().cause, FailureCause::ConnectionLost, "what waited for an answer knows");
+    puppet.ignore();
+    puppet.expect_clean();
+}
+
+#[test]
+fn whatever_comes_shows_that_the_far_end_lives() {
+    let (mut puppet, flow) = connected(Config::default());
+    next_ping(&mut puppet);
+    say(&mut puppet, flow, PONG);
+    for _ in 0..20 {
+        next_ping(&mut puppet);
+        say(&mut puppet, flow, b"OPT");
+        next(&mut puppet);
+        assert_eq!(puppet.endpoint.poll_close(), None);
+        say(&mut puppet, flow, b"IONS sip:us@198.51.100.1 SIP/2.0\r\n\r\n");
+        while puppet.endpoint.poll_transmit().is_some() {}
+    }
+    puppet.endpoint.handle_closed(puppet.now, flow);
+    puppet.ignore();
+    puppet.expect_clean();
+}
+
+#[test]
+fn the_silence_of_a_far_end_that_does_not_know_pings_means_nothing() {
+    let (mut puppet, flow) = connected(Config::default());
+    // A stray line end before the first ping is no answer to it.
+    say(&mut puppet, flow, PONG);
+    for _ in 0..50 {
+        next_ping(&mut puppet);
+        assert_eq!(puppet.endpoint.poll_close(), None);
+    }
+    puppet.endpoint.handle_closed(puppet.now, flow);
+    puppet.expect_clean();
+}
+
+#[test]
+fn a_connection_that_takes_the_place_of_another_owes_nothing() {
+    let (mut puppet, flow) = connected(Config::default());
+    next_ping(&mut puppet);
+    say(&mut puppet, flow, PONG);
+    next_ping(&mut puppet);
+    say(&mut puppet, flow, b"OPTIONS sip:us@198.51.1");
+    next_ping(&mut puppet);
+    // The shell opens it anew without having said that it was closed.
+    puppet.endpoint.handle_opened(puppet.now, flow);
+    for _ in 0..3 {
+        next_ping(&mut puppet);
+        assert_eq!(puppet.endpoint.poll_close(), None, "the new one has answered nothing yet");
+    }
+    let options = crate::tests::puppet::request("OPTIONS", "z9hG4bKnew", "1 OPTIONS", "", "");
+    say(&mut puppet, flow, options.as_bytes());
+    let answer = puppet.endpoint.poll_transmit().expect("an answer");
+    assert!(answer.bytes.starts_with(b"SIP/2.0 200"), "half a message of the old one is gone");
+    puppet.endpoint.handle_closed(puppet.now, flow);
+    puppet.expect_clean();
+}
+
+#[test]
+fn only_connections_are_kept_and_not_without_bound() {
+    let (mut puppet, flow) = connected(Config { max_streams: 3, ..Config::default() });
+    let now = puppet.now;
+    puppet.endpoint.handle_opened(now, flow);
+    puppet.endpoint.handle_opened(now, Flow { transport: Transport::Udp, listener: ListenerId(0), ..flow });
+    assert_eq!(puppet.endpoint.leftovers().2, 1, "one connection, once, and no datagrams");
+    for port in 1..10 {
+        let mut another = flow;
+        another.peer.set_port(port);
+        puppet.endpoint.handle_opened(now, another);
+    }
+    assert_eq!(puppet.endpoint.leftovers().2, 3);
+    for port in 1..10 {
+        let mut another = flow;
+        another.peer.set_port(port);
+        puppet.endpoint.handle_closed(now, another);
+    }
+    puppet.endpoint.handle_closed(now, flow);
+    puppet.expect_clean();
+}
+
+#[test]
+fn a_registration_follows_its_connection() {
+    let (mut puppet, flow) = connected(Config::default());
+    let registration = Registration {
+        key: LegKey([6; 32]),
+        flow,
+        registrar: uri("sip:example.org"),
+        aor: NameAddr::new(uri("sip:trunk@example.org")),
+        contact_user: "trunk".to_owned(),
+        credentials: None,
+        expires: Duration::from_secs(3600),
+    };
+    puppet.endpoint.handle_closed(puppet.now, flow);
+    let id = puppet.act(|endpoint, now| endpoint.register(now, registration)).expect("there is room");
+    let mut waits = Vec::new();
+    // It is lost at once several times, then after a long time, then at once again.
+    for lasted in [0, 1, 2, 600, 3] {
+        let register = puppet.request(&Method::Register);
+        puppet.answer(&register, 200, "r");
+        puppet.run_for(Duration::from_secs(lasted));
+        puppet.expect_quiet();
+        puppet.act(|endpoint, now| endpoint.handle_closed(now, flow));
+        // It may be said twice, as when both sides close.
+        puppet.act(|endpoint, now| endpoint.handle_closed(now, flow));
+        let lost = puppet.now;
+        let (at, _) = puppet.endpoint.poll_timeout().expect("it comes back");
+        puppet.run_for(at - lost);
+        waits.push((at - lost).as_millis());
+    }
+    let expected = [(15_000, 30_000), (30_000, 60_000), (60_000, 120_000), (1_000, 3_000), (15_000, 30_000)];
+    for (wait, (soonest, latest)) in waits.iter().zip(expected) {
+        assert!((soonest..=latest).contains(wait), "{waits:?}");
+    }
+    let register = puppet.request(&Method::Register);
+    puppet.ignore();
+    puppet.say(response(&register, 200, "r").to_bytes());
+    let state = puppet.event();
+    assert!(
+        matches!(
+            &state,
+            Some(crate::endpoint::Event::RegistrationState { state: RegistrationState::Registered { .. }, .. })
+        ),
+        "{state:?}"
+    );
+    puppet.act(|endpoint, now| endpoint.unregister(now, id));
+    puppet.act(|endpoint, now| endpoint.handle_closed(now, flow));
+    puppet.ignore();
+    puppet.expect_clean();
+}
