@@ -74,12 +74,17 @@ impl Script {
         let mut at = 0;
         while at < bursts.len() {
             let named = self.name(hearing, &words, &samples[bursts[at].clone()]);
-            let mended = named.strip_suffix('~').and_then(|word| {
-                let like = |burst: &Range<usize>| self.name(hearing, &words, &samples[burst.clone()]) == named;
-                let more = bursts[at + 1..].iter().take_while(|burst| like(burst)).count();
-                let pieces = (2..=more + 1).find(|&pieces| self.makes_up(word, &bursts[at..at + pieces]))?;
-                Some((word.to_owned(), pieces))
-            });
+            let word = named.strip_suffix('~').unwrap_or(&named);
+            let cut = format!("{word}~");
+            let like = |next: &usize| {
+                // What follows a whole word is a piece of it only where no space lies between them.
+                let hole = samples_between(&bursts[next - 1], &bursts[*next]);
+                self.name(hearing, &words, &samples[bursts[*next].clone()]) == cut
+                    && (named == cut || hole < self.char_samples(8_000))
+            };
+            let more = (at + 1..bursts.len()).take_while(like).count();
+            let pieces = (2..=more + 1).find(|&pieces| self.makes_up(word, &bursts[at..at + pieces]));
+            let mended = pieces.map(|pieces| (word.to_owned(), pieces));
             let (word, pieces) = mended.unwrap_or((named, 1));
             heard.push(word);
             at += pieces;
@@ -110,6 +115,11 @@ impl Script {
             Some(_) | None => "?".to_owned(),
         }
     }
+}
+
+/// Samples from the end of one stretch to the begin of the next.
+const fn samples_between(one: &Range<usize>, next: &Range<usize>) -> usize {
+    next.start.saturating_sub(one.end)
 }
 
 /// The tone of a word in Hz.
@@ -202,6 +212,11 @@ mod tests {
         assert_eq!(hear(&late), "Well I can't cancel it shall I book two o'clock tomorrow");
         let lost = [before, &[0; 160], &after[160..]].concat();
         assert_eq!(hear(&lost), "Well I can't cancel it shall I book two o'clock tomorrow");
+        // A hole that leaves more than half of a short word before it.
+        let (before, after) = samples.split_at(480 * "Well, I".len() - 160);
+        let short = [before, &[0; 160], after].concat();
+        assert_eq!(hear(&short), "Well I can't cancel it shall I book two o'clock tomorrow");
+        let (before, _) = samples.split_at(480 * "Well, I can't can".len());
         let again = [before, &[0; 160], &samples[480 * "Well, I ".len()..]].concat();
         assert!(hear(&again).starts_with("Well I can't cancel~ can't cancel it"), "{}", hear(&again));
     }
