@@ -84,5 +84,13 @@ fn disturbed(evidence: &Evidence, node: usize, (from, to): (f64, f64)) -> f64 {
     let other = evidence.happened.iter().filter(|happened| {
         happened.kind.leaves_it_running() && (happened.node == node || happened.kind == Kind::Freeze)
     });
-    other.map(|happened| (happened.until.min(to) - happened.from.max(from)).max(0.0)).sum()
+    let mut spans: Vec<_> = other.map(|happened| (happened.from.max(from), happened.until.min(to))).collect();
+    spans.sort_by(|one, two| one.0.total_cmp(&two.0));
+    let (mut disturbed, mut reached) = (0.0, from);
+    for (begin, end) in spans {
+        // What overlaps counts once.
+        disturbed += (end - begin.max(reached)).max(0.0);
+        reached = reached.max(end);
+    }
+    disturbed
 }
