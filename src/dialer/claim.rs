@@ -126,6 +126,8 @@ pub struct DialView {
     pub suppression: Option<BlockedReason>,
     /// What has shut the contact's hours since the claim.
     pub shut: Option<Held>,
+    /// The breaker of its trunk has opened since the claim, and this is not the call that tries.
+    pub trunk_shut: bool,
     /// The claim's [`Claim::send_by`].
     pub send_by: Timestamp,
 }
@@ -141,6 +143,8 @@ pub enum DialRefusal {
     Suppressed(BlockedReason),
     /// The contact's hours have been changed and are shut: attempt NOT_PLACED, target READY again.
     Shut(Held),
+    /// The trunk is to be left alone: attempt NOT_PLACED, target READY again, for another trunk or a later time.
+    TrunkShut,
     /// Its moment has passed or the process stood still for too long: attempt NOT_PLACED, target READY again.
     TooLate,
 }
@@ -151,7 +155,7 @@ impl DialRefusal {
     pub const fn disconnection(self) -> Option<DisconnectionReason> {
         match self {
             Self::LeaseLost => None,
-            Self::CampaignStopped | Self::Shut(_) => Some(DisconnectionReason::Cancelled),
+            Self::CampaignStopped | Self::Shut(_) | Self::TrunkShut => Some(DisconnectionReason::Cancelled),
             Self::Suppressed(reason) => Some(reason.disconnection()),
             Self::TooLate => Some(DisconnectionReason::NodeLost),
         }
@@ -169,6 +173,9 @@ pub fn may_dial(view: &DialView) -> Result<(), DialRefusal> {
     may_go_on(view)?;
     if view.now > view.send_by {
         return Err(DialRefusal::TooLate);
+    }
+    if view.trunk_shut {
+        return Err(DialRefusal::TrunkShut);
     }
     Ok(())
 }
@@ -306,9 +313,11 @@ mod tests {
             campaign: CampaignState::InProgress,
             suppression: None,
             shut: None,
+            trunk_shut: false,
             send_by: NOON,
         };
         assert_eq!(may_dial(&good), Ok(()));
+        assert_eq!(may_dial(&DialView { trunk_shut: true, ..good }), Err(DialRefusal::TrunkShut));
         assert_eq!(may_dial(&DialView { mine: false, ..good }), Err(DialRefusal::LeaseLost));
         assert_eq!(may_dial(&DialView { lease_until: NOON, ..good }), Err(DialRefusal::LeaseLost));
         assert_eq!(may_dial(&DialView { node_lease_until: NOON, ..good }), Err(DialRefusal::LeaseLost));
@@ -335,6 +344,7 @@ mod tests {
             campaign: CampaignState::InProgress,
             suppression: None,
             shut: None,
+            trunk_shut: false,
             send_by: NOON - Duration::from_secs(5),
         };
         assert_eq!(may_dial_again(&dialing), Ok(()));

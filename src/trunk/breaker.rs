@@ -206,6 +206,13 @@ impl Breaker {
         }
     }
 
+    /// [`shut`](Self::shut) for a dial that was granted before: the one call that tries, named `by`, may go.
+    #[must_use]
+    pub fn shut_for(&self, now: Timestamp, by: &str) -> Option<Shut> {
+        let tries = |opened: &Opened| opened.trial.as_ref().is_some_and(|trial| trial.by == by);
+        self.shut(now).filter(|_| !self.open.as_ref().is_some_and(tries))
+    }
+
     /// What is left of the trunk's rate, in thousandths: half after it has opened, and more the longer nothing fails.
     #[must_use]
     pub fn share(&self, now: Timestamp) -> u32 {

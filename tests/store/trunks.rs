@@ -26,6 +26,7 @@ crate::on_both!(
     a_dial_goes_on_over_another_trunk_as_another_leg,
     a_dial_does_not_go_on_when_something_has_changed,
     nodes_share_a_breaker_and_one_call_tries,
+    a_dial_claimed_before_its_trunk_was_shut_is_given_back,
     half_the_rate_is_left_of_a_trunk_that_is_back,
 );
 
@@ -306,6 +307,27 @@ async fn nodes_share_a_breaker_and_one_call_tries(test: TestDb) {
     breaker::reset(&mut tx, scene.world.trunk).await.expect("reset");
     tx.commit().await.expect("a commit");
     assert_eq!(scene.state().await, (BreakerState::Closed, 1000));
+}
+
+async fn a_dial_claimed_before_its_trunk_was_shut_is_given_back(test: TestDb) {
+    let scene = Scene::new(&test, trunk_data("carrier"), trunk_data("other")).await;
+    let claimed = scene.claim().await.expect("a claim");
+    assert_eq!(claimed.trunk, scene.world.trunk);
+    scene.observe(1, News::Fault { retry_after: Some(Duration::from_secs(60)) }).await;
+    assert_eq!(scene.dialer.dial(&claimed).await.expect("no fault"), Err(DialRefusal::TrunkShut));
+    let again = scene.claim().await.expect("the contact is ready again");
+    assert_eq!(again.contact, claimed.contact);
+    assert_ne!(again.trunk, scene.world.trunk, "over the other trunk");
+    scene.dialer.dial(&again).await.expect("no fault").expect("it may be sent");
+    // Afterwards the one call that tries is not kept from trying.
+    let mut tx = test.db.begin().await.expect("a transaction");
+    trunk::set_fallbacks(&mut tx, scene.campaign, &[]).await.expect("no other trunk");
+    tx.commit().await.expect("a commit");
+    test.db.shift_clock(61_000_000);
+    let dialer = Dialer::new(&test.db).await;
+    let tries = dialer.claim(scene.campaign).await.expect("one may try");
+    assert!(tries.trial);
+    dialer.dial(&tries).await.expect("no fault").expect("it may be sent");
 }
 
 async fn half_the_rate_is_left_of_a_trunk_that_is_back(test: TestDb) {

@@ -7,12 +7,13 @@ use super::finish::withdraw;
 use super::node::{self, Node};
 use super::terms::Book;
 use super::writer::{Done, Job};
-use super::{Dialing, one_row};
+use super::{Dialing, breaker, one_row};
 use crate::args;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AttemptState, BlockedReason, CampaignState};
 use crate::dialer::claim::{DialRefusal, DialView, may_dial};
 use crate::dialer::gate::Held;
+use crate::dialer::pacing::Scope;
 use crate::id::{AttemptId, CampaignId, LegId, NodeId, OrgId, SuppressionListId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::store::consent::consents;
@@ -35,8 +36,8 @@ pub struct DialRequest {
 
 impl Dialing {
     /// Makes a claimed attempt DIALING and puts its leg on disk, if the claim still holds, the campaign is in progress, the
-    /// number is not suppressed, and its hours, its consent and the organisation's policy still allow it. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may
-    /// leave, provided that [`still_fresh`](crate::dialer::claim::still_fresh) says so.
+    /// number is not suppressed, its hours, its consent and the organisation's policy still allow it, and its trunk is not
+    /// to be left alone since. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may leave, provided that [`still_fresh`](crate::dialer::claim::still_fresh) says so.
     ///
     /// On a refusal the attempt is NOT_PLACED and the target has gone where [`DialRefusal`] says, unless the lease was
     /// lost: then nothing was touched.
@@ -121,6 +122,18 @@ async fn recheck(
     Ok((shut, refused))
 }
 
+macro_rules! read_attempt {
+    () => {
+        concat!(
+            "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source, \
+             l.breaker, ",
+            listed!("a.phone_hash", "a.org_id", "a.campaign_id"),
+            " AS list FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash \
+             LEFT JOIN limiter l ON l.scope = $2 AND l.scope_id = a.trunk_id WHERE a.id = $1"
+        )
+    };
+}
+
 /// Locks and reads an attempt of this node, its campaign first; none when the node or the attempt is gone.
 pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Result<Option<Claimed>, StoreError> {
     // The campaign first, and held until the commit: who pauses it waits for dials under way, and none comes after.
@@ -129,24 +142,11 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
         "SELECT c.state AS campaign_state FROM campaign c JOIN attempt a ON a.campaign_id = c.id WHERE a.id = $1 \
          FOR SHARE OF c",
     );
-    let sql = tx.pick(
-        concat!(
-            "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source, ",
-            listed!("a.phone_hash", "a.org_id", "a.campaign_id"),
-            " AS list FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash \
-             WHERE a.id = $1"
-        ),
-        concat!(
-            "SELECT a.org_id, a.target_id, a.trunk_id, a.state, a.node_id, a.epoch, a.lease_until, a.send_by, s.source, ",
-            listed!("a.phone_hash", "a.org_id", "a.campaign_id"),
-            " AS list FROM attempt a LEFT JOIN suppression s ON s.org_id = a.org_id AND s.phone_hash = a.phone_hash \
-             WHERE a.id = $1 FOR UPDATE OF a"
-        ),
-    );
+    let sql = tx.pick(read_attempt!(), concat!(read_attempt!(), " FOR UPDATE OF a"));
     let Some(campaign) = tx.optional(campaign, args![attempt]).await? else {
         return Ok(None);
     };
-    let row = tx.one(sql, args![attempt]).await?;
+    let row = tx.one(sql, args![attempt, Scope::Trunk]).await?;
     let Some(node_lease) = node::lease_until(tx, holder).await? else {
         return Ok(None);
     };
@@ -155,8 +155,9 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
     let claim_lease: Timestamp = row.get("lease_until")?;
     let source: Option<SuppressionSource> = row.get("source")?;
     let list: Option<SuppressionListId> = row.get("list")?;
+    let now = tx.now().await?;
     let view = DialView {
-        now: tx.now().await?,
+        now,
         attempt: row.get("state")?,
         mine: node == holder.id && epoch == holder.epoch,
         lease_until: claim_lease,
@@ -164,6 +165,7 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
         campaign: state,
         suppression: SuppressionSource::strongest(source, list.is_some()),
         shut: None,
+        trunk_shut: breaker::of_row(&row)?.shut_for(now, &attempt.to_string()).is_some(),
         send_by: row.get("send_by")?,
     };
     Ok(Some(Claimed {

@@ -291,7 +291,11 @@ pub(super) async fn withdraw(
     };
     let blocked = match refusal {
         DialRefusal::Suppressed(blocked) => Some(blocked),
-        DialRefusal::LeaseLost | DialRefusal::CampaignStopped | DialRefusal::Shut(_) | DialRefusal::TooLate => None,
+        DialRefusal::LeaseLost
+        | DialRefusal::CampaignStopped
+        | DialRefusal::Shut(_)
+        | DialRefusal::TrunkShut
+        | DialRefusal::TooLate => None,
     };
     not_placed(tx, attempt, target, reason, blocked, now).await
 }

@@ -110,6 +110,8 @@ impl Ledger {
             campaign: self.campaigns[self.targets[target].campaign].rules.state,
             suppression,
             shut,
+            // Trunks do not fail in a forecast.
+            trunk_shut: false,
             send_by,
         };
         let refused = match claim::may_dial(&view) {
@@ -123,7 +125,7 @@ impl Ledger {
         };
         match refused {
             DialRefusal::LeaseLost => {}
-            DialRefusal::CampaignStopped | DialRefusal::Shut(_) | DialRefusal::TooLate => {
+            DialRefusal::CampaignStopped | DialRefusal::Shut(_) | DialRefusal::TrunkShut | DialRefusal::TooLate => {
                 self.end_attempt(attempt, AttemptState::NotPlaced, refused.disconnection());
                 self.give_back(target, now);
             }
@@ -285,7 +287,8 @@ impl Ledger {
         let number = self.number_at(row.contact, place);
         let since = now - self.campaigns[row.campaign].rules.look_back();
         // All numbers of a person count together.
-        let own = (0..self.lines(row.contact).len()).map(|place| self.number_at(row.contact, place));
+        let further = self.further.get(&row.contact).map_or(0, Vec::len);
+        let own = (0..=further).map(|place| self.number_at(row.contact, place));
         let starts = own.filter_map(|number| self.starts_on_number.get(number)).flatten();
         let mut started: Vec<_> = starts.copied().filter(|&start| start > since).collect();
         started.sort_unstable();
