@@ -45,6 +45,8 @@ pub struct Conduct {
     /// address and port; where the connection is refused they leave over UDP all the same. None: always over UDP, as
     /// peers that take signed INVITEs and speak no TCP want it.
     pub large_over: Option<ListenerId>,
+    /// A feature tag that our Contact shows (RFC 3840), for example `+sip.src`.
+    pub feature: Option<&'static str>,
 }
 
 /// How an incoming call is refused, beyond the status.

@@ -26,6 +26,7 @@ impl Session {
         session.cseq = 1;
         session.scheme = invite.uri.scheme.clone();
         session.large_over = invite.conduct.large_over;
+        session.feature = invite.conduct.feature;
         let flow = invite.flow;
         let request = session.first_invite(core, &invite);
         let redirects = invite.conduct.redirectable.then(|| Redirects::new(&request.uri));

@@ -66,6 +66,8 @@ pub(crate) struct Session {
     early_offer: Option<(Tag, PendingReoffer)>,
     /// Our provisional responses, where the caller requires them to be reliable.
     reliable: Option<reliable::Reliable>,
+    /// A feature tag of our Contact.
+    feature: Option<&'static str>,
     /// The listener for requests too large for a datagram.
     large_over: Option<ListenerId>,
     /// The requests that are on it only for that, with the flow they were for.
@@ -213,6 +215,7 @@ impl Session {
             early_change: None,
             early_offer: None,
             reliable: None,
+            feature: None,
             large_over: None,
             raised: BTreeMap::new(),
             acks: BTreeMap::new(),
@@ -383,9 +386,19 @@ impl Session {
         self.conclude(core, Event::Ended { session, by, reason });
     }
 
+    /// Our Contact on a flow, with the feature tag of the call.
+    fn contact(&self, core: &Core, flow: &Flow) -> Vec<u8> {
+        let mut contact = core.contact(flow, &self.contact_user, &self.scheme);
+        if let Some(feature) = self.feature {
+            contact.push(b';');
+            contact.extend_from_slice(feature.as_bytes());
+        }
+        contact
+    }
+
     /// Contact, Allow and Supported: what every message that makes or changes a dialog carries.
     fn describe_us(&self, core: &Core, flow: &Flow, headers: &mut Headers) {
-        headers.set(HeaderName::Contact, core.contact(flow, &self.contact_user, &self.scheme));
+        headers.set(HeaderName::Contact, self.contact(core, flow));
         headers.set(HeaderName::Allow, core.allow());
         headers.set(HeaderName::Supported, core.supported());
     }

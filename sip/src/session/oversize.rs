@@ -36,7 +36,7 @@ impl Session {
         };
         if purpose == Purpose::Invite {
             // The dialog begins on the connection; one that is up stays where it is.
-            request.headers.set(HeaderName::Contact, core.contact(&stream, &self.contact_user, &self.scheme));
+            request.headers.set(HeaderName::Contact, self.contact(core, &stream));
         }
         let transaction = core.send_request(now, request, stream, &branch, self.owner(purpose));
         self.raised.insert(transaction, flow);
@@ -61,7 +61,7 @@ impl Session {
         let mut request = request.clone();
         request.headers.remove(&HeaderName::Via);
         if purpose == Purpose::Invite {
-            request.headers.set(HeaderName::Contact, core.contact(&flow, &self.contact_user, &self.scheme));
+            request.headers.set(HeaderName::Contact, self.contact(core, &flow));
         }
         // The same transaction as far as anybody has heard of it: none of it left.
         let branch = self.key.branch(cseq_of(&request.headers), &request.method);

@@ -152,7 +152,7 @@ impl Session {
         request.uri = offered.target;
         self.scheme = request.uri.scheme.clone();
         request.headers.set_typed(&CSeq { number: self.cseq, method: Method::Invite });
-        request.headers.set(HeaderName::Contact, core.contact(&flow, &self.contact_user, &self.scheme));
+        request.headers.set(HeaderName::Contact, self.contact(core, &flow));
         self.auth.apply(&mut request, &mut core.random);
         let transaction = self.send(core, now, request, flow, Purpose::Invite);
         if let Stage::Calling(calling) = &mut self.stage {

@@ -130,6 +130,23 @@ fn credentials_may_make_it_too_large() {
     assert!(header(&again.headers, &HeaderName::Via).starts_with("SIP/2.0/TCP "));
 }
 
+/// A feature of ours is shown whichever way the INVITE takes.
+#[test]
+fn a_feature_stands_in_the_contact() {
+    let mut puppet = Puppet::new();
+    let mut invite = Invite { body: large(), ..puppet.invitation() };
+    invite.conduct.feature = Some("+sip.src");
+    let (_, invite) = puppet.call_with(invite);
+    assert!(header(&invite.headers, &HeaderName::Contact).ends_with(">;+sip.src"));
+    let mut puppet = Puppet::new();
+    let mut invite = invitation(&puppet, large());
+    invite.conduct.feature = Some("+sip.src");
+    let transmit = call(&mut puppet, invite);
+    puppet.act(|endpoint, now| endpoint.handle_send_failed(now, transmit.id, false));
+    let invite = puppet.request(&Method::Invite);
+    assert!(header(&invite.headers, &HeaderName::Contact).ends_with(">;+sip.src"));
+}
+
 #[test]
 fn without_the_switch_everything_stays_on_udp_and_the_switch_wants_tcp() {
     let mut puppet = Puppet::new();
