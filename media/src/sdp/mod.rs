@@ -1,16 +1,21 @@
 //! SDP offer and answer (RFC 8866, RFC 3264) for one audio stream of G.711 with telephone events.
 //!
 //! `rtc-sdp` reads and prints the lines; what they mean is decided here: `remote` is what a peer's description says,
-//! `offer_answer` what we make of it.
+//! `offer_answer` what we make of it, `recording` what recorders of others are sent.
 
 mod error;
 mod offer_answer;
+mod recording;
 mod remote;
 
 use std::net::IpAddr;
 
 pub use error::SdpError;
 pub use offer_answer::{accept_answer, answer, offer};
+pub use recording::{
+    LABELS, RecordingMedia, RecordingStream, RecordingStreams, SIDES, accept_recording, answer_recording,
+    offer_recording,
+};
 
 use crate::codec::Codec;
 use crate::negotiated::Direction;

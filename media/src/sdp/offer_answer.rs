@@ -109,7 +109,7 @@ fn without_receiving(direction: Direction) -> Direction {
 }
 
 /// Our audio stream while it is put together.
-struct Audio {
+pub(super) struct Audio {
     formats: Vec<String>,
     attributes: Vec<Attribute>,
     direction: Direction,
@@ -117,11 +117,11 @@ struct Audio {
 }
 
 impl Audio {
-    fn new(direction: Direction, ptime_ms: u8) -> Self {
+    pub(super) fn new(direction: Direction, ptime_ms: u8) -> Self {
         Self { formats: Vec::new(), attributes: Vec::new(), direction, ptime_ms }
     }
 
-    fn codec(&mut self, codec: Codec, payload_type: u8) {
+    pub(super) fn codec(&mut self, codec: Codec, payload_type: u8) {
         self.map(payload_type, codec.encoding_name(), codec.clock_rate());
     }
 
@@ -135,11 +135,11 @@ impl Audio {
         self.value("rtpmap", format!("{payload_type} {encoding}/{clock_rate}"));
     }
 
-    fn value(&mut self, key: &str, value: String) {
+    pub(super) fn value(&mut self, key: &str, value: String) {
         self.attributes.push(Attribute::new(key.to_owned(), Some(value)));
     }
 
-    fn into_media(mut self, port: u16, protocol: &str) -> MediaDescription {
+    pub(super) fn into_media(mut self, port: u16, protocol: &str) -> MediaDescription {
         self.value("ptime", self.ptime_ms.to_string());
         let direction = match self.direction {
             Direction::SendRecv => "sendrecv",
@@ -154,7 +154,7 @@ impl Audio {
 }
 
 /// A stream turned down: port 0 and the formats of the offer (section 6).
-fn declined(kind: &str, protocol: &str, formats: &[String]) -> MediaDescription {
+pub(super) fn declined(kind: &str, protocol: &str, formats: &[String]) -> MediaDescription {
     MediaDescription { media_name: media_name(kind, 0, protocol, formats), ..MediaDescription::default() }
 }
 
@@ -167,7 +167,7 @@ fn media_name(kind: &str, port: u16, protocol: &str, formats: &[String]) -> Medi
     }
 }
 
-fn describe(local: &LocalMedia, media_descriptions: Vec<MediaDescription>) -> Vec<u8> {
+pub(super) fn describe(local: &LocalMedia, media_descriptions: Vec<MediaDescription>) -> Vec<u8> {
     let address_type = match local.address {
         IpAddr::V4(_) => "IP4",
         IpAddr::V6(_) => "IP6",
