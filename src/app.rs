@@ -4,6 +4,7 @@ pub mod clerk;
 pub(crate) mod first_start;
 mod inbound;
 mod predecessor;
+mod recorders;
 pub mod records;
 pub(crate) mod voice;
 
@@ -40,6 +41,7 @@ use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
 use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
+use crate::siprec::Recorders;
 use crate::stir::WebSource;
 use crate::stir::service::IdentityService;
 use crate::store::Db;
@@ -107,10 +109,11 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let lookups = Lookups::new(db.clone(), Some(catalog.clone()));
     let named = config.outbound.secrets.clone();
     let toolbox = Toolbox::new(db.clone(), lookups.clone(), Arc::clone(&secrets), web.clone(), named);
+    let ports = RtpPorts::new(config.media.bind, config.media.port_min..=config.media.port_max, rand::random());
     let services = Services {
         sip: sip.handle.clone(),
         listeners: sip.bound.clone(),
-        ports: RtpPorts::new(config.media.bind, config.media.port_min..=config.media.port_max, rand::random()),
+        ports: ports.clone(),
         workers: MediaWorkers::start(workers(&config)).context("the media threads do not start")?,
         recorder: Some(Recorder::start().context("the recorder does not start")?),
         recordings: config.recordings_dir(),
@@ -133,6 +136,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let tasks = TaskTracker::new();
     calls.set_insight(insight(&config, &tasks, &shutdown)?);
     let router = Router { listeners: sip.bound.clone(), names, ..Router::default() };
+    let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
+    calls.set_recorders(recorders.clone());
 
     let http = TcpListener::bind(config.http.listen)
         .await
@@ -175,6 +180,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
+    tasks.spawn(recorders::keep(db.clone(), recorders.clone(), shutdown.clone()));
     tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), router.resolver.clone(), shutdown.clone()));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
     let expires = Duration::from_secs(config.sip.register_expires_s.into());
@@ -186,7 +192,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         async move { calls.serve(sip.incoming).await }
     });
     tasks.spawn(serve_http(http, api, shutdown.clone()));
-    tasks.spawn(end_calls(calls, [dialer.task, registrations], mark, shutdown.clone()));
+    tasks.spawn(end_calls((calls, recorders), [dialer.task, registrations], mark, shutdown.clone()));
     Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
 }
 
@@ -243,10 +249,16 @@ async fn serve_http(listener: TcpListener, api: Api, shutdown: Shutdown) {
 }
 
 /// Lets live calls finish after a drain was asked for, then ends what is left and everything else.
-async fn end_calls(calls: Calls, others: [JoinHandle<()>; 2], mark: predecessor::Mark, shutdown: Shutdown) {
+async fn end_calls(
+    (calls, recorders): (Calls, Recorders),
+    others: [JoinHandle<()>; 2],
+    mark: predecessor::Mark,
+    shutdown: Shutdown,
+) {
     shutdown.asked().await;
     let drained = async {
         calls.drain().await;
+        recorders.drain().await;
         for other in others {
             if let Err(error) = other.await {
                 tracing::error!(%error, "the dialer or the registrations did not end in order");

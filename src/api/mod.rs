@@ -36,6 +36,7 @@ pub mod suppression_lists;
 pub mod suppressions;
 pub mod target_control;
 pub mod targets;
+pub mod trunk_recorders;
 pub mod trunks;
 
 use std::path::Path;

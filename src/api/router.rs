@@ -18,7 +18,8 @@ use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, live_calls,
-    organisation, providers, run_export, runs, suppression_lists, suppressions, target_control, targets, trunks,
+    organisation, providers, run_export, runs, suppression_lists, suppressions, target_control, targets,
+    trunk_recorders, trunks,
 };
 
 /// The whole HTTP service.
@@ -75,6 +76,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(trunks::create, trunks::list))
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
         .routes(routes!(trunks::resume))
+        .routes(routes!(trunk_recorders::read, trunk_recorders::replace))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))

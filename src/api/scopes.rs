@@ -164,6 +164,8 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("PUT", "/api/v1/trunks/{id}", S::SettingsWrite),
         ("DELETE", "/api/v1/trunks/{id}", S::SettingsWrite),
         ("POST", "/api/v1/trunks/{id}/resume", S::SettingsWrite),
+        ("GET", "/api/v1/trunks/{id}/recorder", S::SettingsRead),
+        ("PUT", "/api/v1/trunks/{id}/recorder", S::SettingsWrite),
     ]
 };
 

@@ -38,6 +38,7 @@ use crate::id::{CallId, OrgId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
+use crate::siprec::Recorders;
 use crate::stir::service::IdentityService;
 
 /// What calls need.
@@ -87,6 +88,8 @@ struct Inner {
     insight: RwLock<Insight>,
     /// Vouches for callers, and checks who vouches; without it nobody does either.
     identity: RwLock<Option<Arc<IdentityService>>>,
+    /// Sends calls to recorders of others; without it none is.
+    recorders: RwLock<Option<Recorders>>,
     /// Reports of calls that nobody ordered.
     inbound_reports: mpsc::Sender<CallReport>,
     draining: AtomicBool,
@@ -109,6 +112,7 @@ impl Calls {
             desk: RwLock::new(None),
             insight: RwLock::default(),
             identity: RwLock::default(),
+            recorders: RwLock::default(),
             inbound_reports,
             draining: AtomicBool::new(false),
             panics: AtomicU64::new(0),
@@ -140,6 +144,11 @@ impl Calls {
     /// Says who vouches for callers and checks who does, from the next call on.
     pub fn set_identity(&self, identity: Arc<IdentityService>) {
         *self.inner.identity.write().unwrap_or_else(PoisonError::into_inner) = Some(identity);
+    }
+
+    /// Says who sends calls to recorders of others, from the next answer on.
+    pub fn set_recorders(&self, recorders: Recorders) {
+        *self.inner.recorders.write().unwrap_or_else(PoisonError::into_inner) = Some(recorders);
     }
 
     /// All live calls, in the order in which they began.
@@ -227,6 +236,11 @@ impl Calls {
     /// Who vouches for callers, and checks who does.
     pub(super) fn identity(&self) -> Option<Arc<IdentityService>> {
         self.inner.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who sends calls to recorders of others.
+    pub(super) fn recorders(&self) -> Option<Recorders> {
+        self.inner.recorders.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What calls need.

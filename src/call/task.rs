@@ -59,6 +59,7 @@ use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
 use crate::provider::stt::ListenRequest;
 use crate::replay::observed::{Observed, Seen};
+use crate::siprec;
 use crate::stir::passport::Attestation;
 use crate::stir::service::unix;
 use crate::telemetry::spans::CallFacts;
@@ -125,6 +126,8 @@ pub(super) struct CallTask {
     media: Option<MediaLeg>,
     closed: Option<Closed>,
     recording: Recording,
+    /// The call is sent to a recorder of somebody else's.
+    copied: Option<siprec::Recording>,
     /// Whether the assistant's calls are recorded at all.
     records: bool,
     off_record: bool,
@@ -185,6 +188,7 @@ impl CallTask {
             media: None,
             closed: None,
             recording: Recording::new(recording),
+            copied: None,
             records,
             off_record: false,
             hurry_until: None,
@@ -379,6 +383,7 @@ impl CallTask {
         if let Some(recorder) = self.services.recorder.clone().filter(|_| self.records) {
             self.recording.open(recorder, &self.services.recordings);
         }
+        self.copy();
         self.get_ready();
         self.ears.answer();
         self.brain.answer();
@@ -432,6 +437,7 @@ impl CallTask {
 
     /// Collects what the call leaves behind. Its recording is on disk when this is done.
     async fn wind_up(mut self: Box<Self>, outcome: CallOutcome) -> Remains {
+        self.copied = None;
         let sink = self.recording.opened_within(LAST_WORD).await;
         self.record(sink).await;
         let media = self.close_media().await;

@@ -78,6 +78,8 @@ pub enum MediaCommand {
     DetectCallee(GreetingConfig),
     /// Record from now on.
     Record(Box<dyn FrameSink>),
+    /// Send both sides to somebody else as well, in place of whoever got them before; `None` ends it.
+    Copy(Option<Box<dyn FrameSink>>),
     /// Record silence of both sides in the place of what is said, or again what is said.
     OffRecord(bool),
     /// Close the leg.
@@ -100,6 +102,7 @@ impl std::fmt::Debug for MediaCommand {
             Self::Hold(_) => "Hold",
             Self::DetectCallee(_) => "DetectCallee",
             Self::Record(_) => "Record",
+            Self::Copy(_) => "Copy",
             Self::OffRecord(_) => "OffRecord",
             Self::Close => "Close",
         })
@@ -125,13 +128,14 @@ pub(super) struct Leg {
     /// The call is to be woken for the audio that waits.
     audio_due: bool,
     recorder: Option<Box<dyn FrameSink>>,
+    copy: Option<Box<dyn FrameSink>>,
     off_record: bool,
     _lease: PortLease,
 }
 
 impl Leg {
     pub(super) fn new(socket: UdpSocket, lease: PortLease, session: Session, ring: RingSender) -> Self {
-        Self { socket, session, ring, audio_due: false, recorder: None, off_record: false, _lease: lease }
+        Self { socket, session, ring, audio_due: false, recorder: None, copy: None, off_record: false, _lease: lease }
     }
 
     /// Reads what has arrived.
@@ -163,10 +167,10 @@ impl Leg {
                 // A full send buffer or an unreachable peer costs this packet; the clock goes on.
                 let _ = leg.socket.send_to(&packet[..length], to);
             }
-            if let Some(recorder) = &mut leg.recorder {
-                let silence = PcmFrame::silence(Rate::Hz8000);
-                let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };
-                recorder.frame(tick.skipped, caller, agent);
+            let silence = PcmFrame::silence(Rate::Hz8000);
+            let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };
+            for sink in leg.recorder.iter_mut().chain(&mut leg.copy) {
+                sink.frame(tick.skipped, caller, agent);
             }
             leg.report(now)
         })
@@ -195,6 +199,7 @@ impl Leg {
                 MediaCommand::Hold(music) => leg.session.hold(music),
                 MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
                 MediaCommand::Record(sink) => leg.recorder = Some(sink),
+                MediaCommand::Copy(sink) => leg.copy = sink,
                 MediaCommand::OffRecord(off) => leg.off_record = off,
                 MediaCommand::Close => return Turn::Close(CloseCause::Stopped),
             }
@@ -204,7 +209,7 @@ impl Leg {
 
     /// Ends the recording and says the last word.
     pub(super) fn close(mut self, cause: CloseCause) {
-        let recorder = self.recorder.take();
+        let recorder = (self.recorder.take(), self.copy.take());
         // Ending a recording runs the sink's code; a bug in it is still this leg's alone.
         let ended = catch_unwind(AssertUnwindSafe(|| drop(recorder)));
         let cause = if ended.is_ok() { cause } else { CloseCause::Panicked };

@@ -27,6 +27,7 @@ pub mod org;
 pub mod policy;
 pub mod provider;
 pub mod quota;
+pub mod recorder;
 pub mod suppression;
 pub mod suppression_list;
 pub mod target;

@@ -22,6 +22,7 @@ mod native;
 mod native_manners;
 mod outbound;
 mod replay;
+mod siprec;
 #[path = "../support/speech.rs"]
 mod speech;
 mod standins;

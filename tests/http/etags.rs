@@ -30,6 +30,7 @@ async fn a_change_is_made_in_the_state_that_was_read(db: TestDb) {
     let target = target.as_str().expect("an id").to_owned();
     let contact = client.create("/api/v1/contacts", json!({"name": "Bo"})).await;
     let spare = client.create("/api/v1/trunks", trunk("Spare")).await;
+    let recorded = client.create("/api/v1/trunks", trunk("Recorded")).await;
     let vendor = json!({"name": "gpt", "kind": "openai_chat", "base_url": "http://127.0.0.1:9/v1", "model": "small", "key": "sk-0123456789"});
     let provider = client.create("/api/v1/providers", vendor.clone()).await;
     let survey = client.create("/api/v1/assistants", assistant("Second")).await;
@@ -40,6 +41,12 @@ async fn a_change_is_made_in_the_state_that_was_read(db: TestDb) {
     for (path, shown, change_to, deletes) in [
         (format!("/api/v1/contacts/{contact}"), None, [json!({"name": "B"}), json!({"name": "C"})], true),
         (format!("/api/v1/trunks/{spare}"), None, [trunk("Spare 1"), trunk("Spare 2")], true),
+        (
+            format!("/api/v1/trunks/{recorded}/recorder"),
+            None,
+            [json!({"uri": "sip:recorder@192.0.2.7"}), json!({"uri": null})],
+            false,
+        ),
         (format!("/api/v1/providers/{provider}"), None, [vendor.clone(), vendor], true),
         (format!("/api/v1/assistants/{survey}"), None, [assistant("One"), assistant("Two")], false),
         (format!("/api/v1/suppression-lists/{robinson}"), None, [list("Robin"), list("Robinson")], true),

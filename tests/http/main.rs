@@ -23,6 +23,7 @@ mod live_calls;
 mod organisation;
 mod phones;
 mod providers;
+mod recorders;
 mod registrations;
 mod resources;
 mod suppression_lists;

@@ -19,7 +19,7 @@ use callwright::config::{ListenerConfig, SipTransport};
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver::{self, SipHandle};
+use callwright::net::sip_driver::{self, BoundListener, SipHandle};
 use callwright::pii::Pii;
 use callwright::provider::error::{Error, ErrorKind};
 use callwright::provider::stt::{self, SpeechToText};
@@ -54,6 +54,9 @@ pub(crate) struct Office {
     /// Who has registered.
     pub(crate) trunks: TrunkStatus,
     pub(crate) listener: callwright_sip::endpoint::ListenerId,
+    /// The listener as routers know it.
+    #[allow(dead_code, reason = "only the tests with a recorder of somebody else's look for ways")]
+    pub(crate) bound: BoundListener,
     pub(crate) transport: callwright_sip::endpoint::Transport,
     stop: CancellationToken,
 }
@@ -111,6 +114,7 @@ impl Office {
             trunks,
             listener: bound.id,
             transport: bound.transport,
+            bound,
             stop,
         }
     }

@@ -19,6 +19,8 @@ use crate::call::transfer::second::SecondNews;
 use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{CloseCause, MediaNews};
+use crate::siprec::RecordedCall;
+use crate::siprec::metadata::CallFacts;
 use crate::time;
 
 /// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
@@ -78,6 +80,23 @@ impl CallTask {
         if !self.order(MediaCommand::Record(Box::new(sink))).await {
             self.recording.give_up();
         }
+    }
+
+    /// Begins to send the call to the recorder of its trunk, if it has one. The second leg of a transfer is heard on the
+    /// first.
+    pub(super) fn copy(&mut self) {
+        let (Some(recorders), Some(media)) = (self.calls.recorders(), &self.media) else { return };
+        if !self.records || self.second.is_some() {
+            return;
+        }
+        let facts = CallFacts {
+            call: self.context.call,
+            answered: time::now().wall,
+            contact: self.context.contact.clone(),
+            ours: self.context.ours.clone(),
+            assistant: self.context.assistant.definition.name.clone(),
+        };
+        self.copied = recorders.begin(RecordedCall { trunk: self.context.trunk, facts, media: media.control.clone() });
     }
 
     /// Takes everything that waits in the ring: it was filled in one go.

@@ -78,6 +78,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     ),
     (45, "file removals", Text::Both(include_str!("../../../migrations/0045_file_removals.sql"))),
     (50, "caller identity", Text::Both(include_str!("../../../migrations/0050_caller_identity.sql"))),
+    (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
 ];
 
 /// The version of the last one.
