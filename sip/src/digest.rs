@@ -4,6 +4,8 @@
 //! a list the older form of RFC 2069. `userhash` is an offer we do not take. `domain` and `charset` are not needed: the
 //! credentials are used for the challenged request, and the user name's bytes are hashed as they are.
 
+pub mod server;
+
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512_256};
 

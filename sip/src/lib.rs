@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod digest;
 pub mod endpoint;
 mod error;
+pub mod guard;
 mod health;
 pub mod identity;
 pub mod locate;

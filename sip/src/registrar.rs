@@ -4,7 +4,7 @@
 //! [`answer_register`](crate::endpoint::Endpoint::answer_register) is given. Whose bindings a request may touch is for
 //! the shell to decide; [`Bindings`] are those of one owner.
 
-use crate::endpoint::{Flow, Transport};
+use crate::endpoint::{AccountId, Flow, Transport};
 use crate::message::header::{CSeq, CallId, Contact, Expires, To};
 use crate::message::{HeaderName, Headers, Request, StatusCode, Uri};
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +31,8 @@ pub struct IncomingRegister {
     pub flow: Flow,
     /// The request.
     pub request: Request,
+    /// Who proved to have sent it, where that was asked ([`Callers`](crate::endpoint::Callers)).
+    pub account: Option<AccountId>,
 }
 
 /// How a REGISTER is answered.

@@ -2,6 +2,7 @@
 
 mod generate;
 
+use callwright_sip::guard::Glance;
 use callwright_sip::message::header::{
     Branch, CSeq, CallId, Contact, ContentType, From, MaxForwards, NameAddr, Tag, To, Via, ViaTransport,
 };
@@ -77,6 +78,14 @@ proptest! {
         prop_assume!(!sample.others.iter().any(|(_, value)| value.contains("  ") || value.contains('"')));
         let wire = respelled(&sample, &choices);
         prop_assert_eq!(read(&wire), read(sample.text().as_bytes()), "{}", String::from_utf8_lossy(&wire));
+    }
+
+    #[test]
+    fn a_look_sees_what_the_parser_sees(sample in plain(), choices in prop::collection::vec(any::<u8>(), 1..40)) {
+        let wire = respelled(&sample, &choices);
+        let (looked, message) = (Glance::of(&wire), read(&wire));
+        let parsed = Glance::of_message(&message);
+        prop_assert_eq!((looked.kind, looked.to_tag), (parsed.kind, parsed.to_tag), "{}", String::from_utf8_lossy(&wire));
     }
 
     #[test]

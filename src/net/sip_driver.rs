@@ -380,6 +380,7 @@ impl Driver {
                 // Nothing is watched here.
                 Event::Health { .. } => {}
                 Event::Rebound { .. } => tracing::debug!("a registrar sees us at another address than before"),
+                Event::Unproved { flow } => tracing::debug!(peer = %flow.peer, "wrong credentials"),
                 Event::Malformed { fault, .. } => tracing::debug!(fault, "malformed SIP"),
             }
         }

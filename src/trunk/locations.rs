@@ -80,7 +80,7 @@ mod tests {
         );
         let Ok(Message::Request(request)) = parse(text.as_bytes()) else { panic!("it is a request") };
         let peer = format!("{host}:5060").parse().expect("an address");
-        IncomingRegister { flow: Flow { listener: ListenerId(0), transport: Transport::Udp, peer }, request }
+        IncomingRegister { flow: Flow { listener: ListenerId(0), transport: Transport::Udp, peer }, request, account: None }
     }
 
     fn sources(of: &[(TrunkId, &str)]) -> Vec<(TrunkId, BTreeSet<IpAddr>)> {

@@ -254,6 +254,7 @@ impl Exchange {
             | SipEvent::Rebound { .. }
             | SipEvent::Register { .. }
             | SipEvent::RegistrationState { .. }
+            | SipEvent::Unproved { .. }
             | SipEvent::Malformed { .. } => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What every request must say before anything is done with it: who sent it, to which call, and where answers go.
 
 use super::flow::Flow;
+use crate::digest::server::AccountId;
 use crate::message::header::{CSeq, CallId, From, Rport, Tag, To, TypedHeader, Via};
 use crate::message::{HeaderName, Headers, Method, Request};
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,8 @@ pub(crate) struct Envelope {
     pub(crate) source: Flow,
     /// Where responses go (RFC 3261 18.2.2, RFC 3581 section 4).
     pub(crate) response_flow: Flow,
+    /// Who sent it, where that was proved.
+    pub(crate) account: Option<AccountId>,
     /// Call-ID, tags, Request-URI and top Via of an RFC 2543 request, which has no branch that names it.
     legacy: Option<Vec<u8>>,
 }
@@ -46,7 +49,22 @@ impl Envelope {
             key
         });
         let (from_tag, to_tag) = (from.tag(), to.tag());
-        Ok(Self { via, call_id, from_tag, to_tag, cseq: cseq.number, source: flow, response_flow, legacy })
+        Ok(Self {
+            via,
+            call_id,
+            from_tag,
+            to_tag,
+            cseq: cseq.number,
+            source: flow,
+            response_flow,
+            account: None,
+            legacy,
+        })
+    }
+
+    /// The envelope with who has proved to be its sender.
+    pub(crate) fn of(self, account: Option<AccountId>) -> Self {
+        Self { account, ..self }
     }
 
     /// What a server transaction is found by (RFC 3261 17.2.3): branch, sent-by and method, where an ACK looks for

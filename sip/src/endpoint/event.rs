@@ -2,6 +2,7 @@
 
 use super::flow::Flow;
 use crate::dialog::DialogSnapshot;
+use crate::digest::server::AccountId;
 use crate::message::header::{NameAddr, Reason, Replaces};
 use crate::message::{Request, Response, StatusCode};
 use crate::registrar::{IncomingRegister, RegisterId};
@@ -241,6 +242,11 @@ pub enum Event {
         /// What is wrong, without any content of the message.
         fault: &'static str,
     },
+    /// Somebody gave wrong credentials and was asked again.
+    Unproved {
+        /// Where they came from.
+        flow: Flow,
+    },
 }
 
 /// Somebody else whom our call may go on to.
@@ -319,6 +325,8 @@ pub struct IncomingInvite {
     pub body: Option<Body>,
     /// The dialog that answering will make; its local tag and Call-ID name the leg in logs and records.
     pub dialog: DialogSnapshot,
+    /// Who proved to have sent it, where that was asked ([`Callers`](super::Callers)).
+    pub account: Option<AccountId>,
     /// The call of ours that it takes the place of (RFC 3891), which ends as soon as this one is accepted. Whether the caller
     /// may do so is for the shell to say. Only where [`Config::replaceable`](super::Config::replaceable) is set.
     pub replaces: Option<SessionId>,
@@ -438,6 +446,10 @@ pub struct Counters {
     pub events_dropped: u64,
     /// Messages dropped because the shell did not fetch them.
     pub transmits_dropped: u64,
+    /// Of the overloaded, the new calls and probes turned away because the shell said so ([`Shedding`](super::Shedding)).
+    pub shed: u64,
+    /// Requests with wrong credentials.
+    pub unproved: u64,
     /// Requests and responses sent again by a timer.
     pub retransmissions: u64,
 }

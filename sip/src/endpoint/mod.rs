@@ -11,6 +11,7 @@ pub(crate) mod core;
 pub(crate) mod envelope;
 mod event;
 mod flow;
+mod gate;
 mod keep_alive;
 pub(crate) mod probe;
 mod receive;
@@ -20,6 +21,7 @@ mod timers;
 
 pub use crate::dialog::DialogSnapshot;
 pub use crate::digest::Credential;
+pub use crate::digest::server::{Account, AccountId};
 pub use crate::identity::LegKey;
 pub use command::{
     CommandError, Conduct, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection,
@@ -32,8 +34,10 @@ pub use event::{
     WatchId,
 };
 pub use flow::{Flow, FlowSyntax, Listener, ListenerId, PeerName, Transmit, TransmitId, Transport};
+pub use gate::{Callers, Shedding};
 pub use timers::{SessionTimer, WakeReason};
 
+use crate::guard::Glance;
 use crate::health::{Rebound, Watcher};
 use crate::message::header::{Reason, Tag};
 use crate::message::{StatusCode, StreamFramer};
@@ -41,6 +45,7 @@ use crate::registration::Binding;
 use crate::session::{Session, Stage};
 use crate::transaction::TransactionId;
 use core::{Core, Delivery, Owner};
+use gate::Gate;
 use keep_alive::KeptFlows;
 use probe::{OpenProbe, Progress};
 use servers::ServerNews;
@@ -62,6 +67,7 @@ pub struct Endpoint {
     watchers: BTreeMap<WatchId, Watcher>,
     streams: BTreeMap<Flow, StreamFramer>,
     kept: KeptFlows,
+    gate: Gate,
 }
 
 impl Endpoint {
@@ -70,6 +76,7 @@ impl Endpoint {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         Self {
+            gate: Gate::new(seed),
             core: Core::new(config, seed),
             sessions: BTreeMap::new(),
             by_tag: BTreeMap::new(),
@@ -100,7 +107,22 @@ impl Endpoint {
     /// The shell closes the connection and says so by [`handle_closed`](Self::handle_closed). All other connections,
     /// and the calls that were set up over this one, live on.
     pub fn handle_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamError> {
-        self.receive_stream(now, flow, bytes)
+        self.receive_stream(now, flow, bytes, &mut |_, _| true)
+    }
+
+    /// As [`handle_stream`](Self::handle_stream), but only messages that `admits` lets in are served. It is also told whether
+    /// a message belongs to a call of ours. The others are dropped without an answer.
+    ///
+    /// # Errors
+    /// As [`handle_stream`](Self::handle_stream).
+    pub fn handle_stream_with(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        bytes: &[u8],
+        admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
+    ) -> Result<(), StreamError> {
+        self.receive_stream(now, flow, bytes, admits)
     }
 
     /// A connection closed, from either side.

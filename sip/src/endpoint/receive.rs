@@ -3,12 +3,13 @@
 use super::envelope::{Envelope, top_via};
 use super::event::{Event, SessionId};
 use super::flow::{Flow, TransmitId, Transport};
-use super::servers::ServerNews;
+use super::servers::{ServerNews, retry_after_header};
 use super::{Endpoint, StreamError};
 use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
+use crate::guard::{Glance, Kind};
 use crate::message::header::{CSeq, ProxyRequire, Replaces, Require, Tag, Unsupported};
-use crate::message::{Frame, FrameError, HeaderName, Message, Method, Request, Response, Scheme, StatusCode};
+use crate::message::{Frame, FrameError, HeaderName, Headers, Message, Method, Request, Response, Scheme, StatusCode};
 use crate::session::{Session, reason_of};
 use std::time::Instant;
 
@@ -24,7 +25,13 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn receive_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamError> {
+    pub(super) fn receive_stream(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        bytes: &[u8],
+        admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
+    ) -> Result<(), StreamError> {
         if !self.streams.contains_key(&flow) && self.streams.len() >= self.core.config.max_streams {
             self.core.counters.overloaded += 1;
             return Err(StreamError::TooMany);
@@ -35,7 +42,13 @@ impl Endpoint {
         let mut outcome = Ok(());
         while let Some(frame) = framer.next() {
             match frame {
-                Ok(Frame::Message(message)) => self.receive(now, flow, *message),
+                Ok(Frame::Message(message)) => {
+                    let glance = Glance::of_message(&message);
+                    let ours = glance.to_tag.as_deref().is_some_and(|tag| self.owns_tag(tag));
+                    if admits(&glance, ours) {
+                        self.receive(now, flow, *message);
+                    }
+                }
                 Ok(Frame::Ping) => self.core.transmit(flow, b"\r\n".to_vec(), TransmitId::UNTRACKED),
                 Ok(Frame::Pong) => {
                     if self.kept.is_answer(flow) {
@@ -43,7 +56,12 @@ impl Endpoint {
                     }
                 }
                 // One malformed message is answered where it can be; the connection lives on.
-                Err(FrameError::Malformed(error)) => self.malformed(flow, &error),
+                Err(FrameError::Malformed(error)) => {
+                    let glance = Glance { kind: Kind::Garbage, agent: None, to_tag: None };
+                    if admits(&glance, false) {
+                        self.malformed(flow, &error);
+                    }
+                }
                 Err(FrameError::Fatal(fault)) => {
                     self.core.counters.malformed += 1;
                     outcome = Err(StreamError::Framing(fault));
@@ -170,6 +188,10 @@ impl Endpoint {
         if !self.core.has_room(in_dialog) {
             return self.refuse_overload(&request, envelope);
         }
+        if envelope.to_tag.is_none() && self.sheds(&request.method) {
+            self.core.counters.shed += 1;
+            return self.refuse_overload(&request, envelope);
+        }
         if self.core.servers.is_merged(envelope, &request.method) || self.is_our_own(envelope) {
             return self.answer(now, &request, envelope, StatusCode::LOOP_DETECTED);
         }
@@ -224,6 +246,8 @@ impl Endpoint {
         if self.live >= self.core.config.max_sessions || self.core.events_full() {
             return self.refuse_overload(&request, envelope);
         }
+        let Ok(account) = self.prove(now, &request, envelope) else { return };
+        let envelope = &envelope.clone().of(account);
         let config = &self.core.config;
         let grant = match Grant::judge(&request.headers, config.min_se, config.session_expires) {
             Ok(grant) => grant,
@@ -338,7 +362,8 @@ impl Endpoint {
     /// 503 with Retry-After, without keeping anything.
     pub(super) fn refuse_overload(&mut self, request: &Request, envelope: &Envelope) {
         self.core.counters.overloaded += 1;
-        let after = self.core.config.overload_retry_after;
-        self.core.respond_stateless(&request.headers, envelope, StatusCode::SERVICE_UNAVAILABLE, Some(after));
+        let mut more = Headers::new();
+        more.push_typed(&retry_after_header(self.core.config.overload_retry_after));
+        self.core.respond_stateless(&request.headers, envelope, StatusCode::SERVICE_UNAVAILABLE, &more);
     }
 }

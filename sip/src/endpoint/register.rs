@@ -41,9 +41,10 @@ impl Endpoint {
         if self.core.events_full() {
             return self.refuse_overload(&request, envelope);
         }
+        let Ok(account) = self.prove(now, &request, envelope) else { return };
         let id = RegisterId(self.open(now, &request, envelope).0);
         self.core.timers.set(now + self.core.config.reoffer_limit, WakeReason::Register(id));
-        let incoming = Box::new(IncomingRegister { flow: envelope.source, request });
+        let incoming = Box::new(IncomingRegister { flow: envelope.source, request, account });
         self.core.emit_progress(Event::Register { register: id, incoming });
     }
 

@@ -167,13 +167,13 @@ impl Core {
         request: &Headers,
         envelope: &Envelope,
         status: StatusCode,
-        retry_after: Option<Duration>,
+        more: &Headers,
     ) {
         let tag = Tag::from_bytes(self.random.derived(&[b"stateless", &envelope.server_key(&Method::Invite)]));
         let mut response = Response::new(status);
         response.headers = repeated_headers(request, envelope, &tag);
-        if let Some(after) = retry_after {
-            response.headers.push_typed(&retry_after_header(after));
+        for (name, value) in more.iter() {
+            response.headers.push(name.clone(), value);
         }
         self.transmit(envelope.response_flow, response.to_bytes(), TransmitId::UNTRACKED);
     }

@@ -57,8 +57,9 @@ impl Session {
         session.reliable = Reliable::of(core, &request);
         session.replaces = replaces;
         session.set(core, now + core.config.early_limit, Deadline::EarlyLimit);
-        let invite =
-            Box::new(IncomingInvite { flow: envelope.source, request, body: offer, dialog: snapshot, replaces });
+        let Envelope { source: flow, account, .. } = *envelope;
+        let invite = IncomingInvite { flow, request, body: offer, dialog: snapshot, account, replaces };
+        let invite = Box::new(invite);
         core.emit(Event::Incoming { session: id, invite });
         Ok(session)
     }

@@ -3,6 +3,7 @@
 mod auth;
 mod call_flows;
 mod calls;
+mod gate;
 mod health;
 mod hostile;
 mod keep_alive;

@@ -383,6 +383,7 @@ pub(crate) fn terminal(event: &Event) -> Option<(SessionId, &'static str)> {
         | Event::ProbeResult { .. }
         | Event::Register { .. }
         | Event::RegistrationState { .. }
+        | Event::Unproved { .. }
         | Event::Malformed { .. } => None,
     }
 }

@@ -255,6 +255,7 @@ impl Storm {
             | Event::Redirected { .. }
             | Event::Register { .. }
             | Event::RegistrationState { .. }
+            | Event::Unproved { .. }
             | Event::Malformed { .. } => {}
         }
     }

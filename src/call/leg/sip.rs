@@ -133,6 +133,7 @@ impl SipLeg {
             | Event::Rebound { .. }
             | Event::Register { .. }
             | Event::RegistrationState { .. }
+            | Event::Unproved { .. }
             | Event::Malformed { .. } => LegNews::default(),
         }
     }
