@@ -100,6 +100,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         &config.sip.listeners,
         tls,
         SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), registrar: true, ..SipConfig::default() },
+        config.sip.guard.protection(),
         rand::random(),
         shutdown.stop.clone(),
     )
@@ -181,7 +182,13 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(recorders::keep(db.clone(), recorders.clone(), shutdown.clone()));
-    tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), router.resolver.clone(), shutdown.clone()));
+    tasks.spawn(inbound::keep_routes(
+        db.clone(),
+        calls.clone(),
+        sip.handle.clone(),
+        router.resolver.clone(),
+        shutdown.clone(),
+    ));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
     let expires = Duration::from_secs(config.sip.register_expires_s.into());
     let registrations = keeper::Parts { db: db.clone(), sip: sip.handle, router, expires };

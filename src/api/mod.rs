@@ -32,11 +32,13 @@ mod router;
 pub mod run_export;
 pub mod runs;
 pub mod scopes;
+pub mod sip_guard;
 pub mod suppression_lists;
 pub mod suppressions;
 pub mod target_control;
 pub mod targets;
 pub mod trunk_recorders;
+pub mod trunk_inbound;
 pub mod trunks;
 
 use std::path::Path;

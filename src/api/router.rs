@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, live_calls,
-    organisation, providers, run_export, runs, suppression_lists, suppressions, target_control, targets,
+    organisation, providers, run_export, runs, sip_guard, suppression_lists, suppressions, target_control, targets,
     trunk_recorders, trunks,
 };
 
@@ -133,6 +133,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(knowledge::search))
         .routes(routes!(knowledge::refresh))
         .routes(routes!(knowledge::read, knowledge::delete))
+        .routes(routes!(sip_guard::read))
+        .routes(routes!(sip_guard::ban))
+        .routes(routes!(sip_guard::unban))
         .routes(routes!(calls::list))
         .routes(routes!(live_calls::list))
         .routes(routes!(live_calls::note))

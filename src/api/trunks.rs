@@ -17,13 +17,16 @@ use super::body::Body;
 use super::error::{ApiError, FieldFault};
 use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
+use super::trunk_inbound::{self, InboundAuthInput, InboundAuthView, InboundNumberInput};
 use crate::campaign::phone::E164;
 use crate::id::{AssistantId, TrunkId};
 use crate::stir::signer::SigningLevel;
 use crate::stir::verdict::IdentityPolicy;
 use crate::store::dialing::breaker;
 use crate::store::lock::Lock;
+
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
+use crate::store::trunk_inbound as stored;
 use crate::store::{Listing, StoreError, Tx, assistant};
 use crate::time;
 use crate::trunk::breaker::{BreakerCause, BreakerState};
@@ -107,6 +110,27 @@ pub struct TrunkInput {
     #[garde(skip)]
     #[schema(default = "A")]
     attestation: SigningLevel,
+    /// A name and a password that calls have to prove by digest before they come in, from wherever: for a branch office
+    /// without an address of its own. The addresses of the trunk count for nothing then. Who registers with us from
+    /// elsewhere has to prove the same.
+    #[serde(default)]
+    #[garde(dive)]
+    inbound_auth: Option<InboundAuthInput>,
+    /// Addresses and networks that calls of this trunk come from, beside the addresses of `host`; at most 64.
+    #[serde(default)]
+    #[garde(length(max = 64))]
+    #[schema(max_items = 64, examples(json!(["198.51.100.0/24"])))]
+    inbound_sources: Vec<String>,
+    /// Who answers which numbers; the longest `number` that the called one begins with counts. The others are answered
+    /// by `inbound_assistant_id`. At most 1000.
+    #[serde(default)]
+    #[garde(length(max = 1_000), dive)]
+    #[schema(max_items = 1000)]
+    inbound_numbers: Vec<InboundNumberInput>,
+    /// Channels that stay free for calls that come in: less than `max_channels`. No campaign dials over them.
+    #[serde(default)]
+    #[garde(range(max = 99_999))]
+    inbound_reserve: u32,
 }
 
 const fn record() -> IdentityPolicy {
@@ -174,6 +198,14 @@ pub struct TrunkView {
     identity_policy: IdentityPolicy,
     /// How well calls over this trunk are vouched for at best.
     attestation: SigningLevel,
+    /// What calls that come in have to prove.
+    inbound_auth: Option<InboundAuthView>,
+    /// Addresses and networks that calls come from, beside the addresses of the host.
+    inbound_sources: Vec<String>,
+    /// Who answers which numbers.
+    inbound_numbers: Vec<InboundNumberInput>,
+    /// Channels that stay free for calls that come in.
+    inbound_reserve: u32,
     /// How our registration with the carrier goes, as this node sees it.
     registration: RegistrationView,
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
@@ -231,10 +263,12 @@ pub async fn create(
     caller: Caller,
     Body(input): Body<TrunkInput>,
 ) -> Result<(StatusCode, Tagged<TrunkView>), ApiError> {
-    let data = parse(input, None)?;
+    let (data, inbound) = parse(input, None, None)?;
     let mut tx = api.db.begin().await?;
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
+    trunk_inbound::check(&mut tx, caller, &inbound).await?;
     let trunk = trunk::insert(&mut tx, caller.org, data).await?;
+    stored::set(&mut tx, trunk.id, &inbound).await?;
     let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Tagged(view)))
@@ -314,9 +348,12 @@ pub async fn replace(
     wanted.lock(&mut tx, Lock::Trunk(id)).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     wanted.check(&view(&api, &mut tx, trunk.clone()).await?)?;
-    let data = parse(input, trunk.data.password)?;
+    let before = stored::get(&mut tx, id).await?.auth;
+    let (data, inbound) = parse(input, trunk.data.password, before)?;
     check_assistant(&mut tx, caller, data.inbound_assistant).await?;
+    trunk_inbound::check(&mut tx, caller, &inbound).await?;
     trunk::update(&mut tx, caller.org, id, trunk.version, &data).await?;
+    stored::set(&mut tx, id, &inbound).await?;
     let trunk = trunk::get(&mut tx, caller.org, id).await?;
     let view = view(&api, &mut tx, trunk).await?;
     tx.commit().await?;
@@ -354,7 +391,11 @@ async fn check_assistant(tx: &mut Tx, caller: Caller, id: Option<AssistantId>) -
     }
 }
 
-fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkData, ApiError> {
+fn parse(
+    input: TrunkInput,
+    old_password: Option<SecretString>,
+    old_auth: Option<stored::InboundAuth>,
+) -> Result<(TrunkData, stored::TrunkInbound), ApiError> {
     let mut faults = Vec::new();
     let mut numbers = BTreeSet::new();
     let mut caller_ids = Vec::new();
@@ -383,10 +424,19 @@ fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkD
             reason: "registering needs a user name and a password".to_owned(),
         });
     }
+    let asked = trunk_inbound::Asked {
+        auth: input.inbound_auth,
+        sources: input.inbound_sources,
+        numbers: input.inbound_numbers,
+        reserve: input.inbound_reserve,
+        max_channels: input.max_channels,
+        before: old_auth,
+    };
+    let inbound = trunk_inbound::parse(asked, &mut faults);
     if !faults.is_empty() {
         return Err(ApiError::Invalid(faults));
     }
-    Ok(TrunkData {
+    let data = TrunkData {
         name: input.name,
         host: input.host,
         port: input.port,
@@ -403,7 +453,8 @@ fn parse(input: TrunkInput, old_password: Option<SecretString>) -> Result<TrunkD
         inbound_assistant: input.inbound_assistant_id,
         identity_policy: input.identity_policy,
         attestation: input.attestation,
-    })
+    };
+    Ok((data, inbound))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that garde calls")]
@@ -419,6 +470,7 @@ async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreEr
     let (breaker, now) = (breaker::read(tx, trunk.id).await?, tx.now().await?);
     let opened = breaker.opened();
     let report = api.trunks.report(trunk.id);
+    let inbound = stored::get(tx, trunk.id).await?;
     let Trunk { id, org: _, version, data, created_at, updated_at } = trunk;
     Ok(TrunkView {
         id,
@@ -439,6 +491,10 @@ async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreEr
         inbound_assistant_id: data.inbound_assistant,
         identity_policy: data.identity_policy,
         attestation: data.attestation,
+        inbound_auth: trunk_inbound::auth_view(&inbound),
+        inbound_numbers: trunk_inbound::numbers_view(&inbound),
+        inbound_sources: inbound.sources,
+        inbound_reserve: inbound.reserve,
         registration: RegistrationView {
             state: report.standing,
             status: report.status,

@@ -1,14 +1,23 @@
 //! Who may call in: kept current with the trunks in the database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_sip::endpoint::{Account, AccountId, Callers, Credential};
+use callwright_sip::guard::{Networks, parse_net};
+use secrecy::ExposeSecret;
+
+use crate::agent::assistant::AssistantVersion;
 use crate::call::inbound::{InboundRoute, InboundRoutes};
 use crate::call::registry::Calls;
+use crate::id::{AssistantId, OrgId, TrunkId};
+use crate::net::sip_driver::SipHandle;
 use crate::shutdown::Shutdown;
 use crate::store::trunk::Trunk;
-use crate::store::{Db, Page, StoreError, assistant, org, trunk};
+use crate::store::trunk_inbound::{self, TrunkInbound};
+use crate::store::{Db, Page, StoreError, Tx, assistant, org, trunk};
 use crate::time;
 use crate::trunk::resolve::Resolver;
 
@@ -18,17 +27,21 @@ const REFRESH: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Follows the trunks until the server ends.
-pub(super) async fn keep_routes(db: Db, calls: Calls, resolver: Resolver, shutdown: Shutdown) {
+pub(super) async fn keep_routes(db: Db, calls: Calls, sip: SipHandle, resolver: Resolver, shutdown: Shutdown) {
     let mut wakeups = db.wakeups();
     let mut pause = REFRESH;
+    let mut sources = Sources { resolver, last: BTreeMap::new() };
     loop {
         tokio::select! {
             () = wakeups.trunks(pause) => {}
             () = shutdown.asked() => return,
         }
-        pause = match routes(&db, &resolver).await {
-            Ok(routes) => {
-                calls.set_inbound(routes);
+        pause = match entrance(&db, &mut sources).await {
+            Ok(Entrance { routes, known, callers }) => {
+                calls.set_inbound(InboundRoutes::new(routes));
+                if sip.know(known, callers).await.is_err() {
+                    return;
+                }
                 REFRESH
             }
             Err(error) => {
@@ -39,40 +52,115 @@ pub(super) async fn keep_routes(db: Db, calls: Calls, resolver: Resolver, shutdo
     }
 }
 
-async fn routes(db: &Db, resolver: &Resolver) -> Result<InboundRoutes, StoreError> {
+/// Who comes in, and how far.
+#[derive(Default)]
+struct Entrance {
+    routes: Vec<InboundRoute>,
+    /// All addresses of trunks that are switched on: they are never banned.
+    known: Networks,
+    callers: Callers,
+}
+
+async fn entrance(db: &Db, sources: &mut Sources) -> Result<Entrance, StoreError> {
     let mut tx = db.read().await?;
-    let mut routes = Vec::new();
-    let mut page = Page::first(Page::<crate::id::TrunkId>::MAX_LIMIT);
+    let mut entrance = Entrance::default();
+    let mut page = Page::first(Page::<TrunkId>::MAX_LIMIT);
     let limits = org::limits(&mut tx).await?;
     loop {
         let listing = trunk::list(&mut tx, None, page).await?;
-        for trunk in listing.items {
-            let Some(assistant) = trunk.data.inbound_assistant.filter(|_| trunk.data.enabled) else { continue };
-            let answers = assistant::get(&mut tx, trunk.org, assistant).await?.current;
-            routes.push(InboundRoute {
-                trunk: trunk.id,
-                org: trunk.org,
-                sources: sources(resolver, &trunk).await,
-                numbers: BTreeMap::new(),
-                otherwise: Some(Arc::new(answers)),
-                max_org_calls: limits.get(&trunk.org).map_or(0, |limit| *limit as usize),
-                identity: trunk.data.identity_policy,
-            });
+        for trunk in listing.items.into_iter().filter(|trunk| trunk.data.enabled) {
+            let inbound = trunk_inbound::get(&mut tx, trunk.id).await?;
+            let max_org_calls = limits.get(&trunk.org).map_or(0, |limit| *limit as usize);
+            entrance.add(&mut tx, sources, &trunk, inbound, max_org_calls).await?;
         }
         match listing.next {
             Some(next) => page.after = Some(next),
-            None => return Ok(InboundRoutes::new(routes)),
+            None => return Ok(entrance),
         }
     }
 }
 
-/// The addresses that calls of a trunk come from; none while its name cannot be resolved.
-async fn sources(resolver: &Resolver, trunk: &Trunk) -> BTreeSet<std::net::IpAddr> {
-    match resolver.resolve(time::now().mono, &trunk.data.host, trunk.data.port).await {
-        Ok(addresses) => addresses.into_iter().map(|address| address.ip()).collect(),
-        Err(error) => {
-            tracing::warn!(trunk = %trunk.id, %error, "calls of this trunk are refused");
-            BTreeSet::new()
+impl Entrance {
+    async fn add(
+        &mut self,
+        tx: &mut Tx,
+        sources: &mut Sources,
+        trunk: &Trunk,
+        inbound: TrunkInbound,
+        max_org_calls: usize,
+    ) -> Result<(), StoreError> {
+        let addresses = sources.of(trunk).await;
+        let mut networks = Networks::default();
+        for net in inbound.sources.iter().filter_map(|text| parse_net(text)) {
+            networks.add_net(net);
+            self.known.add_net(net);
+            if inbound.auth.is_none() {
+                self.callers.trusted.add_net(net);
+            }
+        }
+        for address in &addresses {
+            self.known.add(*address);
+            if inbound.auth.is_none() {
+                self.callers.trusted.add(*address);
+            }
+        }
+        let otherwise = trunk.data.inbound_assistant;
+        if otherwise.is_none() && inbound.numbers.is_empty() {
+            return Ok(());
+        }
+        let proves = inbound.auth.is_some();
+        if let Some(auth) = inbound.auth {
+            let password = auth.password.expose_secret().to_owned();
+            let credential = Credential { username: auth.username, password, realm: None };
+            let id = AccountId(u128::from_be_bytes(*trunk.id.as_bytes()));
+            self.callers.accounts.push(Account { id, credential });
+        }
+        let mut numbers = BTreeMap::new();
+        for (digits, id) in inbound.numbers {
+            numbers.insert(digits, answers(tx, trunk.org, id).await?);
+        }
+        let otherwise = match otherwise {
+            Some(id) => Some(answers(tx, trunk.org, id).await?),
+            None => None,
+        };
+        self.routes.push(InboundRoute {
+            trunk: trunk.id,
+            org: trunk.org,
+            sources: addresses,
+            networks,
+            proves,
+            numbers,
+            otherwise,
+            max_org_calls,
+            identity: trunk.data.identity_policy,
+        });
+        Ok(())
+    }
+}
+
+async fn answers(tx: &mut Tx, org: OrgId, id: AssistantId) -> Result<Arc<AssistantVersion>, StoreError> {
+    Ok(Arc::new(assistant::get(tx, org, id).await?.current))
+}
+
+/// The addresses of trunks' hosts, as they were found last.
+struct Sources {
+    resolver: Resolver,
+    last: BTreeMap<TrunkId, BTreeSet<IpAddr>>,
+}
+
+impl Sources {
+    /// The addresses that calls of a trunk come from; while its name cannot be resolved, those found last.
+    async fn of(&mut self, trunk: &Trunk) -> BTreeSet<IpAddr> {
+        match self.resolver.resolve(time::now().mono, &trunk.data.host, trunk.data.port).await {
+            Ok(addresses) => {
+                let found: BTreeSet<_> = addresses.into_iter().map(|address| address.ip()).collect();
+                self.last.insert(trunk.id, found.clone());
+                found
+            }
+            Err(error) => {
+                tracing::warn!(trunk = %trunk.id, %error, "calls of this trunk come in from the addresses known so far");
+                self.last.get(&trunk.id).cloned().unwrap_or_default()
+            }
         }
     }
 }

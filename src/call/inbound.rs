@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use callwright_sip::endpoint::IncomingInvite;
+use callwright_sip::endpoint::{AccountId, IncomingInvite};
+use callwright_sip::guard::Networks;
 use callwright_sip::message::header::{From as FromHeader, PAssertedIdentity};
 use callwright_sip::message::{StatusCode, Uri};
 
@@ -48,8 +49,12 @@ pub struct InboundRoute {
     pub org: OrgId,
     /// The addresses its calls come from.
     pub sources: BTreeSet<IpAddr>,
-    /// Who answers which number.
-    pub numbers: BTreeMap<Pii<E164>, Arc<AssistantVersion>>,
+    /// Further ones, and networks.
+    pub networks: Networks,
+    /// Whether its calls have to prove to be the trunk's, and where they come from counts for nothing.
+    pub proves: bool,
+    /// Who answers calls to numbers that begin with these digits; the longest counts.
+    pub numbers: BTreeMap<Pii<String>, Arc<AssistantVersion>>,
     /// Who answers calls to any other user part; without it they get 404.
     pub otherwise: Option<Arc<AssistantVersion>>,
     /// Calls of the organisation at one time, in and out; further ones get 486.
@@ -77,7 +82,7 @@ pub(super) struct Admitted {
 }
 
 impl InboundRoutes {
-    /// Routes in order: the first trunk with a call's source address has it.
+    /// Routes in order: the first trunk with a call's source address has it. Whoever has proved to be a trunk's is that one's.
     #[must_use]
     pub fn new(routes: Vec<InboundRoute>) -> Self {
         Self { routes }
@@ -86,13 +91,13 @@ impl InboundRoutes {
     /// Finds who answers. `Err` is the status of the refusal: 403 for an unknown source, 404 for an unknown number.
     pub(super) fn admit(&self, invite: &IncomingInvite) -> Result<Admitted, StatusCode> {
         let source = invite.flow.peer.ip().to_canonical();
-        let route = self.routes.iter().find(|route| route.sources.contains(&source)).ok_or(StatusCode::FORBIDDEN)?;
+        let is_its = |route: &&InboundRoute| match invite.account {
+            Some(AccountId(trunk)) => route.proves && route.trunk == TrunkId::from_u128(trunk),
+            None => !route.proves && (route.sources.contains(&source) || route.networks.contains(source)),
+        };
+        let route = self.routes.iter().find(is_its).ok_or(StatusCode::FORBIDDEN)?;
         let called = number(&invite.request.uri);
-        let assistant = called
-            .as_ref()
-            .and_then(|number| route.numbers.get(number))
-            .or(route.otherwise.as_ref())
-            .ok_or(StatusCode::NOT_FOUND)?;
+        let assistant = route.answers(&invite.request.uri).ok_or(StatusCode::NOT_FOUND)?;
         let asserted = invite.request.headers.typed_all::<PAssertedIdentity>().unwrap_or_default();
         let asserted = asserted.iter().find_map(|identity| number(&identity.0.uri));
         let shown = || invite.request.headers.typed::<FromHeader>().ok().and_then(|from| number(&from.0.uri));
@@ -108,10 +113,74 @@ impl InboundRoutes {
     }
 }
 
+impl InboundRoute {
+    /// Who answers calls to this address.
+    fn answers(&self, called: &Uri) -> Option<&Arc<AssistantVersion>> {
+        let digits = digits(called).unwrap_or_default();
+        let fits = |(beginning, _): &(&Pii<String>, _)| digits.starts_with(beginning.expose().as_str());
+        let longest = self.numbers.iter().filter(fits).max_by_key(|(beginning, _)| beginning.expose().len());
+        longest.map(|(_, assistant)| assistant).or(self.otherwise.as_ref())
+    }
+}
+
 /// The number in the user part of a URI, with or without its plus.
 fn number(uri: &Uri) -> Option<Pii<E164>> {
+    let digits = digits(uri)?;
+    format!("+{digits}").parse().ok().map(Pii::new)
+}
+
+/// The user part of a URI without what stands before a country code.
+fn digits(uri: &Uri) -> Option<String> {
     let user = uri.user_text()?;
     let text = std::str::from_utf8(&user).ok()?;
-    let digits = text.strip_prefix('+').or_else(|| text.strip_prefix("00")).unwrap_or(text);
-    format!("+{digits}").parse().ok().map(Pii::new)
+    Some(text.strip_prefix('+').or_else(|| text.strip_prefix("00")).unwrap_or(text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::assistant::Assistant;
+    use crate::id::{AssistantId, AssistantVersionId};
+
+    fn assistant(number: u128) -> Arc<AssistantVersion> {
+        let definition: Assistant = serde_json::from_value(serde_json::json!({
+            "name": "Desk",
+            "flow": { "start": "bye", "nodes": [{ "id": "bye", "end": { "text": "Goodbye." } }] },
+        }))
+        .expect("an assistant");
+        let (id, assistant) = (AssistantVersionId::from_u128(number), AssistantId::from_u128(number));
+        Arc::new(AssistantVersion { id, assistant, version: 1, definition })
+    }
+
+    #[test]
+    fn the_longest_beginning_of_the_called_number_says_who_answers() {
+        let numbers = [("4930", 1), ("493012", 2), ("49301234567", 3)];
+        let mut route = InboundRoute {
+            trunk: TrunkId::from_u128(1),
+            org: OrgId::from_u128(1),
+            sources: BTreeSet::new(),
+            networks: Networks::default(),
+            proves: false,
+            numbers: numbers.map(|(digits, number)| (Pii::new(digits.to_owned()), assistant(number))).into(),
+            otherwise: None,
+            max_org_calls: 1,
+            identity: IdentityPolicy::Record,
+        };
+        let answers = |route: &InboundRoute, user: &str| {
+            let called = Uri::parse(format!("sip:{user}@us.example").as_bytes()).expect("a URI");
+            route.answers(&called).map(|found| found.assistant)
+        };
+        for (user, number) in [
+            ("+49309", Some(1)),
+            ("0049301299", Some(2)),
+            ("+49301234567", Some(3)),
+            ("493012345678", Some(3)),
+            ("+4989", None),
+            ("desk", None),
+        ] {
+            assert_eq!(answers(&route, user), number.map(AssistantId::from_u128), "{user}");
+        }
+        route.otherwise = Some(assistant(9));
+        assert_eq!(answers(&route, "desk"), Some(AssistantId::from_u128(9)));
+    }
 }

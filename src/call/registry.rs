@@ -188,6 +188,12 @@ impl Calls {
         self.inner.tasks.wait().await;
     }
 
+    /// The way to SIP, for what is no call.
+    #[must_use]
+    pub fn sip(&self) -> &SipHandle {
+        &self.inner.services.sip
+    }
+
     /// Ends a leg that an earlier life of the server left behind.
     ///
     /// # Errors

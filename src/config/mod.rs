@@ -4,6 +4,7 @@
 //! They are read once at start; nothing else reads the environment.
 
 mod agent;
+mod guard;
 mod http;
 mod identity;
 mod insight;
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use self::agent::AgentConfig;
+pub use self::guard::{SipGuardConfig, Strangers};
 pub use self::http::HttpConfig;
 pub use self::identity::IdentityConfig;
 pub use self::insight::{InsightConfig, ReplayFiles};
@@ -195,6 +197,8 @@ mod tests {
         let external = from_toml("[[sip.listeners]]\ntransport = 'udp'\nbind = '0.0.0.0:5060'\n");
         let external = external.expect_err("no address a peer could use").to_string();
         assert!(external.contains("sip.listeners.external"), "{external}");
+        let scanners = from_toml("[sip.guard]\nscanners = ['']\n").expect_err("it matches all").to_string();
+        assert!(scanners.contains("sip.guard.scanners"), "{scanners}");
         let half = from_toml("[sip.tls]\ncertificate = 'own.pem'\n").expect_err("a key is missing").to_string();
         assert!(half.contains("sip.tls.key"), "{half}");
         let closed = from_toml("[sip.tls]\nclient_trusted = 'ca.pem'\n").expect_err("nobody can connect").to_string();

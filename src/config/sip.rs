@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, IdentityConfig};
+use super::{ConfigError, IdentityConfig, SipGuardConfig};
 
 /// Settings of SIP.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct SipConfig {
     pub register_expires_s: u32,
     /// Signed caller identity.
     pub identity: IdentityConfig,
+    /// What keeps strangers and too many calls at bay.
+    pub guard: SipGuardConfig,
 }
 
 /// Files in PEM. A change counts within half a minute, for connections made from then on.
@@ -106,6 +108,7 @@ impl Default for SipConfig {
             transferred_max_s: 14_400,
             register_expires_s: 600,
             identity: IdentityConfig::default(),
+            guard: SipGuardConfig::default(),
         }
     }
 }
@@ -143,6 +146,7 @@ impl SipConfig {
         if !(300..=3600).contains(&self.register_expires_s) {
             return invalid("sip.register_expires_s", "must be 300 to 3600");
         }
+        self.guard.validate()?;
         self.identity.validate()
     }
 }

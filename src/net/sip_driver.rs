@@ -2,10 +2,13 @@
 
 mod handle;
 mod registrations;
+mod warden;
 
 use handle::{Command, Registered};
 pub use handle::{InviteError, SipHandle, SipStopped, Started};
 pub use registrations::{OurRegistration, RegisterRequest};
+use warden::Warden;
+pub use warden::{GuardReport, Protection};
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -19,6 +22,7 @@ use callwright_sip::endpoint::{
     CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, PeerName, ProbeId, RecoveryOutcome,
     RegistrationId, RegistrationState, Rejection, SessionId, Transport,
 };
+use callwright_sip::guard::Offence;
 use callwright_sip::message::{HostPort, StatusCode};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +43,9 @@ const EVENTS: usize = 64;
 const INCOMING: usize = 256;
 /// Inputs of one kind handled per wake, so that no source starves the others.
 const BUDGET: usize = 64;
+/// Datagrams read per wake and listener: more than are served, so that what has to go first is not left behind in the
+/// kernel.
+const ARRIVALS: usize = 128;
 /// How often sessions whose call is gone are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 /// The longest SIP message over UDP.
@@ -98,7 +105,7 @@ pub async fn start(
     stop: CancellationToken,
 ) -> io::Result<SipService> {
     let tls = SipTls::new(&TlsFiles::default()).map_err(io::Error::other)?;
-    start_with(listeners, tls, config, seed, stop).await
+    start_with(listeners, tls, config, Protection::off(), seed, stop).await
 }
 
 /// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces. A TLS listener
@@ -110,6 +117,7 @@ pub async fn start_with(
     listeners: &[ListenerConfig],
     tls: SipTls,
     config: Config,
+    protection: Protection,
     seed: [u8; 32],
     stop: CancellationToken,
 ) -> io::Result<SipService> {
@@ -169,6 +177,7 @@ pub async fn start_with(
         timer: Box::pin(tokio::time::sleep(SWEEP)),
         sweep_at: time::now().mono + SWEEP,
         buffer: vec![0; DATAGRAM],
+        warden: Warden::new(protection),
     };
     let task = tokio::spawn(async move {
         tokio::select! {
@@ -195,12 +204,17 @@ struct Driver {
     timer: Pin<Box<Sleep>>,
     sweep_at: Instant,
     buffer: Vec<u8>,
+    warden: Warden,
 }
 
 impl Driver {
     /// Inputs, then time, then outputs; at most [`BUDGET`] inputs of a kind, and woken again when there are more.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = time::now().mono;
+        let due = self.timer.deadline().into_std();
+        if due <= now {
+            self.warden.late(now, now - due);
+        }
         let mut more = self.poll_datagrams(cx, now);
         more |= self.poll_streams(cx, now);
         match self.poll_commands(cx, now) {
@@ -217,7 +231,7 @@ impl Driver {
         }
         // What could not be sent makes the endpoint speak again: it gets another round.
         more |= self.transmit(cx, now);
-        more |= self.arm(cx);
+        more |= self.arm(cx, now);
         if more {
             cx.waker().wake_by_ref();
         }
@@ -227,14 +241,16 @@ impl Driver {
     fn poll_datagrams(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut more = false;
         for listener in &mut self.udp {
-            let mut budget = BUDGET;
+            let mut budget = ARRIVALS;
             while budget > 0 {
                 let Poll::Ready((peer, length)) = listener.poll_receive(cx, &mut self.buffer) else { break };
-                self.endpoint.handle_datagram(now, listener.id, peer, &self.buffer[..length]);
+                let is_ours = |tag: &[u8]| self.endpoint.owns_tag(tag);
+                self.warden.receive(now, listener.id, peer, &self.buffer[..length], is_ours);
                 budget -= 1;
             }
             more |= budget == 0;
         }
+        more |= self.serve(now);
         more
     }
 
@@ -242,6 +258,8 @@ impl Driver {
         for _ in 0..BUDGET {
             let Poll::Ready(Some(event)) = self.stream_events.poll_recv(cx) else { return false };
             match event {
+                // Whoever is banned finds the connection closed.
+                StreamEvent::Accepted { flow, .. } if self.warden.is_banned(now, flow.peer.ip()) => {}
                 StreamEvent::Accepted { flow, stream, place } => self.streams.adopt(flow, stream, place),
                 StreamEvent::Opened { flow, connection } => {
                     if self.streams.is_current(flow, connection) {
@@ -250,7 +268,7 @@ impl Driver {
                 }
                 StreamEvent::Bytes { flow, connection, bytes } => {
                     let current = self.streams.is_current(flow, connection);
-                    if current && self.endpoint.handle_stream(now, flow, &bytes).is_err() {
+                    if current && !self.serve_stream(now, flow, &bytes) {
                         self.streams.close(flow);
                         self.endpoint.handle_closed(now, flow);
                     }
@@ -282,6 +300,13 @@ impl Driver {
 
     /// Commands to a session that has just ended are void: its call learns of the end from the event.
     fn execute(&mut self, now: Instant, command: Command) {
+        if let Command::Ring(session, ..)
+        | Command::Accept(session, ..)
+        | Command::Reject(session, ..)
+        | Command::HangUp(session, ..) = &command
+        {
+            self.warden.answered(*session);
+        }
         let endpoint = &mut self.endpoint;
         let done = match command {
             Command::Invite { invite, send_before, reply } => {
@@ -312,6 +337,7 @@ impl Driver {
                 }
                 return;
             }
+            Command::Guard(order) => return self.order_guard(order),
             Command::Register(registration, reply) => return self.register(now, *registration, reply),
             Command::Unregister(registration) => return endpoint.unregister(now, registration),
             Command::AnswerRegister(register, answer) => endpoint.answer_register(now, register, &answer),
@@ -362,6 +388,7 @@ impl Driver {
                 | Event::Referred { session, .. } => self.tell(now, *session, event),
                 Event::Failed { session, .. } | Event::Cancelled { session, .. } | Event::Ended { session, .. } => {
                     let session = *session;
+                    self.warden.answered(session);
                     self.tell(now, session, event);
                     self.sessions.remove(&session);
                 }
@@ -376,21 +403,38 @@ impl Driver {
                     }
                 }
                 Event::RegistrationState { registration, state } => self.on_registration_state(*registration, state),
-                Event::Register { register, incoming } => self.offer_register(now, *register, incoming),
+                Event::Register { register, incoming } => {
+                    if incoming.account.is_some() {
+                        self.warden.vouch(now, incoming.flow);
+                    }
+                    self.offer_register(now, *register, incoming);
+                }
                 // Nothing is watched here.
                 Event::Health { .. } => {}
                 Event::Rebound { .. } => tracing::debug!("a registrar sees us at another address than before"),
-                Event::Unproved { flow } => tracing::debug!(peer = %flow.peer, "wrong credentials"),
-                Event::Malformed { fault, .. } => tracing::debug!(fault, "malformed SIP"),
+                Event::Unproved { flow } => {
+                    tracing::debug!(peer = %flow.peer, "wrong credentials");
+                    self.warden.offends(now, *flow, Offence::Digest);
+                }
+                Event::Malformed { flow, fault } => {
+                    tracing::debug!(fault, "malformed SIP");
+                    self.warden.offends(now, *flow, Offence::Malformed);
+                }
             }
         }
     }
 
     fn offer(&mut self, now: Instant, event: Event) {
         let Event::Incoming { session, invite } = event else { return };
+        if invite.account.is_some() {
+            self.warden.vouch(now, invite.flow);
+        }
         let (sender, events) = mpsc::channel(EVENTS);
         match self.incoming.try_send(IncomingCall { session, invite, events }) {
-            Ok(()) => drop(self.sessions.insert(session, sender)),
+            Ok(()) => {
+                self.warden.offered(session);
+                self.sessions.insert(session, sender);
+            }
             Err(_) => {
                 let more = Rejection { retry_after: Some(Duration::from_secs(5)), ..Rejection::default() };
                 let _ = self.endpoint.reject(now, session, StatusCode::SERVICE_UNAVAILABLE, more);
@@ -437,8 +481,9 @@ impl Driver {
     }
 
     /// Sets the timer; `true` when something is due already.
-    fn arm(&mut self, cx: &mut Context<'_>) -> bool {
+    fn arm(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let next = self.endpoint.poll_timeout().map_or(self.sweep_at, |(at, _)| at.min(self.sweep_at));
+        let next = self.warden.tick(now).map_or(next, |tick| tick.min(next));
         let next = tokio::time::Instant::from_std(next);
         if self.timer.deadline() != next {
             self.timer.as_mut().reset(next);

@@ -11,6 +11,9 @@ use tokio::net::UdpSocket;
 
 /// Messages that wait while the kernel's send buffer is full; further ones are reported as not sent.
 const OUTGOING: usize = 512;
+/// Bytes that the kernel is asked to keep of what has arrived, so that a burst is not lost while others have the
+/// processor. It gives as much as `net.core.rmem_max` allows.
+const ARRIVED: usize = 4 * 1024 * 1024;
 
 /// One UDP listener.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct UdpListener {
 
 impl UdpListener {
     pub(super) fn new(id: ListenerId, socket: UdpSocket) -> Self {
+        #[cfg(unix)]
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, ARRIVED);
         Self { id, socket, outgoing: VecDeque::new() }
     }
 

@@ -1,5 +1,7 @@
 //! Who did what: written in the transaction that does it.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -94,6 +96,24 @@ pub async fn stepped_in(
         Intervention::HangUp => ("call.hang_up", json!({})),
     };
     write(tx, org, actor, action, ("call", call.to_string()), detail).await
+}
+
+/// Keeps that somebody banned an address from this node's SIP sockets until then, or lifted a ban.
+///
+/// # Errors
+/// When the database fails.
+pub async fn banned(
+    tx: &mut Tx,
+    org: OrgId,
+    actor: &Actor,
+    address: IpAddr,
+    until: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let (action, detail) = match until {
+        Some(until) => ("sip.ban", json!({ "until": until })),
+        None => ("sip.unban", json!({})),
+    };
+    write(tx, org, actor, action, ("address", address.to_string()), detail).await
 }
 
 /// Writes an entry.

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::campaign::{self, Campaign};
 use super::consent::consents;
 use super::suppression_list::listed;
-use super::{StoreError, Tx, policy, quota, trunk};
+use super::{StoreError, Tx, policy, quota, trunk, trunk_inbound};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -236,12 +236,13 @@ impl Copy {
         let mut found = Vec::new();
         for TrunkShare { trunk: id, priority, weight } in trunk::shares(tx, campaign.id).await? {
             let data = trunk::get(tx, campaign.org, id).await?.data;
+            let reserve = trunk_inbound::reserve(tx, id).await?;
             let trunks = &mut self.ledger.trunks;
             let index = *self.trunks.entry(id).or_insert_with(|| {
                 trunks.push(Trunk {
                     id,
                     calls_per_minute: data.calls_per_minute,
-                    max_channels: data.max_channels,
+                    max_channels: data.max_channels.saturating_sub(reserve),
                     caller_id_calls_per_minute: data.caller_id_calls_per_minute,
                     caller_id_max_calls: data.caller_id_max_calls,
                 });

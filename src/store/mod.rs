@@ -32,5 +32,6 @@ pub mod suppression;
 pub mod suppression_list;
 pub mod target;
 pub mod trunk;
+pub mod trunk_inbound;
 
 pub use db::{Constraint, Db, Listing, Page, StoreError, Tx, Wake};

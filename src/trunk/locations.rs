@@ -4,16 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
+use callwright_sip::endpoint::AccountId;
 use callwright_sip::message::StatusCode;
 use callwright_sip::registrar::{Bindings, IncomingRegister, Location, RegisterAnswer};
 
 use crate::id::TrunkId;
+
+/// Addresses at which somebody has proved something; bindings from further ones last until the trunks are looked at anew.
+const MOST_PROVED: usize = 4_096;
 
 /// The bindings of all trunks. They are not stored: who registers does so again.
 #[derive(Debug, Default)]
 pub struct Locations {
     sources: BTreeMap<IpAddr, TrunkId>,
     bindings: BTreeMap<TrunkId, Bindings>,
+    /// Addresses at which somebody has proved to be a trunk's, as long as that one has bindings.
+    proved: BTreeSet<(TrunkId, IpAddr)>,
 }
 
 impl Locations {
@@ -21,23 +27,33 @@ impl Locations {
     /// of other trunks, and of addresses that are their trunk's no more, are forgotten.
     pub fn set_sources(&mut self, trunks: impl IntoIterator<Item = (TrunkId, BTreeSet<IpAddr>)>) {
         self.sources.clear();
+        let mut enabled = BTreeSet::new();
         for (trunk, sources) in trunks {
+            enabled.insert(trunk);
             for source in sources {
                 self.sources.entry(source.to_canonical()).or_insert(trunk);
             }
         }
-        let sources = &self.sources;
+        let (sources, proved) = (&self.sources, &self.proved);
         self.bindings.retain(|trunk, bindings| {
-            bindings.retain_hosts(|host| sources.get(&host) == Some(trunk));
+            let has_proved = |host| enabled.contains(trunk) && proved.contains(&(*trunk, host));
+            bindings.retain_hosts(|host| sources.get(&host) == Some(trunk) || has_proved(host));
             !bindings.is_empty()
         });
+        self.proved.retain(|(trunk, _)| self.bindings.contains_key(trunk));
     }
 
-    /// Carries out a REGISTER: 403 from an address that belongs to no trunk. Also says whose it was.
+    /// Carries out a REGISTER: 403 from an address that belongs to no trunk, unless it was proved to be of one. Also says
+    /// whose it was.
     pub fn register(&mut self, now: Instant, incoming: &IncomingRegister) -> (Option<TrunkId>, RegisterAnswer) {
-        let Some(trunk) = self.at(incoming.flow.peer.ip()) else {
+        let from = incoming.flow.peer.ip();
+        let proved = incoming.account.map(|AccountId(trunk)| TrunkId::from_u128(trunk));
+        let Some(trunk) = proved.or_else(|| self.at(from)) else {
             return (None, RegisterAnswer::Refused(StatusCode::FORBIDDEN));
         };
+        if proved.is_some() && self.proved.len() < MOST_PROVED {
+            self.proved.insert((trunk, from.to_canonical()));
+        }
         let bindings = self.bindings.entry(trunk).or_default();
         let answer = bindings.register(now, incoming);
         if bindings.is_empty() {
@@ -80,7 +96,11 @@ mod tests {
         );
         let Ok(Message::Request(request)) = parse(text.as_bytes()) else { panic!("it is a request") };
         let peer = format!("{host}:5060").parse().expect("an address");
-        IncomingRegister { flow: Flow { listener: ListenerId(0), transport: Transport::Udp, peer }, request, account: None }
+        IncomingRegister {
+            flow: Flow { listener: ListenerId(0), transport: Transport::Udp, peer },
+            request,
+            account: None,
+        }
     }
 
     fn sources(of: &[(TrunkId, &str)]) -> Vec<(TrunkId, BTreeSet<IpAddr>)> {

@@ -7,6 +7,8 @@ use callwright::call::inbound::{Door, Entering, Entrance, InboundRoutes};
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::config::SipTransport::Udp;
 use callwright::id::{CallId, OrgId, TrunkId};
+use callwright_sip::endpoint::{Account, AccountId, Callers, Credential};
+use callwright_sip::guard::Networks;
 
 use crate::office::Office;
 use crate::phone::Phone;
@@ -57,6 +59,39 @@ async fn refusals_say_why() {
     for _ in 0..2 {
         assert!(office.inbound_report().await.outcome.talk_time() > Duration::ZERO);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_without_an_address_proves_by_digest_that_a_call_is_its() {
+    let mut office = Office::guarded(Udp, 37_000, 20).await;
+    let mut phone = Phone::new(Udp, 38_000).await;
+    let credential =
+        |password: &str| Some(Credential { username: "branch".to_owned(), password: password.to_owned(), realm: None });
+    let trunk = TrunkId::from_u128(2);
+    let account = Account { id: AccountId(2), credential: credential("open sesame").expect("one") };
+    office.open_proving(trunk);
+    let callers = Callers { trusted: Networks::default(), accounts: vec![account] };
+    office.sip.know(Networks::default(), callers).await.expect("SIP runs");
+    assert_eq!(phone.calls(office.address, OURS, 1).await.err(), Some(401), "it has nothing to prove it by");
+    phone.credentials = credential("guess");
+    assert_eq!(phone.calls(office.address, OURS, 2).await.err(), Some(401));
+    assert_eq!(office.sip.guard().await.expect("SIP runs").endpoint.unproved, 1);
+    phone.credentials = credential("open sesame");
+    for key in 3..6 {
+        let mut line = phone.calls(office.address, OURS, key).await.expect("answered");
+        assert!(line.hears_a_tone().await);
+        line.hangs_up().await;
+        assert_eq!(office.inbound_report().await.trunk, trunk);
+    }
+    phone.credentials = credential("guess");
+    for key in 10..20 {
+        let refused = phone.calls(office.address, OURS, key).await.err();
+        assert!(matches!(refused, Some(401 | 408)), "{refused:?}");
+        if !office.sip.guard().await.expect("SIP runs").bans.is_empty() {
+            return;
+        }
+    }
+    panic!("who goes on guessing is banned");
 }
 
 /// A door that says what it is told to, and counts who went out again.

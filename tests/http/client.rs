@@ -17,7 +17,7 @@ use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver;
+use callwright::net::sip_driver::{self, SipHandle};
 use callwright::trunk::status::TrunkStatus;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,8 @@ pub(crate) struct Client {
     pub(crate) trunks: TrunkStatus,
     /// What its node has met when it claimed.
     pub(crate) dialer: DialerStatus,
+    /// SIP of its node, without a socket.
+    pub(crate) sip: SipHandle,
 }
 
 /// An answer.
@@ -70,8 +72,8 @@ impl Client {
         let Desk { api, key, org } = api::desk(&db, no_calls().await).await;
         let recordings = api.recordings.to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
-        let (trunks, dialer) = (api.trunks.clone(), api.dialer.clone());
-        Self { router: router(api), key, org, db, recordings, trunks, dialer }
+        let (trunks, dialer, sip) = (api.trunks.clone(), api.dialer.clone(), api.calls.sip().clone());
+        Self { router: router(api), key, org, db, recordings, trunks, dialer, sip }
     }
 
     /// What it talks to.

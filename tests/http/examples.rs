@@ -207,7 +207,7 @@ impl Scene {
     /// Something for the route to be about: its `id`, and what the example needs beside it.
     async fn place(&self, method: &str, path: &str) -> BTreeMap<&'static str, String> {
         let kind = path.split('/').nth(3).unwrap_or_default();
-        if !path.contains("{id}") {
+        if !path.contains('{') {
             return BTreeMap::new();
         }
         let only = |id: String| BTreeMap::from([("id", id)]);
@@ -264,6 +264,11 @@ impl Scene {
                     std::fs::write(self.client.recordings.join(file), b"content").expect("a file");
                 }
                 only(call.id.to_string())
+            }
+            "sip" => {
+                let banned = self.client.post("/api/v1/sip/guard/bans", json!({"address": "203.0.113.9"})).await;
+                assert_eq!(banned.status, 201, "{}", banned.json);
+                BTreeMap::from([("address", "203.0.113.9".to_owned())])
             }
             "contacts" => only(self.contact().await),
             "trunks" => only(self.client.create("/api/v1/trunks", trunk(&format!("Trunk {}", self.next()))).await),

@@ -26,7 +26,9 @@ mod providers;
 mod recorders;
 mod registrations;
 mod resources;
+mod sip_guard;
 mod suppression_lists;
+mod trunk_inbound;
 
 use std::fs;
 use std::path::Path;

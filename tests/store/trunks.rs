@@ -11,6 +11,7 @@ use callwright::id::{CampaignId, LegId, TrunkId};
 use callwright::store::dialing::{Claimed, FailedOver, FailoverDenied, FailoverRequest, Refused, breaker};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::trunk::{self, TrunkData, TrunkShare};
+use callwright::store::trunk_inbound::{self, TrunkInbound};
 use callwright::trunk::breaker::{BreakerCause, BreakerState, News, Seen};
 use serde_json::json;
 
@@ -23,6 +24,7 @@ crate::on_both!(
     trunks_of_one_priority_share_the_dials_by_weight,
     trunks_that_carry_a_campaign_together_are_waited_for,
     a_caller_id_has_its_own_number_of_calls,
+    channels_kept_for_calls_that_come_in_are_not_dialed_over,
     a_dial_goes_on_over_another_trunk_as_another_leg,
     a_dial_does_not_go_on_when_something_has_changed,
     nodes_share_a_breaker_and_one_call_tries,
@@ -101,6 +103,18 @@ impl Scene {
 
 fn with_channels(name: &str, max_channels: u32) -> TrunkData {
     TrunkData { max_channels, ..trunk_data(name) }
+}
+
+async fn channels_kept_for_calls_that_come_in_are_not_dialed_over(test: TestDb) {
+    let scene = Scene::new(&test, with_channels("carrier", 3), with_channels("other", 3)).await;
+    let mut tx = test.db.begin().await.expect("a transaction");
+    let keeps = |reserve| TrunkInbound { reserve, ..TrunkInbound::default() };
+    trunk_inbound::set(&mut tx, scene.world.trunk, &keeps(2)).await.expect("a trunk");
+    trunk_inbound::set(&mut tx, scene.second, &keeps(3)).await.expect("a trunk");
+    tx.commit().await.expect("a commit");
+    let first = scene.claim().await.expect("one channel is left to dials");
+    assert_eq!(first.trunk, scene.world.trunk);
+    let Err(Refused::Limited(Limited { scope: Scope::Trunk, .. })) = scene.claim().await else { panic!("no room") };
 }
 
 async fn a_dial_goes_over_the_first_trunk_that_has_room(test: TestDb) {

@@ -1,6 +1,6 @@
 //! The server side of these tests: everything that calls need, with a voice that whistles and no recogniser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,11 +15,12 @@ use callwright::call::providers::{Offline, Providers};
 use callwright::call::record::Recorder;
 use callwright::call::registry::{Calls, Services};
 use callwright::call::tools::{NoTools, Toolbox};
-use callwright::config::{ListenerConfig, SipTransport};
+use callwright::config::{ListenerConfig, SipGuardConfig, SipTransport, TlsFiles};
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver::{self, BoundListener, SipHandle};
+use callwright::net::sip_driver::{self, BoundListener, Protection, SipHandle};
+use callwright::net::sip_tls::SipTls;
 use callwright::pii::Pii;
 use callwright::provider::error::{Error, ErrorKind};
 use callwright::provider::stt::{self, SpeechToText};
@@ -30,7 +31,8 @@ use callwright::time;
 use callwright::trunk::keeper;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 use callwright::trunk::status::TrunkStatus;
-use callwright_sip::endpoint::{Config, Flow};
+use callwright_sip::endpoint::{Callers, Config, Flow};
+use callwright_sip::guard::Networks;
 use callwright_sip::message::HostPort;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -77,11 +79,36 @@ impl Office {
         providers: Arc<dyn Providers>,
         toolbox: Arc<dyn Toolbox>,
     ) -> Self {
+        Self::protected(transport, first_port, (clocks, max_calls), Protection::off(), (providers, toolbox)).await
+    }
+
+    /// An office that tells trunks from strangers, however busy the machine is: the trunk's address is 127.0.0.1.
+    #[allow(dead_code, reason = "most tests have no strangers")]
+    pub(crate) async fn guarded(transport: SipTransport, first_port: u16, max_calls: usize) -> Self {
+        let patient = SipGuardConfig { target_delay_ms: 5_000, ..SipGuardConfig::default() };
+        let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
+        let clocks = (CallConfig::default(), max_calls);
+        let staff = (providers as Arc<dyn Providers>, Arc::new(NoTools) as Arc<dyn Toolbox>);
+        let office = Self::protected(transport, first_port, clocks, patient.protection(), staff).await;
+        let mut known = Networks::default();
+        known.add(Ipv4Addr::LOCALHOST.into());
+        office.sip.know(known, Callers::default()).await.expect("SIP runs");
+        office
+    }
+
+    async fn protected(
+        transport: SipTransport,
+        first_port: u16,
+        (clocks, max_calls): (CallConfig, usize),
+        protection: Protection,
+        (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
+    ) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
         let config = Config { registrar: true, ..Config::default() };
-        let sip = sip_driver::start(&[listener], config, [3; 32], stop.clone()).await;
+        let tls = SipTls::new(&TlsFiles::default()).expect("nothing is needed");
+        let sip = sip_driver::start_with(&[listener], tls, config, protection, [3; 32], stop.clone()).await;
         let sip = sip.expect("loopback binds");
         let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
         let _ = std::fs::remove_dir_all(&recordings);
@@ -163,16 +190,40 @@ impl Office {
 
     /// [`Office::open`] under a policy about signatures.
     pub(crate) fn open_for(&self, max_org_calls: usize, identity: IdentityPolicy) {
+        self.open_with(survey(), max_org_calls, identity);
+    }
+
+    /// [`Office::open_for`] with this assistant.
+    pub(crate) fn open_with(&self, assistant: Arc<AssistantVersion>, max_org_calls: usize, identity: IdentityPolicy) {
         let route = InboundRoute {
             trunk: TrunkId::from_u128(2),
             org: self.org,
             sources: [Ipv4Addr::LOCALHOST.into()].into(),
+            networks: Networks::default(),
+            proves: false,
             numbers: BTreeMap::new(),
-            otherwise: Some(survey()),
+            otherwise: Some(assistant),
             max_org_calls,
             identity,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
+        self.calls.set_inbound(InboundRoutes::new(vec![route]));
+    }
+
+    /// Answers calls to any number from whoever proves to be this trunk's.
+    #[allow(dead_code, reason = "only some tests have such a trunk")]
+    pub(crate) fn open_proving(&self, trunk: TrunkId) {
+        let route = InboundRoute {
+            trunk,
+            org: self.org,
+            sources: BTreeSet::new(),
+            networks: Networks::default(),
+            proves: true,
+            numbers: BTreeMap::new(),
+            otherwise: Some(survey()),
+            max_org_calls: 100,
+            identity: IdentityPolicy::Record,
+        };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }
 
@@ -235,6 +286,16 @@ pub(crate) fn survey() -> Arc<AssistantVersion> {
     }))
     .expect("an assistant");
     version(definition)
+}
+
+/// Says one thing after another for minutes.
+#[allow(dead_code, reason = "only tests with long calls need it")]
+pub(crate) fn reader() -> Arc<AssistantVersion> {
+    let said = |number| serde_json::json!({ "id": format!("n{number}"), "say": { "text": "More.", "next": format!("n{}", number + 1) } });
+    let mut nodes: Vec<_> = (0..190).map(said).collect();
+    nodes.push(serde_json::json!({ "id": "n190", "end": { "text": "Goodbye.", "reason": "done" } }));
+    let definition = serde_json::json!({ "name": "Reader", "flow": { "start": "n0", "nodes": nodes } });
+    version(serde_json::from_value(definition).expect("an assistant"))
 }
 
 /// A version of an assistant.

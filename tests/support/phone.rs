@@ -16,7 +16,7 @@ use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::sdp::{self, LocalMedia};
 use callwright_media::session::{Session, SessionConfig};
-use callwright_sip::endpoint::{Body, Conduct, Config, Event, Flow, Invite, LegKey, Rejection, SessionId};
+use callwright_sip::endpoint::{Body, Conduct, Config, Credential, Event, Flow, Invite, LegKey, Rejection, SessionId};
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{Headers, HostPort, Request, StatusCode, Uri};
 use tokio::sync::mpsc;
@@ -29,6 +29,9 @@ pub(crate) struct Phone {
     service: SipService,
     ports: RtpPorts,
     workers: MediaWorkers,
+    /// What it answers challenges with.
+    #[allow(dead_code, reason = "most offices ask for nothing")]
+    pub(crate) credentials: Option<Credential>,
     _stop: CancellationToken,
 }
 
@@ -46,6 +49,7 @@ impl Phone {
             service: service.expect("loopback binds"),
             ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 198, 1),
             workers: MediaWorkers::start(1).expect("a thread"),
+            credentials: None,
             _stop: stop,
         }
     }
@@ -97,7 +101,7 @@ impl Phone {
             to,
             headers,
             body: Body::sdp(sdp::offer(&local)),
-            credentials: None,
+            credentials: self.credentials.clone(),
             session_expires: None,
             conduct: Conduct::default(),
         };

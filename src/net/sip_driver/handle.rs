@@ -10,6 +10,7 @@ use callwright_sip::registrar::{RegisterAnswer, RegisterId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::OurRegistration;
+use super::warden::GuardOrder;
 
 use crate::time::Latest;
 
@@ -56,6 +57,7 @@ pub(super) enum Command {
     Refer(SessionId, Box<Refer>, oneshot::Sender<Result<ReferId, CommandError>>),
     NotifyRefer(SessionId, StatusCode),
     Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
+    Guard(GuardOrder),
     Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
     Register(Box<Registration>, oneshot::Sender<Registered>),
     Unregister(RegistrationId),

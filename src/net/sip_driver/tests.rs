@@ -76,7 +76,7 @@ async fn secured(files: &TlsFiles, seed: u8, name: &str) -> Side {
     let tls = SipTls::new(files).expect("usable files");
     let callee = tls.names().learn(name).expect("a name");
     let config = Config { registrar: true, ..Config::default() };
-    let service = start_with(&[listener], tls, config, [seed; 32], stop.clone()).await;
+    let service = start_with(&[listener], tls, config, Protection::off(), [seed; 32], stop.clone()).await;
     Side { service: service.expect("loopback binds"), stop, callee }
 }
 

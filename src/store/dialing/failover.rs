@@ -98,7 +98,9 @@ impl Dialing {
             return Ok(Err(FailoverDenied::Refused(refusal)));
         }
         let now = claimed.view.now;
-        const TERMS: &str = "SELECT enabled, calls_per_minute, max_channels FROM trunk WHERE id = $1 AND org_id = $2";
+        const TERMS: &str = "SELECT enabled, calls_per_minute, max_channels - COALESCE((SELECT i.reserve \
+                             FROM trunk_inbound i WHERE i.trunk_id = trunk.id), 0) AS max_channels \
+                             FROM trunk WHERE id = $1 AND org_id = $2";
         let terms = tx.optional(TERMS, args![request.trunk, claimed.org]).await?;
         let Some(terms) = terms.filter(|terms| terms.get("enabled").unwrap_or(false)) else {
             return Ok(Err(FailoverDenied::TrunkOff));

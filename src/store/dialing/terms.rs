@@ -85,14 +85,16 @@ impl Book {
     /// The campaign with the limits that stand above it.
     pub(super) async fn terms(&self, tx: &mut Tx, id: CampaignId) -> Result<Terms, StoreError> {
         const SQL: &str = "SELECT a.version_id, o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_live, \
-                           t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
+                           t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels - COALESCE((SELECT i.reserve \
+                           FROM trunk_inbound i WHERE i.trunk_id = t.id), 0) AS trunk_live, \
                            t.caller_id_calls_per_minute AS caller_id_rate, t.caller_id_max_calls AS caller_id_live, \
                            1 AS priority, COALESCE((SELECT w.weight FROM campaign_trunk w WHERE w.campaign_id = $4 \
                            AND w.trunk_id = $2), 1) AS weight, 0 AS ordinal \
                            FROM org o, trunk t, assistant a WHERE o.id = $1 AND t.id = $2 AND a.id = $3 \
                            UNION ALL \
                            SELECT a.version_id, o.calls_per_minute AS org_rate, o.max_concurrent_calls AS org_live, \
-                           t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels AS trunk_live, \
+                           t.id, t.enabled, t.calls_per_minute AS trunk_rate, t.max_channels - COALESCE((SELECT i.reserve \
+                           FROM trunk_inbound i WHERE i.trunk_id = t.id), 0) AS trunk_live, \
                            t.caller_id_calls_per_minute AS caller_id_rate, t.caller_id_max_calls AS caller_id_live, \
                            f.priority, f.weight, f.ordinal FROM org o, assistant a, campaign_trunk f JOIN trunk t ON t.id = f.trunk_id \
                            WHERE o.id = $1 AND a.id = $3 AND f.campaign_id = $4 AND f.trunk_id <> $2 \
