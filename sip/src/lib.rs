@@ -13,6 +13,7 @@ pub mod message;
 pub mod registrar;
 mod registration;
 mod session;
+pub mod trace;
 pub mod transaction;
 
 pub use error::{Answerable, ParseError, ParseFault};

@@ -107,11 +107,12 @@ impl Endpoint {
     /// The shell closes the connection and says so by [`handle_closed`](Self::handle_closed). All other connections,
     /// and the calls that were set up over this one, live on.
     pub fn handle_stream(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Result<(), StreamError> {
-        self.receive_stream(now, flow, bytes, &mut |_, _| true)
+        self.receive_stream(now, flow, bytes, &mut |_, _| true, None)
     }
 
     /// As [`handle_stream`](Self::handle_stream), but only messages that `admits` lets in are served. It is also told whether
-    /// a message belongs to a call of ours. The others are dropped without an answer.
+    /// a message belongs to a call of ours. The others are dropped without an answer. Whole messages that are let in are
+    /// shown to `seen` before they are served.
     ///
     /// # Errors
     /// As [`handle_stream`](Self::handle_stream).
@@ -121,8 +122,9 @@ impl Endpoint {
         flow: Flow,
         bytes: &[u8],
         admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
+        seen: Option<&mut dyn FnMut(&[u8])>,
     ) -> Result<(), StreamError> {
-        self.receive_stream(now, flow, bytes, admits)
+        self.receive_stream(now, flow, bytes, admits, seen)
     }
 
     /// A connection closed, from either side.

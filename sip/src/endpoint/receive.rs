@@ -31,6 +31,7 @@ impl Endpoint {
         flow: Flow,
         bytes: &[u8],
         admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
+        mut seen: Option<&mut dyn FnMut(&[u8])>,
     ) -> Result<(), StreamError> {
         if !self.streams.contains_key(&flow) && self.streams.len() >= self.core.config.max_streams {
             self.core.counters.overloaded += 1;
@@ -40,12 +41,23 @@ impl Endpoint {
         framer.push(bytes);
         self.kept.heard(flow);
         let mut outcome = Ok(());
-        while let Some(frame) = framer.next() {
+        let (mut raw, watched) = (Vec::new(), seen.is_some());
+        loop {
+            raw.clear();
+            let mut keep = |message: &[u8]| {
+                if watched {
+                    raw.extend_from_slice(message);
+                }
+            };
+            let Some(frame) = framer.next_seen(&mut keep) else { break };
             match frame {
                 Ok(Frame::Message(message)) => {
                     let glance = Glance::of_message(&message);
                     let ours = glance.to_tag.as_deref().is_some_and(|tag| self.owns_tag(tag));
                     if admits(&glance, ours) {
+                        if let Some(seen) = &mut seen {
+                            seen(&raw);
+                        }
                         self.receive(now, flow, *message);
                     }
                 }

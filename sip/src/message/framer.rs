@@ -88,6 +88,14 @@ impl StreamFramer {
     /// `None` ever after.
     #[allow(clippy::should_implement_trait, reason = "None is not the end: more bytes may come")]
     pub fn next(&mut self) -> Option<Result<Frame, FrameError>> {
+        self.next_seen(&mut |_| {})
+    }
+
+    /// [`StreamFramer::next`], with the bytes of each message shown to `seen`, malformed or not.
+    ///
+    /// # Errors
+    /// As those of `next`.
+    pub fn next_seen(&mut self, seen: &mut dyn FnMut(&[u8])) -> Option<Result<Frame, FrameError>> {
         if self.broken {
             return None;
         }
@@ -98,7 +106,9 @@ impl StreamFramer {
             Ok(None) => None,
             Ok(Some(len)) => {
                 let end = self.start + len;
-                let message = parse(&self.buffer[self.start..end]);
+                let bytes = &self.buffer[self.start..end];
+                seen(bytes);
+                let message = parse(bytes);
                 self.advance(len);
                 Some(message.map(|message| Frame::Message(Box::new(message))).map_err(FrameError::Malformed))
             }
