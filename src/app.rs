@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callwright_sip::endpoint::Config as SipConfig;
+use callwright_sip::trace::Limits;
+use callwright_sip::trace::hep::Agent;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -41,6 +43,9 @@ use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
 use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
+use crate::sight::keeper::{Capture, Parts as SightParts};
+use crate::sight::tap::Tapping;
+use crate::sight::{self, Sight};
 use crate::siprec::Recorders;
 use crate::stir::WebSource;
 use crate::stir::service::IdentityService;
@@ -96,12 +101,15 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
 
     let tls = SipTls::new(&config.sip.tls).context("SIP over TLS cannot be set up")?;
     let names = tls.names().clone();
-    let sip = sip_driver::start_with(
+    let (tap, tapping) = sight::tap::tap();
+    let seen = config.sip.trace.enabled;
+    let sip = sip_driver::start_tapped(
         &config.sip.listeners,
         tls,
         SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), registrar: true, ..SipConfig::default() },
         config.sip.guard.protection(),
         rand::random(),
+        seen.then_some(tap),
         shutdown.stop.clone(),
     )
     .await
@@ -135,7 +143,11 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let (calls, inbound_reports) = Calls::new(services);
     calls.set_identity(Arc::clone(&identity));
     let tasks = TaskTracker::new();
-    calls.set_insight(insight(&config, &tasks, &shutdown)?);
+    let sight = match seen {
+        true => Some(watch(&config, &db, tapping, sip.bound.clone(), &tasks, &shutdown).await?),
+        false => None,
+    };
+    calls.set_insight(Insight { sight, ..insight(&config, &tasks, &shutdown)? });
     let router = Router { listeners: sip.bound.clone(), names, ..Router::default() };
     let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
     calls.set_recorders(recorders.clone());
@@ -179,7 +191,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
 
     tasks.spawn(identity.keep(shutdown.stop.clone()));
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
-    tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), shutdown.clone()));
+    tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), config.sip.trace.days, shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(recorders::keep(db.clone(), recorders.clone(), shutdown.clone()));
     tasks.spawn(inbound::keep_routes(
@@ -203,6 +215,31 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
 }
 
+/// Keeps what calls say over SIP.
+async fn watch(
+    config: &Config,
+    db: &Db,
+    tapping: Tapping,
+    listeners: Vec<BoundListener>,
+    tasks: &TaskTracker,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Sight> {
+    let trace = &config.sip.trace;
+    let limits = Limits { messages: trace.max_messages, bytes: trace.max_bytes, ..Limits::default() };
+    let sight = Sight::new(limits);
+    let capture = match &trace.hep {
+        Some(hep) => {
+            let key = hep.password.as_ref().map(|password| password.expose_secret().as_bytes().to_vec());
+            let capture = Capture::new(hep.address, Agent { id: hep.capture_id, key }).await;
+            Some(capture.with_context(|| format!("the capture server {} cannot be told", hep.address))?)
+        }
+        None => None,
+    };
+    let parts = SightParts { sight: sight.clone(), tapping, listeners, capture, db: db.clone() };
+    tasks.spawn(sight::keeper::keep(parts, shutdown.stop.clone()));
+    Ok(sight)
+}
+
 /// Who looks at calls while they go on.
 fn insight(config: &Config, tasks: &TaskTracker, shutdown: &Shutdown) -> anyhow::Result<Insight> {
     let replays = config.insight.replay.keep().map(Replays::start).transpose().context("no thread writes replays")?;
@@ -215,7 +252,7 @@ fn insight(config: &Config, tasks: &TaskTracker, shutdown: &Shutdown) -> anyhow:
         }
         None => None,
     };
-    Ok(Insight { replays, spans, lines: None })
+    Ok(Insight { replays, spans, ..Insight::default() })
 }
 
 async fn open(config: &Config) -> anyhow::Result<Db> {

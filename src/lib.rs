@@ -19,6 +19,7 @@ pub mod pii;
 pub mod provider;
 pub mod replay;
 pub mod shutdown;
+pub mod sight;
 pub mod siprec;
 pub mod stir;
 pub mod store;

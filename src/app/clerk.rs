@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::campaign::states::CampaignState;
 use crate::dialer::start::StartGuard;
@@ -16,7 +16,7 @@ use crate::outlook;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, bulk, event, files, idempotency, quota, suppression_list, target};
+use crate::store::{Db, StoreError, Wake, bulk, event, files, idempotency, quota, sip_trace, suppression_list, target};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -34,10 +34,14 @@ pub struct Left {
 }
 
 /// Looks after campaigns until the server ends.
-pub(super) async fn keep(db: Db, recordings: PathBuf, shutdown: Shutdown) {
+pub(super) async fn keep(db: Db, recordings: PathBuf, trace_days: u32, shutdown: Shutdown) {
     let mut wakeups = db.wakeups();
     loop {
-        let (pause, draining) = match round(&db, &recordings).await {
+        let done = match round(&db, &recordings).await {
+            Ok(left) => forget_traces(&db, trace_days).await.map(|()| left),
+            Err(error) => Err(error),
+        };
+        let (pause, draining) = match done {
             Ok(left) => (left.next.map_or(RECHECK, |(_, pause)| pause.min(RECHECK)), left.draining),
             Err(error) => {
                 tracing::warn!(%error, "campaigns are not looked after for a moment");
@@ -210,6 +214,23 @@ async fn forget(db: &Db) -> Result<(), StoreError> {
     if outdated {
         let mut tx = db.begin().await?;
         idempotency::forget(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Takes SIP messages away that have been kept for so many days.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_traces(db: &Db, days: u32) -> Result<(), StoreError> {
+    let kept = SignedDuration::from_hours(24 * i64::from(days));
+    let mut tx = db.read().await?;
+    let mut more = sip_trace::outdated(&mut tx, kept).await?;
+    drop(tx);
+    while more {
+        let mut tx = db.begin().await?;
+        more = sip_trace::forget(&mut tx, kept).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::provider::witness::Witness;
 use crate::replay::format::Header;
 use crate::replay::keeper::Replays;
 use crate::replay::observed::Observed;
+use crate::sight::Sight;
 use crate::telemetry::export::Spans;
 use crate::telemetry::trail::Trail;
 
@@ -27,6 +28,8 @@ pub struct Insight {
     pub spans: Option<Spans>,
     /// Gets every line of every call as soon as it is written. When it is full, lines are left out.
     pub lines: Option<mpsc::Sender<(CallId, Line)>>,
+    /// Keeps the SIP messages of every call.
+    pub sight: Option<Sight>,
 }
 
 impl Insight {

@@ -16,6 +16,7 @@ use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
 use callwright_media::sdp::LocalMedia;
 use callwright_sip::endpoint::{ListenerId, Orphan, RecoveryOutcome};
+use callwright_sip::message::HostPort;
 use dashmap::DashMap;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -38,8 +39,10 @@ use crate::id::{CallId, OrgId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::{RtpPorts, RtpSocket};
 use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
+use crate::sight::{Owner, Sight};
 use crate::siprec::Recorders;
 use crate::stir::service::IdentityService;
+use crate::time;
 
 /// What calls need.
 pub struct Services {
@@ -239,6 +242,20 @@ impl Calls {
         self.inner.insight.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where the SIP messages of calls are kept, if they are.
+    #[must_use]
+    pub fn sight(&self) -> Option<Sight> {
+        self.insight().sight
+    }
+
+    /// Has the SIP messages of a call kept, whose Call-ID this is.
+    fn watch(&self, identity: &Identity, call_id: &[u8]) {
+        let Some(sight) = self.sight() else { return };
+        let attempt = identity.attempt.map(|(attempt, _)| attempt);
+        let owner = Owner { org: identity.org, call: identity.call, attempt, second_of: identity.second_of };
+        sight.claim(time::now(), call_id, owner);
+    }
+
     /// Who vouches for callers, and checks who does.
     pub(super) fn identity(&self) -> Option<Arc<IdentityService>> {
         self.inner.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -273,6 +290,9 @@ impl Calls {
             // Out of the list first: whoever hears of the end finds the channel free.
             calls.inner.live.remove(&call);
             calls.note_end(org, call);
+            if let Some(sight) = calls.sight() {
+                sight.over(time::now(), call);
+            }
             if let Some(door) = calls.door().filter(|_| identity.came_in()) {
                 door.over(call);
             }
@@ -290,6 +310,12 @@ impl Calls {
 }
 
 impl Services {
+    /// The host in the Call-IDs of calls over a listener.
+    fn call_id_host(&self, listener: ListenerId) -> Option<String> {
+        let bound = self.listeners.iter().find(|bound| bound.id == listener)?;
+        Some(HostPort::from(bound.advertised).host.to_string())
+    }
+
     /// The address announced in SDP for calls over a listener.
     fn media_address(&self, listener: ListenerId) -> Option<IpAddr> {
         self.listeners.iter().find(|bound| bound.id == listener).map(|bound| bound.media)

@@ -12,6 +12,7 @@ mod media;
 mod outbound;
 mod providers;
 mod sip;
+mod sip_trace;
 mod store;
 mod telemetry;
 
@@ -31,11 +32,13 @@ pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles};
+pub use self::sip_trace::{HepConfig, SipTraceConfig};
 pub use self::store::StoreConfig;
 pub use self::telemetry::{Collector, TelemetryConfig};
 
-/// Variables of the program that are no settings of the server: logging begins before these are read.
-const LOGGING: &[&str] = &["log", "log_format"];
+/// Variables of the program that are no settings of the server: logging begins before these are read, and `callwright sip`
+/// reads none of them.
+const NO_SETTINGS: &[&str] = &["log", "log_format", "server", "key"];
 
 /// All settings of a server process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,7 +122,7 @@ impl Config {
         Self::extract(
             Figment::from(Serialized::defaults(Self::default()))
                 .merge(Toml::file(file))
-                .merge(Env::prefixed("CALLWRIGHT_").ignore(LOGGING).split("__")),
+                .merge(Env::prefixed("CALLWRIGHT_").ignore(NO_SETTINGS).split("__")),
         )
     }
 

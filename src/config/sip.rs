@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, IdentityConfig, SipGuardConfig};
+use super::{ConfigError, IdentityConfig, SipGuardConfig, SipTraceConfig};
 
 /// Settings of SIP.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct SipConfig {
     pub identity: IdentityConfig,
     /// What keeps strangers and too many calls at bay.
     pub guard: SipGuardConfig,
+    /// What is kept of the messages of calls.
+    pub trace: SipTraceConfig,
 }
 
 /// Files in PEM. A change counts within half a minute, for connections made from then on.
@@ -109,6 +111,7 @@ impl Default for SipConfig {
             register_expires_s: 600,
             identity: IdentityConfig::default(),
             guard: SipGuardConfig::default(),
+            trace: SipTraceConfig::default(),
         }
     }
 }
@@ -147,6 +150,7 @@ impl SipConfig {
             return invalid("sip.register_expires_s", "must be 300 to 3600");
         }
         self.guard.validate()?;
+        self.trace.validate()?;
         self.identity.validate()
     }
 }

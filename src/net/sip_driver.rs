@@ -19,11 +19,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, PeerName, ProbeId, RecoveryOutcome,
-    RegistrationId, RegistrationState, Rejection, SessionId, Transport,
+    CommandError, Config, Endpoint, Event, Flow, IncomingInvite, Listener, ListenerId, PeerName, ProbeId,
+    RecoveryOutcome, RegistrationId, RegistrationState, Rejection, SessionId, Transport,
 };
 use callwright_sip::guard::Offence;
 use callwright_sip::message::{HostPort, StatusCode};
+use callwright_sip::trace::Way;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
@@ -33,6 +34,7 @@ use super::sip_stream::{StreamEvent, Streams};
 use super::sip_tls::SipTls;
 use super::sip_udp::UdpListener;
 use crate::config::{ListenerConfig, SipTransport, TlsFiles};
+use crate::sight::tap::Tap;
 use crate::time;
 
 /// Commands that wait for the driver; further callers wait.
@@ -108,8 +110,7 @@ pub async fn start(
     start_with(listeners, tls, config, Protection::off(), seed, stop).await
 }
 
-/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces. A TLS listener
-/// without a certificate is not bound: connections only leave from it.
+/// [`start_tapped`] with nobody who sees the messages.
 ///
 /// # Errors
 /// A listener cannot be bound.
@@ -119,6 +120,23 @@ pub async fn start_with(
     config: Config,
     protection: Protection,
     seed: [u8; 32],
+    stop: CancellationToken,
+) -> io::Result<SipService> {
+    start_tapped(listeners, tls, config, protection, seed, None, stop).await
+}
+
+/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces. A TLS listener
+/// without a certificate is not bound: connections only leave from it. Every message is shown to the `tap`.
+///
+/// # Errors
+/// A listener cannot be bound.
+pub async fn start_tapped(
+    listeners: &[ListenerConfig],
+    tls: SipTls,
+    config: Config,
+    protection: Protection,
+    seed: [u8; 32],
+    tap: Option<Tap>,
     stop: CancellationToken,
 ) -> io::Result<SipService> {
     let mut endpoint = Endpoint::new(config, seed);
@@ -167,6 +185,7 @@ pub async fn start_with(
         udp,
         streams,
         stream_events,
+        tap,
         commands: command_receiver,
         incoming,
         registers,
@@ -194,6 +213,8 @@ struct Driver {
     udp: Vec<UdpListener>,
     streams: Streams,
     stream_events: mpsc::Receiver<StreamEvent>,
+    /// Who sees every message.
+    tap: Option<Tap>,
     commands: mpsc::Receiver<Command>,
     incoming: mpsc::Sender<IncomingCall>,
     registers: mpsc::Sender<RegisterRequest>,
@@ -460,6 +481,9 @@ impl Driver {
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {
             let (id, listener) = (transmit.id, transmit.flow.listener);
+            if let Some(tap) = &self.tap {
+                tap.show(now, Way::Sent, transmit.flow, &transmit.bytes);
+            }
             let sent = match transmit.flow.transport {
                 Transport::Tcp | Transport::Tls(_) => self.streams.send(transmit).is_ok(),
                 Transport::Udp => match self.udp.iter_mut().find(|udp| udp.id == listener) {

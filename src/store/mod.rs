@@ -28,6 +28,7 @@ pub mod policy;
 pub mod provider;
 pub mod quota;
 pub mod recorder;
+pub mod sip_trace;
 pub mod suppression;
 pub mod suppression_list;
 pub mod target;

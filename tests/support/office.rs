@@ -26,6 +26,7 @@ use callwright::provider::error::{Error, ErrorKind};
 use callwright::provider::stt::{self, SpeechToText};
 use callwright::provider::tts::{self, Speaking, Speech, SpeechRequest, TextToSpeech};
 use callwright::provider::whole;
+use callwright::sight::tap::{Tapping, tap};
 use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
 use callwright::trunk::keeper;
@@ -60,6 +61,12 @@ pub(crate) struct Office {
     #[allow(dead_code, reason = "only the tests with a recorder of somebody else's look for ways")]
     pub(crate) bound: BoundListener,
     pub(crate) transport: callwright_sip::endpoint::Transport,
+    /// What goes over SIP, for who wants to see it.
+    #[allow(dead_code, reason = "only the tests of what is seen look")]
+    pub(crate) tapping: Option<Tapping>,
+    /// The listener.
+    #[allow(dead_code, reason = "only the tests of what is seen look")]
+    pub(crate) bound: BoundListener,
     stop: CancellationToken,
 }
 
@@ -107,8 +114,10 @@ impl Office {
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
         let config = Config { registrar: true, ..Config::default() };
-        let tls = SipTls::new(&TlsFiles::default()).expect("nothing is needed");
-        let sip = sip_driver::start_with(&[listener], tls, config, protection, [3; 32], stop.clone()).await;
+        let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
+        let (tap, tapping) = tap();
+        let sip =
+            sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
         let sip = sip.expect("loopback binds");
         let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
         let _ = std::fs::remove_dir_all(&recordings);
@@ -141,6 +150,7 @@ impl Office {
             trunks,
             listener: bound.id,
             transport: bound.transport,
+            tapping: Some(tapping),
             bound,
             stop,
         }

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use callwright_sip::endpoint::Rejection;
-use callwright_sip::message::StatusCode;
+use callwright_sip::message::{HeaderName, StatusCode};
 use tokio::sync::mpsc;
 
 use super::live::{Entry, Identity};
@@ -146,6 +146,9 @@ impl Calls {
             started: now,
             vouched,
         };
+        if let Some(call_id) = invite.request.headers.get(&HeaderName::CallId) {
+            self.watch(&identity, call_id);
+        }
         let (control, stage, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();

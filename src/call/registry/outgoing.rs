@@ -20,6 +20,7 @@ use crate::call::transfer::second::{self, SecondHandle, SecondOrder, SecondSide}
 use crate::id::{CallId, LegId};
 use crate::pii::Pii;
 use crate::time;
+use crate::trunk::plan::leg_key;
 
 /// The longest that a second leg is up before it is joined or given up: all clocks of a transfer together.
 const SECOND_UNJOINED: Duration = Duration::from_secs(300);
@@ -133,6 +134,9 @@ impl Calls {
         let (control, stage, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
+        if let Some(host) = services.call_id_host(dial.invite.flow.listener) {
+            self.watch(&identity, leg_key(&services.secret, dial.leg).call_id(&host).as_bytes());
+        }
         let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
         let task = make(CallTask::new(self.clone(), parts, control, stage).placing(dial, reports.clone()));
         let control = entry.control.clone();

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use callwright_sip::endpoint::{Callers, Counters, Flow, ListenerId, SessionId, Shedding};
+use callwright_sip::endpoint::{Callers, Counters, Flow, ListenerId, SessionId, Shedding, Transport};
 use callwright_sip::guard::{
     Admission, Ban, Glance, Guard, GuardConfig, GuardCounters, Intake, IsKnown, Networks, Offence, Overload,
     OverloadConfig, Room, Urgency,
 };
+use callwright_sip::trace::Way;
 use tokio::sync::oneshot;
 
 use super::handle::Command;
@@ -256,6 +257,10 @@ impl Driver {
         for _ in 0..super::BUDGET {
             let Some((datagram, shedding)) = self.warden.next() else { return false };
             self.endpoint.set_shedding(shedding);
+            if let Some(tap) = &self.tap {
+                let flow = Flow { listener: datagram.listener, transport: Transport::Udp, peer: datagram.peer };
+                tap.show(now, Way::Received, flow, &datagram.bytes);
+            }
             self.endpoint.handle_datagram(now, datagram.listener, datagram.peer, &datagram.bytes);
         }
         self.warden.has_more()
@@ -267,7 +272,14 @@ impl Driver {
         let warden = &mut self.warden;
         self.endpoint.set_shedding(warden.shedding_of(now, bytes));
         let mut admits = |glance: &Glance<'_>, ours: bool| warden.admits(now, from, glance, ours);
-        let framed = self.endpoint.handle_stream_with(now, flow, bytes, &mut admits);
+        let tap = self.tap.as_ref();
+        let mut seen = |message: &[u8]| {
+            if let Some(tap) = tap {
+                tap.show(now, Way::Received, flow, message);
+            }
+        };
+        let seen = tap.map(|_| &mut seen as &mut dyn FnMut(&[u8]));
+        let framed = self.endpoint.handle_stream_with(now, flow, bytes, &mut admits, seen);
         framed.is_ok() && !self.warden.is_banned(now, from)
     }
 

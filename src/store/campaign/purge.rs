@@ -81,6 +81,7 @@ async fn call(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
         "DELETE FROM transcript WHERE call_id = $1",
         "DELETE FROM answer WHERE call_id = $1",
         "DELETE FROM turn_latency WHERE call_id = $1",
+        "DELETE FROM sip_trace WHERE call_id = $1 OR second_of = $1",
         "DELETE FROM call WHERE id = $1",
     ] {
         tx.execute(sql, args![call]).await?;
@@ -117,6 +118,7 @@ async fn taken_away(tx: &mut Tx, attempt: String) -> Result<bool, StoreError> {
         return Ok(false);
     }
     tx.execute("DELETE FROM leg WHERE attempt_id = $1", args![attempt]).await?;
+    tx.execute("DELETE FROM sip_trace WHERE attempt_id = $1", args![attempt]).await?;
     tx.execute("DELETE FROM attempt WHERE id = $1", args![attempt]).await?;
     Ok(true)
 }

@@ -80,6 +80,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (50, "caller identity", Text::Both(include_str!("../../../migrations/0050_caller_identity.sql"))),
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
     (59, "trunk inbound", Text::Both(include_str!("../../../migrations/0059_trunk_inbound.sql"))),
+    (52, "SIP traces", Text::Both(include_str!("../../../migrations/0052_sip_trace.sql"))),
 ];
 
 /// The version of the last one.
