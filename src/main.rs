@@ -11,9 +11,9 @@ use callwright::store::Db;
 use callwright::store::db::Settings;
 use callwright::store::forecast::Question;
 use callwright::telemetry::{self, LogFormat};
-use callwright::{api, app, demo, eval, outlook, replay, time};
+use callwright::{api, app, demo, eval, outlook, replay, sight, time};
 use clap::{Parser, Subcommand};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -95,10 +95,40 @@ enum Command {
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         max_concurrent_calls: Option<u32>,
     },
+    /// Look at SIP
+    Sip {
+        #[command(subcommand)]
+        command: SipCommand,
+    },
     /// Bring the database up to date and exit
     Migrate,
     /// Print the OpenAPI document
     Openapi,
+}
+
+#[derive(Subcommand)]
+enum SipCommand {
+    /// Show the SIP messages of a call as a ladder, secrets redacted
+    Trace {
+        /// The call's id
+        #[arg(value_name = "CALL-ID")]
+        id: String,
+        /// The id is that of an attempt: also one that was refused or never answered
+        #[arg(long)]
+        attempt: bool,
+        /// Address of the server's REST API
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8480", env = "CALLWRIGHT_SERVER")]
+        server: String,
+        /// An API key with the scope `calls:read`
+        #[arg(long, value_name = "KEY", env = "CALLWRIGHT_KEY", hide_env_values = true)]
+        key: SecretString,
+        /// Write the messages to this file, as packets for Wireshark
+        #[arg(long, value_name = "FILE", conflicts_with = "follow")]
+        pcap: Option<PathBuf>,
+        /// Go on until the call is over
+        #[arg(long)]
+        follow: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -110,6 +140,7 @@ fn main() -> ExitCode {
             | Command::Forecast { .. }
             | Command::Openapi
             | Command::Replay { .. }
+            | Command::Sip { .. }
     );
     telemetry::start(options.log_format, if quiet { "error" } else { "info" });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -163,6 +194,11 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
             let db = Db::open_to_read(&settings).await.context("the database cannot be read")?;
             let question = Question { calls_per_minute, max_concurrent_calls, ..Question::default() };
             outlook::show::run(&db, &campaign, &question, json, &mut std::io::stdout().lock()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sip { command: SipCommand::Trace { id, attempt, server, key, pcap, follow } } => {
+            let wanted = sight::show::Options { id, attempt, server, key, pcap, follow };
+            sight::show::run(&wanted, &mut std::io::stdout().lock()).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Migrate => {

@@ -33,6 +33,7 @@ pub mod run_export;
 pub mod runs;
 pub mod scopes;
 pub mod sip_guard;
+pub mod sip_traces;
 pub mod suppression_lists;
 pub mod suppressions;
 pub mod target_control;

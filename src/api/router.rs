@@ -18,8 +18,8 @@ use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, live_calls,
-    organisation, providers, run_export, runs, sip_guard, suppression_lists, suppressions, target_control, targets,
-    trunk_recorders, trunks,
+    organisation, providers, run_export, runs, sip_guard, sip_traces, suppression_lists, suppressions, target_control,
+    targets, trunk_recorders, trunks,
 };
 
 /// The whole HTTP service.
@@ -145,6 +145,10 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(calls::read))
         .routes(routes!(calls::recording))
         .routes(routes!(calls::replay))
+        .routes(routes!(sip_traces::of_call))
+        .routes(routes!(sip_traces::packets_of_call))
+        .routes(routes!(sip_traces::of_attempt))
+        .routes(routes!(sip_traces::packets_of_attempt))
         .layer(DefaultBodyLimit::max(max_body));
     let files = OpenApiRouter::new()
         .routes(routes!(import::import))

@@ -19,7 +19,7 @@ wire_enum! {
         CampaignsWrite = "campaigns:write",
         /// Start, pause, resume, stop and cancel campaigns, and place a call at once.
         CampaignsControl = "campaigns:control",
-        /// Read calls, with what was said in them, and listen to them.
+        /// Read calls, with what was said in them and their SIP messages, and listen to them.
         CallsRead = "calls:read",
         /// Step into live calls, and end them.
         CallsControl = "calls:control",
@@ -68,6 +68,8 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/assistants/{id}", S::AssistantsRead),
         ("PUT", "/api/v1/assistants/{id}", S::AssistantsWrite),
         ("GET", "/api/v1/attempts/{id}", S::CampaignsRead),
+        ("GET", "/api/v1/attempts/{id}/sip", S::CallsRead),
+        ("GET", "/api/v1/attempts/{id}/sip.pcap", S::CallsRead),
         ("GET", "/api/v1/bulk/{id}", S::CampaignsRead),
         ("GET", "/api/v1/bulk/{id}/contacts", S::CampaignsRead),
         ("POST", "/api/v1/bulk/{id}/undo", S::CampaignsWrite),
@@ -80,6 +82,8 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("POST", "/api/v1/calls/{id}/off_record", S::CallsControl),
         ("GET", "/api/v1/calls/{id}/recording", S::CallsRead),
         ("GET", "/api/v1/calls/{id}/replay", S::CallsRead),
+        ("GET", "/api/v1/calls/{id}/sip", S::CallsRead),
+        ("GET", "/api/v1/calls/{id}/sip.pcap", S::CallsRead),
         ("GET", "/api/v1/calling-law", S::SettingsRead),
         ("GET", "/api/v1/calling-policy", S::SettingsRead),
         ("PUT", "/api/v1/calling-policy", S::SettingsWrite),

@@ -5,8 +5,10 @@
 //! down beside its record.
 
 pub mod keeper;
+pub mod show;
 pub mod stored;
 pub mod tap;
+pub mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -23,6 +23,7 @@ mod native_manners;
 mod outbound;
 mod replay;
 mod siprec;
+mod sight;
 #[path = "../support/speech.rs"]
 mod speech;
 mod standins;

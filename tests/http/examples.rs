@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::body::Body;
 use axum::http::header;
 use axum::routing::get;
+use callwright::id::CallId;
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +15,7 @@ use crate::client::{Answer, Client, assistant, trunk};
 use crate::db::TestDb;
 use crate::on_both;
 use crate::resources::over;
+use crate::sip_traces;
 
 on_both!(every_route_answers_its_example_as_the_document_says);
 
@@ -249,7 +251,11 @@ impl Scene {
                 let place = self.campaign(false).await;
                 self.block(&place).await;
                 let attempts = self.client.get(&format!("/api/v1/campaigns/{}/attempts", place["campaign"])).await.json;
-                only(text(&attempts["items"][0]["id"]))
+                let id = text(&attempts["items"][0]["id"]);
+                if path.contains("/sip") {
+                    sip_traces::kept(&self.client, CallId::generate(), id.parse().ok()).await;
+                }
+                only(id)
             }
             "bulk" => {
                 let campaign = self.campaign(false).await["campaign"].clone();
@@ -263,6 +269,7 @@ impl Scene {
                 for file in ["a/b.wav", "a/b.replay.gz"] {
                     std::fs::write(self.client.recordings.join(file), b"content").expect("a file");
                 }
+                sip_traces::kept(&self.client, call.id, None).await;
                 only(call.id.to_string())
             }
             "sip" => {

@@ -27,6 +27,7 @@ mod recorders;
 mod registrations;
 mod resources;
 mod sip_guard;
+mod sip_traces;
 mod suppression_lists;
 mod trunk_inbound;
 
