@@ -27,6 +27,7 @@ pub mod sdp;
 pub mod session;
 #[cfg(test)]
 mod sounds;
+pub mod srtp;
 mod stream;
 mod uplink;
 pub mod vad;

@@ -58,17 +58,10 @@ impl<'a> RtpPacket<'a> {
     /// # Errors
     /// [`RtpError`] when the bytes are not RTP; the peer's fault.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, RtpError> {
-        let (fixed, rest) = datagram.split_first_chunk::<HEADER_LENGTH>().ok_or(RtpError::Truncated)?;
+        let header = header_length(datagram)?;
+        let fixed = datagram.first_chunk::<HEADER_LENGTH>().ok_or(RtpError::Truncated)?;
         let flags = fixed[0];
-        if flags >> VERSION_SHIFT != VERSION {
-            return Err(RtpError::Version);
-        }
-        let mut payload = rest.get(usize::from(flags & CC_MASK) * CSRC_LENGTH..).ok_or(RtpError::Truncated)?;
-        if (flags >> EXTENSION_SHIFT) & EXTENSION_MASK == 1 {
-            let [_, _, high, low] = *payload.first_chunk::<EXTENSION_HEADER>().ok_or(RtpError::Truncated)?;
-            let words = usize::from(u16::from_be_bytes([high, low]));
-            payload = payload.get(EXTENSION_HEADER + words * 4..).ok_or(RtpError::Truncated)?;
-        }
+        let mut payload = &datagram[header..];
         if (flags >> PADDING_SHIFT) & PADDING_MASK == 1 {
             let padding = usize::from(*payload.last().ok_or(RtpError::Padding)?);
             let length = payload.len().checked_sub(padding).filter(|_| padding > 0).ok_or(RtpError::Padding)?;
@@ -104,6 +97,25 @@ impl RtpHeader {
             ssrc: header.ssrc,
         })
     }
+}
+
+/// Bytes before the payload: the fixed header, contributing sources and the header extension.
+///
+/// # Errors
+/// [`RtpError`] when the bytes are not RTP; never for its padding, which a protected packet hides.
+pub fn header_length(datagram: &[u8]) -> Result<usize, RtpError> {
+    let (fixed, rest) = datagram.split_first_chunk::<HEADER_LENGTH>().ok_or(RtpError::Truncated)?;
+    let flags = fixed[0];
+    if flags >> VERSION_SHIFT != VERSION {
+        return Err(RtpError::Version);
+    }
+    let mut behind = rest.get(usize::from(flags & CC_MASK) * CSRC_LENGTH..).ok_or(RtpError::Truncated)?;
+    if (flags >> EXTENSION_SHIFT) & EXTENSION_MASK == 1 {
+        let [_, _, high, low] = *behind.first_chunk::<EXTENSION_HEADER>().ok_or(RtpError::Truncated)?;
+        let words = usize::from(u16::from_be_bytes([high, low]));
+        behind = behind.get(EXTENSION_HEADER + words * 4..).ok_or(RtpError::Truncated)?;
+    }
+    Ok(datagram.len() - behind.len())
 }
 
 /// Whether a datagram on a port shared by RTP and RTCP is RTCP: its packet types, 192 to 223, are payload types 64 to
