@@ -162,6 +162,7 @@ fn session(vad: Option<SegmenterConfig>, uplink: bool) -> Session {
         remote: None,
         direction: Direction::SendRecv,
         ptime_ms: 20,
+        srtp: None,
     };
     let config = SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad, uplink };
     Session::new(time::now().mono, config)

@@ -16,7 +16,7 @@ use callwright_media::codec::Codec;
 use callwright_media::frame::{FRAME, FRAME_8K};
 use callwright_media::negotiated::Direction;
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
-use callwright_media::sdp::{self, LocalMedia};
+use callwright_media::sdp::{self, Encryption, LocalMedia};
 use callwright_sip::endpoint::{Body, Config};
 use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,7 @@ async fn take(handle: &SipHandle, call: IncomingCall) -> anyhow::Result<Line> {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption: Encryption::Off,
     };
     let offer = call.invite.body.as_ref().context("an offer")?;
     let (answer, negotiated) = sdp::answer(&local, &offer.bytes)?;

@@ -11,13 +11,23 @@ use callwright_media::digit::Digit;
 use callwright_media::frame::FRAME;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::recording::RecordingReader;
-use callwright_media::sdp::{LocalMedia, MAX_BYTES, MAX_MEDIA, accept_answer, answer};
+use callwright_media::sdp::{Encryption, LocalMedia, MAX_BYTES, MAX_MEDIA, accept_answer, answer};
 use callwright_media::session::{ClipId, MAX_PACKET, Session, SessionConfig};
+use callwright_media::srtp::{LocalKeys, MasterKey, Suite};
 use callwright_media::vad::SegmenterConfig;
 
-/// Reading one description: our answer has a stream for each of the offer, one of them switched on, and can itself be
-/// answered with the same outcome.
+/// Reading one description with encryption off, offered and required.
 pub(crate) fn sdp(data: &[u8]) {
+    let key = |suite: Suite| MasterKey::new(suite, &vec![7; suite.material()]).expect("as long as it has to be");
+    let keys = Box::new(LocalKeys::new(key));
+    for encryption in [Encryption::Off, Encryption::Offered(keys.clone()), Encryption::Required(keys)] {
+        describe(data, encryption);
+    }
+}
+
+/// Our answer has a stream for each of the offer, one of them switched on, and can itself be answered with the same
+/// outcome. What is encrypted is so by both accounts.
+fn describe(data: &[u8], encryption: Encryption) {
     let local = LocalMedia {
         address: Ipv4Addr::new(192, 0, 2, 1).into(),
         port: 20_000,
@@ -27,6 +37,7 @@ pub(crate) fn sdp(data: &[u8]) {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption,
     };
     let accepted = accept_answer(&local, data);
     match answer(&local, data) {
@@ -41,6 +52,14 @@ pub(crate) fn sdp(data: &[u8]) {
             let (_, mirrored) = answer(&local, &body).expect("our own answer is a good offer");
             assert_eq!((mirrored.codec, mirrored.payload_type), (negotiated.codec, negotiated.payload_type));
             assert_eq!(mirrored.direction, negotiated.direction.reversed());
+            let suite = |negotiated: &Negotiated| negotiated.srtp.as_ref().map(|keys| keys.remote.key.suite());
+            assert_eq!(suite(&mirrored), suite(&negotiated));
+            assert_eq!(negotiated.srtp.is_some(), text.contains("a=crypto:"), "{text}");
+            match &local.encryption {
+                Encryption::Off => assert!(negotiated.srtp.is_none()),
+                Encryption::Offered(_) => {}
+                Encryption::Required(_) => assert!(negotiated.srtp.is_some()),
+            }
         }
         Err(fault) => {
             assert!(!fault.to_string().is_empty());
@@ -125,6 +144,7 @@ fn config(peer: SocketAddr) -> SessionConfig {
             remote: Some(peer),
             direction: Direction::SendRecv,
             ptime_ms: 20,
+            srtp: None,
         },
         ssrc: 0x1234_5678,
         sequence: 65_530,

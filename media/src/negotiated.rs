@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::codec::Codec;
+use crate::srtp::SrtpKeys;
 
 /// The outcome of one offer/answer exchange (RFC 3264), seen from this side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Negotiated {
     /// The packet time the peer asked for, in milliseconds. This side sends 20 ms packets whatever it says; the peer
     /// may send 10 to 60 ms.
     pub ptime_ms: u8,
+    /// What packets are protected with; `None` sends and takes them in the clear.
+    pub srtp: Option<Box<SrtpKeys>>,
 }
 
 /// Direction of a stream seen from this side (RFC 8866 section 6.7).

@@ -4,15 +4,16 @@
 //! after each of both drains [`Session::poll_event`]. The session never waits and never asks for the time.
 //!
 //! ```text
-//!  datagram ─▶ parse ─▶ source learnt? ─▶ Stream ─┬─▶ Uplink (in order, at once) ─▶ voice, MediaEvent::Uplink
-//!                                                 └─▶ JitterBuffer (at its time) ─▶ Tick::heard
-//!  datagram ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
-//!                        with the party of a joined leg, or music, mixed in
+//!  datagram ─▶ opened ─▶ parse ─▶ source learnt? ─▶ Stream ─┬─▶ Uplink (in order, at once) ─▶ voice, MediaEvent::Uplink
+//!                                                          └─▶ JitterBuffer (at its time) ─▶ Tick::heard
+//!  datagram ◀─ sealed ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
+//!                                 with the party of a joined leg, or music, mixed in
 //! ```
 
 mod config;
 mod event;
 mod outbox;
+mod protection;
 mod receive;
 mod send_clock;
 mod stats;
@@ -41,6 +42,7 @@ use crate::rtp::source::SourceLearner;
 use crate::stream::Stream;
 use crate::uplink::Uplink;
 use outbox::Outbox;
+use protection::Protection;
 use send_clock::SendClock;
 use voice::Voice;
 
@@ -56,6 +58,8 @@ pub struct Session {
     epoch: Instant,
     negotiated: Negotiated,
     ssrc: u32,
+    /// None while packets are sent and taken in the clear.
+    protection: Option<Box<Protection>>,
     source: SourceLearner,
     stream: Stream,
     jitter: JitterBuffer,
@@ -85,10 +89,15 @@ impl Session {
     /// A leg that begins now and may send from its first tick.
     #[must_use]
     pub fn new(now: Instant, config: SessionConfig) -> Self {
-        let SessionConfig { negotiated, ssrc, sequence, timestamp, vad, uplink } = config;
+        let SessionConfig { mut negotiated, ssrc, sequence, timestamp, vad, uplink } = config;
+        let protection = negotiated.srtp.take().map(|keys| Box::new(Protection::new(keys)));
+        // Numbers of an encrypted stream begin in the first half, so that a peer that misses the first packets knows
+        // whether they have come round (RFC 4568 section 6.4).
+        let sequence = if protection.is_some() { sequence & 0x7fff } else { sequence };
         Self {
             epoch: now,
             ssrc,
+            protection,
             source: SourceLearner::new(now, negotiated.remote),
             negotiated,
             stream: Stream::new(),
@@ -115,8 +124,12 @@ impl Session {
 
     /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on; the source is learnt
     /// again, and media goes to the new address first if it changed.
-    pub fn renegotiate(&mut self, now: Instant, negotiated: Negotiated) {
+    pub fn renegotiate(&mut self, now: Instant, mut negotiated: Negotiated) {
         self.source.renegotiate(negotiated.remote);
+        match (&mut self.protection, negotiated.srtp.take()) {
+            (Some(protection), Some(keys)) => protection.rekey(keys),
+            (protection, keys) => *protection = keys.map(|keys| Box::new(Protection::new(keys))),
+        }
         if negotiated.dtmf.is_none() {
             self.keys_out.clear();
         }

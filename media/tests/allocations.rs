@@ -1,6 +1,7 @@
 //! Proves that a leg in full swing asks for no memory: not per packet, not per tick, not per event.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use callwright_media::codec::Codec;
@@ -8,6 +9,7 @@ use callwright_media::frame::FRAME;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
 use callwright_media::session::{ClipId, MAX_PACKET, Received, Session, SessionConfig};
+use callwright_media::srtp::{MAX_OVERHEAD, MasterKey, RemoteKey, SrtpKeys, SrtpSender, Suite};
 use callwright_media::vad::SegmenterConfig;
 
 const EVENTS: u8 = 101;
@@ -19,13 +21,34 @@ struct Leg {
     peer: SocketAddr,
     sequence: u16,
     timestamp: u32,
-    held_back: Option<[u8; 172]>,
+    held_back: Option<Packet>,
     accepted: u32,
     events: u32,
+    /// Protects what the peer sends.
+    guard: Option<SrtpSender>,
+}
+
+/// A datagram of the peer.
+#[derive(Clone, Copy)]
+struct Packet {
+    bytes: [u8; 172 + MAX_OVERHEAD],
+    length: usize,
+}
+
+impl Deref for Packet {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 impl Leg {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(srtp: Option<Box<SrtpKeys>>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
         let now = Instant::now();
         let peer = SocketAddr::from(([192, 0, 2, 1], 4_000));
@@ -36,11 +59,12 @@ impl Leg {
             remote: Some(peer),
             direction: Direction::SendRecv,
             ptime_ms: 20,
+            srtp,
         };
         let vad = Some(SegmenterConfig::default());
         let config = SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad, uplink: true };
         let session = Session::new(now, config);
-        Self { session, now, peer, sequence: 0, timestamp: 0, held_back: None, accepted: 0, events: 0 }
+        Self { session, now, peer, sequence: 0, timestamp: 0, held_back: None, accepted: 0, events: 0, guard: None }
     }
 
     /// Runs for so many frames of 20 ms.
@@ -78,15 +102,23 @@ impl Leg {
         }
     }
 
-    fn packet(&self) -> [u8; 172] {
-        let mut bytes = [0; 172];
+    fn packet(&mut self) -> Packet {
+        let mut bytes = [0; 172 + MAX_OVERHEAD];
         let header = bytes.first_chunk_mut().expect("longer than a header");
         let (sequence, timestamp) = (self.sequence, self.timestamp);
         RtpHeader { marker: false, payload_type: 8, sequence, timestamp, ssrc: 7 }.write(header);
-        for (n, byte) in bytes[HEADER_LENGTH..].iter_mut().enumerate() {
+        for (n, byte) in bytes[HEADER_LENGTH..172].iter_mut().enumerate() {
             *byte = (n as u8).wrapping_mul(self.sequence as u8) ^ 0x55;
         }
-        bytes
+        self.protected(bytes, 172)
+    }
+
+    fn protected(&mut self, mut bytes: [u8; 172 + MAX_OVERHEAD], length: usize) -> Packet {
+        let length = match &mut self.guard {
+            Some(guard) => guard.protect(&mut bytes, length, 0).expect("numbers go up"),
+            None => length,
+        };
+        Packet { bytes, length }
     }
 
     fn send_key(&mut self, report: u16) {
@@ -99,12 +131,13 @@ impl Leg {
     }
 
     fn send(&mut self, payload_type: u8, payload: &[u8]) {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 172 + MAX_OVERHEAD];
         let header = bytes.first_chunk_mut().expect("longer than a header");
         let (sequence, timestamp) = (self.sequence, self.timestamp);
         RtpHeader { marker: false, payload_type, sequence, timestamp, ssrc: 7 }.write(header);
         bytes[HEADER_LENGTH..HEADER_LENGTH + payload.len()].copy_from_slice(payload);
-        self.receive(&bytes[..HEADER_LENGTH + payload.len()]);
+        let packet = self.protected(bytes, HEADER_LENGTH + payload.len());
+        self.receive(&packet);
     }
 
     fn receive(&mut self, datagram: &[u8]) {
@@ -132,6 +165,23 @@ fn a_leg_in_full_swing_allocates_nothing() {
     assert!(leg.accepted - accepted > 1_700, "packets came: {}", leg.accepted - accepted);
     assert!(leg.events - events > 1_900, "events were told: {}", leg.events - events);
     assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
+fn an_encrypted_leg_allocates_nothing() {
+    for suite in Suite::ALL {
+        let key = MasterKey::new(suite, &vec![7; suite.material()]).expect("as long as it has to be");
+        let keys = SrtpKeys { local: key.clone(), remote: RemoteKey { key: key.clone(), mki: None } };
+        let mut leg = Leg::with(Some(Box::new(keys)));
+        leg.guard = Some(SrtpSender::new(&key));
+        leg.run(1_000);
+        let accepted = leg.accepted;
+        let counted = allocation_counter::measure(|| leg.run(2_000));
+        assert!(leg.accepted - accepted > 1_700, "packets came: {}", leg.accepted - accepted);
+        assert!(leg.session.stats().dropped.replayed > 0, "what comes twice is taken once");
+        assert_eq!(leg.session.stats().dropped.unauthentic, 0);
+        assert_eq!(counted.count_total, 0, "{counted:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
-use callwright_media::sdp::LocalMedia;
+use callwright_media::sdp::{Encryption, LocalMedia};
 use callwright_sip::endpoint::{ListenerId, Orphan, RecoveryOutcome};
 use callwright_sip::message::HostPort;
 use dashmap::DashMap;
@@ -333,5 +333,6 @@ fn local_media(address: IpAddr, rtp: &RtpSocket) -> LocalMedia {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption: Encryption::Off,
     }
 }

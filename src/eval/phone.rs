@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, anyhow};
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
-use callwright_media::sdp::{self, LocalMedia};
+use callwright_media::sdp::{self, Encryption, LocalMedia};
 use callwright_media::session::{Session, SessionConfig};
 use callwright_sip::endpoint::{Body, Config, Event, Rejection, SessionId};
 use callwright_sip::message::StatusCode;
@@ -110,5 +110,6 @@ fn local(port: u16) -> LocalMedia {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption: Encryption::Off,
     }
 }

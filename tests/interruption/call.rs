@@ -133,6 +133,7 @@ impl Call {
             remote: Some(peer),
             direction: Direction::SendRecv,
             ptime_ms: 20,
+            srtp: None,
         };
         let config =
             SessionConfig { negotiated, ssrc: 7, sequence: 100, timestamp: 8_000, uplink: true, vad: Some(VOICE) };

@@ -14,7 +14,7 @@ use callwright_media::codec::Codec;
 use callwright_media::digit::Digit;
 use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
-use callwright_media::sdp::{self, LocalMedia};
+use callwright_media::sdp::{self, Encryption, LocalMedia};
 use callwright_media::session::{Session, SessionConfig};
 use callwright_sip::endpoint::{Body, Conduct, Config, Credential, Event, Flow, Invite, LegKey, Rejection, SessionId};
 use callwright_sip::message::header::NameAddr;
@@ -261,6 +261,7 @@ fn local(port: u16) -> LocalMedia {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption: Encryption::Off,
     }
 }
 

@@ -65,6 +65,7 @@ fn config(remote: SocketAddr, vad: Option<SegmenterConfig>) -> SessionConfig {
         remote: Some(remote),
         direction: Direction::SendRecv,
         ptime_ms: 20,
+        srtp: None,
     };
     SessionConfig { negotiated, ssrc: 7, sequence: 100, timestamp: 8_000, uplink: vad.is_some(), vad }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
-use callwright_media::sdp::{self, LocalMedia};
+use callwright_media::sdp::{self, Encryption, LocalMedia};
 use callwright_media::session::{Session, SessionConfig};
 use callwright_sip::endpoint::{
     Body, Config, EndedBy, Endpoint, Event as SipEvent, FailureCause, IncomingInvite, Listener, ListenerId, Rejection,
@@ -356,6 +356,7 @@ impl Exchange {
             version: 1,
             ptime_ms: 20,
             direction: Direction::SendRecv,
+            encryption: Encryption::Off,
         };
         let offer = offer.context("the INVITE carries no offer")?;
         let (answer, negotiated) = sdp::answer(&media, &offer.bytes)?;

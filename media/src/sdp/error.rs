@@ -35,10 +35,16 @@ pub enum SdpError {
     /// No audio stream that is switched on.
     #[error("no audio stream")]
     NoAudio,
-    /// Audio only over SRTP (SDES or DTLS), which this leg does not speak.
+    /// Audio only over SRTP, which this leg does not speak, or with keys by DTLS, which none does.
     #[error("audio only with encryption")]
     SecureMedia,
-    /// Audio only over a transport other than `RTP/AVP` and `RTP/AVPF`.
+    /// Audio without encryption, which this leg does not take.
+    #[error("audio only without encryption")]
+    PlainMedia,
+    /// Audio over SRTP without an `a=crypto` line that can be used, or an answer with one that does not fit our offer.
+    #[error("no usable key for encrypted audio")]
+    Crypto,
+    /// Audio only over a transport other than `RTP/AVP`, `RTP/SAVP` and the two with feedback.
     #[error("audio only over an unknown transport")]
     Transport,
     /// No codec that both sides have.
@@ -63,6 +69,8 @@ impl SdpError {
             Self::Address
             | Self::NoAudio
             | Self::SecureMedia
+            | Self::PlainMedia
+            | Self::Crypto
             | Self::Transport
             | Self::NoCommonCodec
             | Self::Rejected => false,

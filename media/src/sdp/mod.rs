@@ -1,12 +1,16 @@
-//! SDP offer and answer (RFC 8866, RFC 3264) for one audio stream of G.711 with telephone events.
+//! SDP offer and answer (RFC 8866, RFC 3264) for one audio stream of G.711 with telephone events, plain or encrypted with
+//! keys that the descriptions carry (RFC 4568, RFC 8643).
 //!
 //! `rtc-sdp` reads and prints the lines; what they mean is decided here: `remote` is what a peer's description says,
-//! `offer_answer` what we make of it, `recording` what recorders of others are sent.
+//! `offer_answer` what we make of it, `secure` whether and with which keys it is encrypted, `recording` what recorders of
+//! others are sent.
 
+mod crypto;
 mod error;
 mod offer_answer;
 mod recording;
 mod remote;
+mod secure;
 
 use std::net::IpAddr;
 
@@ -19,6 +23,7 @@ pub use recording::{
 
 use crate::codec::Codec;
 use crate::negotiated::Direction;
+use crate::srtp::LocalKeys;
 
 /// Longest description that is read, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -49,6 +54,30 @@ pub struct LocalMedia {
     pub ptime_ms: u8,
     /// Who may send, seen from this side.
     pub direction: Direction,
+    /// Whether the stream is encrypted.
+    pub encryption: Encryption,
+}
+
+/// Whether a leg's media is encrypted. The keys are those of the leg and stay the same for as long as it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// It is not: keys are not offered, and streams that want them are turned down.
+    Off,
+    /// Where the peer can: offered within `RTP/AVP`, which who does not know of it takes for a plain stream (RFC 8643).
+    Offered(Box<LocalKeys>),
+    /// It is, or there is no stream.
+    Required(Box<LocalKeys>),
+}
+
+impl Encryption {
+    /// Our keys; none when it is off.
+    #[must_use]
+    pub fn keys(&self) -> Option<&LocalKeys> {
+        match self {
+            Self::Off => None,
+            Self::Offered(keys) | Self::Required(keys) => Some(keys),
+        }
+    }
 }
 
 #[cfg(test)]

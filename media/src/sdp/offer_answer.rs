@@ -7,10 +7,12 @@ use rtc_sdp::description::common::{Address, Attribute, ConnectionInformation};
 use rtc_sdp::description::media::{MediaName, RangedPort};
 use rtc_sdp::description::session::{Origin, SessionDescription, TimeDescription, Timing};
 
+use super::crypto::{self, CryptoLine};
 use super::remote::{Destination, Remote, RemoteMedia};
-use super::{LocalMedia, SdpError};
+use super::{LocalMedia, SdpError, secure};
 use crate::codec::Codec;
 use crate::negotiated::{Direction, Negotiated};
+use crate::srtp::{MasterKey, SrtpKeys};
 
 /// Payload type under which telephone events are offered; what most peers use.
 const DTMF_PAYLOAD_TYPE: u8 = 101;
@@ -31,19 +33,25 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
     if local.dtmf {
         audio.telephone_event(DTMF_PAYLOAD_TYPE);
     }
-    describe(local, vec![audio.into_media(local.port, "RTP/AVP")])
+    for (tag, key) in local.encryption.keys().into_iter().flat_map(crypto::tagged) {
+        audio.crypto(tag, key);
+    }
+    describe(local, vec![audio.into_media(local.port, secure::profile(&local.encryption))])
 }
 
-/// Our answer to an offer, and what both agreed on: the first audio stream over plain RTP with a codec we have, and of
+/// Our answer to an offer, and what both agreed on: the first audio stream with a codec and an encryption we have, and of
 /// its codecs the one the peer prefers (section 6.1). Every other stream is turned down with port 0, in its place.
 pub fn answer(local: &LocalMedia, offer: &[u8]) -> Result<(Vec<u8>, Negotiated), SdpError> {
     let remote = Remote::parse(offer)?;
-    let (chosen, negotiated) = choose(local, &remote)?;
+    let (chosen, negotiated, line) = choose(local, &remote)?;
     let mut audio = Audio::new(negotiated.direction, local.ptime_ms);
     // The numbers of the offer are kept (section 6.1 says SHOULD), so that both directions carry the same ones.
     audio.codec(negotiated.codec, negotiated.payload_type);
     if let Some(payload_type) = negotiated.dtmf {
         audio.telephone_event(payload_type);
+    }
+    if let (Some(line), Some(keys)) = (line, &negotiated.srtp) {
+        audio.crypto(line.tag, &keys.local);
     }
     let mut audio = Some(audio);
     let media = remote.media.iter().enumerate().map(|(index, media)| match audio.take_if(|_| index == chosen) {
@@ -61,23 +69,25 @@ pub fn accept_answer(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, Sd
     if audio.port == 0 {
         return Err(SdpError::Rejected);
     }
-    negotiate(local, audio)
+    let line = secure::accepted(&local.encryption, audio)?;
+    negotiate(local, audio, line.as_ref())
 }
 
 /// The first stream that can be used, or what is wrong with the first that cannot.
-fn choose(local: &LocalMedia, remote: &Remote) -> Result<(usize, Negotiated), SdpError> {
+fn choose(local: &LocalMedia, remote: &Remote) -> Result<(usize, Negotiated, Option<CryptoLine>), SdpError> {
     let mut first_fault = None;
     for (index, media) in remote.media.iter().enumerate().filter(|(_, media)| media.is_live_audio()) {
-        match negotiate(local, media) {
-            Ok(negotiated) => return Ok((index, negotiated)),
+        let agreed = secure::chosen(&local.encryption, media)
+            .and_then(|line| negotiate(local, media, line.as_ref()).map(|negotiated| (negotiated, line)));
+        match agreed {
+            Ok((negotiated, line)) => return Ok((index, negotiated, line)),
             Err(fault) => first_fault = first_fault.or(Some(fault)),
         }
     }
     Err(first_fault.unwrap_or(SdpError::NoAudio))
 }
 
-fn negotiate(local: &LocalMedia, media: &RemoteMedia) -> Result<Negotiated, SdpError> {
-    media.check_transport()?;
+fn negotiate(local: &LocalMedia, media: &RemoteMedia, line: Option<&CryptoLine>) -> Result<Negotiated, SdpError> {
     let (codec, payload_type) = media.first_codec(&local.codecs).ok_or(SdpError::NoCommonCodec)?;
     let destination = media.destination()?;
     let dtmf = media.telephone_event(codec.clock_rate()).filter(|_| local.dtmf);
@@ -91,7 +101,10 @@ fn negotiate(local: &LocalMedia, media: &RemoteMedia) -> Result<Negotiated, SdpE
         Destination::Hold => None,
     };
     let direction = common_direction(local.direction, peer.reversed());
-    Ok(Negotiated { codec, payload_type, dtmf, remote, direction, ptime_ms: media.ptime_ms() })
+    let srtp = line
+        .zip(local.encryption.keys())
+        .map(|(line, keys)| Box::new(SrtpKeys { local: keys.of(line.suite()).clone(), remote: line.key.clone() }));
+    Ok(Negotiated { codec, payload_type, dtmf, remote, direction, ptime_ms: media.ptime_ms(), srtp })
 }
 
 /// A stream carries what both sides allow.
@@ -128,6 +141,10 @@ impl Audio {
     fn telephone_event(&mut self, payload_type: u8) {
         self.map(payload_type, "telephone-event", 8_000);
         self.value("fmtp", format!("{payload_type} {DTMF_EVENTS}"));
+    }
+
+    fn crypto(&mut self, tag: u32, key: &MasterKey) {
+        self.value("crypto", crypto::print(tag, key));
     }
 
     fn map(&mut self, payload_type: u8, encoding: &str, clock_rate: u32) {

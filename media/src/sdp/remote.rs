@@ -96,10 +96,11 @@ impl RemoteMedia {
         self.kind == "audio" && self.port != 0
     }
 
-    /// Whether its transport is plain RTP, and if not, why it is of no use.
-    pub(super) fn check_transport(&self) -> Result<(), SdpError> {
+    /// Whether its profile is a secure one.
+    pub(super) fn is_secure(&self) -> Result<bool, SdpError> {
         match self.protocol.as_str() {
-            "RTP/AVP" | "RTP/AVPF" => Ok(()),
+            "RTP/AVP" | "RTP/AVPF" => Ok(false),
+            "RTP/SAVP" | "RTP/SAVPF" => Ok(true),
             protocol if protocol.contains("SAVP") => Err(SdpError::SecureMedia),
             _ => Err(SdpError::Transport),
         }
@@ -169,7 +170,8 @@ impl RemoteMedia {
         })
     }
 
-    fn values(&self, key: &str) -> impl Iterator<Item = &str> {
+    /// The values of its attributes of this name, in order.
+    pub(super) fn values(&self, key: &str) -> impl Iterator<Item = &str> {
         self.attributes.iter().filter(move |attribute| attribute.key == key).filter_map(|a| a.value.as_deref())
     }
 }

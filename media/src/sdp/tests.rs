@@ -15,6 +15,7 @@ fn local() -> LocalMedia {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption: Encryption::Off,
     }
 }
 
@@ -91,7 +92,8 @@ fn the_answer_takes_the_first_common_codec_of_the_offer() {
             dtmf: Some(101),
             remote: peer(),
             direction: Direction::SendRecv,
-            ptime_ms: 20
+            ptime_ms: 20,
+            srtp: None
         }
     );
     assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 8 101"]);
@@ -249,7 +251,8 @@ fn answers_to_our_offer_are_accepted_with_the_peers_numbers() {
             dtmf: Some(96),
             remote: peer(),
             direction: Direction::SendRecv,
-            ptime_ms: 30
+            ptime_ms: 30,
+            srtp: None
         })
     );
     let only_ulaw = LocalMedia { codecs: vec![Codec::Pcmu], ..local() };
@@ -279,6 +282,7 @@ fn any_local() -> impl Strategy<Value = LocalMedia> {
             version: 1,
             ptime_ms: 20,
             direction,
+            encryption: Encryption::Off,
         },
     )
 }

@@ -170,6 +170,10 @@ pub enum DropReason {
     Discontinuity,
     /// The peer agreed not to send.
     Direction,
+    /// Not protected with the key agreed on, or changed on its way.
+    Unauthentic,
+    /// A protected packet that came before, or too late to tell.
+    Replayed,
 }
 
 /// What one tick produced.

@@ -26,17 +26,26 @@ impl Session {
     ///
     /// Comfort noise (payload type 13) counts as silence. Packets without it may pause as well; the timestamps tell.
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Received {
-        if is_rtcp(datagram) {
-            self.counted.rtcp += 1;
-            return Received::Rtcp;
-        }
-        match self.take(now, from, datagram) {
-            Ok(()) => Received::Accepted,
+        // Nothing of a datagram counts before it is known to be the peer's: neither its numbers nor where it came from.
+        let mut protection = self.protection.take();
+        let opened = protection.as_mut().map_or(Ok(datagram), |protection| protection.open(datagram));
+        let received = match opened.and_then(|clear| self.sort(now, from, clear)) {
+            Ok(received) => received,
             Err(reason) => {
                 self.counted.dropped.count(reason);
                 Received::Dropped(reason)
             }
+        };
+        self.protection = protection;
+        received
+    }
+
+    fn sort(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<Received, DropReason> {
+        if is_rtcp(datagram) {
+            self.counted.rtcp += 1;
+            return Ok(Received::Rtcp);
         }
+        self.take(now, from, datagram).map(|()| Received::Accepted)
     }
 
     fn take(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), DropReason> {

@@ -13,7 +13,8 @@ use crate::frame::{FRAME, FRAME_8K};
 pub(super) struct SendClock {
     /// When the next tick is due; `None` before the first.
     due: Option<Instant>,
-    sequence: u16,
+    /// Of the next packet. Its lowest 16 bits are the sequence number, those above count how often that came round.
+    number: u64,
     /// Of the frame of the current tick.
     timestamp: u32,
     /// Whether the next packet begins a talk spurt (RFC 3551 section 4.1).
@@ -22,7 +23,7 @@ pub(super) struct SendClock {
 
 impl SendClock {
     pub(super) fn new(sequence: u16, timestamp: u32) -> Self {
-        Self { due: None, sequence, timestamp, marker: true }
+        Self { due: None, number: u64::from(sequence), timestamp, marker: true }
     }
 
     /// Begins a tick and returns how many frames were missed before it.
@@ -45,11 +46,11 @@ impl SendClock {
         self.timestamp
     }
 
-    /// Numbers a packet of this tick: its sequence number, and whether a talk spurt begins with it.
-    pub(super) fn number(&mut self) -> (u16, bool) {
-        let sequence = self.sequence;
-        self.sequence = sequence.wrapping_add(1);
-        (sequence, std::mem::take(&mut self.marker))
+    /// Numbers a packet of this tick, and whether a talk spurt begins with it. The sequence number is the lowest 16 bits.
+    pub(super) fn number(&mut self) -> (u64, bool) {
+        let number = self.number;
+        self.number += 1;
+        (number, std::mem::take(&mut self.marker))
     }
 
     /// Nothing leaves in this tick: the next packet begins a talk spurt.
@@ -69,13 +70,13 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
         let t0 = Instant::now();
         let mut clock = SendClock::new(65_535, 0);
-        let mut sequence = 65_535u16;
+        let mut expected = 65_535;
         at.iter()
             .map(|&ms| {
                 clock.tick(t0 + Duration::from_millis(ms));
                 let (number, marker) = clock.number();
-                assert_eq!(number, sequence, "numbers have no gap");
-                sequence = sequence.wrapping_add(1);
+                assert_eq!(number, expected, "numbers have no gap, and count on when the sequence number comes round");
+                expected += 1;
                 (clock.timestamp() / 160, marker)
             })
             .collect()

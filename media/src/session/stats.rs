@@ -76,14 +76,20 @@ pub struct Dropped {
     pub discontinuity: u64,
     /// The peer agreed not to send.
     pub direction: u64,
+    /// Not protected with the key agreed on, RTP or RTCP.
+    pub unauthentic: u64,
+    /// Protected and there before.
+    pub replayed: u64,
 }
 
 impl Dropped {
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let Self { malformed, source, learning, payload_type, size, duplicate, late, discontinuity, direction } = *self;
-        malformed + source + learning + payload_type + size + duplicate + late + discontinuity + direction
+        let Self { malformed, source, learning, payload_type, size, duplicate, late, discontinuity, direction, .. } =
+            *self;
+        let plain = malformed + source + learning + payload_type + size + duplicate + late + discontinuity + direction;
+        plain + self.unauthentic + self.replayed
     }
 
     pub(super) fn count(&mut self, reason: DropReason) {
@@ -97,6 +103,8 @@ impl Dropped {
             DropReason::Late => &mut self.late,
             DropReason::Discontinuity => &mut self.discontinuity,
             DropReason::Direction => &mut self.direction,
+            DropReason::Unauthentic => &mut self.unauthentic,
+            DropReason::Replayed => &mut self.replayed,
         } += 1;
     }
 }

@@ -1,6 +1,5 @@
 //! What happens every 20 ms.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{MAX_PACKET, MediaEvent, STALL_AFTER, Session, Tick};
@@ -41,7 +40,7 @@ impl Session {
             voice.said(now, &leaves, skipped, |event| outbox.push(event));
         }
         let transmit = match destination {
-            Some(to) => Some(self.write(to, &leaves, packet)),
+            Some(to) => self.write(&leaves, packet).map(|length| (to, length)),
             None => {
                 self.send_clock.pause();
                 None
@@ -54,10 +53,11 @@ impl Session {
         Tick { heard: frame(&heard), said: frame(&said), transmit, skipped }
     }
 
-    /// Writes this tick's packet: a key that is down, otherwise audio.
-    fn write(&mut self, to: SocketAddr, audio: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> (SocketAddr, usize) {
+    /// Writes this tick's packet: a key that is down, otherwise audio. `None` when it must not leave.
+    fn write(&mut self, audio: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> Option<usize> {
         let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
-        let (sequence, marker) = self.send_clock.number();
+        let (number, marker) = self.send_clock.number();
+        let sequence = number as u16;
         let timestamp = self.send_clock.timestamp();
         let ssrc = self.ssrc;
         let key = self.keys_out.next(timestamp);
@@ -71,8 +71,13 @@ impl Session {
             RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
             self.negotiated.codec.encode(audio, payload)
         };
+        let length = HEADER_LENGTH + length;
+        let length = match &mut self.protection {
+            Some(protection) => protection.seal(packet, length, number)?,
+            None => length,
+        };
         self.counted.sent += 1;
-        (to, HEADER_LENGTH + length)
+        Some(length)
     }
 
     fn watch_for_stall(&mut self, now: Instant) {

@@ -23,6 +23,7 @@ fn session(remote: u16, uplink: bool) -> Session {
         remote: Some((Ipv4Addr::LOCALHOST, remote).into()),
         direction: Direction::SendRecv,
         ptime_ms: 20,
+        srtp: None,
     };
     Session::new(time::now().mono, SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad: None, uplink })
 }

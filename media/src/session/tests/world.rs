@@ -32,6 +32,7 @@ pub(super) fn negotiated(codec: Codec) -> Negotiated {
         remote: Some(address(PEER)),
         direction: Direction::SendRecv,
         ptime_ms: 20,
+        srtp: None,
     }
 }
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
+use callwright_media::sdp::Encryption;
 use callwright_sip::endpoint::{Flow, ListenerId, SessionId, Transport};
 use callwright_sip::message::{Headers, Response};
 
@@ -18,6 +19,7 @@ fn local(port: u16) -> LocalMedia {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
+        encryption: Encryption::Off,
     }
 }
 
