@@ -29,8 +29,9 @@ pub struct ReferId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegistrationId(pub u64);
 
-/// A message body with its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message body with its type. `Debug` shows no byte of it: descriptions carry the keys of encrypted audio, INFO what
+/// callers press.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// The Content-Type header as it stands on the wire, for example `application/sdp`.
     pub content_type: String,
@@ -50,6 +51,12 @@ impl Body {
     pub fn is_sdp(&self) -> bool {
         let essence = self.content_type.split(';').next().unwrap_or_default();
         essence.trim().eq_ignore_ascii_case("application/sdp")
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body({}, {} bytes)", self.content_type, self.bytes.len())
     }
 }
 
