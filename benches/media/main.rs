@@ -1,5 +1,5 @@
 //! What a call costs in media: CPU per call-second of an echo call and of a played, listened-to and recorded call,
-//! beside a bare UDP echo measured in the same run.
+//! beside a bare UDP echo measured in the same run; and what encryption adds to a packet.
 //!
 //! The callers are another process, so that what is counted is the server's threads and nothing else.
 
@@ -9,6 +9,7 @@ mod cpu;
 mod figures;
 
 mod callers;
+mod secrecy;
 mod server;
 
 use std::time::Duration;
@@ -31,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let option = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name)?.parse::<u64>().ok());
     let measured = Duration::from_secs(option("--seconds=").unwrap_or(4));
     let only = option("--calls=").and_then(|calls| usize::try_from(calls).ok());
-    let mut figures = Vec::new();
+    let mut figures = secrecy::figures(ROUNDS)?;
     for calls in SIZES.into_iter().filter(|calls| only.is_none_or(|only| only == *calls)) {
         let [mut floors, mut echoes, mut flows] = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
