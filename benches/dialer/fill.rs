@@ -12,6 +12,7 @@ use callwright::store::audit::Actor;
 use callwright::store::campaign::{CampaignData, Move};
 use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, assistant, campaign, org, trunk};
+use callwright::trunk::media::MediaTerms;
 
 /// Contacts written in one transaction.
 const CHUNK: u64 = 100_000;
@@ -63,6 +64,7 @@ pub(crate) async fn fill(db: &Db, shape: Shape) -> anyhow::Result<CampaignId> {
         inbound_assistant: None,
         identity_policy: IdentityPolicy::Record,
         attestation: SigningLevel::A,
+        media: MediaTerms::default(),
     };
     let caller_id = carrier.caller_ids[0].clone();
     let trunk = trunk::insert(&mut tx, org, carrier).await?.id;

@@ -38,8 +38,8 @@ pub mod suppression_lists;
 pub mod suppressions;
 pub mod target_control;
 pub mod targets;
-pub mod trunk_recorders;
 pub mod trunk_inbound;
+pub mod trunk_recorders;
 pub mod trunks;
 
 use std::path::Path;

@@ -30,6 +30,7 @@ use crate::store::trunk_inbound as stored;
 use crate::store::{Listing, StoreError, Tx, assistant};
 use crate::time;
 use crate::trunk::breaker::{BreakerCause, BreakerState};
+use crate::trunk::media::{MediaTerms, SrtpPolicy, TrunkCodec};
 use crate::trunk::registrations::Standing;
 
 /// What can be set of a trunk.
@@ -131,6 +132,25 @@ pub struct TrunkInput {
     #[serde(default)]
     #[garde(range(max = 99_999))]
     inbound_reserve: u32,
+    /// Whether the audio of calls over this trunk is encrypted (SRTP with keys in SDP): `off`, `offered` to a carrier that
+    /// may take it or leave it, or `required`, which needs `transport` `tls`.
+    #[serde(default = "in_the_clear")]
+    #[garde(skip)]
+    #[schema(default = "off")]
+    srtp: SrtpPolicy,
+    /// Codecs, the preferred one first. The first of a carrier's offer that stands here is taken.
+    #[serde(default = "all_codecs")]
+    #[garde(length(min = 1, max = 2))]
+    #[schema(min_items = 1, max_items = 2, default = json!(["pcmu", "pcma"]))]
+    codecs: Vec<TrunkCodec>,
+}
+
+const fn in_the_clear() -> SrtpPolicy {
+    SrtpPolicy::Off
+}
+
+fn all_codecs() -> Vec<TrunkCodec> {
+    TrunkCodec::ALL.to_vec()
 }
 
 const fn record() -> IdentityPolicy {
@@ -206,6 +226,10 @@ pub struct TrunkView {
     inbound_numbers: Vec<InboundNumberInput>,
     /// Channels that stay free for calls that come in.
     inbound_reserve: u32,
+    /// Whether the audio of its calls is encrypted.
+    srtp: SrtpPolicy,
+    /// Codecs, the preferred one first.
+    codecs: Vec<TrunkCodec>,
     /// How our registration with the carrier goes, as this node sees it.
     registration: RegistrationView,
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
@@ -397,6 +421,7 @@ fn parse(
     old_auth: Option<stored::InboundAuth>,
 ) -> Result<(TrunkData, stored::TrunkInbound), ApiError> {
     let mut faults = Vec::new();
+    check_media(&input, &mut faults);
     let mut numbers = BTreeSet::new();
     let mut caller_ids = Vec::new();
     for (index, text) in input.caller_ids.iter().enumerate() {
@@ -453,8 +478,25 @@ fn parse(
         inbound_assistant: input.inbound_assistant_id,
         identity_policy: input.identity_policy,
         attestation: input.attestation,
+        media: MediaTerms { srtp: input.srtp, codecs: input.codecs },
     };
     Ok((data, inbound))
+}
+
+fn check_media(input: &TrunkInput, faults: &mut Vec<FieldFault>) {
+    let mut fault = |pointer: String, code: &str, reason: &str| {
+        faults.push(FieldFault { pointer, code: code.to_owned(), reason: reason.to_owned() });
+    };
+    for (index, codec) in input.codecs.iter().enumerate() {
+        if input.codecs[..index].contains(codec) {
+            fault(format!("/codecs/{index}"), "duplicate", "stands here twice");
+        }
+    }
+    if input.srtp == SrtpPolicy::Required && input.transport != TrunkTransport::Tls {
+        let reason = "needs the transport tls: by udp and tcp the keys of the audio would travel in the open; \
+                      set transport to tls, or srtp to offered";
+        fault("/srtp".to_owned(), "needs_tls", reason);
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that garde calls")]
@@ -495,6 +537,8 @@ async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreEr
         inbound_numbers: trunk_inbound::numbers_view(&inbound),
         inbound_sources: inbound.sources,
         inbound_reserve: inbound.reserve,
+        srtp: data.media.srtp,
+        codecs: data.media.codecs,
         registration: RegistrationView {
             state: report.standing,
             status: report.status,

@@ -133,6 +133,7 @@ impl Entrance {
             otherwise,
             max_org_calls,
             identity: trunk.data.identity_policy,
+            media: trunk.data.media.clone(),
         });
         Ok(())
     }

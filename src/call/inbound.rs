@@ -16,6 +16,7 @@ use crate::campaign::phone::E164;
 use crate::id::{CallId, OrgId, TrunkId};
 use crate::pii::Pii;
 use crate::stir::verdict::IdentityPolicy;
+use crate::trunk::media::MediaTerms;
 
 /// Counts calls that come in against what their organisation may have at one time, over all nodes.
 pub trait Door: Send + Sync {
@@ -61,6 +62,8 @@ pub struct InboundRoute {
     pub max_org_calls: usize,
     /// What is done about signatures of its calls.
     pub identity: IdentityPolicy,
+    /// What the audio of its calls is like.
+    pub media: MediaTerms,
 }
 
 /// All trunks that may bring calls in.
@@ -77,6 +80,7 @@ pub(super) struct Admitted {
     pub(super) assistant: Arc<AssistantVersion>,
     pub(super) max_org_calls: usize,
     pub(super) identity: IdentityPolicy,
+    pub(super) media: MediaTerms,
     pub(super) caller: Option<Pii<E164>>,
     pub(super) called: Option<Pii<E164>>,
 }
@@ -107,6 +111,7 @@ impl InboundRoutes {
             assistant: Arc::clone(assistant),
             max_org_calls: route.max_org_calls,
             identity: route.identity,
+            media: route.media.clone(),
             caller: asserted.or_else(shown),
             called,
         })

@@ -12,9 +12,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use callwright_media::codec::Codec;
-use callwright_media::negotiated::Direction;
-use callwright_media::sdp::{Encryption, LocalMedia};
 use callwright_sip::endpoint::{ListenerId, Orphan, RecoveryOutcome};
 use callwright_sip::message::HostPort;
 use dashmap::DashMap;
@@ -37,7 +34,7 @@ use super::tools::Toolbox;
 use super::transfer::desk::TransferDesk;
 use crate::id::{CallId, OrgId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
-use crate::net::ports::{RtpPorts, RtpSocket};
+use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
 use crate::sight::{Owner, Sight};
 use crate::siprec::Recorders;
@@ -319,20 +316,5 @@ impl Services {
     /// The address announced in SDP for calls over a listener.
     fn media_address(&self, listener: ListenerId) -> Option<IpAddr> {
         self.listeners.iter().find(|bound| bound.id == listener).map(|bound| bound.media)
-    }
-}
-
-fn local_media(address: IpAddr, rtp: &RtpSocket) -> LocalMedia {
-    LocalMedia {
-        address,
-        port: rtp.lease.port(),
-        codecs: vec![Codec::Pcmu, Codec::Pcma],
-        dtmf: true,
-        // RFC 8866 section 5.2 wants a number that fits 63 bits.
-        session_id: rand::random::<u64>() >> 1,
-        version: 1,
-        ptime_ms: 20,
-        direction: Direction::SendRecv,
-        encryption: Encryption::Off,
     }
 }

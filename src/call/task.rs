@@ -282,6 +282,10 @@ impl CallTask {
         if let Some(progress) = &news.refer {
             self.referred(progress);
         }
+        if let Some(fault) = news.fault {
+            let trunk = self.context.trunk;
+            tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
+        }
         if let Some(digit) = news.digit
             && !self.relay(digit).await
         {

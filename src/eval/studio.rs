@@ -52,6 +52,7 @@ use crate::store::org::Secrets;
 use crate::store::{Db, suppression};
 use crate::time::{self, Latest};
 use crate::toolbox::Toolbox;
+use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 
 /// Numbers of scenarios: a range that no telephone has, kept free for drama.
@@ -278,6 +279,7 @@ impl Studio {
             domain: HostPort::from(peer),
             credentials: None,
             signing: Signing::default(),
+            media: MediaTerms::default(),
         };
         let assistant = AssistantVersion {
             id: AssistantVersionId::generate(),

@@ -20,6 +20,7 @@ use crate::call::transfer::destination::Destination;
 use crate::id::{AttemptId, CallId, LegId, TrunkId};
 use crate::pii::Pii;
 use crate::time::{self, Latest};
+use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 
 /// How long the INVITE of a second leg may be held up.
@@ -155,6 +156,7 @@ impl OpenDesk {
                     domain,
                     credentials: None,
                     signing: Signing::default(),
+                    media: MediaTerms::default(),
                 };
                 InvitePlan::new(&route, number.expose(), from)
             }

@@ -14,6 +14,7 @@ use crate::campaign::wire::wire_enum;
 use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
 use crate::stir::signer::SigningLevel;
 use crate::stir::verdict::IdentityPolicy;
+use crate::trunk::media::{MediaTerms, SrtpPolicy};
 
 wire_enum! {
     /// How requests to the carrier travel.
@@ -27,7 +28,7 @@ wire_enum! {
     }
 }
 
-text_columns!(TrunkTransport, IdentityPolicy, SigningLevel);
+text_columns!(TrunkTransport, IdentityPolicy, SigningLevel, SrtpPolicy);
 
 /// A trunk.
 #[derive(Clone, Debug)]
@@ -81,12 +82,14 @@ pub struct TrunkData {
     pub identity_policy: IdentityPolicy,
     /// How well calls over it are vouched for at best.
     pub attestation: SigningLevel,
+    /// What its audio is like.
+    pub media: MediaTerms,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
                       enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-                      caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, version, created_at, \
-                      updated_at FROM trunk";
+                      caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, srtp, codecs, \
+                      version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -100,8 +103,9 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
     tx.execute(
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation) \
-         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs) \
+         VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+         $21)",
         args,
     )
     .await?;
@@ -140,7 +144,8 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
     let sql = "UPDATE trunk SET updated_at = $4, version = version + 1, name = $5, host = $6, port = $7, \
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
-               inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20 \
+               inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20, \
+               srtp = $21, codecs = $22 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -231,8 +236,9 @@ pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]
     Ok(())
 }
 
-fn values(data: &TrunkData) -> [Arg; 16] {
+fn values(data: &TrunkData) -> [Arg; 18] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
+    let codecs: Vec<_> = data.media.codecs.iter().map(|codec| codec.as_str()).collect();
     [
         data.name.to_arg(),
         data.host.to_arg(),
@@ -250,12 +256,15 @@ fn values(data: &TrunkData) -> [Arg; 16] {
         data.caller_id_max_calls.to_arg(),
         data.identity_policy.to_arg(),
         data.attestation.to_arg(),
+        data.media.srtp.to_arg(),
+        Value::from(codecs).to_arg(),
     ]
 }
 
 fn read(row: &Row) -> Result<Trunk, StoreError> {
     let caller_ids: Value = row.get("caller_ids")?;
     let password: Option<String> = row.get("password")?;
+    let codecs = serde_json::from_value(row.get("codecs")?).map_err(|_| StoreError::Corrupt { column: "codecs" })?;
     let data = TrunkData {
         name: row.get("name")?,
         host: row.get("host")?,
@@ -273,6 +282,7 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         inbound_assistant: row.get("inbound_assistant_id")?,
         identity_policy: row.get("identity_policy")?,
         attestation: row.get("attestation")?,
+        media: MediaTerms { srtp: row.get("srtp")?, codecs },
     };
     Ok(Trunk {
         id: row.get("id")?,

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod breaker;
 pub mod keeper;
 pub mod locations;
+pub mod media;
 pub mod plan;
 pub mod registrations;
 pub mod resolve;

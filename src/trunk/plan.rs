@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::media::MediaTerms;
 use crate::campaign::phone::E164;
 use crate::id::{LegId, TrunkId};
 use crate::stir::passport::Attestation;
@@ -29,6 +30,8 @@ pub struct TrunkRoute {
     pub credentials: Option<Credential>,
     /// How well its callers are vouched for.
     pub signing: Signing,
+    /// What its audio is like.
+    pub media: MediaTerms,
 }
 
 /// How well the callers of a trunk are vouched for.
@@ -65,6 +68,8 @@ pub struct InvitePlan {
     /// How well we vouch for the caller; not at all without. It is not stored: what a crash leaves of a leg is ended,
     /// never asked for again.
     pub attest: Option<Attestation>,
+    /// What the audio is like; not stored either.
+    pub media: MediaTerms,
 }
 
 /// The stored text of a leg cannot be read.
@@ -98,10 +103,12 @@ impl InvitePlan {
             to: NameAddr::new(Uri::sip(user(to).as_deref(), domain)),
             headers: Headers::default(),
             attest: from.and_then(|from| route.signing.level.attestation(route.signing.own.contains(from))),
+            media: route.media.clone(),
         }
     }
 
-    /// A call to a SIP address that need not be the trunk's, showing `from` at the trunk's domain, or nothing.
+    /// A call to a SIP address that need not be the trunk's, showing `from` at the trunk's domain, or nothing. What the
+    /// trunk's audio is like does not bind others.
     #[must_use]
     pub fn to_address(flow: Flow, sent_by: Option<HostPort>, to: &Uri, from: Option<&E164>, domain: &HostPort) -> Self {
         let domain = HostPort { port: None, ..domain.clone() };
@@ -114,6 +121,7 @@ impl InvitePlan {
             to: NameAddr::new(to.clone()),
             headers: Headers::default(),
             attest: None,
+            media: MediaTerms::default(),
         }
     }
 
@@ -171,6 +179,7 @@ impl InvitePlan {
             to: NameAddr::parse(stored.to.as_bytes()).map_err(|_| BadLeg("to"))?,
             headers,
             attest: None,
+            media: MediaTerms::default(),
         })
     }
 }
@@ -215,7 +224,8 @@ pub fn orphan(
     let stage = match dialog {
         Some(dialog) if answered => OrphanStage::Confirmed(dialog),
         dialog => {
-            let InvitePlan { flow, sent_by, uri, from, to, headers, attest: _ } = InvitePlan::from_json(invite)?;
+            let InvitePlan { flow, sent_by, uri, from, to, headers, attest: _, media: _ } =
+                InvitePlan::from_json(invite)?;
             let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
             OrphanStage::Early(Box::new(OrphanInvite { flow, sent_by, uri, from, to, headers, invites, dialog }))
         }
@@ -288,6 +298,7 @@ mod tests {
             domain: HostPort::from("192.0.2.7:5070".parse::<std::net::SocketAddr>().expect("an address")),
             credentials: None,
             signing: Signing::default(),
+            media: MediaTerms::default(),
         }
     }
 

@@ -38,7 +38,7 @@ impl Router {
     /// the configured host.
     ///
     /// # Errors
-    /// [`Unreachable`].
+    /// [`Unreachable`], also where the keys of audio that has to be encrypted would travel in the open.
     pub async fn route(&self, now: Now, trunk: &Trunk) -> Result<TrunkRoute, Unreachable> {
         let (flow, domain) = match self.status.location(now, trunk.id) {
             Some(location) => (location.flow, location.contact.host_port()),
@@ -47,9 +47,13 @@ impl Router {
                 (*flows.first().ok_or(Unreachable)?, domain(trunk).ok_or(Unreachable)?)
             }
         };
+        if !trunk.data.media.allow(flow.transport) {
+            return Err(Unreachable);
+        }
         let signing = Signing { level: trunk.data.attestation, own: trunk.data.caller_ids.clone() };
         let (sent_by, credentials) = (self.sent_by(&flow), credentials(trunk));
-        Ok(TrunkRoute { trunk: trunk.id, flow, sent_by, domain, credentials, signing })
+        let media = trunk.data.media.clone();
+        Ok(TrunkRoute { trunk: trunk.id, flow, sent_by, domain, credentials, signing, media })
     }
 
     /// The ways to the configured host, in the resolver's order; none when no listener reaches any of its addresses.

@@ -13,6 +13,7 @@ mod talker;
 
 mod agent;
 mod disclosure;
+mod encryption;
 mod identity;
 mod inbound;
 mod interrupter;
@@ -22,8 +23,8 @@ mod native;
 mod native_manners;
 mod outbound;
 mod replay;
-mod siprec;
 mod sight;
+mod siprec;
 #[path = "../support/speech.rs"]
 mod speech;
 mod standins;

@@ -24,6 +24,7 @@ on_both!(
     assistants_have_versions,
     trunks_keep_their_secret,
     a_trunk_says_who_is_vouched_for_and_who_has_to_be,
+    a_trunk_says_what_its_audio_is_like,
     a_trunk_that_was_stopped_says_why_and_until_when,
     a_campaign_has_several_trunks_in_order,
     numbers_are_suppressed,
@@ -152,6 +153,29 @@ async fn a_trunk_says_who_is_vouched_for_and_who_has_to_be(db: TestDb) {
     body["attestation"] = json!("D");
     let bad = client.put(&path, body).await;
     assert_eq!(bad.status, 422, "{}", bad.json);
+}
+
+async fn a_trunk_says_what_its_audio_is_like(db: TestDb) {
+    let client = Client::new(db).await;
+    let mut body = trunk("Carrier");
+    let path = format!("/api/v1/trunks/{}", client.create("/api/v1/trunks", body.clone()).await);
+    let media = |trunk: &Value| (trunk["srtp"].clone(), trunk["codecs"].clone());
+    assert_eq!(media(&client.get(&path).await.json), (json!("off"), json!(["pcmu", "pcma"])));
+    (body["srtp"], body["codecs"]) = (json!("required"), json!(["pcma"]));
+    let open = client.put(&path, body.clone()).await;
+    assert_eq!((open.status, pointers(&open)), (422, vec![("/srtp", "needs_tls")]), "{}", open.json);
+    assert!(open.json.to_string().contains("set transport to tls"), "it names the remedy: {}", open.json);
+    body["transport"] = json!("tls");
+    assert_eq!(media(&client.put(&path, body.clone()).await.json), (json!("required"), json!(["pcma"])));
+    assert_eq!(media(&client.get(&path).await.json), (json!("required"), json!(["pcma"])));
+    (body["srtp"], body["transport"]) = (json!("offered"), json!("udp"));
+    assert_eq!(media(&client.put(&path, body.clone()).await.json), (json!("offered"), json!(["pcma"])));
+    body["codecs"] = json!(["pcma", "pcma"]);
+    assert_eq!(pointers(&client.put(&path, body.clone()).await), [("/codecs/1", "duplicate")]);
+    body["codecs"] = json!([]);
+    assert_eq!(client.put(&path, body.clone()).await.status, 422);
+    body["codecs"] = json!(["opus"]);
+    assert_eq!(client.put(&path, body).await.status, 422);
 }
 
 async fn a_trunk_that_was_stopped_says_why_and_until_when(db: TestDb) {

@@ -19,6 +19,7 @@ use callwright::store::org::PhoneKey;
 use callwright::store::target::{Entry, Target};
 use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, Page, StoreError, assistant, campaign, contact, org, target, trunk};
+use callwright::trunk::media::MediaTerms;
 
 pub(crate) struct World {
     pub(crate) db: Db,
@@ -189,6 +190,7 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         inbound_assistant: None,
         identity_policy: IdentityPolicy::Record,
         attestation: SigningLevel::A,
+        media: MediaTerms::default(),
     }
 }
 

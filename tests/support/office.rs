@@ -19,7 +19,7 @@ use callwright::config::{ListenerConfig, SipGuardConfig, SipTransport, TlsFiles}
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver::{self, BoundListener, Protection, SipHandle};
+use callwright::net::sip_driver::{self, BoundListener, Protection, SipHandle, SipService};
 use callwright::net::sip_tls::SipTls;
 use callwright::pii::Pii;
 use callwright::provider::error::{Error, ErrorKind};
@@ -30,9 +30,10 @@ use callwright::sight::tap::{Tapping, tap};
 use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
 use callwright::trunk::keeper;
+use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 use callwright::trunk::status::TrunkStatus;
-use callwright_sip::endpoint::{Callers, Config, Flow};
+use callwright_sip::endpoint::{Callers, Config, Flow, Transport};
 use callwright_sip::guard::Networks;
 use callwright_sip::message::HostPort;
 use tokio::sync::mpsc;
@@ -58,15 +59,12 @@ pub(crate) struct Office {
     pub(crate) trunks: TrunkStatus,
     pub(crate) listener: callwright_sip::endpoint::ListenerId,
     /// The listener as routers know it.
-    #[allow(dead_code, reason = "only the tests with a recorder of somebody else's look for ways")]
+    #[allow(dead_code, reason = "few tests look for ways")]
     pub(crate) bound: BoundListener,
     pub(crate) transport: callwright_sip::endpoint::Transport,
     /// What goes over SIP, for who wants to see it.
     #[allow(dead_code, reason = "only the tests of what is seen look")]
     pub(crate) tapping: Option<Tapping>,
-    /// The listener.
-    #[allow(dead_code, reason = "only the tests of what is seen look")]
-    pub(crate) bound: BoundListener,
     stop: CancellationToken,
 }
 
@@ -106,19 +104,41 @@ impl Office {
     async fn protected(
         transport: SipTransport,
         first_port: u16,
-        (clocks, max_calls): (CallConfig, usize),
+        clocks: (CallConfig, usize),
         protection: Protection,
-        (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
+        staff: (Arc<dyn Providers>, Arc<dyn Toolbox>),
     ) -> Self {
-        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
         let config = Config { registrar: true, ..Config::default() };
         let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
         let (tap, tapping) = tap();
-        let sip =
-            sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
-        let sip = sip.expect("loopback binds");
+        let listeners = [listener(transport)];
+        let sip = sip_driver::start_tapped(&listeners, tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
+        Self::on(sip.expect("loopback binds"), first_port, clocks, staff, (Some(tapping), stop))
+    }
+
+    /// An office that speaks TLS, and believes whoever proves to be `localhost`.
+    #[allow(dead_code, reason = "most tests call in the open")]
+    pub(crate) async fn over_tls(tls: SipTls, first_port: u16) -> Self {
+        let stop = CancellationToken::new();
+        let callee = tls.names().learn("localhost").expect("a name");
+        let (listeners, off) = ([listener(SipTransport::Tls)], Protection::off());
+        let sip = sip_driver::start_with(&listeners, tls, Config::default(), off, [3; 32], stop.clone());
+        let sip = sip.await.expect("loopback binds");
+        let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
+        let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
+        let mut office = Self::on(sip, first_port, (CallConfig::default(), 100), staff, (None, stop));
+        office.transport = Transport::Tls(callee);
+        office
+    }
+
+    fn on(
+        sip: SipService,
+        first_port: u16,
+        (clocks, max_calls): (CallConfig, usize),
+        (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
+        (tapping, stop): (Option<Tapping>, CancellationToken),
+    ) -> Self {
         let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
         let _ = std::fs::remove_dir_all(&recordings);
         let bound = sip.bound[0].clone();
@@ -150,7 +170,7 @@ impl Office {
             trunks,
             listener: bound.id,
             transport: bound.transport,
-            tapping: Some(tapping),
+            tapping,
             bound,
             stop,
         }
@@ -165,6 +185,7 @@ impl Office {
             domain: HostPort::from(peer),
             credentials: None,
             signing: Signing::default(),
+            media: MediaTerms::default(),
         };
         let to = number.parse().expect("a number");
         let from = "+493012345678".parse().expect("a number");
@@ -200,11 +221,22 @@ impl Office {
 
     /// [`Office::open`] under a policy about signatures.
     pub(crate) fn open_for(&self, max_org_calls: usize, identity: IdentityPolicy) {
-        self.open_with(survey(), max_org_calls, identity);
+        self.open_with(survey(), max_org_calls, identity, MediaTerms::default());
     }
 
-    /// [`Office::open_for`] with this assistant.
-    pub(crate) fn open_with(&self, assistant: Arc<AssistantVersion>, max_org_calls: usize, identity: IdentityPolicy) {
+    /// [`Office::open`] for calls whose audio is like this.
+    pub(crate) fn open_to(&self, max_org_calls: usize, identity: IdentityPolicy, media: MediaTerms) {
+        self.open_with(survey(), max_org_calls, identity, media);
+    }
+
+    /// [`Office::open_to`] with this assistant.
+    pub(crate) fn open_with(
+        &self,
+        assistant: Arc<AssistantVersion>,
+        max_org_calls: usize,
+        identity: IdentityPolicy,
+        media: MediaTerms,
+    ) {
         let route = InboundRoute {
             trunk: TrunkId::from_u128(2),
             org: self.org,
@@ -215,6 +247,7 @@ impl Office {
             otherwise: Some(assistant),
             max_org_calls,
             identity,
+            media,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -233,6 +266,7 @@ impl Office {
             otherwise: Some(survey()),
             max_org_calls: 100,
             identity: IdentityPolicy::Record,
+            media: MediaTerms::default(),
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }
@@ -282,6 +316,11 @@ impl Attempt {
             other => panic!("it was placed: {other:?}"),
         }
     }
+}
+
+fn listener(transport: SipTransport) -> ListenerConfig {
+    let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    ListenerConfig { transport, bind, external: None, external_media: None }
 }
 
 /// Greets, asks one question, says goodbye.

@@ -8,7 +8,8 @@ use callwright::net::media_leg::MediaCommand;
 use callwright::net::media_ring::MediaNews;
 use callwright::net::media_worker::{MediaLeg, MediaWorkers};
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver::{self, IncomingCall, SipHandle, SipService};
+use callwright::net::sip_driver::{self, IncomingCall, Protection, SipHandle, SipService};
+use callwright::net::sip_tls::SipTls;
 use callwright::time;
 use callwright_media::codec::Codec;
 use callwright_media::digit::Digit;
@@ -16,7 +17,9 @@ use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::sdp::{self, Encryption, LocalMedia};
 use callwright_media::session::{Session, SessionConfig};
-use callwright_sip::endpoint::{Body, Conduct, Config, Credential, Event, Flow, Invite, LegKey, Rejection, SessionId};
+use callwright_sip::endpoint::{
+    Body, Conduct, Config, Credential, Event, Flow, Invite, LegKey, PeerName, Rejection, SessionId, Transport,
+};
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{Headers, HostPort, Request, StatusCode, Uri};
 use tokio::sync::mpsc;
@@ -32,6 +35,11 @@ pub(crate) struct Phone {
     /// What it answers challenges with.
     #[allow(dead_code, reason = "most offices ask for nothing")]
     pub(crate) credentials: Option<Credential>,
+    /// Whether its audio is encrypted.
+    #[allow(dead_code, reason = "most telephones do not know of it")]
+    pub(crate) encryption: Encryption,
+    /// Which name those whom it calls by TLS have to prove.
+    pub(crate) callee: PeerName,
     _stop: CancellationToken,
 }
 
@@ -45,11 +53,29 @@ impl Phone {
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
         let service = sip_driver::start(&[listener], config, [9; 32], stop.clone()).await;
+        Self::on(service.expect("loopback binds"), first_port, stop)
+    }
+
+    /// One that speaks TLS, and believes whoever proves to be `localhost`.
+    #[allow(dead_code, reason = "most tests call in the open")]
+    pub(crate) async fn over_tls(tls: SipTls, first_port: u16) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = ListenerConfig { transport: SipTransport::Tls, bind, external: None, external_media: None };
+        let stop = CancellationToken::new();
+        let callee = tls.names().learn("localhost").expect("a name");
+        let service =
+            sip_driver::start_with(&[listener], tls, Config::default(), Protection::off(), [9; 32], stop.clone()).await;
+        Self { callee, ..Self::on(service.expect("loopback binds"), first_port, stop) }
+    }
+
+    fn on(service: SipService, first_port: u16, stop: CancellationToken) -> Self {
         Self {
-            service: service.expect("loopback binds"),
+            service,
             ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 198, 1),
             workers: MediaWorkers::start(1).expect("a thread"),
             credentials: None,
+            encryption: Encryption::Off,
+            callee: PeerName::NONE,
             _stop: stop,
         }
     }
@@ -62,7 +88,8 @@ impl Phone {
     pub(crate) async fn rings(&mut self) -> Ringing<'_> {
         let call = timeout(PATIENCE, self.service.incoming.recv()).await.expect("a call in time").expect("SIP runs");
         self.service.handle.ring(call.session, StatusCode::RINGING, None).await.expect("SIP runs");
-        Ringing { handle: self.service.handle.clone(), ports: &self.ports, workers: &self.workers, call }
+        let (handle, encryption) = (self.service.handle.clone(), self.encryption.clone());
+        Ringing { handle, ports: &self.ports, workers: &self.workers, encryption, call }
     }
 
     /// Whether no call comes for this long.
@@ -90,12 +117,16 @@ impl Phone {
         headers: Headers,
     ) -> Result<Line, u16> {
         let rtp = self.ports.bind().expect("a port");
-        let local = local(rtp.lease.port());
+        let local = local(rtp.lease.port(), self.encryption.clone());
         let bound = &self.service.bound[0];
+        let transport = match bound.transport {
+            Transport::Tls(_) => Transport::Tls(self.callee),
+            open @ (Transport::Udp | Transport::Tcp) => open,
+        };
         let (from, to) = self.ends(peer, user);
         let invite = Invite {
             key: LegKey([key; 32]),
-            flow: Flow { listener: bound.id, transport: bound.transport, peer },
+            flow: Flow { listener: bound.id, transport, peer },
             from,
             uri: to.uri.clone(),
             to,
@@ -125,6 +156,7 @@ pub(crate) struct Ringing<'a> {
     handle: SipHandle,
     ports: &'a RtpPorts,
     workers: &'a MediaWorkers,
+    encryption: Encryption,
     call: IncomingCall,
 }
 
@@ -152,19 +184,38 @@ impl Ringing<'_> {
     }
 
     pub(crate) async fn answer(self) -> Line {
+        self.answer_as(|port| port, |_| ()).await
+    }
+
+    /// Answers with another port than its own, and sends its media otherwise than it was agreed.
+    pub(crate) async fn answer_as(
+        self,
+        announced: impl FnOnce(u16) -> u16,
+        change: impl FnOnce(&mut Negotiated),
+    ) -> Line {
         let rtp = self.ports.bind().expect("a port");
         let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
-        let (answer, negotiated) = sdp::answer(&local(rtp.lease.port()), &offer.bytes).expect("an offer we can take");
+        let local = local(announced(rtp.lease.port()), self.encryption);
+        let (answer, mut negotiated) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
+        change(&mut negotiated);
         let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
         self.handle.accept(self.call.session, Body::sdp(answer)).await.expect("SIP runs");
         Line { handle: self.handle, session: self.call.session, events: self.call.events, media }
+    }
+
+    /// Answers with a description that is given; whether it is hung up then.
+    #[allow(dead_code, reason = "most descriptions are its own")]
+    pub(crate) async fn answers_with(mut self, description: Vec<u8>) -> bool {
+        self.handle.accept(self.call.session, Body::sdp(description)).await.expect("SIP runs");
+        ends(&mut self.call.events).await
     }
 
     /// Takes the call and sends no sound.
     pub(crate) async fn answer_mutely(self) -> MuteLine {
         let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
         let rtp = self.ports.bind().expect("a port");
-        let (answer, _) = sdp::answer(&local(rtp.lease.port()), &offer.bytes).expect("an offer we can take");
+        let local = local(rtp.lease.port(), self.encryption);
+        let (answer, _) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
         self.handle.accept(self.call.session, Body::sdp(answer)).await.expect("SIP runs");
         MuteLine { events: self.call.events }
     }
@@ -251,7 +302,7 @@ async fn ends(events: &mut mpsc::Receiver<Event>) -> bool {
     timeout(PATIENCE, wait).await.unwrap_or(false)
 }
 
-fn local(port: u16) -> LocalMedia {
+fn local(port: u16, encryption: Encryption) -> LocalMedia {
     LocalMedia {
         address: Ipv4Addr::LOCALHOST.into(),
         port,
@@ -261,7 +312,7 @@ fn local(port: u16) -> LocalMedia {
         version: 1,
         ptime_ms: 20,
         direction: Direction::SendRecv,
-        encryption: Encryption::Off,
+        encryption,
     }
 }
 

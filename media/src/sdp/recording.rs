@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::offer_answer::{Audio, declined, describe};
 use super::remote::{Destination, Remote, RemoteMedia};
-use super::{LocalMedia, SdpError};
+use super::{Encryption, LocalMedia, SdpError};
 use crate::codec::Codec;
 use crate::negotiated::Direction;
 
@@ -120,6 +120,7 @@ impl RecordingMedia {
             version: self.version,
             ptime_ms: 20,
             direction: Direction::SendOnly,
+            encryption: Encryption::Off,
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct LegNews {
     pub reoffer: Option<Result<Body, StatusCode>>,
     /// How a REFER of ours goes.
     pub refer: Option<ReferProgress>,
+    /// Why a description of the far side's was not taken.
+    pub fault: Option<SdpError>,
 }
 
 impl LegNews {
@@ -97,9 +99,9 @@ impl SipLeg {
                 LegNews::of(LegEvent::Provisional { status: status.code(), media })
             }
             Event::Answered { dialog, body, .. } => {
-                let media = self.answered_media(&dialog, body.as_ref());
+                let (media, fault) = self.answered_media(&dialog, body.as_ref());
                 self.dialog = Some(dialog);
-                LegNews::of(LegEvent::Answered { media })
+                LegNews { fault, ..LegNews::of(LegEvent::Answered { media }) }
             }
             Event::Failed { failure, .. } => LegNews::of(LegEvent::Failed(dial_failure(&failure))),
             Event::Cancelled { reason, .. } => {
@@ -149,19 +151,25 @@ impl SipLeg {
         true
     }
 
-    /// Whether the answered dialog has a description: in its 2xx, or in a 1xx of the same dialog.
-    fn answered_media(&mut self, dialog: &DialogSnapshot, body: Option<&Body>) -> bool {
-        let negotiated = match body {
-            Some(body) => sdp::accept_answer(&self.local, &body.bytes).ok(),
-            None => self.early.get(&dialog.remote_tag).cloned(),
+    /// Whether the answered dialog has a description: in its 2xx, or in a 1xx of the same dialog. And why not, when that
+    /// of the 2xx could not be taken.
+    fn answered_media(&mut self, dialog: &DialogSnapshot, body: Option<&Body>) -> (bool, Option<SdpError>) {
+        let answer = body.map(|body| sdp::accept_answer(&self.local, &body.bytes));
+        let (negotiated, fault) = match answer {
+            Some(Ok(negotiated)) => (Some(negotiated), None),
+            Some(Err(fault)) => (None, Some(fault)),
+            None => (self.early.get(&dialog.remote_tag).cloned(), None),
         };
         let found = negotiated.is_some();
         self.negotiated = negotiated.or(self.negotiated.take());
-        found
+        (found, fault)
     }
 
     fn accept(&mut self, body: &Body) -> LegNews {
-        let Ok(negotiated) = sdp::accept_answer(&self.local, &body.bytes) else { return LegNews::default() };
+        let negotiated = match sdp::accept_answer(&self.local, &body.bytes) {
+            Ok(negotiated) => negotiated,
+            Err(fault) => return LegNews { fault: Some(fault), ..LegNews::default() },
+        };
         let receives = negotiated.direction.receives();
         self.negotiated = Some(negotiated);
         LegNews::of(LegEvent::Renegotiated { receives })
@@ -180,9 +188,10 @@ impl SipLeg {
                 let event = Some(LegEvent::Renegotiated { receives });
                 LegNews { event, reoffer: Some(Ok(Body::sdp(answer))), ..LegNews::default() }
             }
-            Err(_) => {
+            Err(fault) => {
                 self.local.version -= 1;
-                LegNews { reoffer: Some(Err(StatusCode::NOT_ACCEPTABLE_HERE)), ..LegNews::default() }
+                let reoffer = Some(Err(StatusCode::NOT_ACCEPTABLE_HERE));
+                LegNews { reoffer, fault: Some(fault), ..LegNews::default() }
             }
         }
     }

@@ -8,8 +8,8 @@ use callwright_sip::endpoint::Rejection;
 use callwright_sip::message::{HeaderName, StatusCode};
 use tokio::sync::mpsc;
 
+use super::Calls;
 use super::live::{Entry, Identity};
-use super::{Calls, local_media};
 use crate::agent::conversation::Conversation;
 use crate::call::call::Call;
 use crate::call::facts;
@@ -111,7 +111,7 @@ impl Calls {
         vouched: Option<CallerIdentity>,
     ) -> Result<(), Refusal> {
         let IncomingCall { session, invite, events } = incoming;
-        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, caller, called } = admitted;
+        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, media: terms, caller, called } = admitted;
         let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_full() {
             return Err(overload());
@@ -119,6 +119,10 @@ impl Calls {
         let services = &self.inner.services;
         let now = time::now();
         let media = services.media_address(invite.flow.listener).ok_or_else(overload)?;
+        if !terms.allow(invite.flow.transport) {
+            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and it did not come by TLS");
+            return Err(plain(StatusCode::NOT_ACCEPTABLE_HERE));
+        }
         let definition = &assistant.definition;
         if let Room::None(why) = services.providers.room(org, definition) {
             tracing::warn!(%why, "a call that came in is refused");
@@ -131,8 +135,11 @@ impl Calls {
         let conversation = Conversation::new(definition, &variables, definition.turn.timing())
             .map_err(|_| plain(StatusCode::SERVER_INTERNAL_ERROR))?;
         let rtp = services.ports.bind().map_err(|_| overload())?;
-        let (leg, body) = SipLeg::inbound(local_media(media, &rtp), invite.dialog.clone(), invite.body.as_ref())
-            .map_err(|_| plain(StatusCode::NOT_ACCEPTABLE_HERE))?;
+        let local = terms.local(media, rtp.lease.port());
+        let (leg, body) = SipLeg::inbound(local, invite.dialog.clone(), invite.body.as_ref()).map_err(|fault| {
+            tracing::info!(%trunk, %fault, "a call that came in is refused: its description cannot be answered");
+            plain(StatusCode::NOT_ACCEPTABLE_HERE)
+        })?;
         let core = Call::inbound(now.mono, services.clocks.clone());
         let identity = Identity {
             call,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::Calls;
 use super::live::{Control, Entry, Identity};
-use super::{Calls, local_media};
 use crate::agent::conversation::Conversation;
 use crate::call::call::{Call, CallConfig};
 use crate::call::facts;
@@ -129,7 +129,7 @@ impl Calls {
         let lineup = services.providers.lineup(identity.org, assistant)?;
         let conversation = Conversation::new(assistant, &variables, assistant.turn.timing())?;
         let rtp = services.ports.bind()?;
-        let (leg, body) = SipLeg::outbound(local_media(media, &rtp));
+        let (leg, body) = SipLeg::outbound(dial.invite.media.local(media, rtp.lease.port()));
         let call = Call::outbound(identity.started.mono, config, evidence);
         let (control, stage, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);

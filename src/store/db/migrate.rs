@@ -81,6 +81,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
     (59, "trunk inbound", Text::Both(include_str!("../../../migrations/0059_trunk_inbound.sql"))),
     (52, "SIP traces", Text::Both(include_str!("../../../migrations/0052_sip_trace.sql"))),
+    (51, "trunk media", Text::Both(include_str!("../../../migrations/0051_trunk_media.sql"))),
 ];
 
 /// The version of the last one.

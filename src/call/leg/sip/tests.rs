@@ -3,6 +3,7 @@ use std::time::Duration;
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
 use callwright_media::sdp::Encryption;
+use callwright_media::srtp::LocalKeys;
 use callwright_sip::endpoint::{Flow, ListenerId, SessionId, Transport};
 use callwright_sip::message::{Headers, Response};
 
@@ -114,6 +115,54 @@ fn a_late_offer_is_ours_and_the_ack_answers_it() {
     let news = leg.handle(Event::Acknowledged { session: SessionId(1), dialog: dialog("one"), body: answer });
     assert_eq!(news.event, Some(LegEvent::Renegotiated { receives: true }));
     assert_eq!(remote_port(&leg), Some(5_000));
+}
+
+/// A side whose audio has to be encrypted.
+fn secret(port: u16) -> LocalMedia {
+    LocalMedia { encryption: Encryption::Required(Box::new(LocalKeys::generate(&mut rand::rng()))), ..local(port) }
+}
+
+#[test]
+fn an_answer_in_the_clear_is_not_taken_where_it_has_to_be_encrypted() {
+    let (mut leg, offer) = SipLeg::outbound(secret(4_000));
+    let news = leg.handle(provisional("one", Some(5_000)));
+    assert_eq!(news.event, Some(LegEvent::Provisional { status: 183, media: false }), "nor early media");
+    let news = leg.handle(answered("one", Some(5_000)));
+    assert_eq!((news.event, news.fault), (Some(LegEvent::Answered { media: false }), Some(SdpError::PlainMedia)));
+    assert_eq!(leg.negotiated(), None);
+    let (mut leg, _) = SipLeg::outbound(local(4_000));
+    let news = leg.handle(Event::Reoffer { session: SessionId(1), body: Some(offer) });
+    assert_eq!((news.fault, leg.negotiated()), (Some(SdpError::SecureMedia), None));
+    let inbound = SipLeg::inbound(secret(4_000), *dialog("one"), Some(&description(5_000, Direction::SendRecv)));
+    assert_eq!(inbound.err(), Some(SdpError::PlainMedia));
+}
+
+#[test]
+fn a_reoffer_brings_new_keys_and_no_call_is_led_into_the_open() {
+    let first = Body::sdp(sdp::offer(&secret(5_000)));
+    let (mut leg, answer) = SipLeg::inbound(secret(4_000), *dialog("one"), Some(&first)).expect("an offer we can take");
+    assert!(String::from_utf8_lossy(&answer.bytes).contains("RTP/SAVP"));
+    let before = leg.negotiated().and_then(|agreed| agreed.srtp.clone()).expect("it is encrypted");
+    let second = Body::sdp(sdp::offer(&secret(5_000)));
+    let news = leg.handle(Event::Reoffer { session: SessionId(1), body: Some(second) });
+    assert!(matches!(news.reoffer, Some(Ok(_))), "{news:?}");
+    let after = leg.negotiated().and_then(|agreed| agreed.srtp.clone()).expect("it is encrypted");
+    assert_eq!(before.local, after.local);
+    assert_ne!(before.remote, after.remote);
+    let open = description(5_000, Direction::SendRecv);
+    let news = leg.handle(Event::Reoffer { session: SessionId(1), body: Some(open) });
+    assert_eq!(news.reoffer, Some(Err(StatusCode::NOT_ACCEPTABLE_HERE)));
+    assert_eq!(leg.negotiated().and_then(|agreed| agreed.srtp.clone()), Some(after), "what was agreed stays");
+}
+
+#[test]
+fn descriptions_and_their_keys_do_not_print() {
+    let (leg, offer) = SipLeg::outbound(secret(4_000));
+    let inline = String::from_utf8_lossy(&offer.bytes);
+    let key = inline.split("inline:").nth(1).and_then(|rest| rest.lines().next()).expect("a key").to_owned();
+    let event = answered("one", Some(5_000));
+    let printed = format!("{leg:?} {offer:?} {event:?}");
+    assert!(!printed.contains(&key) && !printed.contains("inline") && printed.contains("application/sdp"), "{printed}");
 }
 
 #[test]

@@ -1,0 +1,133 @@
+//! What a trunk's audio is like: which codecs, and whether it is encrypted.
+
+use std::net::IpAddr;
+
+use callwright_media::codec::Codec;
+use callwright_media::negotiated::Direction;
+use callwright_media::sdp::{Encryption, LocalMedia};
+use callwright_media::srtp::LocalKeys;
+use callwright_sip::endpoint::Transport;
+
+use crate::campaign::wire::wire_enum;
+
+wire_enum! {
+    /// Whether a trunk's audio is encrypted, with keys in the descriptions (RFC 4568).
+    pub enum SrtpPolicy is "SRTP policy" {
+        /// Never.
+        Off = "off",
+        /// Where the carrier can (RFC 8643).
+        Offered = "offered",
+        /// Always: a call that cannot be is not made and not taken.
+        Required = "required",
+    }
+}
+
+wire_enum! {
+    /// A codec of a trunk.
+    pub enum TrunkCodec is "codec" {
+        /// G.711 μ-law: North America, Japan.
+        Pcmu = "pcmu",
+        /// G.711 A-law: everywhere else.
+        Pcma = "pcma",
+    }
+}
+
+impl TrunkCodec {
+    const fn codec(self) -> Codec {
+        match self {
+            Self::Pcmu => Codec::Pcmu,
+            Self::Pcma => Codec::Pcma,
+        }
+    }
+}
+
+/// What a trunk's audio is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaTerms {
+    /// Whether it is encrypted.
+    pub srtp: SrtpPolicy,
+    /// Codecs in order of preference, each once; at least one.
+    pub codecs: Vec<TrunkCodec>,
+}
+
+impl Default for MediaTerms {
+    /// In the clear, with all codecs.
+    fn default() -> Self {
+        Self { srtp: SrtpPolicy::Off, codecs: TrunkCodec::ALL.to_vec() }
+    }
+}
+
+impl MediaTerms {
+    /// Whether a call may go this way. Where encryption is a must, its keys must not travel in the open.
+    #[must_use]
+    pub const fn allow(&self, transport: Transport) -> bool {
+        match self.srtp {
+            SrtpPolicy::Off | SrtpPolicy::Offered => true,
+            SrtpPolicy::Required => matches!(transport, Transport::Tls(_)),
+        }
+    }
+
+    /// Our side of a new call, with keys of its own where it needs some.
+    #[must_use]
+    pub fn local(&self, address: IpAddr, port: u16) -> LocalMedia {
+        let keys = || Box::new(LocalKeys::generate(&mut rand::rng()));
+        LocalMedia {
+            address,
+            port,
+            codecs: self.codecs.iter().map(|codec| codec.codec()).collect(),
+            dtmf: true,
+            // RFC 8866 section 5.2 wants a number that fits 63 bits.
+            session_id: rand::random::<u64>() >> 1,
+            version: 1,
+            ptime_ms: 20,
+            direction: Direction::SendRecv,
+            encryption: match self.srtp {
+                SrtpPolicy::Off => Encryption::Off,
+                SrtpPolicy::Offered => Encryption::Offered(keys()),
+                SrtpPolicy::Required => Encryption::Required(keys()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use callwright_sip::endpoint::PeerName;
+
+    use super::*;
+
+    fn terms(srtp: SrtpPolicy) -> MediaTerms {
+        MediaTerms { srtp, ..MediaTerms::default() }
+    }
+
+    #[test]
+    fn each_call_has_keys_of_its_own_where_it_needs_some() {
+        let local = |srtp| terms(srtp).local(Ipv4Addr::LOCALHOST.into(), 4_000).encryption;
+        assert_eq!(local(SrtpPolicy::Off), Encryption::Off);
+        assert!(matches!(local(SrtpPolicy::Offered), Encryption::Offered(_)));
+        assert!(matches!(local(SrtpPolicy::Required), Encryption::Required(_)));
+        assert_ne!(local(SrtpPolicy::Required), local(SrtpPolicy::Required));
+    }
+
+    #[test]
+    fn codecs_are_offered_in_the_trunks_order() {
+        let codecs = |codecs: &[TrunkCodec]| {
+            let terms = MediaTerms { codecs: codecs.to_vec(), ..MediaTerms::default() };
+            terms.local(Ipv4Addr::LOCALHOST.into(), 4_000).codecs
+        };
+        assert_eq!(codecs(&[TrunkCodec::Pcma, TrunkCodec::Pcmu]), [Codec::Pcma, Codec::Pcmu]);
+        assert_eq!(codecs(&[TrunkCodec::Pcma]), [Codec::Pcma]);
+        assert_eq!(codecs(&MediaTerms::default().codecs), [Codec::Pcmu, Codec::Pcma]);
+    }
+
+    #[test]
+    fn keys_that_must_stay_secret_travel_over_tls_only() {
+        for open in [Transport::Udp, Transport::Tcp] {
+            assert!(terms(SrtpPolicy::Off).allow(open) && terms(SrtpPolicy::Offered).allow(open));
+            assert!(!terms(SrtpPolicy::Required).allow(open));
+        }
+        assert!(terms(SrtpPolicy::Required).allow(Transport::Tls(PeerName::NONE)));
+    }
+}
