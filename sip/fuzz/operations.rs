@@ -226,7 +226,11 @@ impl<'a> Play<'a> {
             body: Body::sdp(if options & 16 > 0 { vec![b'x'; 1400] } else { b"offer".to_vec() }),
             credentials: (options & 1 > 0).then(credential),
             session_expires: (options & 2 > 0).then_some(90),
-            conduct: Conduct { redirectable: options & 4 > 0, large_over: (options & 8 > 0).then_some(ListenerId(1)) },
+            conduct: Conduct {
+                redirectable: options & 4 > 0,
+                large_over: (options & 8 > 0).then_some(ListenerId(1)),
+                ..Conduct::default()
+            },
         };
         if let Ok(session) = self.endpoint.invite(self.now, invite) {
             self.sessions.push(session);

@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    CommandError, Config, Endpoint, Event, Flow, IncomingInvite, Listener, ListenerId, PeerName, ProbeId,
-    RecoveryOutcome, RegistrationId, RegistrationState, Rejection, SessionId, Transport,
+    CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, PeerName, ProbeId, RecoveryOutcome,
+    RegistrationId, RegistrationState, Rejection, SessionId, Transport,
 };
 use callwright_sip::guard::Offence;
 use callwright_sip::message::{HostPort, StatusCode};

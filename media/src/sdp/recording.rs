@@ -101,7 +101,9 @@ fn streams(remote: &Remote) -> Result<RecordingStreams, SdpError> {
 
 /// How a stream is taken; nothing of it while the recorder does not listen.
 fn taken(media: &RemoteMedia) -> Result<Option<RecordingStream>, SdpError> {
-    media.check_transport()?;
+    if media.is_secure()? {
+        return Err(SdpError::SecureMedia);
+    }
     let (codec, payload_type) = media.first_codec(&CODECS).ok_or(SdpError::NoCommonCodec)?;
     let Destination::Unicast(ip) = media.destination()? else { return Ok(None) };
     let to = SocketAddr::new(ip, media.port);

@@ -144,16 +144,20 @@ fn messages_of_a_stream_that_are_not_let_in_get_no_answer() {
         "INVITE broken\r\nContent-Length: 0\r\n\r\n".to_owned(),
         request("OPTIONS", "z9hG4bKb", "2 OPTIONS", "", ""),
     ];
-    let mut seen = Vec::new();
+    let (mut asked, mut shown) = (Vec::new(), Vec::new());
     let bytes = texts.concat().replace("SIP/2.0/UDP", "SIP/2.0/TCP");
     puppet.act(|endpoint, now| {
         let mut admits = |glance: &Glance<'_>, ours: bool| {
-            seen.push((glance.asks(&Method::Options), ours));
-            seen.len() == 3
+            asked.push((glance.asks(&Method::Options), ours));
+            asked.len() == 3
         };
-        endpoint.handle_stream_with(now, flow, bytes.as_bytes(), &mut admits).expect("it is framed well");
+        let mut seen = |message: &[u8]| shown.push(message.to_vec());
+        let framed = endpoint.handle_stream_with(now, flow, bytes.as_bytes(), &mut admits, Some(&mut seen));
+        framed.expect("it is framed well");
     });
-    assert_eq!(seen, [(true, false), (false, false), (true, false)]);
+    let last = texts[2].replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+    assert_eq!(shown, [last.into_bytes()], "only what is let in is seen");
+    assert_eq!(asked, [(true, false), (false, false), (true, false)]);
     let answered = puppet.response(200);
     assert!(answered.headers.get(&HeaderName::CSeq).is_some_and(|cseq| cseq.starts_with(b"2")));
     puppet.expect_quiet();
