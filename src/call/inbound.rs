@@ -170,6 +170,7 @@ mod tests {
             otherwise: None,
             max_org_calls: 1,
             identity: IdentityPolicy::Record,
+            media: MediaTerms::default(),
         };
         let answers = |route: &InboundRoute, user: &str| {
             let called = Uri::parse(format!("sip:{user}@us.example").as_bytes()).expect("a URI");

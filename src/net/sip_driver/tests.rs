@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use callwright_sip::endpoint::{Body, Conduct, EndedBy, FailureCause, Invite, LegKey, Registration};
+use callwright_sip::endpoint::{Body, Conduct, EndedBy, FailureCause, Flow, Invite, LegKey, Registration};
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{HeaderName, Headers, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
