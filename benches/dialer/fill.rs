@@ -12,6 +12,7 @@ use callwright::store::audit::Actor;
 use callwright::store::campaign::{CampaignData, Move};
 use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, assistant, campaign, org, trunk};
+use callwright::trunk::callers::Wording;
 use callwright::trunk::media::MediaTerms;
 
 /// Contacts written in one transaction.
@@ -65,6 +66,7 @@ pub(crate) async fn fill(db: &Db, shape: Shape) -> anyhow::Result<CampaignId> {
         identity_policy: IdentityPolicy::Record,
         attestation: SigningLevel::A,
         media: MediaTerms::default(),
+        wording: Wording::default(),
     };
     let caller_id = carrier.caller_ids[0].clone();
     let trunk = trunk::insert(&mut tx, org, carrier).await?.id;

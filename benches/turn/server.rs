@@ -30,6 +30,7 @@ use callwright::provider::vendor::Vendor;
 use callwright::provider::witness::Witness;
 use callwright::replay::keeper::{Keep, Replays};
 use callwright::time;
+use callwright::trunk::callers::Wording;
 use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 use callwright_loadtest::vendors::KEY;
@@ -89,6 +90,7 @@ impl Server {
             credentials: None,
             signing: Signing::default(),
             media: MediaTerms::default(),
+            wording: Wording::default(),
         };
         let to = "+4930901820".parse().expect("a number");
         self.calls.place(PlaceCall {

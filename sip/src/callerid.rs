@@ -177,22 +177,28 @@ impl Diverted {
     }
 }
 
+/// Hides the caller of a call (RFC 3323 section 4.1): `from` names nobody, and the network is asked to keep `identity` to
+/// itself (RFC 3325 section 9.3). A peer that trusts us takes P-Asserted-Identity, any other P-Preferred-Identity; what else
+/// `headers` tell of the caller goes.
+pub fn withhold(from: &mut NameAddr, headers: &mut Headers, identity: NameAddr, trusted: bool) {
+    let nobody = HostPort::parse(b"anonymous.invalid").expect("a host name");
+    *from = NameAddr::new(Uri::sip(Some(b"anonymous"), nobody));
+    from.display = Some(b"Anonymous".to_vec());
+    for name in [PAssertedIdentity::NAME, PPreferredIdentity::NAME, crate::message::HeaderName::RemotePartyId] {
+        headers.remove(&name);
+    }
+    if trusted {
+        headers.push_typed(&PAssertedIdentity(identity));
+    } else {
+        headers.push_typed(&PPreferredIdentity(identity));
+    }
+    headers.set_typed(&Privacy::id());
+}
+
 impl Invite {
-    /// Calls anonymously (RFC 3323 section 4.1): From names nobody, and the network is asked to keep `identity` to itself
-    /// (RFC 3325 section 9.3). A trunk that trusts us takes P-Asserted-Identity, any other P-Preferred-Identity.
+    /// Calls anonymously: as [`withhold`] has it.
     pub fn withhold_caller(&mut self, identity: NameAddr, trusted: bool) {
-        let nobody = HostPort::parse(b"anonymous.invalid").expect("a host name");
-        self.from = NameAddr::new(Uri::sip(Some(b"anonymous"), nobody));
-        self.from.display = Some(b"Anonymous".to_vec());
-        for name in [PAssertedIdentity::NAME, PPreferredIdentity::NAME, crate::message::HeaderName::RemotePartyId] {
-            self.headers.remove(&name);
-        }
-        if trusted {
-            self.headers.push_typed(&PAssertedIdentity(identity));
-        } else {
-            self.headers.push_typed(&PPreferredIdentity(identity));
-        }
-        self.headers.set_typed(&Privacy::id());
+        withhold(&mut self.from, &mut self.headers, identity, trusted);
     }
 }
 

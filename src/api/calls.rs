@@ -17,6 +17,7 @@ use super::paging::{Id, Items, Listed, Ordering};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, EndedBy};
 use crate::campaign::transfer::TransferWay;
 use crate::id::{AttemptId, CallId, CampaignId, ContactId};
@@ -24,6 +25,7 @@ use crate::pii::Pii;
 use crate::stir::verdict::CallerIdentity;
 use crate::store::call::{self, Call, Conversation, Direction, Transfer};
 use crate::store::filter::CallFilter;
+use crate::trunk::callers::Diversion;
 
 /// A call.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -71,6 +73,21 @@ pub struct CallView {
     /// Who vouches for the caller (STIR/SHAKEN): what was found when the call came in, or what we did for a call of ours;
     /// absent where nobody looked, and nobody did.
     caller_identity: Option<CallerIdentity>,
+    /// The caller of a call that came in did not want to be known: `from` is empty.
+    caller_withheld: bool,
+    /// Whom a call that came in was meant for, before it was diverted to us; absent when it was not.
+    diversion: Option<DiversionView>,
+}
+
+/// A call that was diverted to us.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DiversionView {
+    /// The number called first; absent when it is withheld or none was told.
+    #[schema(value_type = Option<String>)]
+    first_called: Option<Pii<E164>>,
+    /// Why the call went on: a word of RFC 5806.
+    #[schema(examples("no-answer", "user-busy", "unconditional"))]
+    reason: String,
 }
 
 /// A caller who was handed over.
@@ -214,5 +231,10 @@ fn view(call: Call) -> CallView {
         has_replay: call.replay.is_some(),
         transfer: call.transfer.map(|Transfer { to, way, at }| TransferView { to, way, at }),
         caller_identity: call.identity,
+        caller_withheld: call.arrival.withheld,
+        diversion: call
+            .arrival
+            .diversion
+            .map(|Diversion { first_called, reason }| DiversionView { first_called, reason }),
     }
 }

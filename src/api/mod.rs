@@ -39,6 +39,7 @@ pub mod suppressions;
 pub mod target_control;
 pub mod targets;
 pub mod trunk_inbound;
+pub mod trunk_preview;
 pub mod trunk_recorders;
 pub mod trunks;
 

@@ -19,7 +19,7 @@ use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, live_calls,
     organisation, providers, run_export, runs, sip_guard, sip_traces, suppression_lists, suppressions, target_control,
-    targets, trunk_recorders, trunks,
+    targets, trunk_preview, trunk_recorders, trunks,
 };
 
 /// The whole HTTP service.
@@ -77,6 +77,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
         .routes(routes!(trunks::resume))
         .routes(routes!(trunk_recorders::read, trunk_recorders::replace))
+        .routes(routes!(trunk_preview::preview))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))

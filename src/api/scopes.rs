@@ -170,6 +170,7 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/trunks/{id}", S::SettingsRead),
         ("PUT", "/api/v1/trunks/{id}", S::SettingsWrite),
         ("DELETE", "/api/v1/trunks/{id}", S::SettingsWrite),
+        ("POST", "/api/v1/trunks/{id}/preview", S::SettingsRead),
         ("POST", "/api/v1/trunks/{id}/resume", S::SettingsWrite),
         ("GET", "/api/v1/trunks/{id}/recorder", S::SettingsRead),
         ("PUT", "/api/v1/trunks/{id}/recorder", S::SettingsWrite),

@@ -30,7 +30,9 @@ use crate::store::trunk_inbound as stored;
 use crate::store::{Listing, StoreError, Tx, assistant};
 use crate::time;
 use crate::trunk::breaker::{BreakerCause, BreakerState};
+use crate::trunk::callers::{CallerRules, Wording};
 use crate::trunk::media::{MediaTerms, SrtpPolicy, TrunkCodec};
+use crate::trunk::numbers::{NumberRules, RuleFault};
 use crate::trunk::registrations::Standing;
 
 /// What can be set of a trunk.
@@ -132,6 +134,14 @@ pub struct TrunkInput {
     #[serde(default)]
     #[garde(range(max = 99_999))]
     inbound_reserve: u32,
+    /// How the carrier writes telephone numbers. `POST /api/v1/trunks/{id}/preview` shows what comes of it.
+    #[serde(default)]
+    #[garde(skip)]
+    numbers: NumberRules,
+    /// How the carrier is told who calls, and what it is believed about callers.
+    #[serde(default)]
+    #[garde(skip)]
+    callers: CallerRules,
     /// Whether the audio of calls over this trunk is encrypted (SRTP with keys in SDP): `off`, `offered` to a carrier that
     /// may take it or leave it, or `required`, which needs `transport` `tls`.
     #[serde(default = "in_the_clear")]
@@ -230,6 +240,10 @@ pub struct TrunkView {
     srtp: SrtpPolicy,
     /// Codecs, the preferred one first.
     codecs: Vec<TrunkCodec>,
+    /// How the carrier writes telephone numbers.
+    numbers: NumberRules,
+    /// How the carrier is told who calls, and what it is believed about callers.
+    callers: CallerRules,
     /// How our registration with the carrier goes, as this node sees it.
     registration: RegistrationView,
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
@@ -458,6 +472,15 @@ fn parse(
         before: old_auth,
     };
     let inbound = trunk_inbound::parse(asked, &mut faults);
+    let within = |field: &'static str| {
+        move |fault: RuleFault| FieldFault {
+            pointer: format!("/{field}{}", fault.pointer),
+            code: fault.code.to_owned(),
+            reason: fault.reason,
+        }
+    };
+    faults.extend(input.numbers.faults().into_iter().map(within("numbers")));
+    faults.extend(input.callers.faults(input.username.is_some()).into_iter().map(within("callers")));
     if !faults.is_empty() {
         return Err(ApiError::Invalid(faults));
     }
@@ -479,6 +502,7 @@ fn parse(
         identity_policy: input.identity_policy,
         attestation: input.attestation,
         media: MediaTerms { srtp: input.srtp, codecs: input.codecs },
+        wording: Wording { numbers: input.numbers, callers: input.callers },
     };
     Ok((data, inbound))
 }
@@ -539,6 +563,8 @@ async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreEr
         inbound_reserve: inbound.reserve,
         srtp: data.media.srtp,
         codecs: data.media.codecs,
+        numbers: data.wording.numbers,
+        callers: data.wording.callers,
         registration: RegistrationView {
             state: report.standing,
             status: report.status,

@@ -134,6 +134,7 @@ impl Entrance {
             max_org_calls,
             identity: trunk.data.identity_policy,
             media: trunk.data.media.clone(),
+            wording: trunk.data.wording.clone(),
         });
         Ok(())
     }

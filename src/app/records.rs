@@ -80,6 +80,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
             at: report.wall(transfer.at),
         }),
         identity: report.identity,
+        arrival: report.arrival,
     };
     let conversation = Conversation {
         transcript: report.conversation.transcript,

@@ -10,6 +10,7 @@ use crate::agent::language::Language;
 use crate::campaign::phone::E164;
 use crate::campaign::zone::{zone_named, zones_of_number};
 use crate::pii::Pii;
+use crate::trunk::callers::Diversion;
 
 /// Where somebody is: in the zone that is known of them, or the first one that their number can be in, or at UTC.
 #[must_use]
@@ -31,6 +32,16 @@ pub fn add(values: &mut BTreeMap<String, Pii<String>>, now: Timestamp, zone: Tim
     for (name, value) in facts {
         values.entry(name.to_owned()).or_insert_with(|| Pii::new(value));
     }
+}
+
+/// Adds whom a call was meant for that was diverted to us (`first_called`, where that is told) and why it was
+/// (`diversion_reason`, a word of RFC 5806 such as `no-answer`).
+pub fn add_diversion(values: &mut BTreeMap<String, Pii<String>>, diversion: Option<&Diversion>) {
+    let Some(Diversion { first_called, reason }) = diversion else { return };
+    if let Some(number) = first_called {
+        values.insert("first_called".to_owned(), Pii::new(number.expose().to_string()));
+    }
+    values.insert("diversion_reason".to_owned(), Pii::new(reason.clone()));
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use callwright_sip::endpoint::{AccountId, IncomingInvite};
 use callwright_sip::guard::Networks;
-use callwright_sip::message::header::{From as FromHeader, PAssertedIdentity};
 use callwright_sip::message::{StatusCode, Uri};
 
 use crate::agent::assistant::AssistantVersion;
@@ -16,6 +15,7 @@ use crate::campaign::phone::E164;
 use crate::id::{CallId, OrgId, TrunkId};
 use crate::pii::Pii;
 use crate::stir::verdict::IdentityPolicy;
+use crate::trunk::callers::{Arrival, Wording};
 use crate::trunk::media::MediaTerms;
 
 /// Counts calls that come in against what their organisation may have at one time, over all nodes.
@@ -64,6 +64,8 @@ pub struct InboundRoute {
     pub identity: IdentityPolicy,
     /// What the audio of its calls is like.
     pub media: MediaTerms,
+    /// How it writes numbers, and what it is believed about callers.
+    pub wording: Wording,
 }
 
 /// All trunks that may bring calls in.
@@ -81,7 +83,7 @@ pub(super) struct Admitted {
     pub(super) max_org_calls: usize,
     pub(super) identity: IdentityPolicy,
     pub(super) media: MediaTerms,
-    pub(super) caller: Option<Pii<E164>>,
+    pub(super) arrival: Arrival,
     pub(super) called: Option<Pii<E164>>,
 }
 
@@ -100,11 +102,8 @@ impl InboundRoutes {
             None => !route.proves && (route.sources.contains(&source) || route.networks.contains(source)),
         };
         let route = self.routes.iter().find(is_its).ok_or(StatusCode::FORBIDDEN)?;
-        let called = number(&invite.request.uri);
+        let called = route.wording.incoming_called(&invite.request.uri);
         let assistant = route.answers(&invite.request.uri).ok_or(StatusCode::NOT_FOUND)?;
-        let asserted = invite.request.headers.typed_all::<PAssertedIdentity>().unwrap_or_default();
-        let asserted = asserted.iter().find_map(|identity| number(&identity.0.uri));
-        let shown = || invite.request.headers.typed::<FromHeader>().ok().and_then(|from| number(&from.0.uri));
         Ok(Admitted {
             trunk: route.trunk,
             org: route.org,
@@ -112,7 +111,7 @@ impl InboundRoutes {
             max_org_calls: route.max_org_calls,
             identity: route.identity,
             media: route.media.clone(),
-            caller: asserted.or_else(shown),
+            arrival: route.wording.arrival(&invite.request),
             called,
         })
     }
@@ -121,17 +120,12 @@ impl InboundRoutes {
 impl InboundRoute {
     /// Who answers calls to this address.
     fn answers(&self, called: &Uri) -> Option<&Arc<AssistantVersion>> {
-        let digits = digits(called).unwrap_or_default();
+        let number = self.wording.incoming_called(called).map(|number| number.expose().digits().to_owned());
+        let digits = number.or_else(|| digits(called)).unwrap_or_default();
         let fits = |(beginning, _): &(&Pii<String>, _)| digits.starts_with(beginning.expose().as_str());
         let longest = self.numbers.iter().filter(fits).max_by_key(|(beginning, _)| beginning.expose().len());
         longest.map(|(_, assistant)| assistant).or(self.otherwise.as_ref())
     }
-}
-
-/// The number in the user part of a URI, with or without its plus.
-fn number(uri: &Uri) -> Option<Pii<E164>> {
-    let digits = digits(uri)?;
-    format!("+{digits}").parse().ok().map(Pii::new)
 }
 
 /// The user part of a URI without what stands before a country code.
@@ -171,6 +165,7 @@ mod tests {
             max_org_calls: 1,
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
+            wording: Wording::default(),
         };
         let answers = |route: &InboundRoute, user: &str| {
             let called = Uri::parse(format!("sip:{user}@us.example").as_bytes()).expect("a URI");

@@ -21,6 +21,7 @@ use crate::net::ports::PortError;
 use crate::pii::Pii;
 use crate::stir::verdict::CallerIdentity;
 use crate::time::{Latest, Now};
+use crate::trunk::callers::Arrival;
 use crate::trunk::plan::InvitePlan;
 
 /// Makes calls. The dialer knows this and nothing behind it.
@@ -167,6 +168,8 @@ pub struct CallReport {
     /// Who vouches for the caller: what was found for a call that came in, what we did for one of ours. `None` where
     /// nobody looked, and nobody did.
     pub identity: Option<CallerIdentity>,
+    /// Who called by which way, where it came in.
+    pub arrival: Arrival,
 }
 
 /// A recording on disk.

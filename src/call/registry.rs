@@ -6,13 +6,13 @@ mod outgoing;
 mod supervise;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use callwright_sip::endpoint::{ListenerId, Orphan, RecoveryOutcome};
+use callwright_sip::endpoint::{ListenerId, Orphan, RecoveryOutcome, Transport};
 use callwright_sip::message::HostPort;
 use dashmap::DashMap;
 use futures_util::FutureExt;
@@ -149,6 +149,13 @@ impl Calls {
     /// Says who sends calls to recorders of others, from the next answer on.
     pub fn set_recorders(&self, recorders: Recorders) {
         *self.inner.recorders.write().unwrap_or_else(PoisonError::into_inner) = Some(recorders);
+    }
+
+    /// The address that a carrier sees who is called by this transport, if any listener has it.
+    #[must_use]
+    pub fn advertised(&self, transport: Transport) -> Option<SocketAddr> {
+        let listeners = &self.inner.services.listeners;
+        Some(listeners.iter().find(|listener| listener.transport.is_like(transport))?.advertised)
     }
 
     /// All live calls, in the order in which they began.

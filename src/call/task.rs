@@ -398,10 +398,10 @@ impl CallTask {
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
         let mut invite = dial.invite.invite(key, dial.credentials.clone(), offer);
-        if let (Some(identity), Some(attestation)) = (self.calls.identity(), dial.invite.attest) {
+        if let (Some(identity), Some(vouching)) = (self.calls.identity(), &dial.invite.attest) {
             let (org, secret) = (self.context.org, &self.services.secret);
-            let signed = identity.vouch(&mut invite, attestation, org, secret, unix(time::now()));
-            self.signed = signed.then_some(attestation);
+            let signed = identity.vouch(&mut invite, vouching, org, secret, unix(time::now()));
+            self.signed = signed.then_some(vouching.level);
         }
         match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {

@@ -52,6 +52,7 @@ use crate::store::org::Secrets;
 use crate::store::{Db, suppression};
 use crate::time::{self, Latest};
 use crate::toolbox::Toolbox;
+use crate::trunk::callers::Wording;
 use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 
@@ -280,6 +281,7 @@ impl Studio {
             credentials: None,
             signing: Signing::default(),
             media: MediaTerms::default(),
+            wording: Wording::default(),
         };
         let assistant = AssistantVersion {
             id: AssistantVersionId::generate(),

@@ -20,6 +20,7 @@ use crate::call::transfer::destination::Destination;
 use crate::id::{AttemptId, CallId, LegId, TrunkId};
 use crate::pii::Pii;
 use crate::time::{self, Latest};
+use crate::trunk::callers::Wording;
 use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 
@@ -157,6 +158,7 @@ impl OpenDesk {
                     credentials: None,
                     signing: Signing::default(),
                     media: MediaTerms::default(),
+                    wording: Wording::default(),
                 };
                 InvitePlan::new(&route, number.expose(), from)
             }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use callwright_sip::endpoint::Invite;
+use callwright_sip::message::header::NameAddr;
+use callwright_sip::message::{HeaderName, Headers, Uri};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -12,10 +14,10 @@ use uuid::Uuid;
 
 use super::certificate::{BadCertificate, Roots};
 use super::examine::Facts;
-use super::passport::Attestation;
-use super::signer::{BadSigner, Signer, Unsigned};
+use super::signer::{BadSigner, Signer, Unsigned, Vouching};
 use super::verdict::{IdentityPolicy, Verdict};
 use super::verifier::{CertificateSource, Verifier};
+use crate::campaign::phone::E164;
 use crate::config::IdentityConfig;
 use crate::id::OrgId;
 
@@ -103,23 +105,23 @@ impl IdentityService {
         }
     }
 
-    /// Puts Identity and Date into an INVITE at a time in seconds since 1970 UTC, if a key is configured and the caller
-    /// has a number. `secret` is this installation's: the name that a call is found again by follows from it and from
-    /// whose call it is. Tells whether it did.
-    pub fn vouch(
-        &self,
-        invite: &mut Invite,
-        attestation: Attestation,
-        org: OrgId,
-        secret: &[u8; 32],
-        now: u64,
-    ) -> bool {
+    /// Puts Identity and Date into an INVITE at a time in seconds since 1970 UTC, if a key is configured. The numbers are
+    /// signed in E.164, whatever the trunk wants to read in the INVITE (RFC 8224 section 8.3). `secret` is this
+    /// installation's: the name that a call is found again by follows from it and from whose call it is. Tells whether it
+    /// did.
+    pub fn vouch(&self, invite: &mut Invite, vouching: &Vouching, org: OrgId, secret: &[u8; 32], now: u64) -> bool {
         let signer = self.signer.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(signer) = signer else { return false };
         let origid = self.config.origid.unwrap_or_else(|| origid(secret, org)).to_string();
-        let Invite { headers, from, to, .. } = invite;
-        match signer.vouch(headers, (from, to), (attestation, &origid), now) {
-            Ok(()) => true,
+        let (from, to) = (number(&vouching.caller), number(&vouching.callee));
+        let mut signed = Headers::default();
+        match signer.vouch(&mut signed, (&from, &to), (vouching.level, &origid), now) {
+            Ok(()) => {
+                invite.headers.remove(&HeaderName::Identity);
+                invite.headers.remove(&HeaderName::Date);
+                invite.headers.extend(&signed);
+                true
+            }
             Err(Unsigned::NoCaller | Unsigned::NoCallee) => false,
             Err(why @ (Unsigned::Expired | Unsigned::Failed)) => {
                 tracing::error!(%why, "an INVITE leaves without Identity: look at sip.identity.certificate");
@@ -182,6 +184,11 @@ impl IdentityService {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(slot(&mut seen), hash) != hash
     }
+}
+
+/// A number that a signature speaks of.
+fn number(number: &E164) -> NameAddr {
+    NameAddr::new(Uri::parse(format!("tel:{number}").as_bytes()).expect("a plus and digits are a tel URI"))
 }
 
 /// Seconds since 1970 UTC; 0 before.

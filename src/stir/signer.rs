@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use super::certificate::{BadCertificate, Credential};
 use super::party::Party;
 use super::passport::{Attestation, Claims, ES256, Passport, SHAKEN, Shaken, token};
+use crate::campaign::phone::E164;
 use crate::campaign::wire::wire_enum;
 
 wire_enum! {
@@ -37,6 +38,17 @@ impl SigningLevel {
             SigningLevel::C => Some(Attestation::C),
         }
     }
+}
+
+/// What is vouched for in a call.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Vouching {
+    /// How well.
+    pub level: Attestation,
+    /// Who calls.
+    pub caller: E164,
+    /// Who is called.
+    pub callee: E164,
 }
 
 /// A key that vouches for callers, and where its certificate is found.

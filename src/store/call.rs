@@ -15,6 +15,7 @@ use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::{Answer, Line, Speaker, TurnTiming};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, EndedBy};
 use crate::campaign::transfer::TransferWay;
 use crate::campaign::wire::wire_enum;
@@ -22,6 +23,7 @@ use crate::id::{AssistantVersionId, AttemptId, CallId, CampaignId, ContactId, Or
 use crate::pii::Pii;
 use crate::stir::passport::Attestation;
 use crate::stir::verdict::{CallerIdentity, IdentityFault, IdentityStatus};
+use crate::trunk::callers::{Arrival, Diversion};
 
 wire_enum! {
     /// Who called whom.
@@ -84,6 +86,8 @@ pub struct Call {
     pub transfer: Option<Transfer>,
     /// Who vouches for the caller, where that was looked at or done.
     pub identity: Option<CallerIdentity>,
+    /// By which way it came in. The caller's number stands in `from`.
+    pub arrival: Arrival,
 }
 
 /// A caller who was handed over.
@@ -123,7 +127,8 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
                       assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
                       disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
                       transferred_to, transfer_way, transferred_at, replay_path, identity_status, identity_attestation, \
-                      identity_fault, identity_origid, identity_signer FROM call";
+                      identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called \
+                      FROM call";
 
 /// Keeps the record of a call.
 ///
@@ -136,6 +141,7 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
     let transfer = call.transfer.as_ref();
     let identity = call.identity.as_ref();
+    let diversion = call.arrival.diversion.as_ref();
     let disclosed = (conversation.disclosed != Disclosed::default())
         .then(|| serde_json::to_string(&conversation.disclosed).expect("three numbers are JSON"));
     tx.execute(
@@ -143,8 +149,8 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
          transfer_way, transferred_at, replay_path, disclosed, silent_start, identity_status, identity_attestation, \
-         identity_fault, identity_origid, identity_signer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
+         identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
         args![
             call.id,
             call.org,
@@ -177,7 +183,10 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             identity.and_then(|identity| identity.attestation),
             identity.and_then(|identity| identity.fault),
             identity.and_then(|identity| identity.origid.clone()),
-            identity.and_then(|identity| identity.signer.clone())
+            identity.and_then(|identity| identity.signer.clone()),
+            call.arrival.withheld,
+            diversion.map(|diversion| diversion.reason.clone()),
+            diversion.and_then(|diversion| diversion.first_called.as_ref().map(|number| number.expose().to_string()))
         ],
     )
     .await?;
@@ -358,6 +367,7 @@ fn read(row: &Row) -> Result<Call, StoreError> {
             (Some(_) | None, Some(_) | None, Some(_) | None) => None,
         },
         identity: read_identity(row)?,
+        arrival: read_arrival(row)?,
     })
 }
 
@@ -371,6 +381,14 @@ fn read_identity(row: &Row) -> Result<Option<CallerIdentity>, StoreError> {
         origid: row.get("identity_origid")?,
         signer: row.get("identity_signer")?,
     }))
+}
+
+/// But for the caller, who stands in a column of its own.
+fn read_arrival(row: &Row) -> Result<Arrival, StoreError> {
+    let (reason, first_called): (Option<String>, Option<Pii<E164>>) =
+        (row.get("diversion_reason")?, row.get("first_called")?);
+    let diversion = reason.map(|reason| Diversion { first_called, reason });
+    Ok(Arrival { caller: None, withheld: row.get("caller_withheld")?, diversion })
 }
 
 fn read_disclosed(row: &Row) -> Result<Disclosed, StoreError> {

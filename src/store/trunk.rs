@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::db::value::text_columns;
@@ -14,6 +15,7 @@ use crate::campaign::wire::wire_enum;
 use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
 use crate::stir::signer::SigningLevel;
 use crate::stir::verdict::IdentityPolicy;
+use crate::trunk::callers::Wording;
 use crate::trunk::media::{MediaTerms, SrtpPolicy};
 
 wire_enum! {
@@ -84,12 +86,14 @@ pub struct TrunkData {
     pub attestation: SigningLevel,
     /// What its audio is like.
     pub media: MediaTerms,
+    /// How it wants numbers and callers written.
+    pub wording: Wording,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
                       enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-                      caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, srtp, codecs, \
-                      version, created_at, updated_at FROM trunk";
+                      caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, srtp, codecs, numbers, \
+                      callers, version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -103,9 +107,9 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
     tx.execute(
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs) \
+         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs, numbers, callers) \
          VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21)",
+         $21, $22, $23)",
         args,
     )
     .await?;
@@ -145,7 +149,7 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
                inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20, \
-               srtp = $21, codecs = $22 \
+               srtp = $21, codecs = $22, numbers = $23, callers = $24 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -236,7 +240,7 @@ pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]
     Ok(())
 }
 
-fn values(data: &TrunkData) -> [Arg; 18] {
+fn values(data: &TrunkData) -> [Arg; 20] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     let codecs: Vec<_> = data.media.codecs.iter().map(|codec| codec.as_str()).collect();
     [
@@ -258,11 +262,22 @@ fn values(data: &TrunkData) -> [Arg; 18] {
         data.attestation.to_arg(),
         data.media.srtp.to_arg(),
         Value::from(codecs).to_arg(),
+        json(&data.wording.numbers).to_arg(),
+        json(&data.wording.callers).to_arg(),
     ]
+}
+
+fn json<T: Serialize>(rules: &T) -> Value {
+    serde_json::to_value(rules).expect("texts, numbers and flags are JSON")
 }
 
 fn read(row: &Row) -> Result<Trunk, StoreError> {
     let caller_ids: Value = row.get("caller_ids")?;
+    let (numbers, callers): (Value, Value) = (row.get("numbers")?, row.get("callers")?);
+    let wording = Wording {
+        numbers: serde_json::from_value(numbers).map_err(|_| StoreError::Corrupt { column: "numbers" })?,
+        callers: serde_json::from_value(callers).map_err(|_| StoreError::Corrupt { column: "callers" })?,
+    };
     let password: Option<String> = row.get("password")?;
     let codecs = serde_json::from_value(row.get("codecs")?).map_err(|_| StoreError::Corrupt { column: "codecs" })?;
     let data = TrunkData {
@@ -283,6 +298,7 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         identity_policy: row.get("identity_policy")?,
         attestation: row.get("attestation")?,
         media: MediaTerms { srtp: row.get("srtp")?, codecs },
+        wording,
     };
     Ok(Trunk {
         id: row.get("id")?,

@@ -2,9 +2,11 @@
 
 pub mod answers;
 pub mod breaker;
+pub mod callers;
 pub mod keeper;
 pub mod locations;
 pub mod media;
+pub mod numbers;
 pub mod plan;
 pub mod registrations;
 pub mod resolve;

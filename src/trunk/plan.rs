@@ -9,11 +9,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::callers::{Place, Wording, Words};
 use super::media::MediaTerms;
 use crate::campaign::phone::E164;
 use crate::id::{LegId, TrunkId};
-use crate::stir::passport::Attestation;
-use crate::stir::signer::SigningLevel;
+use crate::stir::signer::{SigningLevel, Vouching};
 
 /// A trunk as one dial uses it: resolved, chosen, with what is needed to ask for a call.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct TrunkRoute {
     pub signing: Signing,
     /// What its audio is like.
     pub media: MediaTerms,
+    /// How it wants numbers and callers written.
+    pub wording: Wording,
 }
 
 /// How well the callers of a trunk are vouched for.
@@ -65,9 +67,8 @@ pub struct InvitePlan {
     pub to: NameAddr,
     /// Further headers.
     pub headers: Headers,
-    /// How well we vouch for the caller; not at all without. It is not stored: what a crash leaves of a leg is ended,
-    /// never asked for again.
-    pub attest: Option<Attestation>,
+    /// What we vouch for; nothing without. It is not stored: what a crash leaves of a leg is ended, never asked for again.
+    pub attest: Option<Vouching>,
     /// What the audio is like; not stored either.
     pub media: MediaTerms,
 }
@@ -91,18 +92,22 @@ impl InvitePlan {
     /// A call to `to` that shows `from`, or nothing (RFC 3323 section 4.1) when there is no number to show.
     #[must_use]
     pub fn new(route: &TrunkRoute, to: &E164, from: Option<&E164>) -> Self {
-        let domain = HostPort { port: None, ..route.domain.clone() };
-        let user = |number: &E164| Some(number.as_str().as_bytes().to_vec());
-        let uri = Uri::sip(user(to).as_deref(), route.domain.clone());
-        let shown = from.map_or_else(|| b"anonymous".to_vec(), |number| number.as_str().as_bytes().to_vec());
+        let account = route.credentials.as_ref().map(|credential| credential.username.as_str());
+        let place = Place { domain: &route.domain, own: route.sent_by.as_ref(), account };
+        let Words { uri, from: shown, to: callee, headers } = route.wording.words(place, to, from);
+        // Whoever is not to be known is not named in a signature either.
+        let vouched = from.filter(|_| !route.wording.callers.withhold).and_then(|from| {
+            let level = route.signing.level.attestation(route.signing.own.contains(from))?;
+            Some(Vouching { level, caller: from.clone(), callee: to.clone() })
+        });
         Self {
             flow: route.flow,
             sent_by: route.sent_by.clone(),
             uri,
-            from: NameAddr::new(Uri::sip(Some(&shown), domain.clone())),
-            to: NameAddr::new(Uri::sip(user(to).as_deref(), domain)),
-            headers: Headers::default(),
-            attest: from.and_then(|from| route.signing.level.attestation(route.signing.own.contains(from))),
+            from: shown,
+            to: callee,
+            headers,
+            attest: vouched,
             media: route.media.clone(),
         }
     }
@@ -285,6 +290,9 @@ mod tests {
     use callwright_sip::endpoint::{ListenerId, Transport};
 
     use super::*;
+    use crate::stir::passport::Attestation;
+    use crate::trunk::callers::{CallerRules, IdentityHeader};
+    use crate::trunk::numbers::{NumberForm, NumberRules, Writing};
 
     fn route() -> TrunkRoute {
         TrunkRoute {
@@ -299,6 +307,7 @@ mod tests {
             credentials: None,
             signing: Signing::default(),
             media: MediaTerms::default(),
+            wording: Wording::default(),
         }
     }
 
@@ -323,12 +332,36 @@ mod tests {
         let attest = |level, from: Option<&str>| {
             let signing = Signing { level, own: vec![own.clone()] };
             let from = from.map(number);
-            InvitePlan::new(&TrunkRoute { signing, ..route() }, &number("+4930901820"), from.as_ref()).attest
+            InvitePlan::new(&TrunkRoute { signing, ..route() }, &number("+4930901820"), from.as_ref())
+                .attest
+                .map(|vouching| vouching.level)
         };
         assert_eq!(attest(SigningLevel::A, Some("+4930901821")), Some(Attestation::A));
         assert_eq!(attest(SigningLevel::A, Some("+4930901822")), Some(Attestation::B));
         assert_eq!(attest(SigningLevel::A, None), None, "nobody is shown");
         assert_eq!(attest(SigningLevel::None, Some("+4930901821")), None);
+    }
+
+    #[test]
+    fn the_trunks_wording_is_stored_with_the_leg_and_the_signature_keeps_the_numbers_own_spelling() {
+        let own = number("+4930901821");
+        let numbers = NumberRules {
+            country_code: Some("49".to_owned()),
+            called: Writing { form: NumberForm::National, rules: Vec::new() },
+            ..NumberRules::default()
+        };
+        let callers = CallerRules { identity: IdentityHeader::PAssertedIdentity, ..CallerRules::default() };
+        let signing = Signing { level: SigningLevel::A, own: vec![own.clone()] };
+        let route = TrunkRoute { signing, wording: Wording { numbers, callers }, ..route() };
+        let plan = InvitePlan::new(&route, &number("+4930901820"), Some(&own));
+        let vouching = plan.attest.clone().expect("its own number");
+        assert_eq!((vouching.callee.as_str(), vouching.caller), ("+4930901820", own.clone()));
+        let read = InvitePlan::from_json(&plan.to_json()).expect("own text is read");
+        assert_eq!(text(|out| read.uri.print(out)), "sip:030901820@192.0.2.7:5070");
+        assert_eq!(read.headers.get(&HeaderName::PAssertedIdentity), Some(&b"<sip:+4930901821@192.0.2.7>"[..]));
+        let mut hidden = route;
+        hidden.wording.callers.withhold = true;
+        assert!(InvitePlan::new(&hidden, &number("+4930901820"), Some(&own)).attest.is_none());
     }
 
     #[test]

@@ -52,8 +52,8 @@ impl Router {
         }
         let signing = Signing { level: trunk.data.attestation, own: trunk.data.caller_ids.clone() };
         let (sent_by, credentials) = (self.sent_by(&flow), credentials(trunk));
-        let media = trunk.data.media.clone();
-        Ok(TrunkRoute { trunk: trunk.id, flow, sent_by, domain, credentials, signing, media })
+        let (media, wording) = (trunk.data.media.clone(), trunk.data.wording.clone());
+        Ok(TrunkRoute { trunk: trunk.id, flow, sent_by, domain, credentials, signing, media, wording })
     }
 
     /// The ways to the configured host, in the resolver's order; none when no listener reaches any of its addresses.

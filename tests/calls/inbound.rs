@@ -5,10 +5,15 @@ use std::time::Duration;
 use callwright::call::call::CallConfig;
 use callwright::call::inbound::{Door, Entering, Entrance, InboundRoutes};
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
+use callwright::campaign::phone::E164;
 use callwright::config::SipTransport::Udp;
 use callwright::id::{CallId, OrgId, TrunkId};
+use callwright::pii::Pii;
+use callwright::stir::verdict::IdentityPolicy;
+use callwright::trunk::callers::{CallerRules, Wording};
 use callwright_sip::endpoint::{Account, AccountId, Callers, Credential};
 use callwright_sip::guard::Networks;
+use callwright_sip::message::{HeaderName, Headers};
 
 use crate::office::Office;
 use crate::phone::Phone;
@@ -136,4 +141,28 @@ async fn the_door_counts_over_all_nodes_and_the_node_alone_when_it_does_not_know
         office.inbound_report().await;
     }
     assert_eq!(open.gone.load(Ordering::SeqCst), 2, "both are over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_want_to_be_known_stays_unknown_and_who_was_called_first_is_kept() {
+    let mut office = Office::new(Udp, 48_000, CallConfig::default(), 100).await;
+    let phone = Phone::new(Udp, 50_000).await;
+    let callers = CallerRules { trust_asserted: true, ..CallerRules::default() };
+    office.open_as(crate::office::survey(), 100, IdentityPolicy::Record, Wording { callers, ..Wording::default() });
+    let mut headers = Headers::default();
+    headers.push(HeaderName::PAssertedIdentity, "<sip:+493012340002@192.0.2.1>");
+    headers.push(HeaderName::Diversion, "<sip:+493012340003@192.0.2.1>;reason=no-answer");
+    let shown = phone.calls_with(office.address, OURS, 1, headers.clone()).await.expect("answered");
+    shown.hangs_up().await;
+    let text = |number: Option<Pii<E164>>| number.map(|number| number.expose().to_string());
+    let report = office.inbound_report().await;
+    assert_eq!(text(report.contact).as_deref(), Some("+493012340002"), "the network vouches for it");
+    let diversion = report.arrival.diversion.expect("diverted");
+    assert_eq!(text(diversion.first_called).as_deref(), Some("+493012340003"));
+    assert_eq!(diversion.reason, "no-answer");
+    headers.push(HeaderName::Privacy, "id");
+    let hidden = phone.calls_with(office.address, OURS, 2, headers).await.expect("answered");
+    hidden.hangs_up().await;
+    let report = office.inbound_report().await;
+    assert!(report.contact.is_none() && report.arrival.withheld);
 }

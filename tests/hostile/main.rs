@@ -17,7 +17,6 @@ use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::config::SipTransport::Udp;
 use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
-use callwright::trunk::media::MediaTerms;
 use callwright_sip::message::{Message, StatusCode, parse};
 
 use crate::attacker::{Attacker, Flood, resident_kib};
@@ -29,7 +28,7 @@ const CALLS: u8 = 50;
 
 /// So many calls that are up, each heard.
 async fn calls(office: &Office, phone: &Phone) -> Vec<Line> {
-    office.open_with(office::reader(), 1_000, IdentityPolicy::Record, MediaTerms::default());
+    office.open_with(office::reader(), 1_000, IdentityPolicy::Record);
     let mut lines = Vec::new();
     for key in 0..CALLS {
         lines.push(phone.calls(office.address, OURS, key).await.expect("answered"));

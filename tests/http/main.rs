@@ -30,6 +30,7 @@ mod sip_guard;
 mod sip_traces;
 mod suppression_lists;
 mod trunk_inbound;
+mod trunk_wording;
 
 use std::fs;
 use std::path::Path;

@@ -11,6 +11,7 @@ use callwright::stir::verdict::{CallerIdentity, IdentityFault, IdentityStatus};
 use callwright::store::call::{self, Call, Conversation, Direction, Recording};
 use callwright::store::dialing::Dialing;
 use callwright::trunk::breaker::{News, Seen};
+use callwright::trunk::callers::Arrival;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, assistant, trunk};
@@ -354,6 +355,7 @@ pub(crate) async fn over(client: &Client) -> Call {
             origid: None,
             signer: None,
         }),
+        arrival: Arrival::default(),
     };
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");

@@ -17,6 +17,7 @@ use callwright::store::dialing::{AttemptEnd, Claimed, Node, Progress, Reaped, Re
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::Act;
 use callwright::store::{Constraint, Db, Page, StoreError, campaign, quota, target};
+use callwright::trunk::callers::Arrival;
 use serde_json::json;
 
 use crate::db::TestDb;
@@ -275,6 +276,7 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         replay: None,
         transfer: None,
         identity: None,
+        arrival: Arrival::default(),
     };
     Report { call, conversation: Conversation::default() }
 }

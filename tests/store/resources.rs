@@ -11,6 +11,7 @@ use callwright::campaign::settings::Settings;
 use callwright::campaign::states::{AnsweredBy, CampaignState, EndedBy, PauseReason, TargetState};
 use callwright::campaign::transfer::TransferWay;
 use callwright::id::{CallId, ContactId, OrgId};
+use callwright::pii::Pii;
 use callwright::stir::passport::Attestation;
 use callwright::stir::verdict::{CallerIdentity, IdentityStatus};
 use callwright::store::api_key::Revoked;
@@ -20,6 +21,7 @@ use callwright::store::campaign::{self, Move};
 use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::{Act, Entry};
 use callwright::store::{Constraint, Page, StoreError, api_key, assistant, contact, org, target, trunk};
+use callwright::trunk::callers::{Arrival, Diversion};
 
 use crate::db::TestDb;
 use crate::world::{World, assistant_definition, contact_data, trunk_data};
@@ -302,6 +304,14 @@ async fn calls_come_back_as_they_were(test: TestDb) {
             origid: Some("123e4567-e89b-12d3-a456-426655440000".to_owned()),
             signer: Some("1234".to_owned()),
         }),
+        arrival: Arrival {
+            caller: None,
+            withheld: true,
+            diversion: Some(Diversion {
+                first_called: Some(Pii::new("+4930901821".parse().expect("a number"))),
+                reason: "no-answer".to_owned(),
+            }),
+        },
     };
     let answer = Answer {
         name: "interest".to_owned(),

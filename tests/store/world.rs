@@ -19,6 +19,7 @@ use callwright::store::org::PhoneKey;
 use callwright::store::target::{Entry, Target};
 use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, Page, StoreError, assistant, campaign, contact, org, target, trunk};
+use callwright::trunk::callers::Wording;
 use callwright::trunk::media::MediaTerms;
 
 pub(crate) struct World {
@@ -191,6 +192,7 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         identity_policy: IdentityPolicy::Record,
         attestation: SigningLevel::A,
         media: MediaTerms::default(),
+        wording: Wording::default(),
     }
 }
 

@@ -29,6 +29,7 @@ use callwright::provider::whole;
 use callwright::sight::tap::{Tapping, tap};
 use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
+use callwright::trunk::callers::Wording;
 use callwright::trunk::keeper;
 use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
@@ -186,6 +187,7 @@ impl Office {
             credentials: None,
             signing: Signing::default(),
             media: MediaTerms::default(),
+            wording: Wording::default(),
         };
         let to = number.parse().expect("a number");
         let from = "+493012345678".parse().expect("a number");
@@ -221,21 +223,26 @@ impl Office {
 
     /// [`Office::open`] under a policy about signatures.
     pub(crate) fn open_for(&self, max_org_calls: usize, identity: IdentityPolicy) {
-        self.open_with(survey(), max_org_calls, identity, MediaTerms::default());
+        self.open_with(survey(), max_org_calls, identity);
     }
 
     /// [`Office::open`] for calls whose audio is like this.
     pub(crate) fn open_to(&self, max_org_calls: usize, identity: IdentityPolicy, media: MediaTerms) {
-        self.open_with(survey(), max_org_calls, identity, media);
+        self.open_as(survey(), max_org_calls, identity, (media, Wording::default()));
     }
 
-    /// [`Office::open_to`] with this assistant.
-    pub(crate) fn open_with(
+    /// [`Office::open_for`] with this assistant.
+    pub(crate) fn open_with(&self, assistant: Arc<AssistantVersion>, max_org_calls: usize, identity: IdentityPolicy) {
+        self.open_as(assistant, max_org_calls, identity, (MediaTerms::default(), Wording::default()));
+    }
+
+    /// [`Office::open_with`] over a trunk that has audio and writes numbers in a way of its own.
+    pub(crate) fn open_as(
         &self,
         assistant: Arc<AssistantVersion>,
         max_org_calls: usize,
         identity: IdentityPolicy,
-        media: MediaTerms,
+        (media, wording): (MediaTerms, Wording),
     ) {
         let route = InboundRoute {
             trunk: TrunkId::from_u128(2),
@@ -248,6 +255,7 @@ impl Office {
             max_org_calls,
             identity,
             media,
+            wording,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -267,6 +275,7 @@ impl Office {
             max_org_calls: 100,
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
+            wording: Wording::default(),
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }

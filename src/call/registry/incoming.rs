@@ -111,7 +111,7 @@ impl Calls {
         vouched: Option<CallerIdentity>,
     ) -> Result<(), Refusal> {
         let IncomingCall { session, invite, events } = incoming;
-        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, media: terms, caller, called } = admitted;
+        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, media: terms, arrival, called } = admitted;
         let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_full() {
             return Err(overload());
@@ -130,7 +130,8 @@ impl Calls {
         }
         let lineup = services.providers.lineup(org, definition).map_err(|_| overload())?;
         let mut variables = BTreeMap::new();
-        let zone = facts::zone(None, caller.as_ref().map(Pii::expose));
+        let zone = facts::zone(None, arrival.caller.as_ref().map(Pii::expose));
+        facts::add_diversion(&mut variables, arrival.diversion.as_ref());
         facts::add(&mut variables, now.wall, zone, &definition.language);
         let conversation = Conversation::new(definition, &variables, definition.turn.timing())
             .map_err(|_| plain(StatusCode::SERVER_INTERNAL_ERROR))?;
@@ -148,10 +149,11 @@ impl Calls {
             attempt: None,
             second_of: None,
             assistant,
-            contact: caller,
+            contact: arrival.caller.clone(),
             ours: called,
             started: now,
             vouched,
+            arrival,
         };
         if let Some(call_id) = invite.request.headers.get(&HeaderName::CallId) {
             self.watch(&identity, call_id);

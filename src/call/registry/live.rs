@@ -23,6 +23,7 @@ use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
 use crate::pii::Pii;
 use crate::stir::verdict::CallerIdentity;
 use crate::time::{self, Now};
+use crate::trunk::callers::Arrival;
 
 /// Commands that wait for one call.
 const CONTROLS: usize = 16;
@@ -127,6 +128,8 @@ pub(super) struct Identity {
     pub(super) started: Now,
     /// Who vouches for the caller of a call that came in, where that was looked at.
     pub(super) vouched: Option<CallerIdentity>,
+    /// By which way it came in.
+    pub(super) arrival: Arrival,
 }
 
 impl Entry {
@@ -203,6 +206,7 @@ impl Identity {
             transfer: remains.transfer,
             media: remains.media,
             identity: remains.signed.map(CallerIdentity::signed).or(self.vouched),
+            arrival: self.arrival,
         }
     }
 }

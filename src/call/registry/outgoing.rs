@@ -20,6 +20,7 @@ use crate::call::transfer::second::{self, SecondHandle, SecondOrder, SecondSide}
 use crate::id::{CallId, LegId};
 use crate::pii::Pii;
 use crate::time;
+use crate::trunk::callers::Arrival;
 use crate::trunk::plan::leg_key;
 
 /// The longest that a second leg is up before it is joined or given up: all clocks of a transfer together.
@@ -64,6 +65,7 @@ impl Calls {
             ours: order.from,
             started: time::now(),
             vouched: None,
+            arrival: Arrival::default(),
         };
         let PlaceCall { leg, invite, credentials, send_before, .. } = order;
         let dial = Dial { leg, invite, credentials, send_before };
@@ -93,6 +95,7 @@ impl Calls {
             ours: from,
             started: time::now(),
             vouched: None,
+            arrival: Arrival::default(),
         };
         let outgoing =
             Outgoing { identity, variables, config, evidence, dial: Dial { leg, invite, credentials, send_before } };

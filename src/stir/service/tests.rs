@@ -6,6 +6,7 @@ use callwright_sip::message::{Headers, Method, Request};
 
 use super::*;
 use crate::stir::certificate::testing::{Chain, NOW, Wanted};
+use crate::stir::passport::Attestation;
 use crate::stir::verdict::IdentityFault;
 use crate::stir::verifier::{Fetched, Fetching};
 
@@ -80,9 +81,14 @@ fn invite() -> Invite {
     }
 }
 
+fn vouching() -> Vouching {
+    let number = |text: &str| text.parse().expect("a number");
+    Vouching { level: Attestation::A, caller: number("+12155550121"), callee: number("+12155550131") }
+}
+
 fn vouch(service: &IdentityService, org: u128) -> Option<Identity> {
     let mut invite = invite();
-    let vouched = service.vouch(&mut invite, Attestation::A, OrgId::from_u128(org), &[7; 32], NOW);
+    let vouched = service.vouch(&mut invite, &vouching(), OrgId::from_u128(org), &[7; 32], NOW);
     let identity = invite.headers.try_typed::<Identity>().expect("readable");
     assert_eq!(vouched, identity.is_some());
     identity
@@ -91,7 +97,7 @@ fn vouch(service: &IdentityService, org: u128) -> Option<Identity> {
 /// What the other side finds in an INVITE that we signed.
 async fn found(service: &IdentityService, policy: IdentityPolicy) -> Option<Verdict> {
     let mut invite = invite();
-    service.vouch(&mut invite, Attestation::A, OrgId::from_u128(1), &[7; 32], NOW);
+    service.vouch(&mut invite, &vouching(), OrgId::from_u128(1), &[7; 32], NOW);
     let mut request = Request::new(Method::Invite, invite.uri);
     request.headers = invite.headers;
     request.headers.push(callwright_sip::message::HeaderName::From, "<sip:+12155550121@192.0.2.1>;tag=1");
