@@ -91,6 +91,10 @@ ids! {
     CallId;
     /// A carrier's trunk.
     TrunkId;
+    /// A group of trunks.
+    TrunkGroupId;
+    /// A route by the number called.
+    RouteId;
     /// A vendor of speech or of a model.
     ProviderId;
     /// An assistant.

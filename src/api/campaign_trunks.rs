@@ -11,13 +11,14 @@ use super::body::Body;
 use super::error::{ApiError, FieldFault};
 use super::etag::{IfMatch, Tagged};
 use super::paging::Id;
-use crate::id::{CampaignId, TrunkId};
+use crate::id::{CampaignId, TrunkGroupId, TrunkId};
 use crate::store::campaign::{self, Campaign};
 use crate::store::dialing::MAX_TRUNKS;
-use crate::store::lock::Lock;
-use crate::store::{StoreError, Tx, trunk};
+use crate::store::lock::{Lock, lock};
+use crate::store::{StoreError, Tx, trunk, trunk_group};
 
-/// Trunks beside the campaign's own: one after the other (`trunk_ids`), or with priorities and weights (`shares`).
+/// Trunks beside the campaign's own: one after the other (`trunk_ids`), or with priorities and weights (`shares`). Or, in
+/// place of them and of its own, those of a group (`trunk_group_id`).
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "trunk_ids": ["0190f3c4-7b1a-7000-8000-000000000001"] }))]
@@ -33,16 +34,21 @@ pub struct FallbackInput {
     #[garde(length(max = MAX_TRUNKS), dive)]
     #[schema(max_items = 4)]
     shares: Option<Vec<TrunkShare>>,
+    /// The campaign has the trunks of this group, also when the group changes; the first of them becomes its own. Each has to
+    /// let the campaign's caller ID call.
+    #[serde(default)]
+    #[garde(skip)]
+    trunk_group_id: Option<TrunkGroupId>,
 }
 
-/// What part of a campaign's dials a trunk takes.
+/// What part of the dials a trunk takes, of a campaign or a group.
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrunkShare {
     /// Which.
     #[garde(skip)]
     trunk_id: TrunkId,
-    /// Those with the lowest are turned to first, the others when none of them has room. The campaign's own trunk has 1.
+    /// Those with the lowest are turned to first, the others when none of them has room. A campaign's own trunk has 1.
     #[garde(range(min = 1, max = 10))]
     #[schema(minimum = 1, maximum = 10)]
     priority: u32,
@@ -51,6 +57,18 @@ pub struct TrunkShare {
     #[garde(range(min = 1, max = 100))]
     #[schema(minimum = 1, maximum = 100)]
     weight: u32,
+}
+
+impl TrunkShare {
+    /// As it is kept.
+    pub(super) const fn kept(&self) -> trunk::TrunkShare {
+        trunk::TrunkShare { trunk: self.trunk_id, priority: self.priority, weight: self.weight }
+    }
+
+    /// As it is shown.
+    pub(super) const fn of(share: &trunk::TrunkShare) -> Self {
+        Self { trunk_id: share.trunk, priority: share.priority, weight: share.weight }
+    }
 }
 
 const fn one() -> u32 {
@@ -64,6 +82,8 @@ pub struct CampaignTrunks {
     trunk_ids: Vec<TrunkId>,
     /// The same with what part of the dials each takes.
     shares: Vec<TrunkShare>,
+    /// The group that they follow; absent when they follow none.
+    trunk_group_id: Option<TrunkGroupId>,
 }
 
 /// Read the trunks of a campaign
@@ -104,9 +124,24 @@ pub async fn replace(
     Body(input): Body<FallbackInput>,
 ) -> Result<Tagged<CampaignTrunks>, ApiError> {
     let mut tx = api.db.begin().await?;
+    if let Some(group) = input.trunk_group_id {
+        // Before the campaign, as whoever changes the group has it: it stays as it is until the campaign has its trunks.
+        lock(&mut tx, Lock::TrunkGroup(group)).await?;
+    }
     wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     wanted.check(&all(&mut tx, &campaign).await?)?;
+    if let Some(group) = input.trunk_group_id {
+        if input.trunk_ids.is_some() || input.shares.is_some() {
+            let reason = "give either trunk_group_id, or trunk_ids or shares";
+            return Err(ApiError::field("/trunk_group_id", "exclusive", reason));
+        }
+        follow(&mut tx, &campaign, group).await?;
+        let campaign = campaign::get(&mut tx, caller.org, id).await?;
+        let trunks = all(&mut tx, &campaign).await?;
+        tx.commit().await?;
+        return Ok(Tagged(trunks));
+    }
     let (key, shares) = input.shares(campaign.data.trunk)?;
     let mut faults = Vec::new();
     for (index, share) in shares.iter().enumerate() {
@@ -126,6 +161,7 @@ pub async fn replace(
         return Err(ApiError::Invalid(faults));
     }
     trunk::set_shares(&mut tx, id, &shares).await?;
+    trunk_group::leave(&mut tx, id).await?;
     let trunks = all(&mut tx, &campaign).await?;
     tx.commit().await?;
     Ok(Tagged(trunks))
@@ -151,30 +187,44 @@ impl FallbackInput {
                 if shares.len() + usize::from(!with_own) > MAX_TRUNKS {
                     return fault("/shares", "length", "a campaign has at most four trunks, its own among them");
                 }
-                let share = |share: TrunkShare| trunk::TrunkShare {
-                    trunk: share.trunk_id,
-                    priority: share.priority,
-                    weight: share.weight,
-                };
-                Ok((SHARES, shares.into_iter().map(share).collect()))
+                Ok((SHARES, shares.iter().map(TrunkShare::kept).collect()))
             }
             (Some(_), Some(_)) => fault("/shares", "exclusive", "give either trunk_ids or shares"),
-            (None, None) => fault("/trunk_ids", "required", "give trunk_ids or shares"),
+            (None, None) => fault("/trunk_ids", "required", "give trunk_ids, shares or trunk_group_id"),
         }
     }
 }
 
 async fn all(tx: &mut Tx, campaign: &Campaign) -> Result<CampaignTrunks, StoreError> {
     let shares = trunk::shares(tx, campaign.id).await?;
-    let shown = |share: &trunk::TrunkShare| TrunkShare {
-        trunk_id: share.trunk,
-        priority: share.priority,
-        weight: share.weight,
-    };
     Ok(CampaignTrunks {
         trunk_ids: shares.iter().map(|share| share.trunk).collect(),
-        shares: shares.iter().map(shown).collect(),
+        shares: shares.iter().map(TrunkShare::of).collect(),
+        trunk_group_id: trunk_group::of_campaign(tx, campaign.id).await?,
     })
+}
+
+/// Lets the campaign follow a group, if each of its trunks lets the campaign's caller ID call.
+async fn follow(tx: &mut Tx, campaign: &Campaign, group: TrunkGroupId) -> Result<(), ApiError> {
+    const FIELD: &str = "/trunk_group_id";
+    let group = match trunk_group::get(tx, campaign.org, group).await {
+        Ok(group) => group,
+        Err(StoreError::NotFound) => {
+            return Err(ApiError::field(FIELD, "not_found", "there is no such trunk group: create it first"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for share in &group.members {
+        let trunk = trunk::get(tx, campaign.org, share.trunk).await?;
+        if !trunk.data.caller_ids.contains(&campaign.data.caller_id) {
+            let reason = format!(
+                "the campaign's caller ID may not call over the trunk {} of the group: add it to the trunk's caller_ids",
+                trunk.data.name
+            );
+            return Err(ApiError::field(FIELD, "caller_id", reason));
+        }
+    }
+    Ok(trunk_group::follow(tx, campaign.id, group.id, &group.members).await?)
 }
 
 /// Why the campaign cannot turn to a trunk.

@@ -49,7 +49,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
 }
 
 /// What is answered with the tag of its state.
-const TAGGED: [&str; 10] = [
+const TAGGED: [&str; 12] = [
     "AssistantView",
     "AttemptView",
     "CallDetail",
@@ -57,8 +57,10 @@ const TAGGED: [&str; 10] = [
     "CampaignView",
     "ContactView",
     "ProviderView",
+    "RouteView",
     "SourceView",
     "TargetView",
+    "TrunkGroupView",
     "TrunkView",
 ];
 const CHANGE: &str = "The `ETag` of the state in which the change is wanted. In another one the answer is 412. Without it the change \

@@ -242,6 +242,8 @@ const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)
     match constraint {
         Constraint::SuppressionNumber => Some(("number_suppressed", "the number is on the list already")),
         Constraint::TrunkName => Some(("name_taken", "another trunk has this name: choose another one")),
+        Constraint::TrunkGroupName => Some(("name_taken", "another trunk group has this name: choose another one")),
+        Constraint::RoutePrefix => Some(("prefix_taken", "another route has this prefix: change that one")),
         Constraint::SuppressionListName => {
             Some(("name_taken", "another suppression list has this name: choose another one"))
         }

@@ -398,7 +398,7 @@ pub async fn replace(
     Ok(Tagged(view))
 }
 
-/// Delete a trunk that no campaign uses
+/// Delete a trunk that no campaign, no group and no route uses
 #[utoipa::path(
     delete, path = "/api/v1/trunks/{id}", tag = "trunks", params(("id" = TrunkId, Path)),
     responses((status = 204), (status = 404, body = super::Problem), (status = 409, body = super::Problem))

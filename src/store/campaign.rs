@@ -281,7 +281,7 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     let mut args = args![seen.id, seen.state, seen.version, tx.now().await?];
     args.extend(values(data));
     let sql = "UPDATE campaign SET version = version + 1, updated_at = $4, name = $5, goal = $6, assistant_id = $7, \
-               trunk_id = $8, caller_id = $9, schedule = $10, settings = $11, disclosure = $12, \
+               trunk_id = $8, trunk_group_id = CASE WHEN trunk_id = $8 THEN trunk_group_id END, caller_id = $9, schedule = $10, settings = $11, disclosure = $12, \
                scheduled_start_at = $13, start_failed = NULL WHERE id = $1 AND state = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);

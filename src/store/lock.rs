@@ -4,7 +4,8 @@ use super::db::Kind;
 use super::{StoreError, Tx};
 use crate::args;
 use crate::id::{
-    AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, SuppressionListId, TargetId, TrunkId,
+    AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, RouteId, SuppressionListId, TargetId,
+    TrunkGroupId, TrunkId,
 };
 
 /// A row.
@@ -22,12 +23,16 @@ pub enum Lock {
     Organisation(OrgId),
     /// A vendor.
     Provider(ProviderId),
+    /// A route by the number called.
+    Route(RouteId),
     /// A list of numbers that are never called.
     SuppressionList(SuppressionListId),
     /// A contact in a campaign.
     Target(TargetId),
     /// A trunk.
     Trunk(TrunkId),
+    /// A group of trunks, with its members.
+    TrunkGroup(TrunkGroupId),
 }
 
 /// Waits until nobody changes the row, and keeps others from it. On SQLite the writer is alone anyway. A row that does not
@@ -43,9 +48,11 @@ pub async fn lock(tx: &mut Tx, row: Lock) -> Result<(), StoreError> {
         Lock::Knowledge(id) => ("SELECT id FROM knowledge_source WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Organisation(id) => ("SELECT id FROM org WHERE id = $1 FOR NO KEY UPDATE", args![id]),
         Lock::Provider(id) => ("SELECT id FROM provider WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::Route(id) => ("SELECT id FROM prefix_route WHERE id = $1 FOR UPDATE", args![id]),
         Lock::SuppressionList(id) => ("SELECT id FROM suppression_list WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Target(id) => ("SELECT id FROM target WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Trunk(id) => ("SELECT id FROM trunk WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::TrunkGroup(id) => ("SELECT id FROM trunk_group WHERE id = $1 FOR UPDATE", args![id]),
     };
     match tx.kind() {
         Kind::Sqlite => Ok(()),

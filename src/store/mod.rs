@@ -25,6 +25,7 @@ pub mod knowledge;
 pub mod lock;
 pub mod org;
 pub mod policy;
+pub mod prefix_route;
 pub mod provider;
 pub mod quota;
 pub mod recorder;
@@ -33,6 +34,7 @@ pub mod suppression;
 pub mod suppression_list;
 pub mod target;
 pub mod trunk;
+pub mod trunk_group;
 pub mod trunk_inbound;
 
 pub use db::{Constraint, Db, Listing, Page, StoreError, Tx, Wake};

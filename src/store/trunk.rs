@@ -160,7 +160,7 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
     Ok(version + 1)
 }
 
-/// Deletes a trunk that no campaign uses.
+/// Deletes a trunk that no campaign, no group and no route uses.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Conflict`] with [`Constraint::Reference`](super::Constraint::Reference)

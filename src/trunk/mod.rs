@@ -8,6 +8,7 @@ pub mod locations;
 pub mod media;
 pub mod numbers;
 pub mod plan;
+pub mod prefix;
 pub mod registrations;
 pub mod resolve;
 pub mod route;

@@ -11,6 +11,7 @@ use callwright::id::{CallId, OrgId, TrunkId};
 use callwright::pii::Pii;
 use callwright::stir::verdict::IdentityPolicy;
 use callwright::trunk::callers::{CallerRules, Wording};
+use callwright::trunk::media::MediaTerms;
 use callwright_sip::endpoint::{Account, AccountId, Callers, Credential};
 use callwright_sip::guard::Networks;
 use callwright_sip::message::{HeaderName, Headers};
@@ -148,7 +149,8 @@ async fn who_does_not_want_to_be_known_stays_unknown_and_who_was_called_first_is
     let mut office = Office::new(Udp, 48_000, CallConfig::default(), 100).await;
     let phone = Phone::new(Udp, 50_000).await;
     let callers = CallerRules { trust_asserted: true, ..CallerRules::default() };
-    office.open_as(crate::office::survey(), 100, IdentityPolicy::Record, Wording { callers, ..Wording::default() });
+    let wording = Wording { callers, ..Wording::default() };
+    office.open_as(crate::office::survey(), 100, IdentityPolicy::Record, (MediaTerms::default(), wording));
     let mut headers = Headers::default();
     headers.push(HeaderName::PAssertedIdentity, "<sip:+493012340002@192.0.2.1>");
     headers.push(HeaderName::Diversion, "<sip:+493012340003@192.0.2.1>;reason=no-answer");

@@ -157,6 +157,8 @@ impl Scene {
                 "from" => json!(self.campaign(false).await["campaign"]),
                 "assistant_id" => json!(self.assistant),
                 "trunk_id" => json!(self.trunk),
+                "members" => json!([{"trunk_id": self.trunk, "priority": 1, "weight": 3}]),
+                "prefix" => json!(format!("+44{}", self.next())),
                 "url" => json!(self.site),
                 "name" => json!(format!("{}-{}", value.as_str().unwrap_or("x").replace(' ', "-"), self.next())),
                 "phone" => json!(format!("+44207946{:04}", 5000 + self.next())),
@@ -279,6 +281,15 @@ impl Scene {
             }
             "contacts" => only(self.contact().await),
             "trunks" => only(self.client.create("/api/v1/trunks", trunk(&format!("Trunk {}", self.next()))).await),
+            "trunk_groups" => {
+                let members = json!([{"trunk_id": self.trunk, "priority": 1}]);
+                let body = json!({"name": format!("Group {}", self.next()), "members": members});
+                only(self.client.create("/api/v1/trunk_groups", body).await)
+            }
+            "routes" => {
+                let body = json!({"prefix": format!("+49{}", self.next()), "trunk_id": self.trunk});
+                only(self.client.create("/api/v1/routes", body).await)
+            }
             "assistants" => {
                 only(self.client.create("/api/v1/assistants", assistant(&format!("Assistant {}", self.next()))).await)
             }

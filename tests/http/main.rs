@@ -29,6 +29,7 @@ mod resources;
 mod sip_guard;
 mod sip_traces;
 mod suppression_lists;
+mod trunk_groups;
 mod trunk_inbound;
 mod trunk_wording;
 

@@ -25,6 +25,7 @@ mod recovery;
 mod rehearsal;
 mod resources;
 mod rounds;
+mod routes;
 mod spend;
 mod transfers;
 mod trunks;

@@ -24,6 +24,8 @@ use crate::trunk::plan::{InvitePlan, TrunkRoute, dialog_to_json};
 
 /// How long a leg may wait for its turn at the limits' pace.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// The same while there is another trunk to turn to.
+const BRIEFLY: Duration = Duration::from_secs(1);
 /// How long the question whether a destination is allowed may take.
 const PERMISSION: Duration = Duration::from_secs(2);
 /// How long the commit takes at most in good times; the INVITE's moment is so far ahead. Whoever waits hears music.
@@ -89,10 +91,31 @@ impl Shared {
         }
     }
 
+    /// Goes through the trunks that the number is led over until one has room. Nothing of the leg was sent before: the next
+    /// one is not a second call.
     async fn admit_second(&self, dial: TransferDial) -> Result<Box<SecondLeg>, NotAdmitted> {
+        let mut trunks = match &dial.to {
+            Destination::Number(number) => {
+                let from = dial.from.as_ref().map(|number| number.expose());
+                let led = self.trunks.lead(dial.org, number.expose(), from, dial.trunk).await;
+                led.map_err(|_| NotAdmitted::Store)?
+            }
+            Destination::Address(_) => vec![dial.trunk],
+        };
+        let last = trunks.pop().unwrap_or(dial.trunk);
+        for trunk in trunks {
+            match self.admit_over(TransferDial { trunk, ..dial.clone() }, BRIEFLY).await {
+                Err(NotAdmitted::NoRoom | NotAdmitted::Unreachable) => {}
+                settled @ (Ok(_) | Err(NotAdmitted::Blocked | NotAdmitted::Store)) => return settled,
+            }
+        }
+        self.admit_over(TransferDial { trunk: last, ..dial }, PATIENCE).await
+    }
+
+    async fn admit_over(&self, dial: TransferDial, patience: Duration) -> Result<Box<SecondLeg>, NotAdmitted> {
         let (route, invite) = self.plan(&dial).await?;
         let stored: Value = serde_json::from_str(&invite.to_json()).expect("a plan is JSON");
-        let give_up = time::now().mono + PATIENCE;
+        let give_up = time::now().mono + patience;
         loop {
             let (began, booted) = (time::now(), time::boot());
             let request = TransferRequest {
@@ -130,8 +153,8 @@ impl Shared {
         }
     }
 
-    /// Where the INVITE goes and what it says. A number goes over the call's own trunk, an address to its own host by the
-    /// trunk's transport.
+    /// Where the INVITE goes and what it says. A number goes over the trunk, an address to its own host by the trunk's
+    /// transport.
     async fn plan(&self, dial: &TransferDial) -> Result<(TrunkRoute, InvitePlan), NotAdmitted> {
         let route = self.trunks.route(dial.org, dial.trunk).await.map_err(|_| NotAdmitted::Store)?;
         let route = route.map_err(|_| NotAdmitted::Unreachable)?;

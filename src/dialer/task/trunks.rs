@@ -1,17 +1,20 @@
 //! The trunks as the dialer uses them: where they lead, and how they are doing.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_sip::endpoint::Credential;
 
 use crate::call::outcome::{CallOutcome, TrunkEvidence};
+use crate::campaign::phone::E164;
 use crate::id::{OrgId, TrunkId};
+use crate::store::prefix_route;
 use crate::store::trunk::{self, Trunk};
 use crate::store::{Db, Page, StoreError};
 use crate::time;
 use crate::trunk::answers::Answers;
 use crate::trunk::plan::TrunkRoute;
+use crate::trunk::prefix::{Given, Routes};
 use crate::trunk::route::{Router, Unreachable, credentials};
 
 /// All trunks.
@@ -24,6 +27,7 @@ pub(super) struct Trunks {
 #[derive(Default)]
 struct Known {
     trunks: BTreeMap<TrunkId, Trunk>,
+    routes: BTreeMap<OrgId, Arc<Routes>>,
     answers: BTreeMap<TrunkId, Answers>,
 }
 
@@ -45,7 +49,9 @@ impl Trunks {
 
     /// Forgets the settings of all trunks: they are read again when they are needed. What they answered stays known.
     pub(super) fn refresh(&self) {
-        self.lock().trunks.clear();
+        let mut known = self.lock();
+        known.trunks.clear();
+        known.routes.clear();
     }
 
     /// A dial over the trunk has ended.
@@ -56,6 +62,40 @@ impl Trunks {
     /// What the trunk's behaviour says about its next failure.
     pub(super) fn evidence(&self, trunk: TrunkId) -> TrunkEvidence {
         self.lock().answers.entry(trunk).or_default().evidence()
+    }
+
+    /// Over which trunks a number may be called for which nobody named one, in order: those that its route leads to and that
+    /// let `from` call, else `usual`.
+    pub(super) async fn lead(
+        &self,
+        org: OrgId,
+        to: &E164,
+        from: Option<&E164>,
+        usual: TrunkId,
+    ) -> Result<Vec<TrunkId>, StoreError> {
+        let led = self.routes(org).await?.lead(to, Given::Usual(usual));
+        let mut trunks = Vec::with_capacity(led.len());
+        for id in led {
+            match self.trunk(org, id).await {
+                Ok(trunk) if from.is_none_or(|from| trunk.data.caller_ids.contains(from)) => trunks.push(id),
+                Ok(_) | Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if trunks.is_empty() {
+            trunks.push(usual);
+        }
+        Ok(trunks)
+    }
+
+    async fn routes(&self, org: OrgId) -> Result<Arc<Routes>, StoreError> {
+        if let Some(routes) = self.lock().routes.get(&org) {
+            return Ok(Arc::clone(routes));
+        }
+        let mut tx = self.db.read().await?;
+        let routes = Arc::new(prefix_route::table(&mut tx, org).await?);
+        self.lock().routes.insert(org, Arc::clone(&routes));
+        Ok(routes)
     }
 
     /// Where a dial goes.

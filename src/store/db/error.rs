@@ -92,6 +92,10 @@ constraints! {
     SuppressionListName = "suppression_list_name", "suppression_list.org_id, suppression_list.name";
     /// The organisation has a trunk of this name.
     TrunkName = "trunk_name", "trunk.org_id, trunk.name";
+    /// The organisation has a group of trunks of this name.
+    TrunkGroupName = "trunk_group_name", "trunk_group.org_id, trunk_group.name";
+    /// The organisation has a route for this prefix.
+    RoutePrefix = "prefix_route_prefix", "prefix_route.org_id, prefix_route.prefix";
     /// The organisation has a provider of this name.
     ProviderName = "provider_name", "provider.org_id, provider.name";
     /// The organisation has an assistant of this name.

@@ -9,8 +9,8 @@ use sqlx::{Arguments, Row as _};
 use super::StoreError;
 use crate::id::{
     ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ConsentId, ContactId,
-    KnowledgeId, LegId, NodeId, OrgId, ProviderId, RecordingId, RunId, SuppressionId, SuppressionListId, TargetId,
-    TrunkId,
+    KnowledgeId, LegId, NodeId, OrgId, ProviderId, RecordingId, RouteId, RunId, SuppressionId, SuppressionListId,
+    TargetId, TrunkGroupId, TrunkId,
 };
 use crate::pii::Pii;
 
@@ -240,10 +240,12 @@ text_columns!(
     OrgId,
     ProviderId,
     RecordingId,
+    RouteId,
     RunId,
     SuppressionId,
     SuppressionListId,
     TargetId,
+    TrunkGroupId,
     TrunkId,
     jiff::civil::Date,
 );

@@ -105,7 +105,7 @@ pub struct Claimed {
     pub trunk: TrunkId,
     /// It is the one call that tries whether the trunk is back.
     pub trial: bool,
-    /// The campaign's other trunks that are switched on, in order.
+    /// The campaign's other trunks that are switched on and that the number may go over, in order.
     pub other_trunks: Vec<TrunkId>,
     /// Who talks.
     pub assistant_version: AssistantVersionId,
@@ -178,11 +178,11 @@ impl Dialing {
         }
         let (mut claimed, mut turned_away) = (Vec::new(), Vec::new());
         let (result, shut) = loop {
-            let choice = match locked.choose(&mut tx, &self.book, &terms, now, request.headroom).await? {
+            let choice = match locked.choose(&mut tx, &self.book, &terms, None, (now, request.headroom)).await? {
                 Ok(choice) => choice,
                 Err(NoChoice { why, shut }) => break (Err(why.into()), shut),
             };
-            let mut turn = Turn { dialing: self, request, terms: &terms, locked: &mut locked, choice: &choice, now };
+            let mut turn = Turn { dialing: self, request, terms: &terms, locked: &mut locked, choice, now };
             match turn.pick(&mut tx, &mut turned_away).await? {
                 Ok(one) if claimed.len() + 1 < most as usize => claimed.push(*one),
                 result @ (Ok(_) | Err(_)) => break (result, None),
@@ -215,13 +215,23 @@ impl From<ClaimDecision> for Refused {
     }
 }
 
-/// What stays the same while one claim goes through its candidates.
+/// Where the routes let a candidate's number go.
+enum Steered {
+    /// Over the trunk that was chosen.
+    Fits,
+    /// Over another one, which has room.
+    Over,
+    /// Over others alone, and none of them has room.
+    NoRoom(Refused),
+}
+
+/// What one claim goes through its candidates with.
 pub(super) struct Turn<'a> {
     dialing: &'a Dialing,
     request: &'a ClaimRequest,
     pub(super) terms: &'a Terms,
     locked: &'a mut Locked,
-    choice: &'a Choice,
+    choice: Choice,
     pub(super) now: Timestamp,
 }
 
@@ -242,6 +252,20 @@ impl Turn<'_> {
                 self.other_number(tx, found, decision).await?
             } else {
                 (found, decision)
+            };
+            let steered = match decision {
+                ClaimDecision::Claim(_) => self.steer(tx, &found.candidate).await?,
+                ClaimDecision::Limited(_)
+                | ClaimDecision::Defer { .. }
+                | ClaimDecision::Block(_)
+                | ClaimDecision::Expire
+                | ClaimDecision::CallbackMissed
+                | ClaimDecision::Stopped => Steered::Fits,
+            };
+            let decision = match steered {
+                Steered::Fits => decision,
+                Steered::Over => self.decide(&found.candidate),
+                Steered::NoRoom(why) => return Ok(Err(why)),
             };
             match decision {
                 ClaimDecision::Claim(claim) => {
@@ -271,6 +295,27 @@ impl Turn<'_> {
             }
         }
         Ok(Err(Refused::Again))
+    }
+
+    /// Turns to another of the campaign's trunks where the routes do not let the number go over the one that was chosen.
+    /// Their rows are locked already, so that every limit is counted as exactly as for the first choice.
+    async fn steer(&mut self, tx: &mut Tx, candidate: &Candidate) -> Result<Steered, StoreError> {
+        let ContactNumber::Valid(number) = &candidate.number else { return Ok(Steered::Fits) };
+        if self.terms.ready.routes.is_empty() {
+            return Ok(Steered::Fits);
+        }
+        let led = self.terms.lead(number.expose());
+        if led.contains(&self.choice.trunk.id) {
+            return Ok(Steered::Fits);
+        }
+        let (book, when) = (&self.dialing.book, (self.now, self.request.headroom));
+        match self.locked.choose(tx, book, self.terms, Some(&led), when).await? {
+            Ok(choice) => {
+                self.choice = choice;
+                Ok(Steered::Over)
+            }
+            Err(NoChoice { why, .. }) => Ok(Steered::NoRoom(why.into())),
+        }
     }
 
     pub(super) fn decide(&self, candidate: &Candidate) -> ClaimDecision {
@@ -406,10 +451,12 @@ impl Turn<'_> {
         let sql = "UPDATE target SET status = $2, dials = $3, updated_at = $4, number = $5 WHERE id = $1";
         tx.execute(sql, args![found.target, TargetState::InProgress, claim.dial_no, self.now, found.number]).await?;
         let over = self.choice.trunk.id;
+        self.dialing.book.took(self.terms.ready.campaign.id, &self.choice.among, over);
         let trial = self.locked.reserve(tx, over, &claim.reservation, &attempt.to_string()).await?;
         let ContactNumber::Valid(to) = found.candidate.number else {
             return Err(StoreError::Corrupt { column: "phone" });
         };
+        let other_trunks = self.terms.lead(to.expose()).into_iter().filter(|trunk| *trunk != over).collect();
         if let Some(reserved) = &reserved {
             spend::reserve(tx, self.terms.org, spend::Of::Attempt, attempt, reserved).await?;
         }
@@ -427,7 +474,7 @@ impl Turn<'_> {
             caller_id: self.terms.caller_id.clone(),
             trunk: over,
             trial,
-            other_trunks: self.terms.trunks.iter().map(|trunk| trunk.id).filter(|trunk| *trunk != over).collect(),
+            other_trunks,
             assistant_version: self.terms.assistant_version,
             disclosure: self.terms.ready.campaign.data.disclosure.clone(),
             name: found.name,

@@ -52,6 +52,8 @@ pub(super) struct Held {
 pub(super) struct Choice {
     pub(super) trunk: TrunkTerms,
     pub(super) limiters: [Limiter; 4],
+    /// The trunks of its priority that had room as far as they were asked, it among them.
+    pub(super) among: Vec<TrunkTerms>,
 }
 
 /// No trunk has room.
@@ -114,30 +116,28 @@ impl Locked {
     }
 
     /// The trunk that one more dial goes over, with every limit counted: the first in the campaign's order that has room;
-    /// of those with one priority, the one that is owed most by its weight. A statement of its own after the locks: within
-    /// the locking one it would count on a snapshot from before it waited.
+    /// of those with one priority, the one that is owed most by its weight; where `only` names some, of those. A statement of
+    /// its own after the locks: within the locking one it would count on a snapshot from before it waited.
     pub(super) async fn choose(
         &mut self,
         tx: &mut Tx,
         book: &Book,
         terms: &Terms,
-        now: Timestamp,
-        headroom: Duration,
+        only: Option<&[TrunkId]>,
+        (now, headroom): (Timestamp, Duration),
     ) -> Result<Result<Choice, NoChoice>, StoreError> {
         let (campaign, state) = (terms.ready.campaign.id, terms.ready.rules.state);
         let mut none: Option<NoChoice> = None;
+        let asked = |trunk: &&TrunkTerms| only.is_none_or(|only| only.contains(&trunk.id));
         for level in terms.trunks.chunk_by(|one, next| one.priority == next.priority) {
-            let mut among = level.to_vec();
+            let mut among: Vec<_> = level.iter().filter(asked).copied().collect();
             let mut paced = Paced::default();
-            for trunk in book.order(campaign, level) {
+            for trunk in book.order(campaign, &among) {
                 let live = self.live(tx, terms, trunk.id).await?;
                 let breaker = self.of(Scope::Trunk, &trunk.id.to_string()).breaker;
                 let limiters = self.limiters(terms, &trunk, now, live);
                 let why = match admit(now, headroom, state, &limiters) {
-                    Ok(_) => {
-                        book.took(campaign, &among, trunk.id);
-                        return Ok(Ok(Choice { trunk, limiters }));
-                    }
+                    Ok(_) => return Ok(Ok(Choice { trunk, limiters, among })),
                     Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => why,
                     Err(why) => return Ok(Err(NoChoice { why, shut: None })),
                 };

@@ -10,7 +10,8 @@ use crate::dialer::gate::Rules;
 use crate::dialer::share::Shares;
 use crate::id::{AssistantVersionId, CampaignId, OrgId, TrunkId};
 use crate::store::campaign::{self, Campaign};
-use crate::store::{StoreError, Tx, policy};
+use crate::store::{StoreError, Tx, policy, prefix_route};
+use crate::trunk::prefix::{Given, Routes};
 
 /// Campaigns made ready for dialing, each in the version last seen.
 #[derive(Debug, Default)]
@@ -25,8 +26,12 @@ pub(super) struct Book {
 pub(super) struct Ready {
     pub(super) campaign: Campaign,
     pub(super) rules: Rules,
+    /// Where its organisation's calls go by the number called.
+    pub(super) routes: Routes,
     /// The version of its organisation's policy.
     policy: i64,
+    /// The version of its organisation's routes.
+    routing: i64,
 }
 
 /// What one transaction dials by.
@@ -60,19 +65,29 @@ pub(super) struct Limits {
     pub(super) most_live: u32,
 }
 
+impl Terms {
+    /// Over which of the campaign's trunks a number may be called.
+    pub(super) fn lead(&self, to: &E164) -> Vec<TrunkId> {
+        let named: Vec<_> = self.trunks.iter().map(|trunk| trunk.id).collect();
+        self.ready.routes.lead(to, Given::Named(&named))
+    }
+}
+
 impl Book {
     /// The campaign in its present version, as this transaction sees it.
     pub(super) async fn ready(&self, tx: &mut Tx, id: CampaignId) -> Result<Arc<Ready>, StoreError> {
-        const SEEN: &str =
-            "SELECT c.version, o.policy_version FROM campaign c JOIN org o ON o.id = c.org_id WHERE c.id = $1";
+        const SEEN: &str = "SELECT c.version, o.policy_version, o.routes_version FROM campaign c JOIN org o ON o.id = c.org_id \
+             WHERE c.id = $1";
         let seen = tx.one(SEEN, args![id]).await?;
-        let versions: (i64, i64) = (seen.get("version")?, seen.get("policy_version")?);
-        if let Some(ready) = self.known(id).filter(|ready| (ready.campaign.version, ready.policy) == versions) {
+        let versions: [i64; 3] = [seen.get("version")?, seen.get("policy_version")?, seen.get("routes_version")?];
+        let is_current = |ready: &Arc<Ready>| [ready.campaign.version, ready.policy, ready.routing] == versions;
+        if let Some(ready) = self.known(id).filter(is_current) {
             return Ok(ready);
         }
         let campaign = campaign::of_any_org(tx, id).await?;
         let (rules, policy) = policy::rules(tx, &campaign).await?;
-        let ready = Arc::new(Ready { campaign, rules, policy });
+        let routes = prefix_route::table(tx, campaign.org).await?;
+        let ready = Arc::new(Ready { campaign, rules, routes, policy, routing: versions[2] });
         let mut known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, other| other.rules.state == CampaignState::InProgress);
         known.insert(id, Arc::clone(&ready));
