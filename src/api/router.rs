@@ -77,6 +77,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
         .routes(routes!(trunks::resume))
         .routes(routes!(trunk_recorders::read, trunk_recorders::replace))
+        .routes(routes!(trunks::list_presets))
         .routes(routes!(trunk_preview::preview))
         .routes(routes!(trunk_groups::create, trunk_groups::list))
         .routes(routes!(trunk_groups::read, trunk_groups::replace, trunk_groups::delete))

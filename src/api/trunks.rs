@@ -33,6 +33,7 @@ use crate::trunk::breaker::{BreakerCause, BreakerState};
 use crate::trunk::callers::{CallerRules, Wording};
 use crate::trunk::media::{MediaTerms, SrtpPolicy, TrunkCodec};
 use crate::trunk::numbers::{NumberRules, RuleFault};
+use crate::trunk::presets::{self, Preset};
 use crate::trunk::registrations::Standing;
 
 /// What can be set of a trunk.
@@ -44,19 +45,25 @@ pub struct TrunkInput {
     #[garde(length(chars, min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// Host name or IP address of the carrier.
-    #[garde(length(min = 1, max = 255), custom(is_host))]
+    /// A preset of `GET /api/v1/trunk_presets`: it says what is not given here of `host`, `port`, `transport`, `numbers` and
+    /// `callers`. It is not kept: later presets change no trunk.
+    #[serde(default)]
+    #[garde(length(max = 50))]
+    preset: Option<String>,
+    /// Host name or IP address of the carrier; needed unless a preset has it.
+    #[serde(default)]
+    #[garde(length(min = 1, max = 255), inner(custom(is_host)))]
     #[schema(examples("sip.carrier.example"))]
-    host: String,
+    host: Option<String>,
     /// Port; 5060 when it is left out, 5061 with TLS.
     #[serde(default)]
     #[garde(range(min = 1))]
     port: Option<u16>,
     /// How requests travel: `udp`, `tcp` or `tls`. With TLS the host's certificate has to name `host`.
-    #[serde(default = "udp")]
+    #[serde(default)]
     #[garde(skip)]
-    #[schema(default = "udp")]
-    transport: TrunkTransport,
+    #[schema(value_type = Option<String>, default = "udp")]
+    transport: Option<TrunkTransport>,
     /// User name for digest authentication.
     #[serde(default)]
     #[garde(length(max = 200))]
@@ -137,11 +144,11 @@ pub struct TrunkInput {
     /// How the carrier writes telephone numbers. `POST /api/v1/trunks/{id}/preview` shows what comes of it.
     #[serde(default)]
     #[garde(skip)]
-    numbers: NumberRules,
+    numbers: Option<NumberRules>,
     /// How the carrier is told who calls, and what it is believed about callers.
     #[serde(default)]
     #[garde(skip)]
-    callers: CallerRules,
+    callers: Option<CallerRules>,
     /// Whether the audio of calls over this trunk is encrypted (SRTP with keys in SDP): `off`, `offered` to a carrier that
     /// may take it or leave it, or `required`, which needs `transport` `tls`.
     #[serde(default = "in_the_clear")]
@@ -163,16 +170,59 @@ fn all_codecs() -> Vec<TrunkCodec> {
     TrunkCodec::ALL.to_vec()
 }
 
+impl TrunkInput {
+    /// Says what is not given as its preset has it.
+    fn fill(&mut self, faults: &mut Vec<FieldFault>) {
+        let mut fault = |pointer: &str, code: &str, reason: &str| {
+            let (pointer, code, reason) = (pointer.to_owned(), code.to_owned(), reason.to_owned());
+            faults.push(FieldFault { pointer, code, reason });
+        };
+        if let Some(name) = &self.preset {
+            match presets::find(name) {
+                Some(preset) => {
+                    // A port belongs to its transport.
+                    if self.transport.is_none() {
+                        self.transport = preset.transport;
+                        self.port = self.port.or(preset.port);
+                    }
+                    self.host = self.host.take().or_else(|| preset.host.clone());
+                    self.numbers.get_or_insert_with(|| preset.numbers.clone());
+                    self.callers.get_or_insert_with(|| preset.callers.clone());
+                }
+                None => fault("/preset", "not_found", "there is no such preset: GET /api/v1/trunk_presets lists them"),
+            }
+        }
+        if self.host.is_none() {
+            fault("/host", "missing_field", "give the carrier's host name or IP address");
+        }
+    }
+}
+
+/// Presets for trunks.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TrunkPresets {
+    /// Counts their changes.
+    version: u32,
+    /// By their names in order.
+    items: Vec<Preset>,
+}
+
+/// List presets for the trunks of well-known carriers
+///
+/// Each is taken from documents that the carrier publishes, and names them. `preset` of a trunk begins with one.
+#[utoipa::path(
+    get, path = "/api/v1/trunk_presets", tag = "trunks", responses((status = 200, body = TrunkPresets))
+)]
+pub async fn list_presets(_caller: Caller) -> Json<TrunkPresets> {
+    Json(TrunkPresets { version: presets::VERSION, items: presets::all().to_vec() })
+}
+
 const fn record() -> IdentityPolicy {
     IdentityPolicy::Record
 }
 
 const fn full() -> SigningLevel {
     SigningLevel::A
-}
-
-const fn udp() -> TrunkTransport {
-    TrunkTransport::Udp
 }
 
 const fn yes() -> bool {
@@ -430,12 +480,14 @@ async fn check_assistant(tx: &mut Tx, caller: Caller, id: Option<AssistantId>) -
 }
 
 fn parse(
-    input: TrunkInput,
+    mut input: TrunkInput,
     old_password: Option<SecretString>,
     old_auth: Option<stored::InboundAuth>,
 ) -> Result<(TrunkData, stored::TrunkInbound), ApiError> {
     let mut faults = Vec::new();
+    input.fill(&mut faults);
     check_media(&input, &mut faults);
+    let (writing, callers) = (input.numbers.unwrap_or_default(), input.callers.unwrap_or_default());
     let mut numbers = BTreeSet::new();
     let mut caller_ids = Vec::new();
     for (index, text) in input.caller_ids.iter().enumerate() {
@@ -479,16 +531,16 @@ fn parse(
             reason: fault.reason,
         }
     };
-    faults.extend(input.numbers.faults().into_iter().map(within("numbers")));
-    faults.extend(input.callers.faults(input.username.is_some()).into_iter().map(within("callers")));
+    faults.extend(writing.faults().into_iter().map(within("numbers")));
+    faults.extend(callers.faults(input.username.is_some()).into_iter().map(within("callers")));
     if !faults.is_empty() {
         return Err(ApiError::Invalid(faults));
     }
     let data = TrunkData {
         name: input.name,
-        host: input.host,
+        host: input.host.unwrap_or_default(),
         port: input.port,
-        transport: input.transport,
+        transport: input.transport.unwrap_or(TrunkTransport::Udp),
         username: input.username,
         password,
         caller_ids,
@@ -502,7 +554,7 @@ fn parse(
         identity_policy: input.identity_policy,
         attestation: input.attestation,
         media: MediaTerms { srtp: input.srtp, codecs: input.codecs },
-        wording: Wording { numbers: input.numbers, callers: input.callers },
+        wording: Wording { numbers: writing, callers },
     };
     Ok((data, inbound))
 }
@@ -516,7 +568,7 @@ fn check_media(input: &TrunkInput, faults: &mut Vec<FieldFault>) {
             fault(format!("/codecs/{index}"), "duplicate", "stands here twice");
         }
     }
-    if input.srtp == SrtpPolicy::Required && input.transport != TrunkTransport::Tls {
+    if input.srtp == SrtpPolicy::Required && input.transport != Some(TrunkTransport::Tls) {
         let reason = "needs the transport tls: by udp and tcp the keys of the audio would travel in the open; \
                       set transport to tls, or srtp to offered";
         fault("/srtp".to_owned(), "needs_tls", reason);

@@ -276,7 +276,7 @@ impl Wording {
     }
 }
 
-/// The value of a Remote-Party-ID (draft-ietf-sip-privacy-04 section 5).
+/// The value of a Remote-Party-ID (draft-ietf-sip-privacy-04).
 fn remote_party(mut identity: NameAddr, withheld: bool) -> Vec<u8> {
     identity.params.set("party", Some(b"calling"));
     identity.params.set("screen", Some(b"yes"));

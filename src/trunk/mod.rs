@@ -9,6 +9,7 @@ pub mod media;
 pub mod numbers;
 pub mod plan;
 pub mod prefix;
+pub mod presets;
 pub mod registrations;
 pub mod resolve;
 pub mod route;

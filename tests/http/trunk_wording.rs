@@ -6,7 +6,11 @@ use crate::client::{Client, trunk};
 use crate::db::TestDb;
 use crate::on_both;
 
-on_both!(a_preview_shows_what_the_carrier_would_read, rules_that_cannot_be_used_are_refused_with_their_field);
+on_both!(
+    a_preview_shows_what_the_carrier_would_read,
+    rules_that_cannot_be_used_are_refused_with_their_field,
+    a_preset_says_what_is_not_given,
+);
 
 fn german() -> Value {
     let mut body = trunk("Carrier");
@@ -59,6 +63,43 @@ async fn a_preview_shows_what_the_carrier_would_read(db: TestDb) {
     assert_eq!((bad.status, &bad.json["errors"][0]["pointer"]), (422, &json!("/to")));
     let nobodys = "/api/v1/trunks/0190f3c4-7b1a-7000-8000-000000000001/preview";
     assert_eq!(client.post(nobodys, json!({"to": "+4930901820"})).await.status, 404);
+}
+
+async fn a_preset_says_what_is_not_given(db: TestDb) {
+    let client = Client::new(db).await;
+    let presets = client.get("/api/v1/trunk_presets").await.json;
+    for preset in presets["items"].as_array().expect("presets") {
+        let id = preset["id"].as_str().expect("an id");
+        let body = json!({ "name": id, "preset": id, "caller_ids": ["+4930901821"], "username": "1234567t0",
+                           "password": "secret", "host": "sip.carrier.example" });
+        let made = client.post("/api/v1/trunks", body).await;
+        assert_eq!(made.status, 201, "{id}: {}", made.json);
+        assert_eq!((&made.json["numbers"], &made.json["callers"]), (&preset["numbers"], &preset["callers"]), "{id}");
+    }
+    let body = json!({ "name": "Filled", "preset": "sipgate", "caller_ids": ["+4930901821"], "username": "1234567t0",
+                       "password": "secret" });
+    let made = client.post("/api/v1/trunks", body.clone()).await.json;
+    assert_eq!((&made["host"], &made["transport"]), (&json!("sipconnect.sipgate.de"), &json!("udp")), "{made}");
+    let preview = format!("/api/v1/trunks/{}/preview", made["id"].as_str().expect("an id"));
+    let shown = client.post(&preview, json!({"to": "+442079460001"})).await.json;
+    assert_eq!(shown["from"], "<sip:1234567t0@sipconnect.sipgate.de>");
+    assert_eq!(shown["p_preferred_identity"], "<sip:4930901821@sipconnect.sipgate.de>");
+    let mut own = body;
+    (own["name"], own["callers"]) = (json!("Own"), json!({ "withhold": true }));
+    let made = client.post("/api/v1/trunks", own).await.json;
+    assert_eq!(made["callers"]["from_user"], "number", "what is given stands as a whole");
+    let mut plain =
+        json!({ "name": "UDP", "preset": "didww", "host": "fra.eu.out.didww.com", "caller_ids": ["+4930901821"] });
+    let made = client.post("/api/v1/trunks", plain.clone()).await.json;
+    assert_eq!((&made["transport"], &made["port"]), (&json!("udp"), &json!(5060)));
+    (plain["name"], plain["transport"]) = (json!("TLS"), json!("tls"));
+    let made = client.post("/api/v1/trunks", plain).await.json;
+    assert_eq!((&made["transport"], &made["port"]), (&json!("tls"), &Value::Null), "a port belongs to its transport");
+    let unknown = json!({ "name": "x", "preset": "nobody", "caller_ids": ["+4930901821"] });
+    let unknown = client.post("/api/v1/trunks", unknown).await.json;
+    let pointers: Vec<_> =
+        unknown["errors"].as_array().expect("faults").iter().map(|fault| &fault["pointer"]).collect();
+    assert_eq!(pointers, ["/preset", "/host"]);
 }
 
 async fn rules_that_cannot_be_used_are_refused_with_their_field(db: TestDb) {
