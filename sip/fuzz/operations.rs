@@ -1,44 +1,26 @@
 //! An endpoint under a sequence of operations: a shell that commands anything and a peer that says anything, read from
 //! bytes. Shared by the fuzz target and by the test that replays the corpus.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+mod peer;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, Flow, Invite, LegKey, Listener, ListenerId,
-    Probe, Refer, Rejection, SessionId, Transport, Watch, WatchId,
+    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, Invite, LegKey, Listener, ListenerId, Orphan,
+    OrphanInvite, OrphanStage, PeerName, Probe, Refer, ReferId, ReferProgress, Registration, RegistrationId,
+    RegistrationState, Rejection, SessionId, TransmitId, Transport, Watch, WatchId,
 };
 use callwright_sip::message::header::NameAddr;
-use callwright_sip::message::{Headers, HostPort, Message, Request, StatusCode, Uri, parse};
+use callwright_sip::message::{Headers, HostPort, Uri, parse};
+use callwright_sip::registrar::{RegisterAnswer, RegisterId};
 
-const PEER: ([u8; 4], u16) = ([192, 0, 2, 9], 5060);
 const LIMIT: usize = 40;
-const METHODS: [&str; 12] =
-    ["INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "OPTIONS", "REGISTER", "STRANGE"];
-const LINES: [&str; 17] = [
-    "Require: 100rel\r\n",
-    "Supported: timer, 100rel\r\n",
-    "Session-Expires: 90;refresher=uac\r\nMin-SE: 90\r\n",
-    "Session-Expires: 90;refresher=uas\r\n",
-    "RAck: 1 1 INVITE\r\n",
-    "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\nContent-Type: message/sipfrag\r\n",
-    "Event: refer\r\nSubscription-State: active;expires=60\r\n",
-    "Refer-To: <sip:x@example.org>\r\n",
-    "Record-Route: <sip:192.0.2.9;lr>\r\n",
-    "Contact: <sip:elsewhere@192.0.2.99;transport=tcp>\r\n",
-    "RSeq: 1\r\nRequire: 100rel\r\n",
-    "RSeq: 2\r\nRequire: 100rel\r\n",
-    "Retry-After: 3\r\n",
-    "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n",
-    "Proxy-Authenticate: Digest realm=\"r\", nonce=\"m\", algorithm=SHA-256, stale=true\r\n",
-    "Min-SE: 400\r\n",
-    "Contact: <sip:x@example.org>;q=0.5, <sip:y@example.org>\r\n",
-];
-const STATUSES: [u16; 16] = [100, 180, 183, 199, 200, 202, 302, 401, 407, 408, 422, 481, 486, 491, 503, 603];
+const LISTENERS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls(PeerName::NONE)];
 
-/// Runs a sequence. Nothing panics; the endpoint's own checks hold (they run in builds with debug assertions); each session
-/// ends at most once; what waits stays within the limits; and when everything was hung up nothing is left.
+/// Runs a sequence. Nothing panics; the endpoint's own checks hold (they run in builds with debug assertions); what leaves
+/// is SIP, over the transport of its listener; each session, recovery, registration, REFER and new offer ends as often as its
+/// event says; what waits stays within the limits; and when everything was hung up nothing is left.
 pub(crate) fn run(data: &[u8]) {
     let mut play = Play::new(data);
     let mut steps = 0;
@@ -46,13 +28,15 @@ pub(crate) fn run(data: &[u8]) {
         && steps < 400
     {
         steps += 1;
-        match operation % 8 {
-            0 => play.request(),
-            1 => play.response(),
-            2 => play.garble(),
-            3 => play.call(),
-            4 | 5 => play.command(),
-            6 => play.fault(),
+        match operation % 12 {
+            0 | 1 => play.request(),
+            2 | 3 => play.response(),
+            4 => play.garble(),
+            5 => play.call(),
+            6 | 7 => play.command(),
+            8 => play.network(),
+            9 => play.peers(),
+            10 => play.registers(),
             _ => play.wait(),
         }
         play.look();
@@ -64,13 +48,20 @@ struct Play<'a> {
     data: &'a [u8],
     now: Instant,
     endpoint: Endpoint,
+    heard: peer::Heard,
     sessions: Vec<SessionId>,
-    ended: BTreeMap<SessionId, u32>,
-    /// Requests of ours, and our tags, that the peer knows of.
-    asked: Vec<Request>,
-    tags: Vec<String>,
-    sent: Vec<callwright_sip::endpoint::TransmitId>,
+    ended: BTreeSet<SessionId>,
+    /// Legs of an earlier life, and whether they are seen to.
+    recoveries: BTreeMap<SessionId, bool>,
+    /// REFERs of ours that have not ended.
+    refers: BTreeMap<ReferId, SessionId>,
+    /// Sessions with an offer of ours that is open.
+    offers: BTreeSet<SessionId>,
     watches: Vec<WatchId>,
+    /// Registrations of ours, and whether they are taken back.
+    registrations: BTreeMap<RegistrationId, bool>,
+    registers: Vec<RegisterId>,
+    sent: Vec<TransmitId>,
     keys: u8,
 }
 
@@ -89,7 +80,7 @@ impl<'a> Play<'a> {
             ..Config::default()
         };
         let mut endpoint = Endpoint::new(config, [3; 32]);
-        for (id, transport) in [(0, Transport::Udp), (1, Transport::Tcp)] {
+        for (id, transport) in (0..).zip(LISTENERS) {
             let advertised = HostPort::parse(b"198.51.100.1:5060").expect("an address");
             endpoint.add_listener(Listener { id: ListenerId(id), transport, advertised });
         }
@@ -99,12 +90,16 @@ impl<'a> Play<'a> {
             data,
             now,
             endpoint,
+            heard: peer::Heard::default(),
             sessions: Vec::new(),
-            ended: BTreeMap::new(),
-            asked: Vec::new(),
-            tags: vec![String::new()],
-            sent: Vec::new(),
+            ended: BTreeSet::new(),
+            recoveries: BTreeMap::new(),
+            refers: BTreeMap::new(),
+            offers: BTreeSet::new(),
             watches: Vec::new(),
+            registrations: BTreeMap::new(),
+            registers: Vec::new(),
+            sent: Vec::new(),
             keys: 0,
         }
     }
@@ -115,109 +110,19 @@ impl<'a> Play<'a> {
         Some(*first)
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
-        let index = usize::from(self.byte().unwrap_or(0));
-        (!from.is_empty()).then(|| from[index % from.len()].clone())
-    }
-
-    fn flow(&mut self) -> Flow {
-        let tcp = self.byte().unwrap_or(0) % 4 == 3;
-        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-        Flow { listener: ListenerId(u16::from(tcp)), transport, peer: SocketAddr::from(PEER) }
-    }
-
-    fn say(&mut self, mut bytes: Vec<u8>) {
-        let flow = self.flow();
-        // Now and then a byte is another one.
-        if let Some(at) = self.byte().filter(|at| at % 4 == 0) {
-            let (place, value) =
-                (usize::from(self.byte().unwrap_or(0)) * 3 + usize::from(at), self.byte().unwrap_or(0));
-            let length = bytes.len().max(1);
-            if let Some(byte) = bytes.get_mut(place % length) {
-                *byte = value;
-            }
-        }
-        if flow.transport == Transport::Tcp {
-            if self.endpoint.handle_stream(self.now, flow, &bytes).is_err() {
-                self.endpoint.handle_closed(self.now, flow);
-            }
-        } else {
-            self.endpoint.handle_datagram(self.now, flow.listener, flow.peer, &bytes);
-        }
-    }
-
-    fn request(&mut self) {
-        let method = self.pick(&METHODS).unwrap_or("INVITE");
-        let tags = self.tags.clone();
-        let (tag, branch) = (self.pick(&tags).unwrap_or_default(), self.byte().unwrap_or(0) % 16);
-        let (call, cseq) = (self.byte().unwrap_or(0) % 4, self.byte().unwrap_or(0) % 8);
-        let (line, body) = (self.pick(&LINES).unwrap_or(""), self.byte().unwrap_or(0) % 3);
-        let to_tag = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
-        // Within a call of ours the peer is the callee, and the Call-ID is ours.
-        let call_id = self.asked.iter().rev().find(|_| call == 3).and_then(|request| {
-            request
-                .headers
-                .get(&callwright_sip::message::HeaderName::CallId)
-                .map(|id| String::from_utf8_lossy(id).into_owned())
-        });
-        let call_id = call_id.unwrap_or_else(|| format!("call{call}"));
-        let body = ["", "offer", "another"][usize::from(body)];
-        let content =
-            if body.is_empty() || line.contains("Content-Type") { "" } else { "Content-Type: application/sdp\r\n" };
-        self.say(
-            format!(
-                "{method} sip:us@198.51.100.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{branch};rport\r\n\
-                 Max-Forwards: 70\r\nFrom: <sip:peer@192.0.2.9>;tag=peer{call}\r\nTo: <sip:us@198.51.100.1>{to_tag}\r\n\
-                 Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:peer@192.0.2.9:5060>\r\n{line}{content}\
-                 Content-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .into_bytes(),
-        );
-    }
-
-    fn response(&mut self) {
-        let asked = self.asked.clone();
-        let Some(request) = self.pick(&asked) else { return };
-        let status = self.pick(&STATUSES).and_then(StatusCode::new).unwrap_or(StatusCode::OK);
-        let (fork, line, body) =
-            (self.byte().unwrap_or(0) % 4, self.pick(&LINES).unwrap_or(""), self.byte().unwrap_or(0) % 2);
-        let response = callwright_sip::message::Response::answering(&request.headers, status).to_bytes();
-        let text = String::from_utf8_lossy(&response).into_owned();
-        let tagged: Vec<String> = text
-            .split("\r\n")
-            .map(|each| {
-                let untagged = each.starts_with("To:") && !each.contains(";tag=") && fork > 0;
-                if untagged { format!("{each};tag=peer{fork}") } else { each.to_owned() }
-            })
-            .filter(|each| !each.starts_with("Content-Length"))
-            .collect();
-        let head = tagged.join("\r\n").trim_end().to_owned();
-        let (content, body) = if body == 1 { ("Content-Type: application/sdp\r\n", "answer") } else { ("", "") };
-        self.say(
-            format!(
-                "{head}\r\nContact: <sip:callee@192.0.2.9:5060>\r\n{line}{content}Content-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .into_bytes(),
-        );
-    }
-
-    fn garble(&mut self) {
-        let length = usize::from(self.byte().unwrap_or(0)).min(self.data.len());
-        let (bytes, rest) = self.data.split_at(length);
-        let bytes = bytes.to_vec();
-        self.data = rest;
-        self.say(bytes);
+    /// A number below this one, and below 256.
+    fn below(&mut self, limit: usize) -> usize {
+        usize::from(self.byte().unwrap_or(0)) % limit
     }
 
     fn call(&mut self) {
         self.keys = self.keys.wrapping_add(self.byte().unwrap_or(1) % 2);
-        let flow = self.flow();
-        let uri = Uri::parse(b"sip:callee@example.org").expect("an address");
+        let flow = peer::flow(self.byte().unwrap_or(0));
         let options = self.byte().unwrap_or(0);
+        let uri = if options & 32 > 0 { "sips:callee@example.org" } else { "sip:callee@example.org" };
+        let uri = address(uri);
         let invite = Invite {
-            key: LegKey([self.keys; 32]),
+            key: LegKey([self.keys % 100; 32]),
             flow,
             from: NameAddr::new(uri.clone()),
             to: NameAddr::new(uri.clone()),
@@ -229,7 +134,7 @@ impl<'a> Play<'a> {
             conduct: Conduct {
                 redirectable: options & 4 > 0,
                 large_over: (options & 8 > 0).then_some(ListenerId(1)),
-                ..Conduct::default()
+                feature: (options & 64 > 0).then_some("+sip.src"),
             },
         };
         if let Ok(session) = self.endpoint.invite(self.now, invite) {
@@ -239,61 +144,129 @@ impl<'a> Play<'a> {
 
     /// Refusals of commands are as good as their success.
     fn command(&mut self) {
-        let sessions = self.sessions.clone();
-        let Some(id) = self.pick(&sessions) else { return };
-        let status = self.pick(&STATUSES).and_then(StatusCode::new).unwrap_or(StatusCode::RINGING);
-        let flow = Flow { listener: ListenerId(0), transport: Transport::Udp, peer: SocketAddr::from(PEER) };
+        if self.sessions.is_empty() {
+            return;
+        }
+        let last = self.sessions.len() - 1;
+        let back = self.below(last + 1);
+        let id = self.sessions[last - back];
+        let (status, flow) = (self.status(), peer::flow(self.byte().unwrap_or(0)));
         let (which, now, endpoint) = (self.byte().unwrap_or(0), self.now, &mut self.endpoint);
         let body = || Body::sdp(b"answer".to_vec());
-        let _: Result<(), CommandError> = match which % 14 {
+        let _: Result<(), CommandError> = match which % 15 {
             0 => endpoint.ring(now, id, status, None),
             1 => endpoint.ring(now, id, status, Some(body())),
-            2 => endpoint.accept(now, id, body()),
-            3 => endpoint.reject(now, id, status, Rejection::default()),
-            4 => endpoint.cancel(now, id, None),
-            5 => endpoint.bye(now, id, None),
-            6 => endpoint.hang_up(now, id, None),
-            7 => endpoint.answer_reoffer(now, id, Ok(body())),
-            10 => endpoint.reoffer(now, id, body()),
-            8 => endpoint.answer_reoffer(now, id, Err(status)),
-            9 => {
-                let to = NameAddr::new(Uri::parse(b"sip:third@example.org").expect("an address"));
-                endpoint.refer(now, id, Refer { to, by: None }).map(drop)
+            2 | 3 => endpoint.accept(now, id, body()),
+            4 => endpoint.reject(now, id, status, Rejection::default()),
+            5 => endpoint.cancel(now, id, None),
+            6 => endpoint.bye(now, id, None),
+            7 => endpoint.hang_up(now, id, None),
+            8 => endpoint.answer_reoffer(now, id, Ok(body())),
+            9 => endpoint.answer_reoffer(now, id, Err(status)),
+            10 => endpoint.reoffer(now, id, body()).map(|()| assert!(self.offers.insert(id), "two offers at a time")),
+            11 => {
+                let refer = Refer { to: NameAddr::new(address("sip:third@example.org")), by: None };
+                endpoint.refer(now, id, refer).map(|refer| drop(self.refers.insert(refer, id)))
             }
-            11 => endpoint.notify_refer(now, id, status),
-            12 => endpoint.follow(now, id, flow),
+            12 => endpoint.notify_refer(now, id, status),
+            13 => endpoint.follow(now, id, flow),
             _ => endpoint.pass_over(now, id),
         };
     }
 
-    fn fault(&mut self) {
-        let sent = self.sent.clone();
-        let flow = self.flow();
-        match self.byte().unwrap_or(0) % 5 {
-            0 => self
-                .endpoint
-                .handle_closed(self.now, Flow { listener: ListenerId(1), transport: Transport::Tcp, ..flow }),
+    /// Connections come and go, messages do not leave.
+    fn network(&mut self) {
+        let flow = peer::flow(self.byte().unwrap_or(0));
+        match self.below(3) {
+            0 => self.endpoint.handle_opened(self.now, flow),
+            1 => self.endpoint.handle_closed(self.now, flow),
+            _ => {
+                let back = self.below(usize::MAX);
+                let Some(last) = self.sent.len().checked_sub(1) else { return };
+                let written = self.below(2) == 0;
+                self.endpoint.handle_send_failed(self.now, self.sent[last - back % (last + 1)], written);
+            }
+        }
+    }
+
+    /// Peers are asked whether they are there; legs of an earlier life are ended.
+    fn peers(&mut self) {
+        let flow = peer::flow(self.byte().unwrap_or(0));
+        match self.below(5) {
+            0 => {
+                let (uri, key) = (address("sip:probe@example.org"), LegKey([200; 32]));
+                let _ = self.endpoint.ping(self.now, Probe { uri, flow, key, credentials: Some(credential()) });
+            }
             1 => {
-                if let Some(id) = self.pick(&sent) {
-                    let written = self.byte().unwrap_or(0).is_multiple_of(2);
-                    self.endpoint.handle_send_failed(self.now, id, written);
-                }
-            }
-            2 => {
-                let uri = Uri::parse(b"sip:probe@example.org").expect("an address");
-                let probe = Probe { uri, flow, key: LegKey([200; 32]), credentials: Some(credential()) };
-                let _ = self.endpoint.ping(self.now, probe);
-            }
-            3 => {
-                let uri = Uri::parse(b"sip:watched@example.org").expect("an address");
-                let watch =
-                    Watch { interval: Duration::ZERO, credentials: Some(credential()), ..Watch::new(uri, flow) };
+                let watch = Watch::new(address("sip:watched@example.org"), flow);
+                let watch = Watch { interval: Duration::ZERO, credentials: Some(credential()), ..watch };
                 self.watches.extend(self.endpoint.watch(self.now, watch));
             }
-            _ => {
+            2 => {
                 if let Some(watch) = self.watches.pop() {
                     self.endpoint.unwatch(watch);
                 }
+            }
+            3 => {
+                let uri = address("sip:callee@example.org");
+                let (from, to) = (NameAddr::new(uri.clone()), NameAddr::new(uri.clone()));
+                let invites = 1 + u32::from(self.byte().unwrap_or(0)) % Orphan::MOST_INVITES;
+                let headers = Headers::new();
+                let invite = OrphanInvite { flow, sent_by: None, uri, from, to, headers, invites, dialog: None };
+                self.recover(OrphanStage::Early(Box::new(invite)));
+            }
+            _ => {
+                let dialog = self.sessions.iter().rev().find_map(|session| self.endpoint.dialog(*session));
+                if let Some(mut dialog) = dialog {
+                    dialog.local_tag.push('x');
+                    self.recover(OrphanStage::Confirmed(Box::new(dialog)));
+                }
+            }
+        }
+    }
+
+    fn recover(&mut self, stage: OrphanStage) {
+        self.keys = self.keys.wrapping_add(1);
+        let orphan = Orphan { key: LegKey([100 + self.keys % 100; 32]), credentials: Some(credential()), stage };
+        if let Ok(session) = self.endpoint.recover(self.now, orphan) {
+            self.recoveries.insert(session, false);
+        }
+    }
+
+    /// Registrations in both directions.
+    fn registers(&mut self) {
+        let flow = peer::flow(self.byte().unwrap_or(0));
+        match self.below(4) {
+            0 => {
+                self.keys = self.keys.wrapping_add(1);
+                let registration = Registration {
+                    key: LegKey([201 + self.keys % 50; 32]),
+                    flow,
+                    registrar: address("sip:example.org"),
+                    aor: NameAddr::new(address("sip:us@example.org")),
+                    contact_user: "us".to_owned(),
+                    credentials: Some(credential()),
+                    expires: Duration::from_secs(60 + self.below(256) as u64),
+                };
+                if let Ok(registration) = self.endpoint.register(self.now, registration) {
+                    self.registrations.insert(registration, false);
+                }
+            }
+            1 => {
+                if let Some(registration) = self.registrations.keys().next_back() {
+                    self.endpoint.unregister(self.now, *registration);
+                }
+            }
+            which => {
+                let Some(register) = self.registers.pop() else { return };
+                let answer = match which {
+                    2 => {
+                        let contacts = vec![(address("sip:peer@192.0.2.9"), 60)];
+                        RegisterAnswer::Bound { contacts, granted: Some(60) }
+                    }
+                    _ => RegisterAnswer::Refused(self.status()),
+                };
+                let _ = self.endpoint.answer_register(self.now, register, &answer);
             }
         }
     }
@@ -320,45 +293,75 @@ impl<'a> Play<'a> {
     /// Takes what the endpoint has to say.
     fn look(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
+            let listener = LISTENERS[usize::from(transmit.flow.listener.0)];
+            assert!(listener.is_like(transmit.flow.transport), "{:?}", transmit.flow);
             self.sent.push(transmit.id);
-            if let Ok(Message::Request(request)) = parse(&transmit.bytes) {
-                self.asked.push(request);
-            } else if let Ok(Message::Response(response)) = parse(&transmit.bytes) {
-                let to = response.headers.typed::<callwright_sip::message::header::To>();
-                if let Some(tag) = to.ok().and_then(|to| to.tag()) {
-                    self.tags.push(tag.to_string());
-                }
+            if transmit.bytes.iter().all(|byte| b"\r\n".contains(byte)) {
+                assert!(transmit.flow.transport.is_reliable(), "a ping in a datagram");
+                continue;
+            }
+            match parse(&transmit.bytes) {
+                Ok(message) => self.heard.takes(message),
+                // The refusal of a request that cannot be read has its headers as they came.
+                Err(_) if [b"SIP/2.0 4", b"SIP/2.0 5"].iter().any(|head| transmit.bytes.starts_with(*head)) => {}
+                Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&transmit.bytes)),
             }
         }
         while let Some(event) = self.endpoint.poll_event() {
-            if let Event::Incoming { session, .. } = &event {
-                self.sessions.push(*session);
-            }
-            let over = if let Event::Failed { session, .. }
-            | Event::Cancelled { session, .. }
-            | Event::Ended { session, .. } = &event
-            {
-                Some(*session)
-            } else {
-                None
-            };
-            if let Some(session) = over {
-                let times = self.ended.entry(session).or_default();
-                *times += 1;
-                assert_eq!(*times, 1, "a session ends once");
-            }
+            self.hear(&event);
         }
-        assert!(
-            self.endpoint.transactions() <= LIMIT + LIMIT / 8 + 64,
-            "{} transactions",
-            self.endpoint.transactions()
-        );
+        while self.endpoint.poll_close().is_some() {}
+        let transactions = self.endpoint.transactions();
+        assert!(transactions <= LIMIT + LIMIT / 8 + 64, "{transactions} transactions");
         assert!(self.endpoint.live_sessions() <= 8);
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Incoming { session, .. } => self.sessions.push(*session),
+            Event::Failed { session, .. } | Event::Cancelled { session, .. } | Event::Ended { session, .. } => {
+                assert!(self.ended.insert(*session), "a session ends once");
+                assert!(!self.refers.values().any(|of| of == session), "a REFER outlives its session");
+                self.offers.remove(session);
+            }
+            Event::Reoffered { session, .. } => assert!(self.offers.remove(session), "nobody offered anything"),
+            Event::Refer { session, refer, progress } => {
+                let of = match progress {
+                    ReferProgress::Ended(_) => self.refers.remove(refer),
+                    ReferProgress::Accepted | ReferProgress::Trying { .. } => self.refers.get(refer).copied(),
+                };
+                assert_eq!(of, Some(*session), "a REFER ends once");
+            }
+            Event::Recovered { session, .. } => {
+                assert_eq!(self.recoveries.insert(*session, true), Some(false), "a leg is recovered once");
+            }
+            Event::Register { register, .. } => self.registers.push(*register),
+            Event::RegistrationState { registration, state } => {
+                let over = *state == RegistrationState::Unregistered;
+                assert_eq!(self.registrations.insert(*registration, over), Some(false), "nothing follows the end");
+            }
+            Event::Provisional { .. }
+            | Event::Redirected { .. }
+            | Event::Answered { .. }
+            | Event::Acknowledged { .. }
+            | Event::Reoffer { .. }
+            | Event::Reanswered { .. }
+            | Event::Info { .. }
+            | Event::Referred { .. }
+            | Event::ProbeResult { .. }
+            | Event::Health { .. }
+            | Event::Rebound { .. }
+            | Event::Malformed { .. }
+            | Event::Unproved { .. } => {}
+        }
     }
 
     fn end(&mut self) {
         for watch in std::mem::take(&mut self.watches) {
             self.endpoint.unwatch(watch);
+        }
+        for registration in self.registrations.keys() {
+            self.endpoint.unregister(self.now, *registration);
         }
         for round in 0..2 {
             for session in self.sessions.clone() {
@@ -367,12 +370,16 @@ impl<'a> Play<'a> {
             self.look();
             self.pass(Duration::from_secs(400 + 400 * round));
         }
-        for session in &self.sessions {
-            assert_eq!(self.ended.get(session), Some(&1), "a session never ends");
-        }
+        assert!(self.sessions.iter().all(|session| self.ended.contains(session)), "a session never ends");
+        assert!(self.recoveries.values().all(|over| *over), "a leg is never recovered");
+        assert!(self.registrations.values().all(|over| *over), "a registration is never taken back");
         assert_eq!(self.endpoint.live_sessions(), 0);
         assert_eq!(self.endpoint.transactions(), 0);
     }
+}
+
+fn address(text: &str) -> Uri {
+    Uri::parse(text.as_bytes()).expect("an address")
 }
 
 fn credential() -> Credential {
