@@ -13,11 +13,11 @@ use callwright::pii::Pii;
 use callwright::stir::examine::Facts;
 use callwright::stir::passport::Attestation;
 use callwright::stir::service::{IdentityService, unix};
-use callwright::stir::signer::Signer;
+use callwright::stir::signer::{Signer, Vouching};
 use callwright::stir::verdict::{IdentityPolicy, IdentityStatus, Verdict};
 use callwright::stir::verifier::{CertificateSource, Fetched, Fetching};
 use callwright::time;
-use callwright::trunk::plan::Vouching;
+
 use callwright_sip::message::header::Identity;
 use callwright_sip::message::{HeaderName, Headers};
 use rcgen::{BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};

@@ -20,13 +20,19 @@ use tokio::time::timeout;
 use crate::office::{Office, PATIENCE, SECRET};
 
 /// One run of sipp.
-struct Sipp {
+pub(crate) struct Sipp {
     child: Child,
 }
 
 impl Sipp {
     /// Starts sipp with a scenario, built in (`uac`) or of this folder (`branch_client.xml`), on a port of its own.
-    fn start(scenario: &str, transport: SipTransport, port: u16, media_port: u16, arguments: &[&str]) -> Self {
+    pub(crate) fn start(
+        scenario: &str,
+        transport: SipTransport,
+        port: u16,
+        media_port: u16,
+        arguments: &[&str],
+    ) -> Self {
         let mut sipp = Command::new("sipp");
         match scenario.strip_suffix(".xml") {
             Some(_) => sipp.arg("-sf").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(scenario)),
@@ -53,7 +59,7 @@ impl Sipp {
     }
 
     /// Fails if it has ended in another way than its scenario says.
-    async fn still_runs(&mut self) {
+    pub(crate) async fn still_runs(&mut self) {
         let Some(status) = self.child.try_wait().expect("a child of ours").filter(|status| !status.success()) else {
             return;
         };
@@ -65,7 +71,7 @@ impl Sipp {
     }
 
     /// Waits for its end; every call must have gone as the scenario says.
-    async fn succeeds(self) {
+    pub(crate) async fn succeeds(self) {
         let output = self.child.wait_with_output().await.expect("sipp runs");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "sipp: {}\n{out}\n{err}", output.status);
@@ -272,7 +278,7 @@ async fn branchs_over_tcp() {
 }
 
 /// Waits until sipp has its socket. It is looked up, as trying the port would take it from sipp.
-async fn listening(sipp: &mut Sipp, transport: SipTransport, port: u16) {
+pub(crate) async fn listening(sipp: &mut Sipp, transport: SipTransport, port: u16) {
     let table = match transport {
         Udp => "/proc/net/udp",
         Tcp | Tls => "/proc/net/tcp",
@@ -290,7 +296,7 @@ async fn listening(sipp: &mut Sipp, transport: SipTransport, port: u16) {
 }
 
 /// The report of the next call of a sipp that must not fail meanwhile.
-async fn next_report(office: &mut Office, sipp: &mut Sipp) -> CallReport {
+pub(crate) async fn next_report(office: &mut Office, sipp: &mut Sipp) -> CallReport {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Ok(report) = timeout(Duration::from_millis(500), office.inbound_reports.recv()).await {

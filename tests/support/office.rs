@@ -1,7 +1,7 @@
 //! The server side of these tests: everything that calls need, with a voice that whistles and no recogniser.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +69,14 @@ pub(crate) struct Office {
     stop: CancellationToken,
 }
 
+/// Where an office is reached.
+pub(crate) struct Seat {
+    pub(crate) transport: SipTransport,
+    pub(crate) bind: SocketAddr,
+    pub(crate) tls: SipTls,
+    pub(crate) protection: Protection,
+}
+
 impl Office {
     /// `first_port` begins a range of RTP ports of its own for each test.
     pub(crate) async fn new(transport: SipTransport, first_port: u16, clocks: CallConfig, max_calls: usize) -> Self {
@@ -109,37 +117,38 @@ impl Office {
         protection: Protection,
         staff: (Arc<dyn Providers>, Arc<dyn Toolbox>),
     ) -> Self {
-        let stop = CancellationToken::new();
-        let config = Config { registrar: true, ..Config::default() };
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
-        let (tap, tapping) = tap();
-        let listeners = [listener(transport)];
-        let sip = sip_driver::start_tapped(&listeners, tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
-        Self::on(sip.expect("loopback binds"), first_port, clocks, staff, (Some(tapping), stop))
+        Self::seated(Seat { transport, bind, tls, protection }, first_port, clocks, staff).await
     }
 
     /// An office that speaks TLS, and believes whoever proves to be `localhost`.
     #[allow(dead_code, reason = "most tests call in the open")]
     pub(crate) async fn over_tls(tls: SipTls, first_port: u16) -> Self {
-        let stop = CancellationToken::new();
         let callee = tls.names().learn("localhost").expect("a name");
-        let (listeners, off) = ([listener(SipTransport::Tls)], Protection::off());
-        let sip = sip_driver::start_with(&listeners, tls, Config::default(), off, [3; 32], stop.clone());
-        let sip = sip.await.expect("loopback binds");
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let seat = Seat { transport: SipTransport::Tls, bind, tls, protection: Protection::off() };
         let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
         let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
-        let mut office = Self::on(sip, first_port, (CallConfig::default(), 100), staff, (None, stop));
+        let mut office = Self::seated(seat, first_port, (CallConfig::default(), 100), staff).await;
         office.transport = Transport::Tls(callee);
         office
     }
 
-    fn on(
-        sip: SipService,
+    /// An office that is reached elsewhere than over 127.0.0.1, or by TLS.
+    pub(crate) async fn seated(
+        seat: Seat,
         first_port: u16,
         (clocks, max_calls): (CallConfig, usize),
         (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
-        (tapping, stop): (Option<Tapping>, CancellationToken),
     ) -> Self {
+        let Seat { transport, bind, tls, protection } = seat;
+        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
+        let stop = CancellationToken::new();
+        let config = Config { registrar: true, ..Config::default() };
+        let (tap, tapping) = tap();
+        let sip = sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
+        let sip = sip.expect("loopback binds");
         let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
         let _ = std::fs::remove_dir_all(&recordings);
         let bound = sip.bound[0].clone();
@@ -148,7 +157,7 @@ impl Office {
         let services = Services {
             sip: sip.handle.clone(),
             listeners: sip.bound,
-            ports: RtpPorts::new(Ipv4Addr::LOCALHOST.into(), first_port..=first_port + 998, 1),
+            ports: RtpPorts::new(bind.ip(), first_port..=first_port + 998, 1),
             workers: MediaWorkers::start(1).expect("a thread"),
             recorder: Some(Recorder::start().expect("a thread")),
             recordings: recordings.clone(),
@@ -171,7 +180,7 @@ impl Office {
             trunks,
             listener: bound.id,
             transport: bound.transport,
-            tapping,
+            tapping: Some(tapping),
             bound,
             stop,
         }
@@ -247,7 +256,7 @@ impl Office {
         let route = InboundRoute {
             trunk: TrunkId::from_u128(2),
             org: self.org,
-            sources: [Ipv4Addr::LOCALHOST.into()].into(),
+            sources: [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into(),
             networks: Networks::default(),
             proves: false,
             numbers: BTreeMap::new(),
@@ -325,11 +334,6 @@ impl Attempt {
             other => panic!("it was placed: {other:?}"),
         }
     }
-}
-
-fn listener(transport: SipTransport) -> ListenerConfig {
-    let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    ListenerConfig { transport, bind, external: None, external_media: None }
 }
 
 /// Greets, asks one question, says goodbye.
