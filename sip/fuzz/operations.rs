@@ -166,7 +166,7 @@ impl<'a> Play<'a> {
             10 => endpoint.reoffer(now, id, body()).map(|()| assert!(self.offers.insert(id), "two offers at a time")),
             11 => {
                 let refer = Refer { to: NameAddr::new(address("sip:third@example.org")), by: None };
-                endpoint.refer(now, id, refer).map(|refer| drop(self.refers.insert(refer, id)))
+                endpoint.refer(now, id, refer).map(|refer| assert_eq!(self.refers.insert(refer, id), None))
             }
             12 => endpoint.notify_refer(now, id, status),
             13 => endpoint.follow(now, id, flow),

@@ -6,7 +6,7 @@
 
 use crate::endpoint::{AccountId, Flow, Transport};
 use crate::message::header::{CSeq, CallId, Contact, Expires, To};
-use crate::message::{HeaderName, Headers, Request, StatusCode, Uri};
+use crate::message::{HeaderName, Headers, Request, Scheme, StatusCode, Uri};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -176,6 +176,10 @@ impl Bindings {
 fn address_of_record(headers: &Headers) -> Option<Uri> {
     let To(to) = headers.typed().ok()?;
     let mut uri = to.uri;
+    // RFC 3261 10.2: nothing else is one.
+    if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) {
+        return None;
+    }
     uri.params = crate::message::Params::new();
     uri.headers = None;
     (uri.to_string().len() <= LONGEST_URI).then_some(uri)

@@ -39,9 +39,10 @@ fn streams() {
     replay("tests/torture", harness::stream);
 }
 
-/// Sequences of operations drawn from seeds, beside what the fuzzer found worth keeping.
+/// What the fuzzer found worth keeping, and sequences drawn from seeds beside it.
 #[test]
 fn operations() {
+    replay("fuzz/corpus/endpoint", operations::run);
     for seed in 0..300 {
         let mut rng = StdRng::seed_from_u64(seed);
         let length = rng.random_range(50..2_000);

@@ -141,8 +141,11 @@ impl Dialog {
     }
 }
 
+/// The far side's address. Headers in it are left out: it becomes a Request-URI, which has none (RFC 3261 19.1.1).
 fn contact(headers: &Headers) -> Option<Uri> {
-    headers.typed_all::<Contact>().ok()?.into_iter().next().map(|contact| contact.0.uri)
+    let mut uri = headers.typed_all::<Contact>().ok()?.into_iter().next()?.0.uri;
+    uri.headers = None;
+    Some(uri)
 }
 
 fn record_routes(headers: &Headers) -> Vec<Vec<u8>> {

@@ -10,7 +10,7 @@ use crate::error::ParseError;
 use crate::guard::{Glance, Kind};
 use crate::message::header::{CSeq, ProxyRequire, Replaces, Require, Tag, Unsupported};
 use crate::message::{Frame, FrameError, HeaderName, Headers, Message, Method, Request, Response, Scheme, StatusCode};
-use crate::session::{Session, reason_of};
+use crate::session::{Session, body_of, reason_of};
 use std::time::Instant;
 
 impl Endpoint {
@@ -194,7 +194,7 @@ impl Endpoint {
     }
 
     /// A request that starts a transaction.
-    fn receive_new(&mut self, now: Instant, request: Request, envelope: &Envelope) {
+    fn receive_new(&mut self, now: Instant, mut request: Request, envelope: &Envelope) {
         // Only a tag of ours opens the reserve: anybody can write some tag.
         let in_dialog = envelope.to_tag.as_ref().is_some_and(|tag| self.by_tag.contains_key(tag));
         if !self.core.has_room(in_dialog) {
@@ -208,7 +208,12 @@ impl Endpoint {
             return self.answer(now, &request, envelope, StatusCode::LOOP_DETECTED);
         }
         // Whoever asks for the whole way to be secure is not served on one that is not (RFC 3261 26.2.2).
-        if request.uri.scheme == Scheme::Sips && !matches!(envelope.source.transport, Transport::Tls(_)) {
+        let served = match &request.uri.scheme {
+            Scheme::Sip | Scheme::Tel => true,
+            Scheme::Sips => matches!(envelope.source.transport, Transport::Tls(_)),
+            Scheme::Other(_) => false,
+        };
+        if !served {
             return self.answer(now, &request, envelope, StatusCode::UNSUPPORTED_URI_SCHEME);
         }
         if let Some(unsupported) = self.unsupported(&request) {
@@ -217,6 +222,15 @@ impl Endpoint {
                 response.headers.push_typed(&unsupported);
                 self.core.respond(now, transaction, &response);
             }
+            return;
+        }
+        if matches!(request.method, Method::Invite | Method::Update) && !takes_body(&mut request) {
+            let transaction = self.open(now, &request, envelope);
+            let Some(mut response) = self.core.response(transaction, StatusCode::UNSUPPORTED_MEDIA_TYPE) else {
+                return;
+            };
+            response.headers.push(HeaderName::Accept, "application/sdp");
+            self.core.respond(now, transaction, &response);
             return;
         }
         if let Some(tag) = &envelope.to_tag {
@@ -378,4 +392,24 @@ impl Endpoint {
         more.push_typed(&retry_after_header(self.core.config.overload_retry_after));
         self.core.respond_stateless(&request.headers, envelope, StatusCode::SERVICE_UNAVAILABLE, &more);
     }
+}
+
+/// Whether the body of a request is a session description or may be passed over, as `handling=optional` says (RFC 3261
+/// sections 8.2.3 and 20.11): then it is dropped. A body without a type is taken for a description.
+fn takes_body(request: &mut Request) -> bool {
+    let has_type = request.headers.has(&HeaderName::ContentType);
+    if !has_type || body_of(&request.headers, &request.body).is_none_or(|body| body.is_sdp()) {
+        return true;
+    }
+    let handling = request.headers.get(&HeaderName::ContentDisposition).unwrap_or_default();
+    let handling = String::from_utf8_lossy(handling).to_ascii_lowercase();
+    let optional = handling.split(';').skip(1).any(|parameter| {
+        let mut sides = parameter.splitn(2, '=').map(str::trim);
+        (sides.next(), sides.next()) == (Some("handling"), Some("optional"))
+    });
+    if optional {
+        request.headers.remove(&HeaderName::ContentType);
+        request.body.clear();
+    }
+    optional
 }

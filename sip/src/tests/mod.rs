@@ -16,6 +16,7 @@ mod replaces;
 mod requests;
 mod secure;
 mod storm;
+mod torture;
 mod transfers;
 mod transport_faults;
 

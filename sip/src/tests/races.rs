@@ -1,6 +1,6 @@
 //! The race conditions of RFC 5407, by its section numbers. What crosses a CANCEL at every moment is in `calls/cancels.rs`,
-//! what crosses a REFER in `transfers.rs`, a BYE in an early
-//! dialog (appendix A) in `requests.rs`.
+//! what crosses a REFER in `transfers.rs`, a BYE in an early dialog (appendix A) in `requests.rs`, forks that answer with new
+//! tags (appendix E) in `calls/forks.rs`.
 
 use crate::endpoint::{EndedBy, Event, FailureCause, SessionId};
 use crate::message::{HeaderName, Method, Request, StatusCode};
@@ -194,15 +194,10 @@ fn section_3_2_4_an_ack_after_the_end_is_harmless() {
 fn section_3_3_1_reinvites_that_cross_are_both_put_off() {
     let mut puppet = Puppet::new();
     let ours = refreshes(&mut puppet);
-    // 3.3.2 is the same with an UPDATE of theirs.
-    for (method, cseq) in [("INVITE", 1), ("UPDATE", 2)] {
-        puppet.say(within(&ours, method, &format!("{cseq} {method}"), "x", "hold"));
-        if method == "INVITE" {
-            puppet.response(100);
-            puppet.say(within(&ours, "ACK", &format!("{cseq} ACK"), "x", ""));
-        }
-        puppet.response(491);
-    }
+    puppet.say(within(&ours, "INVITE", "1 INVITE", "x", "hold"));
+    puppet.response(100);
+    puppet.response(491);
+    puppet.say(within(&ours, "ACK", "1 ACK", "x", ""));
     puppet.answer(&ours, 491, "x");
     puppet.request(&Method::Ack);
     // Whoever made the call waits 2.1 to 4 s (RFC 3261 14.1).
@@ -213,6 +208,18 @@ fn section_3_3_1_reinvites_that_cross_are_both_put_off() {
 }
 
 #[test]
+fn section_3_3_2_an_update_that_crosses_our_reinvite_is_put_off() {
+    let mut puppet = Puppet::new();
+    let ours = refreshes(&mut puppet);
+    puppet.say(within(&ours, "UPDATE", "1 UPDATE", "x", "hold"));
+    puppet.response(491);
+    puppet.answer(&ours, 200, "x");
+    puppet.request(&Method::Ack);
+    puppet.say(within(&ours, "UPDATE", "2 UPDATE", "x", "hold"));
+    assert_eq!(puppet.expect(reoffer), b"hold", "once ours is settled theirs is heard");
+}
+
+#[test]
 fn section_3_3_3_a_refer_that_crosses_our_bye_is_refused() {
     let mut puppet = Puppet::new();
     let (ours, tag) = mortal(&mut puppet);
@@ -220,6 +227,39 @@ fn section_3_3_3_a_refer_that_crosses_our_bye_is_refused() {
     puppet.response(405);
     puppet.answer(&ours, 200, "peer");
     assert!(puppet.event().is_none());
+    puppet.expect_clean();
+}
+
+#[test]
+fn appendix_b_a_bye_may_follow_a_reinvite_that_is_not_answered() {
+    let mut puppet = Puppet::new();
+    let (_, tag) = puppet.call_in();
+    puppet.say(request("INVITE", "z9hG4bKre", "2 INVITE", &tag, "hold"));
+    puppet.response(100);
+    assert_eq!(puppet.expect(reoffer), b"hold");
+    puppet.say(request("BYE", "z9hG4bKbye", "3 BYE", &tag, ""));
+    let answers = [puppet.response(200), puppet.response(487)];
+    let answered: Vec<_> = answers.iter().map(|answer| header(&answer.headers, &HeaderName::CSeq)).collect();
+    assert_eq!(answered, ["3 BYE", "2 INVITE"]);
+    puppet.say(request("ACK", "z9hG4bKre", "2 ACK", &tag, ""));
+    assert_eq!(puppet.expect_end(), EndedBy::Remote);
+    puppet.expect_clean();
+}
+
+#[test]
+fn appendix_b_our_bye_may_follow_our_reinvite() {
+    let mut puppet = Puppet::new();
+    let (session, invite) = puppet.call();
+    puppet.answer(&invite, 200, "x");
+    puppet.request(&Method::Ack);
+    puppet.act(|endpoint, now| endpoint.reoffer(now, session, sdp("hold"))).expect("it is up");
+    let ours = puppet.request(&Method::Invite);
+    puppet.act(|endpoint, now| endpoint.bye(now, session, None)).expect("it is up");
+    let bye = puppet.request(&Method::Bye);
+    puppet.answer(&ours, 487, "x");
+    puppet.request(&Method::Ack);
+    puppet.answer(&bye, 200, "x");
+    assert_eq!(puppet.expect_end(), EndedBy::Local);
     puppet.expect_clean();
 }
 

@@ -85,6 +85,58 @@ fn what_must_be_known_and_is_not_is_420() {
 }
 
 #[test]
+fn a_body_that_nobody_reads_is_415_unless_it_is_optional() {
+    let isup = "Content-Type: application/isup;version=nxv3\r\n";
+    let with = |method: &str, branch: &str, cseq: u32, tag: &str, more: &str| {
+        request_with(method, branch, &format!("{cseq} {method}"), tag, &format!("{isup}{more}"), "")
+            .replace("Content-Length: 0\r\n\r\n", "Content-Length: 4\r\n\r\nbits")
+    };
+    let mut puppet = Puppet::new();
+    puppet.say(with("INVITE", "z9hG4bKone", 1, "", ""));
+    let refused = puppet.response(415);
+    assert_eq!(header(&refused.headers, &HeaderName::Accept), "application/sdp");
+    puppet.say(request("ACK", "z9hG4bKone", "1 ACK", &to_tag(&refused), ""));
+    assert!(puppet.event().is_none(), "nobody was told of it");
+
+    puppet.say(with("INVITE", "z9hG4bKtwo", 2, "", "Content-Disposition: signal ; Handling = optional\r\n"));
+    puppet.response(100);
+    let (session, body) = puppet.expect(|event| {
+        if let Event::Incoming { session, invite } = event { Some((*session, invite.body.clone())) } else { None }
+    });
+    assert_eq!(body, None, "it is a call without offer");
+    puppet.act(|endpoint, now| endpoint.accept(now, session, sdp("offer"))).expect("it rings");
+    let tag = to_tag(&puppet.response(200));
+    puppet.say(request("ACK", "z9hG4bKack", "2 ACK", &tag, "answer"));
+    puppet.ignore();
+    for (method, cseq) in [("UPDATE", 3), ("INVITE", 4)] {
+        puppet.say(with(method, &format!("z9hG4bK{cseq}"), cseq, &tag, ""));
+        puppet.response(415);
+    }
+    puppet.say(request("ACK", "z9hG4bK4", "4 ACK", &tag, ""));
+    puppet.say(request("BYE", "z9hG4bKbye", "5 BYE", &tag, ""));
+    puppet.response(200);
+    assert_eq!(puppet.expect_end(), EndedBy::Remote, "the call went on as it was");
+    puppet.expect_clean();
+}
+
+#[test]
+fn the_target_of_a_call_is_the_contact_without_its_headers() {
+    let mut puppet = Puppet::new();
+    let invite = request("INVITE", "z9hG4bKcall", "1 INVITE", "", "offer");
+    puppet.say(invite.replace("<sip:peer@192.0.2.9:5060>", "<sip:peer@192.0.2.9:5060?Subject=x>"));
+    let session = puppet.incoming();
+    puppet.act(|endpoint, now| endpoint.accept(now, session, sdp("answer"))).expect("it rings");
+    puppet.response(100);
+    let tag = to_tag(&puppet.response(200));
+    puppet.say(request("ACK", "z9hG4bKack", "1 ACK", &tag, ""));
+    puppet.act(|endpoint, now| endpoint.bye(now, session, None)).expect("it is up");
+    let bye = puppet.request(&Method::Bye);
+    assert_eq!(bye.uri.to_string(), "sip:peer@192.0.2.9:5060");
+    puppet.answer(&bye, 200, "peer");
+    puppet.expect_clean();
+}
+
+#[test]
 fn a_malformed_request_gets_400_and_the_connection_lives_on() {
     for transport in [Transport::Udp, Transport::Tcp] {
         let mut puppet = Puppet::new();
