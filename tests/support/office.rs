@@ -19,7 +19,7 @@ use callwright::config::{ListenerConfig, SipGuardConfig, SipTransport, TlsFiles}
 use callwright::id::{AssistantId, AssistantVersionId, AttemptId, CallId, LegId, OrgId, TargetId, TrunkId};
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
-use callwright::net::sip_driver::{self, BoundListener, Protection, SipHandle, SipService};
+use callwright::net::sip_driver::{self, BoundListener, Protection, SipHandle};
 use callwright::net::sip_tls::SipTls;
 use callwright::pii::Pii;
 use callwright::provider::error::{Error, ErrorKind};
@@ -147,7 +147,8 @@ impl Office {
         let stop = CancellationToken::new();
         let config = Config { registrar: true, ..Config::default() };
         let (tap, tapping) = tap();
-        let sip = sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
+        let sip =
+            sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
         let sip = sip.expect("loopback binds");
         let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
         let _ = std::fs::remove_dir_all(&recordings);

@@ -78,11 +78,11 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     ),
     (45, "file removals", Text::Both(include_str!("../../../migrations/0045_file_removals.sql"))),
     (50, "caller identity", Text::Both(include_str!("../../../migrations/0050_caller_identity.sql"))),
+    (51, "trunk media", Text::Both(include_str!("../../../migrations/0051_trunk_media.sql"))),
+    (52, "SIP traces", Text::Both(include_str!("../../../migrations/0052_sip_trace.sql"))),
     (53, "trunk wording", Text::Both(include_str!("../../../migrations/0053_trunk_wording.sql"))),
     (54, "trunk groups and routes", Text::Both(include_str!("../../../migrations/0054_trunk_groups_and_routes.sql"))),
     (59, "trunk inbound", Text::Both(include_str!("../../../migrations/0059_trunk_inbound.sql"))),
-    (52, "SIP traces", Text::Both(include_str!("../../../migrations/0052_sip_trace.sql"))),
-    (51, "trunk media", Text::Both(include_str!("../../../migrations/0051_trunk_media.sql"))),
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
 ];
 
