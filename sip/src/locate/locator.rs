@@ -154,6 +154,14 @@ impl Locator {
         self.trim();
     }
 
+    /// Whether a target is located, or why it leads nowhere; `None` while nothing is known of it yet, and for one that is not
+    /// watched.
+    #[must_use]
+    pub fn standing(&self, id: TargetId) -> Option<Result<(), LocateError>> {
+        let place = self.targets.get(&id)?.place.as_ref()?;
+        Some(place.as_ref().map(drop).map_err(|error| *error))
+    }
+
     /// The servers of a target in the order in which they are to be tried, drawn anew each time (RFC 2782); those that
     /// failed lately come last. At most 32; none while it is not located.
     pub fn candidates(&mut self, now: Instant, id: TargetId) -> Vec<Candidate> {

@@ -357,15 +357,22 @@ fn answers_are_asked_for_again_when_their_time_is_over() {
 #[test]
 fn that_there_is_nothing_holds_for_a_minute_at_most() {
     let mut world = World::new();
-    let question = Question::A("example.com".to_owned());
-    world.zone.insert(question, Answer::Nothing(Duration::from_secs(86_400)));
+    world.silent = true;
     let id = world.watch("sip:example.com:5060", None);
+    assert_eq!(world.locator.standing(id), None, "the question is under way");
+    world.silent = false;
+    let question = Question::A("example.com".to_owned());
+    world.locator.handle_answer(world.now, question, Answer::Nothing(Duration::from_secs(86_400)));
     assert_eq!(world.events(), [LocatorEvent::Lost(id, LocateError::Nobody)]);
+    assert_eq!(world.locator.standing(id), Some(Err(LocateError::Nobody)));
     world.run_for(Duration::from_secs(59));
     assert_eq!(world.asked.len(), 1);
     world.a("example.com", &["192.0.2.1"]);
     world.run_for(Duration::from_secs(2));
     assert_eq!(world.events(), [LocatorEvent::Located(id)]);
+    assert_eq!(world.locator.standing(id), Some(Ok(())));
+    world.locator.forget(id);
+    assert_eq!(world.locator.standing(id), None);
 }
 
 #[test]
