@@ -54,6 +54,7 @@ use crate::store::db::Settings;
 use crate::telemetry::export;
 use crate::toolbox::Toolbox;
 use crate::trunk::keeper;
+use crate::trunk::resolve::Resolver;
 use crate::trunk::route::Router;
 
 /// How long live calls may go on after the server was asked to end. Then they say goodbye.
@@ -148,7 +149,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         false => None,
     };
     calls.set_insight(Insight { sight, ..insight(&config, &tasks, &shutdown)? });
-    let router = Router { listeners: sip.bound.clone(), names, ..Router::default() };
+    let resolver = Resolver::new(&config.sip.dns, &sip.bound);
+    let router = Router { listeners: sip.bound.clone(), resolver, names, ..Router::default() };
     let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
     calls.set_recorders(recorders.clone());
 
@@ -193,14 +195,9 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), config.sip.trace.days, shutdown.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
+    tasks.spawn(router.resolver.clone().keep(shutdown.stop.clone()));
     tasks.spawn(recorders::keep(db.clone(), recorders.clone(), shutdown.clone()));
-    tasks.spawn(inbound::keep_routes(
-        db.clone(),
-        calls.clone(),
-        sip.handle.clone(),
-        router.resolver.clone(),
-        shutdown.clone(),
-    ));
+    tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), sip.handle.clone(), router.clone(), shutdown.clone()));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
     let expires = Duration::from_secs(config.sip.register_expires_s.into());
     let registrations = keeper::Parts { db: db.clone(), sip: sip.handle, router, expires };

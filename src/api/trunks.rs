@@ -50,16 +50,19 @@ pub struct TrunkInput {
     #[serde(default)]
     #[garde(length(max = 50))]
     preset: Option<String>,
-    /// Host name or IP address of the carrier; needed unless a preset has it.
+    /// Host name or IP address of the carrier; needed unless a preset has it. A name without a port is looked up as SIP asks
+    /// for (RFC 3263): its SRV records name the servers and their order, and with `auto` its NAPTR records the transport;
+    /// without any, its own addresses are used.
     #[serde(default)]
     #[garde(length(min = 1, max = 255), inner(custom(is_host)))]
     #[schema(examples("sip.carrier.example"))]
     host: Option<String>,
-    /// Port; 5060 when it is left out, 5061 with TLS.
+    /// Port. Left out, the host's SRV records say, else it is 5060, or 5061 with TLS. With a port no SRV records are looked up.
     #[serde(default)]
     #[garde(range(min = 1))]
     port: Option<u16>,
-    /// How requests travel: `udp`, `tcp` or `tls`. With TLS the host's certificate has to name `host`.
+    /// How requests travel: `udp`, `tcp`, `tls`, or `auto` for what the records of `host` say, which is UDP where they say
+    /// nothing. With TLS the certificate of every server has to name `host`.
     #[serde(default)]
     #[garde(skip)]
     #[schema(value_type = Option<String>, default = "udp")]

@@ -19,21 +19,24 @@ use crate::store::trunk::Trunk;
 use crate::store::trunk_inbound::{self, TrunkInbound};
 use crate::store::{Db, Page, StoreError, Tx, assistant, org, trunk};
 use crate::time;
-use crate::trunk::resolve::Resolver;
+use crate::trunk::route::Router;
 
-/// Routes are made anew at least this often: a carrier's name may point to another address.
+/// Routes are made anew at least this often.
 const REFRESH: Duration = Duration::from_secs(60);
 /// Pause after the database failed; calls keep coming in on the routes that are there.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Follows the trunks until the server ends.
-pub(super) async fn keep_routes(db: Db, calls: Calls, sip: SipHandle, resolver: Resolver, shutdown: Shutdown) {
+pub(super) async fn keep_routes(db: Db, calls: Calls, sip: SipHandle, router: Router, shutdown: Shutdown) {
     let mut wakeups = db.wakeups();
     let mut pause = REFRESH;
-    let mut sources = Sources { resolver, last: BTreeMap::new() };
+    let mut elsewhere = router.resolver.changes();
+    let mut sources = Sources { router, last: BTreeMap::new() };
     loop {
         tokio::select! {
             () = wakeups.trunks(pause) => {}
+            // A carrier's name points to other addresses.
+            Ok(()) = elsewhere.changed() => {}
             () = shutdown.asked() => return,
         }
         pause = match entrance(&db, &mut sources).await {
@@ -146,16 +149,15 @@ async fn answers(tx: &mut Tx, org: OrgId, id: AssistantId) -> Result<Arc<Assista
 
 /// The addresses of trunks' hosts, as they were found last.
 struct Sources {
-    resolver: Resolver,
+    router: Router,
     last: BTreeMap<TrunkId, BTreeSet<IpAddr>>,
 }
 
 impl Sources {
     /// The addresses that calls of a trunk come from; while its name cannot be resolved, those found last.
     async fn of(&mut self, trunk: &Trunk) -> BTreeSet<IpAddr> {
-        match self.resolver.resolve(time::now().mono, &trunk.data.host, trunk.data.port).await {
-            Ok(addresses) => {
-                let found: BTreeSet<_> = addresses.into_iter().map(|address| address.ip()).collect();
+        match self.router.sources(time::now(), trunk).await {
+            Ok(found) => {
                 self.last.insert(trunk.id, found.clone());
                 found
             }

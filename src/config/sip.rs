@@ -23,6 +23,9 @@ pub struct SipConfig {
     pub transferred_max_s: u32,
     /// How long registrations with carriers ask to last, in seconds, 300 to 3600; the carrier decides. Default 600.
     pub register_expires_s: u32,
+    /// Name servers that hosts of trunks are looked up at, such as `["192.0.2.53:53"]`; 8 at most. Default: none, which is
+    /// those of the system.
+    pub dns: Vec<SocketAddr>,
     /// Signed caller identity.
     pub identity: IdentityConfig,
     /// What keeps strangers and too many calls at bay.
@@ -109,6 +112,7 @@ impl Default for SipConfig {
             refer: true,
             transferred_max_s: 14_400,
             register_expires_s: 600,
+            dns: Vec::new(),
             identity: IdentityConfig::default(),
             guard: SipGuardConfig::default(),
             trace: SipTraceConfig::default(),
@@ -151,6 +155,9 @@ impl SipConfig {
         }
         self.guard.validate()?;
         self.trace.validate()?;
+        if self.dns.len() > 8 || self.dns.iter().any(|server| server.port() == 0 || server.ip().is_unspecified()) {
+            return invalid("sip.dns", "name up to 8 servers, each by its address and port, such as 192.0.2.53:53");
+        }
         self.identity.validate()
     }
 }

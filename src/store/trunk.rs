@@ -27,6 +27,8 @@ wire_enum! {
         Tcp = "tcp",
         /// An encrypted stream, to a host that proves its name.
         Tls = "tls",
+        /// As the records of the host say (RFC 3263 section 4.1).
+        Auto = "auto",
     }
 }
 
@@ -56,7 +58,7 @@ pub struct TrunkData {
     pub name: String,
     /// Host name or address of the carrier.
     pub host: String,
-    /// Port; without one, as RFC 3263 finds it or 5060.
+    /// Port; without one, as RFC 3263 finds it.
     pub port: Option<u16>,
     /// Transport.
     pub transport: TrunkTransport,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use callwright_sip::endpoint::{Flow, LegKey, RegistrationState};
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::store::trunk::{self, Trunk};
 use crate::store::{Db, Page, StoreError};
 use crate::time;
 
-/// The trunks are looked at at least this often: a carrier's name may point to another address.
+/// The trunks are looked at at least this often.
 const REFRESH: Duration = Duration::from_secs(60);
 /// Pause after the database failed; registrations stay as they are.
 const RETRY: Duration = Duration::from_secs(5);
@@ -44,10 +45,13 @@ pub struct Parts {
 pub async fn keep(parts: Parts, shutdown: Shutdown) {
     let mut running = BTreeMap::new();
     let mut wakeups = parts.db.wakeups();
+    let mut elsewhere = parts.router.resolver.changes();
     let mut pause = REFRESH;
     loop {
         tokio::select! {
             () = wakeups.trunks(pause) => {}
+            // A carrier's name points to other addresses.
+            Ok(()) = elsewhere.changed() => {}
             () = shutdown.asked() => break,
         }
         pause = match follow(&parts, &mut running).await {
@@ -100,14 +104,12 @@ struct Held {
 /// Does what the trunks, as they are now, ask for.
 async fn follow(parts: &Parts, running: &mut BTreeMap<TrunkId, Held>) -> Result<(), StoreError> {
     let trunks = enabled(&parts.db).await?;
-    let mut sources = Vec::new();
-    let mut wanted = BTreeMap::new();
-    for trunk in &trunks {
-        sources.push((trunk.id, sources_of(&parts.router, trunk).await));
-        if trunk.data.register {
-            wanted.insert(trunk.id, wants(parts, trunk).await);
-        }
-    }
+    // No host waits for another's name servers.
+    let sources = join_all(trunks.iter().map(|trunk| sources_of(&parts.router, trunk))).await;
+    let sources: Vec<_> = trunks.iter().map(|trunk| trunk.id).zip(sources).collect();
+    let registered = trunks.iter().filter(|trunk| trunk.data.register);
+    let wanted = registered.map(|trunk| async { (trunk.id, wants(parts, trunk).await) });
+    let wanted = join_all(wanted).await.into_iter().collect();
     parts.router.status.locations().set_sources(sources);
     let steps = parts.router.status.registrations().follow(time::now().wall, wanted);
     carry_out(parts, running, steps);

@@ -3,6 +3,8 @@
 pub mod answers;
 pub mod breaker;
 pub mod callers;
+mod dns;
+pub mod hunt;
 pub mod keeper;
 pub mod locations;
 pub mod media;

@@ -1,24 +1,34 @@
 //! From a trunk's settings to the way its requests go.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use callwright_sip::endpoint::{Credential, Flow, PeerName, Transport};
+use callwright_sip::endpoint::{Credential, Flow, Transport};
+use callwright_sip::locate::{Candidate, LocateError, Protocol};
 use callwright_sip::message::{Host, HostPort, Scheme, Uri};
 use secrecy::ExposeSecret;
 
 use super::plan::{Signing, TrunkRoute};
-use super::resolve::{Resolver, Unresolved};
+use super::resolve::{self, Resolver};
 use super::status::TrunkStatus;
 use crate::net::sip_driver::BoundListener;
 use crate::net::sip_tls::TlsNames;
 use crate::store::trunk::{Trunk, TrunkTransport};
 use crate::time::Now;
 
-/// The trunk's name has no address, or none that a listener can reach.
+/// A trunk's host cannot be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the trunk's host cannot be reached from any listener")]
-pub struct Unreachable;
+pub enum Unreachable {
+    /// Its name leads nowhere.
+    #[error(transparent)]
+    Host(#[from] LocateError),
+    /// No listener speaks the transport over the kind of address that was found.
+    #[error("the trunk's host cannot be reached from any listener: add one of its transport and address family")]
+    Listener,
+    /// The address asks for a transport that is not known or, where it has to be secure, is not.
+    #[error("the address asks for a transport that cannot be used")]
+    Transport,
+}
 
 /// Finds the way to trunks.
 #[derive(Clone, Debug, Default)]
@@ -33,60 +43,78 @@ pub struct Router {
     pub names: TlsNames,
 }
 
+/// The servers of a trunk that one dial goes to at most.
+const SERVERS: usize = 4;
+
 impl Router {
-    /// Where a call over the trunk goes: to who registered with us from the trunk's address, while that lasts, else to
-    /// the configured host.
+    /// Where a call over the trunk goes first: see [`Router::routes`].
+    ///
+    /// # Errors
+    /// [`Unreachable`].
+    pub async fn route(&self, now: Now, trunk: &Trunk) -> Result<TrunkRoute, Unreachable> {
+        self.routes(now, trunk).await?.into_iter().next().ok_or(Unreachable::Listener)
+    }
+
+    /// Where a call over the trunk goes, and where next when a server gives it up unheard: to who registered with us from the
+    /// trunk's address, while that lasts, else to the servers behind the configured host, four at most. Never empty.
     ///
     /// # Errors
     /// [`Unreachable`], also where the keys of audio that has to be encrypted would travel in the open.
-    pub async fn route(&self, now: Now, trunk: &Trunk) -> Result<TrunkRoute, Unreachable> {
-        let (flow, domain) = match self.status.location(now, trunk.id) {
-            Some(location) => (location.flow, location.contact.host_port()),
-            None => {
-                let flows = self.flows(now, trunk).await?;
-                (*flows.first().ok_or(Unreachable)?, domain(trunk).ok_or(Unreachable)?)
-            }
+    pub async fn routes(&self, now: Now, trunk: &Trunk) -> Result<Vec<TrunkRoute>, Unreachable> {
+        let (mut flows, domain) = match self.status.location(now, trunk.id) {
+            Some(location) => (vec![location.flow], location.contact.host_port()),
+            None => (self.flows(now, trunk).await?, domain(trunk).ok_or(LocateError::Host)?),
         };
-        if !trunk.data.media.allow(flow.transport) {
-            return Err(Unreachable);
+        if flows.is_empty() {
+            return Err(Unreachable::Listener);
+        }
+        // Keys of audio that has to be encrypted do not travel in the open.
+        flows.retain(|flow| trunk.data.media.allow(flow.transport));
+        if flows.is_empty() {
+            return Err(Unreachable::Transport);
         }
         let signing = Signing { level: trunk.data.attestation, own: trunk.data.caller_ids.clone() };
-        let (sent_by, credentials) = (self.sent_by(&flow), credentials(trunk));
-        let (media, wording) = (trunk.data.media.clone(), trunk.data.wording.clone());
-        Ok(TrunkRoute { trunk: trunk.id, flow, sent_by, domain, credentials, signing, media, wording })
+        let route = |flow: Flow| TrunkRoute {
+            trunk: trunk.id,
+            flow,
+            sent_by: self.sent_by(&flow),
+            domain: domain.clone(),
+            credentials: credentials(trunk),
+            signing: signing.clone(),
+            media: trunk.data.media.clone(),
+            wording: trunk.data.wording.clone(),
+        };
+        Ok(flows.into_iter().take(SERVERS).map(route).collect())
     }
 
-    /// The ways to the configured host, in the resolver's order; none when no listener reaches any of its addresses.
+    /// The ways to the servers behind the configured host, in the order in which they are to be tried (RFC 3263); none when
+    /// no listener reaches any of them.
     ///
     /// # Errors
-    /// [`Unreachable`]: the host has no address.
+    /// [`Unreachable::Host`].
     pub async fn flows(&self, now: Now, trunk: &Trunk) -> Result<Vec<Flow>, Unreachable> {
-        let transport = match trunk.data.transport {
-            TrunkTransport::Udp => Transport::Udp,
-            TrunkTransport::Tcp => Transport::Tcp,
-            TrunkTransport::Tls => Transport::Tls(PeerName::NONE),
-        };
-        self.ways(now, transport, &trunk.data.host, trunk.data.port).await
+        self.ways(now, protocol(trunk.data.transport), &trunk.data.host, trunk.data.port).await
     }
 
     async fn ways(
         &self,
         now: Now,
-        transport: Transport,
+        protocol: Option<Protocol>,
         host: &str,
         port: Option<u16>,
     ) -> Result<Vec<Flow>, Unreachable> {
-        let port = Some(port.unwrap_or(transport.default_port()));
-        let addresses = self.resolver.resolve(now.mono, host, port).await.map_err(|_| Unreachable)?;
-        let transport = match transport {
-            // What is asked for is what has to be proved, not what the resolver made of it (RFC 5922 section 4).
-            Transport::Tls(_) => Transport::Tls(self.names.learn(host).ok_or(Unreachable)?),
-            open @ (Transport::Udp | Transport::Tcp) => open,
-        };
-        Ok(addresses.into_iter().filter_map(|peer| self.flow(transport, peer)).collect())
+        let servers = self.resolver.locate(now.mono, host, port, protocol).await?;
+        Ok(servers.iter().filter_map(|server| self.flow(host, server)).collect())
     }
 
-    fn flow(&self, transport: Transport, peer: SocketAddr) -> Option<Flow> {
+    fn flow(&self, host: &str, server: &Candidate) -> Option<Flow> {
+        let transport = match server.protocol {
+            Protocol::Udp => Transport::Udp,
+            Protocol::Tcp => Transport::Tcp,
+            // What is asked for is what has to be proved, not what the DNS made of it (RFC 5922 section 4).
+            Protocol::Tls => Transport::Tls(self.names.learn(host)?),
+        };
+        let peer = server.address;
         let reaches = |listener: &&BoundListener| {
             listener.transport.is_like(transport) && listener.local.is_ipv4() == peer.is_ipv4()
         };
@@ -102,17 +130,17 @@ impl Router {
     pub async fn direct(&self, now: Now, uri: &Uri, usual: Transport) -> Result<Flow, Unreachable> {
         let named = uri.params.value("transport");
         let is_stream = |name: &[u8]| name.eq_ignore_ascii_case(b"tcp") || name.eq_ignore_ascii_case(b"tls");
-        let transport = match named {
-            Some(name) if uri.scheme == Scheme::Sips && !is_stream(name) => return Err(Unreachable),
-            _ if uri.scheme == Scheme::Sips => Transport::Tls(PeerName::NONE),
-            Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
-            Some(name) if name.eq_ignore_ascii_case(b"udp") => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case(b"tls") => Transport::Tls(PeerName::NONE),
-            Some(_) => return Err(Unreachable),
-            None => usual,
+        let protocol = match named {
+            Some(name) if uri.scheme == Scheme::Sips && !is_stream(name) => return Err(Unreachable::Transport),
+            _ if uri.scheme == Scheme::Sips => Protocol::Tls,
+            Some(name) if name.eq_ignore_ascii_case(b"tcp") => Protocol::Tcp,
+            Some(name) if name.eq_ignore_ascii_case(b"udp") => Protocol::Udp,
+            Some(name) if name.eq_ignore_ascii_case(b"tls") => Protocol::Tls,
+            Some(_) => return Err(Unreachable::Transport),
+            None => resolve::protocol(usual),
         };
-        let ways = self.ways(now, transport, &uri.host.to_string(), uri.port).await?;
-        ways.first().copied().ok_or(Unreachable)
+        let ways = self.ways(now, Some(protocol), &uri.host.to_string(), uri.port).await?;
+        ways.first().copied().ok_or(Unreachable::Listener)
     }
 
     /// What the Via of requests that go this way says of its sender.
@@ -122,13 +150,24 @@ impl Router {
         Some(HostPort::from(listener.advertised))
     }
 
-    /// The addresses that requests of the trunk come from.
+    /// The addresses that requests of the trunk come from: those of all servers behind its host.
     ///
     /// # Errors
     /// The host has no address.
-    pub async fn sources(&self, now: Now, trunk: &Trunk) -> Result<BTreeSet<IpAddr>, Unresolved> {
-        let addresses = self.resolver.resolve(now.mono, &trunk.data.host, trunk.data.port).await?;
-        Ok(addresses.into_iter().map(|address| address.ip()).collect())
+    pub async fn sources(&self, now: Now, trunk: &Trunk) -> Result<BTreeSet<IpAddr>, LocateError> {
+        let (host, port) = (&trunk.data.host, trunk.data.port);
+        let servers = self.resolver.locate(now.mono, host, port, protocol(trunk.data.transport)).await?;
+        Ok(servers.into_iter().map(|server| server.address.ip()).collect())
+    }
+}
+
+/// What a trunk is set to speak; none where its host's records say.
+const fn protocol(transport: TrunkTransport) -> Option<Protocol> {
+    match transport {
+        TrunkTransport::Auto => None,
+        TrunkTransport::Udp => Some(Protocol::Udp),
+        TrunkTransport::Tcp => Some(Protocol::Tcp),
+        TrunkTransport::Tls => Some(Protocol::Tls),
     }
 }
 
@@ -148,11 +187,16 @@ pub fn credentials(trunk: &Trunk) -> Option<Credential> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, SocketAddr};
 
-    use callwright_sip::endpoint::ListenerId;
+    use callwright_loadtest::names::NameServer;
+    use callwright_sip::endpoint::{ListenerId, PeerName};
 
     use super::*;
+    use crate::id::{OrgId, TrunkId};
+    use crate::stir::signer::SigningLevel;
+    use crate::stir::verdict::IdentityPolicy;
+    use crate::store::trunk::TrunkData;
     use crate::time;
 
     /// One that leaves from a listener for each transport.
@@ -191,5 +235,60 @@ mod tests {
         assert_eq!(way(&router(&open), "sips:a@192.0.2.7", Transport::Udp).await, None, "never in the open");
         assert_eq!(way(&all, "sip:a@192.0.2.7", Transport::Udp).await.as_deref(), Some("udp/0/192.0.2.7:5060"));
         assert_eq!(way(&all, "sip:a@192.0.2.7:5070;transport=tcp", any).await.as_deref(), Some("tcp/1/192.0.2.7:5070"));
+    }
+
+    #[tokio::test]
+    async fn a_trunk_leads_to_every_server_that_can_be_reached_and_its_calls_come_from_all() {
+        let dns = NameServer::start(60).await.expect("a port");
+        let any = Transport::Tls(PeerName::NONE);
+        let router = router(&[Transport::Udp, any]);
+        let router = Router { resolver: Resolver::new(&[dns.address], &router.listeners), ..router };
+        let services = [(1, 1, "SIPS+D2T", "_sips._tcp.carrier.test"), (1, 2, "SIP+D2T", "_sip._tcp.carrier.test")];
+        dns.services("carrier.test", &services).expect("names");
+        dns.service("_sips._tcp.carrier.test", &[(1, 0, 5061, "a.test"), (2, 0, 5071, "b.test")]).expect("names");
+        dns.service("_sip._tcp.carrier.test", &[(1, 0, 5060, "c.test")]).expect("names");
+        for (name, last) in [("a.test", 1), ("b.test", 2), ("c.test", 3)] {
+            dns.host(name, &[IpAddr::from([192, 0, 2, last]), "2001:db8::1".parse().expect("an address")]);
+        }
+        let trunk = trunk("carrier.test", TrunkTransport::Auto);
+        let now = time::now();
+        let ways: Vec<_> = router.flows(now, &trunk).await.expect("located").iter().map(Flow::to_string).collect();
+        // Every server proves the name that the trunk is set to, whatever its own is (RFC 5922 section 4).
+        let PeerName(name) = PeerName::of("carrier.test");
+        let secure = |to: &str| format!("tls:{name:x}/1/{to}");
+        assert_eq!(ways, [secure("192.0.2.1:5061"), secure("192.0.2.2:5071")], "no listener speaks TCP in the open");
+        let sources = router.sources(now, &trunk).await.expect("located");
+        assert_eq!(sources, [IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])].into());
+        let routes = router.routes(now, &trunk).await.expect("located");
+        assert_eq!(routes.iter().map(|route| route.flow.to_string()).collect::<Vec<_>>(), ways);
+        assert!(
+            routes.iter().all(|route| route.domain == domain(&trunk).expect("a host")),
+            "the name stays in the URI"
+        );
+        let nowhere = router.routes(now, &self::trunk("other.test", TrunkTransport::Auto)).await;
+        assert_eq!(nowhere.map(|_| ()), Err(Unreachable::Host(LocateError::Nobody)));
+    }
+
+    fn trunk(host: &str, transport: TrunkTransport) -> Trunk {
+        let data = TrunkData {
+            name: "Carrier".to_owned(),
+            host: host.to_owned(),
+            port: None,
+            transport,
+            username: None,
+            password: None,
+            caller_ids: Vec::new(),
+            register: false,
+            enabled: true,
+            max_channels: 1,
+            calls_per_minute: 60,
+            caller_id_calls_per_minute: None,
+            caller_id_max_calls: None,
+            inbound_assistant: None,
+            identity_policy: IdentityPolicy::Record,
+            attestation: SigningLevel::A,
+        };
+        let (id, org, at) = (TrunkId::from_u128(1), OrgId::from_u128(2), time::now().wall);
+        Trunk { id, org, version: 1, data, created_at: at, updated_at: at }
     }
 }

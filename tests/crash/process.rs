@@ -41,6 +41,8 @@ pub(crate) struct Home {
     pub(crate) http: SocketAddr,
     /// SIP over UDP.
     pub(crate) sip: SocketAddr,
+    /// Where hosts of trunks are looked up; where the system says without it.
+    pub(crate) dns: Option<SocketAddr>,
     rtp: (u16, u16),
 }
 
@@ -61,6 +63,7 @@ impl Home {
             database,
             http: http.expect("one of a hundred TCP ports is free"),
             sip: sip.expect("one of a hundred UDP ports is free"),
+            dns: None,
             rtp: (ports.rtp_min, ports.rtp_max),
         }
     }
@@ -111,6 +114,9 @@ impl Home {
             .stdout(Stdio::piped())
             .stderr(log(&self.folder.join("server.log")))
             .kill_on_drop(true);
+        if let Some(dns) = &self.dns {
+            command.env("CALLWRIGHT_SIP__DNS", format!("[\"{dns}\"]"));
+        }
         if let Some(address) = &self.database {
             command.env("CALLWRIGHT_STORE__URL", address);
         }

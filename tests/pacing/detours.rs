@@ -1,5 +1,5 @@
 //! Two scripted carriers, and which of them is asked for what: shares by weight, a number that does not exist confirmed
-//! once, a carrier that asks to be left alone for two seconds.
+//! once, a carrier that asks to be left alone for two seconds, two servers of one carrier behind one name.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use callwright::demo::client::Client;
 use callwright::demo::contacts;
 use callwright::demo::wire::{Wire, WireCall};
 use callwright::time;
+use callwright_loadtest::names::NameServer;
 use serde_json::{Value, json};
 
 use crate::process::{Carrier, Home, Ports};
@@ -41,6 +42,8 @@ pub(crate) async fn run(ports: Ports) {
         Script { first: "invalid", second: "busy", count: 1 },
         Script { first: "unavailable", second: "busy", count: 1 },
         busy(9),
+        Script { first: "unavailable", second: "busy", count: 1 },
+        busy(2),
     ];
     let mut numbers = (0..).map(|number| format!("+44207946{number:04}"));
     let parts: Vec<Vec<String>> = scripts.iter().map(|script| numbers.by_ref().take(script.count).collect()).collect();
@@ -57,7 +60,9 @@ pub(crate) async fn run(ports: Ports) {
         std::fs::write(&personas, serde_json::to_vec(&table).expect("text")).expect("the folder takes files");
         carriers.push(Carrier::start(&own, &personas, 1).await);
     }
-    let home = Home::new(folder.clone(), None, &ports);
+    let dns = NameServer::start(60).await.expect("a port");
+    let mut home = Home::new(folder.clone(), None, &ports);
+    home.dns = Some(dns.address);
     let mut server = home.start();
     server.up().await;
     let client = Client::new(home.http, server.key().await.into());
@@ -65,6 +70,14 @@ pub(crate) async fn run(ports: Ports) {
     stage.weights_share_the_dials(&parts[0]).await.expect("a campaign");
     stage.a_number_is_confirmed_once(&parts[1][0], &parts[2][0]).await.expect("a campaign");
     stage.a_carrier_is_left_alone(&parts[3][0], &parts[4]).await.expect("a campaign");
+    let servers = ["a.pair.test", "b.pair.test"].map(|name| {
+        dns.host(name, &[carriers[0].address.ip()]);
+        name
+    });
+    let server_at = |index: usize| (1, 0, carriers[index].address.port(), servers[index]);
+    let in_order = [server_at(0), (2, 0, server_at(1).2, server_at(1).3)];
+    dns.service("_sip._udp.pair.test", &in_order).expect("names");
+    stage.servers_behind_a_name_are_tried_in_order("pair.test", &parts[5][0], &parts[6]).await.expect("a campaign");
     server.stop().await;
     for carrier in carriers {
         carrier.stop().await;
@@ -193,6 +206,33 @@ impl Stage {
         assert!(second.len() > 1, "nobody was dialed meanwhile");
         let later = first.iter().filter(|call| call.began >= from + RETRY_AFTER).count();
         assert!(later > 0, "the trunk is used again");
+        Ok(())
+    }
+
+    /// 503 from the first server of a carrier: that dial goes on to the second one, and so do the next ones while the first
+    /// asks to be left alone. The carrier itself is fine.
+    async fn servers_behind_a_name_are_tried_in_order(
+        &self,
+        host: &str,
+        refused: &String,
+        others: &[String],
+    ) -> anyhow::Result<()> {
+        let trunk = json!({ "name": host, "host": host, "caller_ids": ["+442079460999"], "max_channels": 100,
+                            "calls_per_minute": 6000 });
+        let trunk = self.client.create("/trunks", &trunk).await?;
+        let (client, assistant) = (self.client.clone(), self.assistant.clone());
+        let pair = Self { client, trunks: vec![trunk.clone()], assistant, logs: self.logs.clone() };
+        let mut numbers = vec![refused.clone()];
+        numbers.extend_from_slice(others);
+        pair.start(&json!({ "trunk_ids": [] }), 120, &numbers).await?;
+        let [first, second] = pair.ended(&numbers, numbers.len() + 1).await;
+        let statuses = |calls: &[WireCall]| calls.iter().map(|call| call.status).collect::<Vec<_>>();
+        assert_eq!((statuses(&first), second.len()), (vec![Some(503)], numbers.len()), "{first:?} {second:?}");
+        assert!(second.iter().all(|call| call.status == Some(486)), "{second:?}");
+        assert_ne!(first[0].call_id, second[0].call_id, "a leg of its own");
+        assert_eq!(pair.call(refused).await?["reason"], "dial_busy");
+        let shown = self.client.get(&format!("/trunks/{trunk}")).await?;
+        assert_eq!((&shown["breaker"]["state"], &shown["breaker"]["rate_percent"]), (&json!("closed"), &json!(100.0)));
         Ok(())
     }
 }

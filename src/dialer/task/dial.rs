@@ -1,6 +1,6 @@
 //! One dial: put on disk, placed, followed to its end, written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::failover::Tour;
-use super::trunks::NoRoute;
+use super::trunks::{NoRoute, Ways};
 use super::{NO_ROOM, Shared};
 use crate::agent::assistant::{AssistantVersion, Disclosure};
 use crate::agent::manners::disclosure::stricter;
@@ -55,6 +55,8 @@ pub(super) struct Dial {
 pub(super) struct Leg {
     pub(super) leg: LegId,
     pub(super) route: TrunkRoute,
+    /// Further servers of its trunk.
+    pub(super) others: VecDeque<TrunkRoute>,
     /// When its INVITE leaves, on the database's clock.
     pub(super) sent_at: Timestamp,
     /// It tries whether its trunk is back.
@@ -96,9 +98,9 @@ impl Shared {
         let began = time::boot();
         let Some(dial) = self.dials().get(&attempt).cloned() else { return Ok(refused) };
         let Claimed { org, trunk, .. } = dial.claimed;
-        let route = match self.trunks.route(org, trunk).await? {
-            Ok(route) => route,
-            Err(why @ (NoRoute::Gone | NoRoute::Unreachable)) => {
+        let Ways { first: route, rest: others } = match self.trunks.ways(org, trunk).await? {
+            Ok(ways) => ways,
+            Err(why @ (NoRoute::Gone | NoRoute::Unreachable(_))) => {
                 tracing::warn!(%trunk, %why, "a dial is given back");
                 self.dialing.release(attempt, &self.node()).await?;
                 self.forget_unsent(attempt).await;
@@ -114,7 +116,7 @@ impl Shared {
                 if let Some(dial) = self.dials().get_mut(&attempt) {
                     let Claimed { send_at: sent_at, trial, .. } = dial.claimed;
                     let send_before = time::now().mono;
-                    dial.leg = Some(Leg { leg, route, sent_at, trial, began, send_before });
+                    dial.leg = Some(Leg { leg, route, others, sent_at, trial, began, send_before });
                 }
                 Ok(Input::Committed { attempt, may_send: true })
             }
@@ -179,12 +181,15 @@ impl Shared {
                 }
                 (Followed::Over(report), _) => {
                     let outcome = &report.outcome;
-                    self.learn(leg.route.trunk, distinct(&claimed.to), leg.sent_at, outcome).await;
                     let failed = (leg.leg, outcome.sip_code);
-                    let next = match tour.goes_on(outcome) {
-                        true => self.next_leg(claimed, &node, failed, &mut tour).await,
-                        false => None,
-                    };
+                    self.trunks.learn(&leg.route.flow, outcome);
+                    let mut next = self.other_server(claimed, &node, failed, &mut leg, outcome).await;
+                    if next.is_none() {
+                        self.learn(leg.route.trunk, distinct(&claimed.to), leg.sent_at, outcome).await;
+                        if tour.goes_on(outcome) {
+                            next = self.next_leg(claimed, &node, failed, &mut tour).await;
+                        }
+                    }
                     match next {
                         Some(next) => (leg, before) = (next, Some(*report)),
                         None => return Some(self.ended(claimed, node, *report).await),

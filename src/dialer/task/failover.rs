@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use super::Shared;
 use super::dial::Leg;
+use super::trunks::Ways;
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::id::{LegId, TrunkId};
 use crate::store::dialing::{Claimed, FailoverDenied, FailoverRequest, Node};
 use crate::time;
 use crate::trunk::breaker::{BreakerCause, BreakerState, News, Seen};
+use crate::trunk::hunt::may_go_on;
 use crate::trunk::plan::InvitePlan;
 
 /// How long a dial may wait for the next trunk's turn or channel. Its contact loses nothing: nobody was rung.
@@ -43,6 +45,21 @@ impl Tour {
 }
 
 impl Shared {
+    /// Puts a leg on disk that goes to another server of the same trunk, where the one before gave the dial up unheard. None
+    /// when there is none left, or when the trunk leaves no room for one more INVITE: what happened is the trunk's then.
+    pub(super) async fn other_server(
+        &self,
+        claimed: &Claimed,
+        node: &Node,
+        failed: (LegId, Option<u16>),
+        leg: &mut Leg,
+        outcome: &CallOutcome,
+    ) -> Option<Leg> {
+        let first = leg.others.pop_front().filter(|_| may_go_on(outcome))?;
+        let ways = Ways { first, rest: std::mem::take(&mut leg.others) };
+        self.leg_by(claimed, node, failed, ways).await.ok()
+    }
+
     /// Puts the next leg of a dial on disk, over the first of the trunks left that takes it. None when none does: the
     /// end of the leg before stands.
     pub(super) async fn next_leg(
@@ -54,7 +71,12 @@ impl Shared {
     ) -> Option<Leg> {
         while !tour.left.is_empty() {
             let trunk = tour.left.remove(0);
-            match self.leg_by(claimed, node, failed, trunk).await {
+            let leg = match self.trunks.ways(claimed.org, trunk).await {
+                Ok(Ok(ways)) => self.leg_by(claimed, node, failed, ways).await,
+                Ok(Err(_)) => Err(Next::Trunk),
+                Err(_) => Err(Next::Nothing),
+            };
+            match leg {
                 Ok(leg) => return Some(leg),
                 Err(Next::Trunk) => {}
                 Err(Next::Nothing) => return None,
@@ -68,10 +90,9 @@ impl Shared {
         claimed: &Claimed,
         node: &Node,
         (failed, sip_code): (LegId, Option<u16>),
-        trunk: TrunkId,
+        Ways { first: route, rest: others }: Ways,
     ) -> Result<Leg, Next> {
-        let attempt = claimed.attempt;
-        let route = self.trunks.route(claimed.org, trunk).await.map_err(|_| Next::Nothing)?.map_err(|_| Next::Trunk)?;
+        let (attempt, trunk) = (claimed.attempt, route.trunk);
         let plan = InvitePlan::new(&route, claimed.to.expose(), Some(&claimed.caller_id));
         let invite: Value = serde_json::from_str(&plan.to_json()).expect("a plan is JSON");
         let leg = LegId::generate();
@@ -83,11 +104,12 @@ impl Shared {
                 FailoverRequest { attempt, node: *node, failed, sip_code, leg, trunk, invite, headroom: HEADROOM };
             let until = match self.dialing.fail_over(&request).await {
                 Ok(Ok(over)) => {
-                    tracing::debug!(%attempt, %trunk, "a dial goes on over another trunk");
+                    tracing::debug!(%attempt, %trunk, "a dial goes on over another trunk or server");
                     let send = self.instant(over.send_at);
                     tokio::time::sleep_until(send.into()).await;
                     let send_before = self.instant(over.send_by);
-                    return Ok(Leg { leg, route, sent_at: over.send_at, trial: over.trial, began, send_before });
+                    let (sent_at, trial) = (over.send_at, over.trial);
+                    return Ok(Leg { leg, route, others, sent_at, trial, began, send_before });
                 }
                 Ok(Err(FailoverDenied::Limited(limited))) => limited.until,
                 Ok(Err(FailoverDenied::TrunkOff)) => return Err(Next::Trunk),

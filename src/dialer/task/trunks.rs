@@ -1,9 +1,9 @@
 //! The trunks as the dialer uses them: where they lead, and how they are doing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callwright_sip::endpoint::Credential;
+use callwright_sip::endpoint::{Credential, Flow};
 
 use crate::call::outcome::{CallOutcome, TrunkEvidence};
 use crate::campaign::phone::E164;
@@ -13,6 +13,7 @@ use crate::store::trunk::{self, Trunk};
 use crate::store::{Db, Page, StoreError};
 use crate::time;
 use crate::trunk::answers::Answers;
+use crate::trunk::hunt::trouble;
 use crate::trunk::plan::TrunkRoute;
 use crate::trunk::prefix::{Given, Routes};
 use crate::trunk::route::{Router, Unreachable, credentials};
@@ -31,15 +32,22 @@ struct Known {
     answers: BTreeMap<TrunkId, Answers>,
 }
 
+/// Where a dial goes: to one server, and where next when that one gives it up unheard.
+#[derive(Clone, Debug)]
+pub(super) struct Ways {
+    pub(super) first: TrunkRoute,
+    pub(super) rest: VecDeque<TrunkRoute>,
+}
+
 /// A trunk cannot be used for a dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoRoute {
     /// It was deleted.
     #[error("the trunk is gone")]
     Gone,
-    /// Its name has no address, or none that a listener can reach.
-    #[error("the trunk's host cannot be reached from any listener")]
-    Unreachable,
+    /// Its host leads nowhere, or nowhere that a listener can reach.
+    #[error(transparent)]
+    Unreachable(Unreachable),
 }
 
 impl Trunks {
@@ -98,14 +106,33 @@ impl Trunks {
         Ok(routes)
     }
 
-    /// Where a dial goes.
+    /// Where a second leg goes.
     pub(super) async fn route(&self, org: OrgId, id: TrunkId) -> Result<Result<TrunkRoute, NoRoute>, StoreError> {
+        Ok(self.ways(org, id).await?.map(|ways| ways.first))
+    }
+
+    /// Where a dial goes.
+    pub(super) async fn ways(&self, org: OrgId, id: TrunkId) -> Result<Result<Ways, NoRoute>, StoreError> {
         let trunk = match self.trunk(org, id).await {
             Ok(trunk) => trunk,
             Err(StoreError::NotFound) => return Ok(Err(NoRoute::Gone)),
             Err(error) => return Err(error),
         };
-        Ok(self.router.route(time::now(), &trunk).await.map_err(|Unreachable| NoRoute::Unreachable))
+        let found = self.router.routes(time::now(), &trunk).await.and_then(|routes| {
+            let mut routes = VecDeque::from(routes);
+            let first = routes.pop_front().ok_or(Unreachable::Listener)?;
+            Ok(Ways { first, rest: routes })
+        });
+        Ok(found.map_err(NoRoute::Unreachable))
+    }
+
+    /// A server behind a trunk has answered a dial, or not: which of them is turned to first depends on it.
+    pub(super) fn learn(&self, way: &Flow, outcome: &CallOutcome) {
+        match trouble(outcome) {
+            Some(trouble) => self.router.resolver.report(time::now().mono, way, trouble),
+            None if outcome.sip_code.is_some() || outcome.rang => self.router.resolver.cleared(way),
+            None => {}
+        }
     }
 
     /// Digest credentials of a trunk, for legs that a dead process left behind. The way to it is looked for, so that its host
