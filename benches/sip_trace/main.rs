@@ -80,7 +80,7 @@ fn kept(invite: &[u8]) -> Duration {
     let agent = Agent { id: 1, key: None };
     quietest(|| {
         let seen: Vec<_> = (0..RUN).map(|number| seen(invite, number / 20)).collect();
-        let mut recorder = Recorder::new(Limits { strangers: RUN, ..Limits::default() });
+        let mut recorder = Recorder::<()>::new(Limits { strangers: RUN, ..Limits::default() });
         let (began, mut told) = (now(), 0);
         for seen in seen {
             let message = seen.redacted();

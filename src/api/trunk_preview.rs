@@ -127,7 +127,8 @@ pub async fn preview(
         faults: Vec::new(),
     })?;
     let transport = match trunk.data.transport {
-        TrunkTransport::Udp => Transport::Udp,
+        // Where the records of the host say nothing, it is UDP.
+        TrunkTransport::Udp | TrunkTransport::Auto => Transport::Udp,
         TrunkTransport::Tcp => Transport::Tcp,
         TrunkTransport::Tls => Transport::Tls(PeerName::NONE),
     };

@@ -77,7 +77,24 @@ impl RecordingSession {
             Event::Reoffer { body, .. } => self.reoffer(body.as_ref()),
             // The answer to what we offered again: in a refresh, or because the recorder wanted an offer.
             Event::Reanswered { body, .. } => vec![Step::Send(accept_recording(&body.bytes).unwrap_or([None; SIDES]))],
-            _ => Vec::new(),
+            // The rest is news of calls that are not like this one.
+            Event::Incoming { .. }
+            | Event::Provisional { .. }
+            | Event::Redirected { .. }
+            | Event::Cancelled { .. }
+            | Event::Acknowledged { .. }
+            | Event::Reoffered { .. }
+            | Event::Info { .. }
+            | Event::Refer { .. }
+            | Event::Referred { .. }
+            | Event::Recovered { .. }
+            | Event::ProbeResult { .. }
+            | Event::Health { .. }
+            | Event::Rebound { .. }
+            | Event::RegistrationState { .. }
+            | Event::Register { .. }
+            | Event::Malformed { .. }
+            | Event::Unproved { .. } => Vec::new(),
         }
     }
 

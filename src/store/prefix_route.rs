@@ -1,6 +1,7 @@
 //! Where calls go by the number called.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::Timestamp;
 
@@ -127,9 +128,9 @@ pub async fn table(tx: &mut Tx, org: OrgId) -> Result<Routes, StoreError> {
         let trunks = match over {
             Over::Trunk(trunk) => vec![trunk],
             Over::Group(group) => {
-                if !groups.contains_key(&group) {
+                if let Entry::Vacant(unread) = groups.entry(group) {
                     let members = trunk_group::members(tx, group).await?;
-                    groups.insert(group, members.iter().map(|share| share.trunk).collect::<Vec<_>>());
+                    unread.insert(members.iter().map(|share| share.trunk).collect::<Vec<_>>());
                 }
                 groups[&group].clone()
             }

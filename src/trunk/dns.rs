@@ -95,10 +95,12 @@ fn name_server(server: &SocketAddr) -> NameServerConfig {
 fn answer(kind: RecordType, records: &[Record]) -> Answer {
     let holds = records.iter().map(|record| Duration::from_secs(record.ttl.into())).min().unwrap_or(UNSAID);
     let found = || records.iter().map(|record| &record.data);
-    match kind {
-        RecordType::NAPTR => Answer::Naptr(found().filter_map(naptr).collect(), holds),
-        RecordType::SRV => Answer::Srv(found().filter_map(srv).collect(), holds),
-        _ => Answer::Addresses(found().filter_map(RData::ip_addr).collect::<Vec<IpAddr>>(), holds),
+    if kind == RecordType::NAPTR {
+        Answer::Naptr(found().filter_map(naptr).collect(), holds)
+    } else if kind == RecordType::SRV {
+        Answer::Srv(found().filter_map(srv).collect(), holds)
+    } else {
+        Answer::Addresses(found().filter_map(RData::ip_addr).collect::<Vec<IpAddr>>(), holds)
     }
 }
 

@@ -198,6 +198,8 @@ mod tests {
     use crate::stir::verdict::IdentityPolicy;
     use crate::store::trunk::TrunkData;
     use crate::time;
+    use crate::trunk::callers::Wording;
+    use crate::trunk::media::MediaTerms;
 
     /// One that leaves from a listener for each transport.
     fn router(transports: &[Transport]) -> Router {
@@ -287,6 +289,8 @@ mod tests {
             inbound_assistant: None,
             identity_policy: IdentityPolicy::Record,
             attestation: SigningLevel::A,
+            media: MediaTerms::default(),
+            wording: Wording::default(),
         };
         let (id, org, at) = (TrunkId::from_u128(1), OrgId::from_u128(2), time::now().wall);
         Trunk { id, org, version: 1, data, created_at: at, updated_at: at }

@@ -214,7 +214,7 @@ impl Stage {
     async fn servers_behind_a_name_are_tried_in_order(
         &self,
         host: &str,
-        refused: &String,
+        refused: &str,
         others: &[String],
     ) -> anyhow::Result<()> {
         let trunk = json!({ "name": host, "host": host, "caller_ids": ["+442079460999"], "max_channels": 100,
@@ -222,7 +222,7 @@ impl Stage {
         let trunk = self.client.create("/trunks", &trunk).await?;
         let (client, assistant) = (self.client.clone(), self.assistant.clone());
         let pair = Self { client, trunks: vec![trunk.clone()], assistant, logs: self.logs.clone() };
-        let mut numbers = vec![refused.clone()];
+        let mut numbers = vec![refused.to_owned()];
         numbers.extend_from_slice(others);
         pair.start(&json!({ "trunk_ids": [] }), 120, &numbers).await?;
         let [first, second] = pair.ended(&numbers, numbers.len() + 1).await;

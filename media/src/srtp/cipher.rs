@@ -23,7 +23,7 @@ pub(super) struct Place {
 /// The session keys of one stream.
 pub(super) enum StreamCipher {
     /// AES in counter mode and HMAC-SHA1.
-    CounterMode(CounterMode),
+    CounterMode(Box<CounterMode>),
     /// AES-GCM.
     Gcm(Gcm),
 }
@@ -37,7 +37,7 @@ impl StreamCipher {
             Suite::AesCm128HmacSha1_32 => 4,
         };
         let labels = [Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt];
-        Self::CounterMode(CounterMode::new(master, labels, tag))
+        Self::CounterMode(Box::new(CounterMode::new(master, labels, tag)))
     }
 
     /// For RTCP, whose tags are never the short ones.
@@ -46,7 +46,7 @@ impl StreamCipher {
             Suite::AeadAes128Gcm => Self::Gcm(Gcm::new(master, Label::RtcpEncryption, Label::RtcpSalt)),
             Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 => {
                 let labels = [Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt];
-                Self::CounterMode(CounterMode::new(master, labels, 10))
+                Self::CounterMode(Box::new(CounterMode::new(master, labels, 10)))
             }
         }
     }

@@ -139,7 +139,7 @@ impl DigestServer {
         let at = u64::from_str_radix(&text[..16], 16).ok()?;
         let serial = u64::from_str_radix(&text[16..32], 16).ok()?;
         let key = (at, serial);
-        if !same(text[32..].as_bytes(), self.seal(key, from).as_bytes()) {
+        if !same(&text.as_bytes()[32..], self.seal(key, from).as_bytes()) {
             return None;
         }
         let age = millis(now.saturating_duration_since(self.origin?)).checked_sub(at)?;

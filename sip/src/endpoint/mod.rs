@@ -35,6 +35,7 @@ pub use event::{
 };
 pub use flow::{Flow, FlowSyntax, Listener, ListenerId, PeerName, Transmit, TransmitId, Transport};
 pub use gate::{Callers, Shedding};
+pub use receive::Seen;
 pub use timers::{SessionTimer, WakeReason};
 
 use crate::guard::Glance;
@@ -122,7 +123,7 @@ impl Endpoint {
         flow: Flow,
         bytes: &[u8],
         admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
-        seen: Option<&mut dyn FnMut(&[u8])>,
+        seen: Option<Seen<'_>>,
     ) -> Result<(), StreamError> {
         self.receive_stream(now, flow, bytes, admits, seen)
     }

@@ -13,6 +13,9 @@ use crate::message::{Frame, FrameError, HeaderName, Headers, Message, Method, Re
 use crate::session::{Session, body_of, reason_of};
 use std::time::Instant;
 
+/// Who is shown whole messages before they are served.
+pub type Seen<'a> = &'a mut dyn FnMut(&[u8]);
+
 impl Endpoint {
     pub(super) fn receive_datagram(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
         // RFC 5626 4.4.1: line ends alone keep a path open and are no message.
@@ -31,7 +34,7 @@ impl Endpoint {
         flow: Flow,
         bytes: &[u8],
         admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
-        mut seen: Option<&mut dyn FnMut(&[u8])>,
+        mut seen: Option<Seen<'_>>,
     ) -> Result<(), StreamError> {
         if !self.streams.contains_key(&flow) && self.streams.len() >= self.core.config.max_streams {
             self.core.counters.overloaded += 1;

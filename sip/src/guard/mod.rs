@@ -334,7 +334,7 @@ impl Guard {
         }
         match self.within_all(now) {
             Admission::In(_) if glance.asks(&Method::Options) => Admission::In(Urgency::Probe),
-            other => other,
+            other @ (Admission::In(_) | Admission::Out(_)) => other,
         }
     }
 
