@@ -78,7 +78,7 @@ pub(crate) struct Seat {
 }
 
 impl Office {
-    /// `first_port` begins a range of RTP ports of its own for each test.
+    /// `first_port` begins its range of RTP ports; those that others hold are passed over.
     pub(crate) async fn new(transport: SipTransport, first_port: u16, clocks: CallConfig, max_calls: usize) -> Self {
         let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
         Self::staffed(transport, first_port, clocks, max_calls, providers, Arc::new(NoTools)).await
@@ -150,8 +150,7 @@ impl Office {
         let sip =
             sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
         let sip = sip.expect("loopback binds");
-        let recordings = std::env::temp_dir().join(format!("callwright-calls-{}-{first_port}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&recordings);
+        let recordings = std::env::temp_dir().join(format!("callwright-calls-{:x}", rand::random::<u64>()));
         let bound = sip.bound[0].clone();
         let trunks = TrunkStatus::default();
         tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), trunks.clone()));
