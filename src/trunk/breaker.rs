@@ -206,11 +206,10 @@ impl Breaker {
         }
     }
 
-    /// [`shut`](Self::shut) for a dial that was granted before: the one call that tries, named `by`, may go.
+    /// Whether a dial that was granted before it opened has to stay behind: only the one call that tries, named `by`, may go.
     #[must_use]
-    pub fn shut_for(&self, now: Timestamp, by: &str) -> Option<Shut> {
-        let tries = |opened: &Opened| opened.trial.as_ref().is_some_and(|trial| trial.by == by);
-        self.shut(now).filter(|_| !self.open.as_ref().is_some_and(tries))
+    pub fn keeps_back(&self, by: &str) -> bool {
+        self.open.as_ref().is_some_and(|opened| opened.trial.as_ref().is_none_or(|trial| trial.by != by))
     }
 
     /// What is left of the trunk's rate, in thousandths: half after it has opened, and more the longer nothing fails.

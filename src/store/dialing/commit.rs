@@ -165,7 +165,7 @@ pub(super) async fn read(tx: &mut Tx, attempt: AttemptId, holder: &Node) -> Resu
         campaign: state,
         suppression: SuppressionSource::strongest(source, list.is_some()),
         shut: None,
-        trunk_shut: breaker::of_row(&row)?.shut_for(now, &attempt.to_string()).is_some(),
+        trunk_shut: breaker::of_row(&row)?.keeps_back(&attempt.to_string()),
         send_by: row.get("send_by")?,
     };
     Ok(Some(Claimed {

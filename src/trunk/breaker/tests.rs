@@ -36,6 +36,21 @@ fn three_numbers_failing_open_it_and_one_call_tries() {
 }
 
 #[test]
+fn who_was_granted_before_it_opened_stays_behind_until_it_is_closed() {
+    let mut trunk = Breaker::default();
+    assert!(!trunk.keeps_back("early"));
+    trunk.observe(START, &seen(START, 1, News::Fault { retry_after: Some(Duration::from_secs(1)) }));
+    assert!(trunk.keeps_back("early"));
+    // Nobody tries yet, and an earlier grant is no try.
+    assert_eq!(trunk.standing(at(1)), BreakerState::HalfOpen);
+    assert!(trunk.keeps_back("early"));
+    assert!(trunk.admit(at(1), "first"));
+    assert!(trunk.keeps_back("early") && !trunk.keeps_back("first"));
+    trunk.observe(at(1), &seen(at(1), 2, News::Fine));
+    assert!(!trunk.keeps_back("early"));
+}
+
+#[test]
 fn a_try_that_is_not_sent_or_never_heard_of_again_gives_way() {
     let mut trunk = Breaker::default();
     let asked = News::Fault { retry_after: Some(Duration::from_secs(10)) };
