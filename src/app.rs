@@ -101,7 +101,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let status = DialerStatus::default();
 
     let tls = SipTls::new(&config.sip.tls).context("SIP over TLS cannot be set up")?;
-    let names = tls.names().clone();
+    let (names, faults) = (tls.names().clone(), tls.faults().clone());
     let (tap, tapping) = sight::tap::tap();
     let seen = config.sip.trace.enabled;
     let sip = sip_driver::start_tapped(
@@ -150,7 +150,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     };
     calls.set_insight(Insight { sight, ..insight(&config, &tasks, &shutdown)? });
     let resolver = Resolver::new(&config.sip.dns, &sip.bound);
-    let router = Router { listeners: sip.bound.clone(), resolver, names, ..Router::default() };
+    let router = Router { listeners: sip.bound.clone(), resolver, names, faults, ..Router::default() };
     let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
     calls.set_recorders(recorders.clone());
 
@@ -167,7 +167,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         lookups: lookups.clone(),
         calls: calls.clone(),
         dialer: status.clone(),
-        trunks: router.status.clone(),
+        trunks: router.clone(),
         web,
         config: Arc::new(config.http.clone()),
         readers: Arc::new(Semaphore::new(config.http.event_readers)),
@@ -200,7 +200,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(inbound::keep_routes(db.clone(), calls.clone(), sip.handle.clone(), router.clone(), shutdown.clone()));
     tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
     let expires = Duration::from_secs(config.sip.register_expires_s.into());
-    let registrations = keeper::Parts { db: db.clone(), sip: sip.handle, router, expires };
+    let registrations = keeper::Parts { db: db.clone(), sip: sip.handle, router, expires, node };
     let registrations = tokio::spawn(keeper::keep(registrations, shutdown.clone()));
     tasks.spawn(records::keep_inbound(db.clone(), inbound_reports, shutdown.stop.clone()));
     tokio::spawn({

@@ -67,6 +67,7 @@ pub(crate) async fn fill(db: &Db, shape: Shape) -> anyhow::Result<CampaignId> {
         attestation: SigningLevel::A,
         media: MediaTerms::default(),
         wording: Wording::default(),
+        options_s: 0,
     };
     let caller_id = carrier.caller_ids[0].clone();
     let trunk = trunk::insert(&mut tx, org, carrier).await?.id;

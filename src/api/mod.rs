@@ -40,6 +40,7 @@ pub mod suppressions;
 pub mod target_control;
 pub mod targets;
 pub mod trunk_groups;
+pub mod trunk_health;
 pub mod trunk_inbound;
 pub mod trunk_preview;
 pub mod trunk_recorders;
@@ -59,7 +60,7 @@ use crate::net::web::Web;
 use crate::provider::catalog::Catalog;
 use crate::store::Db;
 use crate::store::org::Secrets;
-use crate::trunk::status::TrunkStatus;
+use crate::trunk::route::Router;
 
 pub use self::error::{ApiError, FieldFault, Problem};
 pub use self::router::{openapi, router};
@@ -83,8 +84,8 @@ pub struct Api {
     pub calls: Calls,
     /// What keeps campaigns from being dialed.
     pub dialer: DialerStatus,
-    /// What is known of trunks beyond their settings.
-    pub trunks: TrunkStatus,
+    /// The ways to trunks, and what is known of them beyond their settings.
+    pub trunks: Router,
     /// Pages and webhooks at addresses that people typed in.
     pub web: Web,
     /// Limits of requests.

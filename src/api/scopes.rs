@@ -185,6 +185,7 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("POST", "/api/v1/trunks/{id}/resume", S::SettingsWrite),
         ("GET", "/api/v1/trunks/{id}/recorder", S::SettingsRead),
         ("PUT", "/api/v1/trunks/{id}/recorder", S::SettingsWrite),
+        ("GET", "/api/v1/trunks/{id}/health", S::SettingsRead),
     ]
 };
 

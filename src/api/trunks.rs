@@ -24,17 +24,16 @@ use crate::stir::signer::SigningLevel;
 use crate::stir::verdict::IdentityPolicy;
 use crate::store::dialing::breaker;
 use crate::store::lock::Lock;
-
 use crate::store::trunk::{self, Trunk, TrunkData, TrunkTransport};
 use crate::store::trunk_inbound as stored;
 use crate::store::{Listing, StoreError, Tx, assistant};
 use crate::time;
-use crate::trunk::breaker::{BreakerCause, BreakerState};
+use crate::trunk::breaker::{Breaker, BreakerCause, BreakerState};
 use crate::trunk::callers::{CallerRules, Wording};
 use crate::trunk::media::{MediaTerms, SrtpPolicy, TrunkCodec};
 use crate::trunk::numbers::{NumberRules, RuleFault};
 use crate::trunk::presets::{self, Preset};
-use crate::trunk::registrations::Standing;
+use crate::trunk::registrations::{Report, Standing};
 
 /// What can be set of a trunk.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -163,6 +162,12 @@ pub struct TrunkInput {
     #[garde(length(min = 1, max = 2))]
     #[schema(min_items = 1, max_items = 2, default = json!(["pcmu", "pcma"]))]
     codecs: Vec<TrunkCodec>,
+    /// Seconds between two OPTIONS to each server of the trunk, 5 to 3600, or 0 to ask none. When none answers, calls keep
+    /// away until one does. Leave it at 0 for a carrier that does not answer OPTIONS.
+    #[serde(default)]
+    #[garde(custom(is_interval))]
+    #[schema(default = 0, maximum = 3600)]
+    options_s: u32,
 }
 
 const fn in_the_clear() -> SrtpPolicy {
@@ -297,6 +302,8 @@ pub struct TrunkView {
     numbers: NumberRules,
     /// How the carrier is told who calls, and what it is believed about callers.
     callers: CallerRules,
+    /// Seconds between two OPTIONS to each server; 0 asks none.
+    options_s: u32,
     /// How our registration with the carrier goes, as this node sees it.
     registration: RegistrationView,
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
@@ -311,8 +318,9 @@ pub struct TrunkView {
 }
 
 /// Whether calls go over a trunk. It opens when calls to three different numbers fail, when the carrier asks for it by
-/// Retry-After, or when it refuses calls to five different numbers by permission; then one call tries, and when that gets
-/// through the trunk comes back with half its rate, which grows by 5 % for every ten seconds without a failure.
+/// Retry-After, when it refuses calls to five different numbers by permission, when none of its servers answers OPTIONS, or
+/// when it asks for a registration and does not grant it; then one call tries, and when that gets through the trunk comes back
+/// with half its rate, which grows by 5 % for every ten seconds without a failure.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BreakerView {
     /// Where it stands.
@@ -338,6 +346,26 @@ pub struct RegistrationView {
     since: Option<Timestamp>,
     /// When the carrier forgets us unless we refresh, which we do in time.
     until: Option<Timestamp>,
+}
+
+impl BreakerView {
+    pub(super) fn of(breaker: &Breaker, now: Timestamp) -> Self {
+        let opened = breaker.opened();
+        Self {
+            state: breaker.standing(now),
+            cause: opened.map(|(cause, ..)| cause),
+            since: opened.map(|(_, since, _)| since),
+            until: opened.map(|(.., until)| until),
+            rate_percent: f64::from(breaker.share(now)) / 10.0,
+        }
+    }
+}
+
+impl RegistrationView {
+    pub(super) fn of(report: Report) -> Self {
+        let Report { standing: state, status, since, until } = report;
+        Self { state, status, since, until }
+    }
 }
 
 /// Create a trunk
@@ -558,6 +586,7 @@ fn parse(
         attestation: input.attestation,
         media: MediaTerms { srtp: input.srtp, codecs: input.codecs },
         wording: Wording { numbers: writing, callers },
+        options_s: input.options_s,
     };
     Ok((data, inbound))
 }
@@ -579,6 +608,14 @@ fn check_media(input: &TrunkInput, faults: &mut Vec<FieldFault>) {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that garde calls")]
+fn is_interval(seconds: &u32, (): &()) -> garde::Result {
+    if matches!(seconds, 0 | 5..=3600) {
+        return Ok(());
+    }
+    Err(garde::Error::new("5 to 3600 seconds, or 0 to ask none"))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that garde calls")]
 fn is_host(text: &str, (): &()) -> garde::Result {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     if text.chars().all(plain) {
@@ -589,8 +626,6 @@ fn is_host(text: &str, (): &()) -> garde::Result {
 
 async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreError> {
     let (breaker, now) = (breaker::read(tx, trunk.id).await?, tx.now().await?);
-    let opened = breaker.opened();
-    let report = api.trunks.report(trunk.id);
     let inbound = stored::get(tx, trunk.id).await?;
     let Trunk { id, org: _, version, data, created_at, updated_at } = trunk;
     Ok(TrunkView {
@@ -620,20 +655,10 @@ async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkView, StoreEr
         codecs: data.media.codecs,
         numbers: data.wording.numbers,
         callers: data.wording.callers,
-        registration: RegistrationView {
-            state: report.standing,
-            status: report.status,
-            since: report.since,
-            until: report.until,
-        },
-        bound_until: api.trunks.bound_until(time::now(), id),
-        breaker: BreakerView {
-            state: breaker.standing(now),
-            cause: opened.map(|(cause, ..)| cause),
-            since: opened.map(|(_, since, _)| since),
-            until: opened.map(|(.., until)| until),
-            rate_percent: f64::from(breaker.share(now)) / 10.0,
-        },
+        options_s: data.options_s,
+        registration: RegistrationView::of(api.trunks.status.report(id)),
+        bound_until: api.trunks.status.bound_until(time::now(), id),
+        breaker: BreakerView::of(&breaker, now),
         created_at,
         updated_at,
     })

@@ -10,7 +10,7 @@ use crate::campaign::wire::wire_enum;
 use crate::id::CampaignId;
 use crate::provider::catalog::NoRoom;
 use crate::store::dialing::{Picked, Refused};
-use crate::trunk::breaker::{BreakerCause, Shut};
+use crate::trunk::breaker::Shut;
 
 wire_enum! {
     /// A limit, as it is told to those who ask why nothing is dialed.
@@ -104,14 +104,7 @@ impl Held {
     /// By the breaker of a trunk, or of all trunks that the campaign has.
     #[must_use]
     pub fn by_trunk(shut: &Shut) -> Self {
-        let reason = match (shut.trying, shut.cause) {
-            (true, _) => "one call tries whether the trunk is back",
-            (false, BreakerCause::RetryAfter) => "the trunk's carrier asked to be left alone",
-            (false, BreakerCause::Failing) => "calls over the trunk failed: it is left alone for a while",
-            (false, BreakerCause::Refused) => {
-                "the trunk's carrier refuses our calls by permission: mend its settings or resume it"
-            }
-        };
+        let reason = if shut.trying { "one call tries whether the trunk is back" } else { shut.cause.words() };
         let code = LimitCode::TrunkBreaker;
         Self { code, scope: Scope::Trunk, reason: reason.to_owned(), until: Some(shut.until) }
     }

@@ -3,12 +3,14 @@
 mod handle;
 mod registrations;
 mod warden;
+mod watches;
 
 use handle::{Command, Registered};
 pub use handle::{InviteError, SipHandle, SipStopped, Started};
 pub use registrations::{OurRegistration, RegisterRequest};
 use warden::Warden;
 pub use warden::{GuardReport, Protection};
+pub use watches::{OurWatch, Verdict};
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
     CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, PeerName, ProbeId, RecoveryOutcome,
-    RegistrationId, RegistrationState, Rejection, SessionId, Transport,
+    RegistrationId, RegistrationState, Rejection, SessionId, Transport, WatchId,
 };
 use callwright_sip::guard::Offence;
 use callwright_sip::message::{HostPort, StatusCode};
@@ -190,6 +192,7 @@ pub async fn start_tapped(
         incoming,
         registers,
         registrations: BTreeMap::new(),
+        watches: BTreeMap::new(),
         sessions: BTreeMap::new(),
         recoveries: BTreeMap::new(),
         probes: BTreeMap::new(),
@@ -219,6 +222,7 @@ struct Driver {
     incoming: mpsc::Sender<IncomingCall>,
     registers: mpsc::Sender<RegisterRequest>,
     registrations: BTreeMap<RegistrationId, watch::Sender<Option<RegistrationState>>>,
+    watches: BTreeMap<WatchId, watch::Sender<Verdict>>,
     sessions: BTreeMap<SessionId, mpsc::Sender<Event>>,
     recoveries: BTreeMap<SessionId, oneshot::Sender<Result<RecoveryOutcome, CommandError>>>,
     probes: BTreeMap<ProbeId, oneshot::Sender<Option<StatusCode>>>,
@@ -360,6 +364,7 @@ impl Driver {
             }
             Command::Guard(order) => return self.order_guard(order),
             Command::Register(registration, reply) => return self.register(now, *registration, reply),
+            Command::Watch(watch, reply) => return self.watch(now, *watch, reply),
             Command::Unregister(registration) => return endpoint.unregister(now, registration),
             Command::AnswerRegister(register, answer) => endpoint.answer_register(now, register, &answer),
             Command::HangUp(session, reason) => endpoint.hang_up(now, session, reason),
@@ -385,6 +390,7 @@ impl Driver {
         }
         self.sweep_at = now + SWEEP;
         self.sweep_registrations(now);
+        self.sweep_watches();
         let abandoned: Vec<_> =
             self.sessions.iter().filter(|(_, sender)| sender.is_closed()).map(|(session, _)| *session).collect();
         for session in abandoned {
@@ -430,9 +436,8 @@ impl Driver {
                     }
                     self.offer_register(now, *register, incoming);
                 }
-                // Nothing is watched here.
-                Event::Health { .. } => {}
-                Event::Rebound { .. } => tracing::debug!("a registrar sees us at another address than before"),
+                Event::Health { watch, health, status } => self.on_health(*watch, *health, *status),
+                Event::Rebound { .. } => tracing::info!("a carrier sees us at another address than before"),
                 Event::Unproved { flow } => {
                     tracing::debug!(peer = %flow.peer, "wrong credentials");
                     self.warden.offends(now, *flow, Offence::Digest);

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::faults::ConnectionFault;
 use super::sip_door::{Doorman, Place};
 use super::sip_tls::SipTls;
 use crate::time;
@@ -224,6 +225,7 @@ async fn open(life: Life, bind: Option<IpAddr>, tls: SipTls, mut outgoing: mpsc:
     let (flow, connection) = (life.flow, life.id);
     let error = match timeout(CONNECT, connect(bind, flow, &tls)).await {
         Ok(Ok(stream)) => {
+            tls.faults().clear(flow.peer);
             if life.events.send(StreamEvent::Opened { flow, connection }).await.is_ok() {
                 life.serve(stream, outgoing, IDLE).await;
             }
@@ -239,6 +241,7 @@ async fn open(life: Life, bind: Option<IpAddr>, tls: SipTls, mut outgoing: mpsc:
 
 /// A certificate that does not fit is for the operator to put right.
 fn complain(tls: &SipTls, flow: Flow, error: &io::Error) {
+    tls.faults().note(flow.peer, ConnectionFault { at: time::now().wall, why: error.to_string() });
     match flow.transport {
         Transport::Tls(name) => {
             if let Some(host) = tls.names().complain(time::now().mono, name) {

@@ -21,6 +21,7 @@ use rustls::RootCertStore;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use super::faults::ConnectionFaults;
 use crate::config::TlsFiles;
 use crate::provider::tls::public_roots;
 use crate::time;
@@ -34,6 +35,7 @@ const LOOK: Duration = Duration::from_secs(30);
 pub struct SipTls {
     shared: Arc<Shared>,
     names: TlsNames,
+    faults: ConnectionFaults,
 }
 
 struct Shared {
@@ -60,7 +62,8 @@ impl SipTls {
         let configs = Configs::read(files, &roots)?;
         files::warn_of_readers(files);
         let held = Mutex::new(Held { configs, stamp, looked: time::now().mono });
-        Ok(Self { shared: Arc::new(Shared { files: files.clone(), roots, held }), names: TlsNames::default() })
+        let shared = Arc::new(Shared { files: files.clone(), roots, held });
+        Ok(Self { shared, names: TlsNames::default(), faults: ConnectionFaults::default() })
     }
 
     /// Whether others can connect to us: without a certificate of ours nobody can.
@@ -73,6 +76,12 @@ impl SipTls {
     #[must_use]
     pub fn names(&self) -> &TlsNames {
         &self.names
+    }
+
+    /// Why connections of ours could not be made, those without TLS among them.
+    #[must_use]
+    pub fn faults(&self) -> &ConnectionFaults {
+        &self.faults
     }
 
     /// Proves who we are to somebody who connected.

@@ -36,5 +36,7 @@ pub mod target;
 pub mod trunk;
 pub mod trunk_group;
 pub mod trunk_inbound;
+pub mod trunk_lease;
+pub mod trunk_record;
 
 pub use db::{Constraint, Db, Listing, Page, StoreError, Tx, Wake};

@@ -90,12 +90,14 @@ pub struct TrunkData {
     pub media: MediaTerms,
     /// How it wants numbers and callers written.
     pub wording: Wording,
+    /// Seconds between two OPTIONS to each of its servers; 0 asks none.
+    pub options_s: u32,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
                       enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
                       caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, srtp, codecs, numbers, \
-                      callers, version, created_at, updated_at FROM trunk";
+                      callers, options_s, version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -109,9 +111,10 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
     tx.execute(
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
-         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs, numbers, callers) \
+         inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs, numbers, callers, \
+         options_s) \
          VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, $22, $23)",
+         $21, $22, $23, $24)",
         args,
     )
     .await?;
@@ -151,7 +154,7 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
                inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20, \
-               srtp = $21, codecs = $22, numbers = $23, callers = $24 \
+               srtp = $21, codecs = $22, numbers = $23, callers = $24, options_s = $25 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -242,7 +245,7 @@ pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]
     Ok(())
 }
 
-fn values(data: &TrunkData) -> [Arg; 20] {
+fn values(data: &TrunkData) -> [Arg; 21] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     let codecs: Vec<_> = data.media.codecs.iter().map(|codec| codec.as_str()).collect();
     [
@@ -266,6 +269,7 @@ fn values(data: &TrunkData) -> [Arg; 20] {
         Value::from(codecs).to_arg(),
         json(&data.wording.numbers).to_arg(),
         json(&data.wording.callers).to_arg(),
+        data.options_s.to_arg(),
     ]
 }
 
@@ -301,6 +305,7 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         attestation: row.get("attestation")?,
         media: MediaTerms { srtp: row.get("srtp")?, codecs },
         wording,
+        options_s: row.get("options_s")?,
     };
     Ok(Trunk {
         id: row.get("id")?,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            3 numbers fail, a Retry-After,            its time is over,
-//!            5 numbers refused                         one call tries
+//!            5 numbers refused, found down             or it is found up: one call tries
 //!   CLOSED ───────────────────────────────► OPEN ───────────────────────► TRYING
 //!     ▲                                      ▲  the try fails: twice as long │
 //!     │                                      └───────────────────────────────┤
@@ -57,6 +57,24 @@ wire_enum! {
         Failing = "failing",
         /// The carrier refuses us by permission: a person has to act.
         Refused = "refused",
+        /// None of its servers answers OPTIONS.
+        Silent = "silent",
+        /// It asks for a registration, and does not grant it any more.
+        Unregistered = "unregistered",
+    }
+}
+
+impl BreakerCause {
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::RetryAfter => "the trunk's carrier asked to be left alone",
+            Self::Failing => "calls over the trunk failed: it is left alone for a while",
+            Self::Refused => "the trunk's carrier refuses our calls by permission: mend its settings or resume it",
+            Self::Silent => "no server of the trunk answers OPTIONS",
+            Self::Unregistered => "the trunk's carrier does not register us any more",
+        }
     }
 }
 
@@ -237,6 +255,27 @@ impl Breaker {
         }
     }
 
+    /// The trunk is found to be down by other means than a dial: it is left alone until then, or until
+    /// [`release`](Self::release). What dials have found is not forgotten for it.
+    pub fn hold(&mut self, now: Timestamp, cause: BreakerCause, until: Timestamp) {
+        match &mut self.open {
+            None => self.open(now, cause, until),
+            Some(opened) => {
+                if is_held(opened.cause) {
+                    opened.cause = cause;
+                }
+                opened.until = opened.until.max(until);
+            }
+        }
+    }
+
+    /// What [`hold`](Self::hold) has found is over: one call may try. What dials have found stands.
+    pub fn release(&mut self, now: Timestamp) {
+        if let Some(opened) = self.open.as_mut().filter(|opened| is_held(opened.cause)) {
+            opened.until = opened.until.min(now);
+        }
+    }
+
     /// Learns from a dial.
     pub fn observe(&mut self, now: Timestamp, seen: &Seen) {
         let on_its_way = self.open.as_ref().is_some_and(|opened| seen.sent_at < opened.since);
@@ -316,6 +355,14 @@ impl Breaker {
         if self.open.is_none() && self.share(now) == FULL {
             self.slowed = None;
         }
+    }
+}
+
+/// Whether this is found by other means than dials.
+const fn is_held(cause: BreakerCause) -> bool {
+    match cause {
+        BreakerCause::Silent | BreakerCause::Unregistered => true,
+        BreakerCause::RetryAfter | BreakerCause::Failing | BreakerCause::Refused => false,
     }
 }
 

@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 
 use crate::id::TrunkId;
 
+/// How long one way after the other is tried before the first one's turn comes again.
+const ROUND: Duration = Duration::from_secs(60);
+
 /// What a trunk asks for: one registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -83,6 +86,14 @@ pub struct Registrations {
 struct Entry {
     running: Option<Running>,
     report: Report,
+    /// It failed, and has not been granted since.
+    failing: bool,
+    /// When what was granted last runs out.
+    granted_until: Option<Timestamp>,
+    /// Ways on which nobody answered, or only that he cannot, since it was granted last.
+    tried: Vec<Flow>,
+    /// When the first of them was.
+    round: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -108,12 +119,17 @@ impl Registrations {
             let entry = self.of.entry(trunk).or_insert_with(|| Entry {
                 running: None,
                 report: Report { standing: Standing::Failing, since: Some(now), ..Report::default() },
+                failing: false,
+                granted_until: None,
+                tried: Vec::new(),
+                round: None,
             });
             let Some(wanted) = wanted else { continue };
-            if entry.running.as_ref().is_some_and(|running| running.serves(&wanted)) {
+            if !entry.moves_on(now, &wanted) && entry.running.as_ref().is_some_and(|running| running.serves(&wanted)) {
                 continue;
             }
-            let Some(flow) = wanted.flows.first().copied() else { continue };
+            let untried = wanted.flows.iter().find(|flow| !entry.tried.contains(flow));
+            let Some(flow) = untried.or(wanted.flows.first()).copied() else { continue };
             if entry.running.is_some() {
                 steps.push(Step::Leave(trunk));
             }
@@ -141,6 +157,21 @@ impl Registrations {
             RegistrationState::Unregistered => return None,
         };
         let entry = self.current(trunk, generation)?;
+        match (standing, &entry.running) {
+            (Standing::Registered, _) => {
+                (entry.failing, entry.granted_until, entry.round) = (false, until, None);
+                entry.tried.clear();
+            }
+            (Standing::Failing, Some(running)) => {
+                entry.failing = true;
+                // RFC 3263 section 4.3: another server may do what this one cannot.
+                if matches!(status, None | Some(408 | 503 | 504)) && !entry.tried.contains(&running.flow) {
+                    entry.round.get_or_insert(now);
+                    entry.tried.push(running.flow);
+                }
+            }
+            (Standing::Failing | Standing::Off | Standing::Trying, _) => {}
+        }
         let before = entry.report;
         let same = (before.standing, before.status) == (standing, status);
         entry.report = Report { standing, status, until, since: if same { before.since } else { Some(now) } };
@@ -151,8 +182,17 @@ impl Registrations {
     pub fn give_up(&mut self, now: Timestamp, trunk: TrunkId, generation: u64) {
         if let Some(entry) = self.current(trunk, generation) {
             entry.running = None;
+            entry.failing = true;
             entry.report = Report { standing: Standing::Failing, since: Some(now), ..Report::default() };
         }
+    }
+
+    /// Whether a trunk that asks for a registration has none: the last one has run out and cannot be renewed, or there was
+    /// none and it is refused. One that is asked for the first time is not lost.
+    #[must_use]
+    pub fn is_lost(&self, now: Timestamp, trunk: TrunkId) -> bool {
+        let lost = |entry: &Entry| entry.failing && entry.granted_until.is_none_or(|until| until <= now);
+        self.of.get(&trunk).is_some_and(lost)
     }
 
     /// How the registration of a trunk goes.
@@ -164,6 +204,22 @@ impl Registrations {
     fn current(&mut self, trunk: TrunkId, generation: u64) -> Option<&mut Entry> {
         let entry = self.of.get_mut(&trunk)?;
         entry.running.as_ref().is_some_and(|running| running.generation == generation).then_some(entry)
+    }
+}
+
+impl Entry {
+    /// Whether the registration is to go another way: where nobody answered on this one, and not on all within a while.
+    fn moves_on(&mut self, now: Timestamp, wanted: &Wanted) -> bool {
+        let Some(running) = self.running.as_ref().filter(|running| self.tried.contains(&running.flow)) else {
+            return false;
+        };
+        if wanted.flows.iter().all(|flow| self.tried.contains(flow)) {
+            if self.round.is_some_and(|since| now < since + ROUND) {
+                return false;
+            }
+            (self.tried, self.round) = (vec![running.flow], Some(now));
+        }
+        wanted.flows.iter().any(|flow| !self.tried.contains(flow))
     }
 }
 

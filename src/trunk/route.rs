@@ -1,7 +1,8 @@
 //! From a trunk's settings to the way its requests go.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use callwright_sip::endpoint::{Credential, Flow, Transport};
 use callwright_sip::locate::{Candidate, LocateError, Protocol};
@@ -11,6 +12,7 @@ use secrecy::ExposeSecret;
 use super::plan::{Signing, TrunkRoute};
 use super::resolve::{self, Resolver};
 use super::status::TrunkStatus;
+use crate::net::faults::ConnectionFaults;
 use crate::net::sip_driver::BoundListener;
 use crate::net::sip_tls::TlsNames;
 use crate::store::trunk::{Trunk, TrunkTransport};
@@ -41,6 +43,21 @@ pub struct Router {
     pub status: TrunkStatus,
     /// Told which hosts have to prove who they are over TLS.
     pub names: TlsNames,
+    /// Why connections could not be made.
+    pub faults: ConnectionFaults,
+}
+
+/// One server of a trunk, in the order in which it is tried.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// How it is reached; none when no listener reaches it.
+    pub flow: Option<Flow>,
+    /// What carries SIP there.
+    pub protocol: Protocol,
+    /// Its address.
+    pub address: SocketAddr,
+    /// It failed, or asked to be left alone: others go before it until then.
+    pub avoid_until: Option<Instant>,
 }
 
 /// The servers of a trunk that one dial goes to at most.
@@ -87,13 +104,13 @@ impl Router {
         Ok(flows.into_iter().take(SERVERS).map(route).collect())
     }
 
-    /// The ways to the servers behind the configured host, in the order in which they are to be tried (RFC 3263); none when
-    /// no listener reaches any of them.
+    /// The ways to the servers behind the configured host, in the order in which they are to be tried (RFC 3263), those that
+    /// do not answer OPTIONS last; none when no listener reaches any of them.
     ///
     /// # Errors
     /// [`Unreachable::Host`].
     pub async fn flows(&self, now: Now, trunk: &Trunk) -> Result<Vec<Flow>, Unreachable> {
-        self.ways(now, protocol(trunk.data.transport), &trunk.data.host, trunk.data.port).await
+        Ok(self.servers(now, trunk).await?.into_iter().filter_map(|server| server.flow).collect())
     }
 
     async fn ways(
@@ -105,6 +122,25 @@ impl Router {
     ) -> Result<Vec<Flow>, Unreachable> {
         let servers = self.resolver.locate(now.mono, host, port, protocol).await?;
         Ok(servers.iter().filter_map(|server| self.flow(host, server)).collect())
+    }
+
+    /// The servers behind the configured host, in the order in which they are to be tried.
+    ///
+    /// # Errors
+    /// [`Unreachable::Host`].
+    pub async fn servers(&self, now: Now, trunk: &Trunk) -> Result<Vec<Server>, Unreachable> {
+        let (host, port) = (&trunk.data.host, trunk.data.port);
+        let found = self.resolver.locate(now.mono, host, port, protocol(trunk.data.transport)).await?;
+        let server = |server: Candidate| Server {
+            flow: self.flow(host, &server),
+            protocol: server.protocol,
+            address: server.address,
+            avoid_until: server.avoid_until,
+        };
+        let mut servers: Vec<_> = found.into_iter().map(server).collect();
+        let healths = self.status.healths();
+        servers.sort_by_key(|server| server.flow.is_some_and(|flow| healths.is_down(trunk.id, &flow)));
+        Ok(servers)
     }
 
     fn flow(&self, host: &str, server: &Candidate) -> Option<Flow> {
@@ -187,7 +223,7 @@ pub fn credentials(trunk: &Trunk) -> Option<Credential> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::Ipv4Addr;
 
     use callwright_loadtest::names::NameServer;
     use callwright_sip::endpoint::{ListenerId, PeerName};
@@ -291,6 +327,7 @@ mod tests {
             attestation: SigningLevel::A,
             media: MediaTerms::default(),
             wording: Wording::default(),
+            options_s: 0,
         };
         let (id, org, at) = (TrunkId::from_u128(1), OrgId::from_u128(2), time::now().wall);
         Trunk { id, org, version: 1, data, created_at: at, updated_at: at }

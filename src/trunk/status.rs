@@ -4,17 +4,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_sip::registrar::Location;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
+use super::health::Healths;
 use super::locations::Locations;
 use super::registrations::{Registrations, Report};
 use crate::id::TrunkId;
 use crate::time::Now;
 
-/// Registrations of this node in both directions. Cloning shares them.
+/// Registrations of this node in both directions, and what servers answer it. Cloning shares them.
 #[derive(Clone, Debug, Default)]
 pub struct TrunkStatus {
     registrations: Arc<Mutex<Registrations>>,
     locations: Arc<Mutex<Locations>>,
+    healths: Arc<Mutex<Healths>>,
+    /// Something has changed that says whether calls may go over a trunk.
+    news: Arc<Notify>,
 }
 
 impl TrunkStatus {
@@ -26,6 +31,21 @@ impl TrunkStatus {
     /// Registrations of others with us.
     pub fn locations(&self) -> MutexGuard<'_, Locations> {
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the servers of trunks answer to OPTIONS.
+    pub fn healths(&self) -> MutexGuard<'_, Healths> {
+        self.healths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever keeps the trunks that a registration or an answer has changed.
+    pub(super) fn tell(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits for the next change, or takes one that nobody has waited for.
+    pub(super) async fn changed(&self) {
+        self.news.notified().await;
     }
 
     /// How our registration over a trunk goes.

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use callwright::agent::assistant::Assistant;
-use callwright::api::router;
+use callwright::api::{Api, router};
 use callwright::call::call::CallConfig;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
 use callwright::call::registry::{Calls, Services};
@@ -18,7 +18,7 @@ use callwright::id::OrgId;
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
 use callwright::net::sip_driver::{self, SipHandle};
-use callwright::trunk::status::TrunkStatus;
+use callwright::trunk::route::Router as Trunks;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -36,8 +36,6 @@ pub(crate) struct Client {
     pub(crate) db: TestDb,
     /// Folder of the recordings.
     pub(crate) recordings: PathBuf,
-    /// What is known of trunks.
-    pub(crate) trunks: TrunkStatus,
     /// What its node has met when it claimed.
     pub(crate) dialer: DialerStatus,
     /// SIP of its node, without a socket.
@@ -69,11 +67,17 @@ impl Answer {
 impl Client {
     /// A client against `db`.
     pub(crate) async fn new(db: TestDb) -> Self {
+        Self::over(db, Trunks::default()).await
+    }
+
+    /// A client of a server that has these ways to trunks.
+    pub(crate) async fn over(db: TestDb, trunks: Trunks) -> Self {
         let Desk { api, key, org } = api::desk(&db, no_calls().await).await;
+        let api = Api { trunks, ..api };
         let recordings = api.recordings.to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
-        let (trunks, dialer, sip) = (api.trunks.clone(), api.dialer.clone(), api.calls.sip().clone());
-        Self { router: router(api), key, org, db, recordings, trunks, dialer, sip }
+        let (dialer, sip) = (api.dialer.clone(), api.calls.sip().clone());
+        Self { router: router(api), key, org, db, recordings, dialer, sip }
     }
 
     /// What it talks to.

@@ -30,6 +30,7 @@ mod sip_guard;
 mod sip_traces;
 mod suppression_lists;
 mod trunk_groups;
+mod trunk_health;
 mod trunk_inbound;
 mod trunk_wording;
 

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use callwright::config::{ListenerConfig, SipTransport};
+use callwright::id::NodeId;
 use callwright::net::sip_driver;
 use callwright::shutdown::Shutdown;
 use callwright::store::trunk;
@@ -25,9 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 on_both!(a_trunk_is_registered_as_long_as_it_asks_for_it, who_registers_from_a_trunk_gets_its_calls);
 
-/// The parts of a server that keep registrations.
-struct Node {
-    client: Client,
+/// The parts of a server that keep trunks.
+pub(crate) struct Node {
+    pub(crate) client: Client,
     router: Router,
     sip: SocketAddr,
     shutdown: Shutdown,
@@ -35,25 +36,25 @@ struct Node {
 }
 
 impl Node {
-    async fn new(db: TestDb) -> Self {
-        let client = Client::new(db).await;
+    pub(crate) async fn new(db: TestDb) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = ListenerConfig { transport: SipTransport::Udp, bind, external: None, external_media: None };
         let shutdown = Shutdown::default();
         let config = Config { registrar: true, ..Config::default() };
         let sip = sip_driver::start(&[listener], config, [7; 32], shutdown.stop.clone()).await.expect("loopback binds");
-        let router = Router { listeners: sip.bound.clone(), status: client.trunks.clone(), ..Router::default() };
-        tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), client.trunks.clone()));
-        let expires = Duration::from_secs(600);
-        let parts = keeper::Parts { db: client.db.db.clone(), sip: sip.handle, router: router.clone(), expires };
+        let router = Router { listeners: sip.bound.clone(), ..Router::default() };
+        let client = Client::over(db, router.clone()).await;
+        tokio::spawn(keeper::answer(sip.registers, sip.handle.clone(), router.status.clone()));
+        let (expires, node) = (Duration::from_secs(600), NodeId::generate());
+        let parts = keeper::Parts { db: client.db.db.clone(), sip: sip.handle, router: router.clone(), expires, node };
         let keeper = tokio::spawn(keeper::keep(parts, shutdown.clone()));
         Self { client, router, sip: sip.bound[0].local, shutdown, keeper }
     }
 
     /// Waits until a field of the trunk, by its JSON pointer, has this value.
-    async fn shows(&self, trunk: &str, pointer: &str, wanted: &Value) -> Value {
+    pub(crate) async fn shows(&self, trunk: &str, pointer: &str, wanted: &Value) -> Value {
         let mut shown = Value::Null;
-        for _ in 0..200 {
+        for _ in 0..400 {
             shown = self.client.get(&format!("/api/v1/trunks/{trunk}")).await.json;
             if shown.pointer(pointer) == Some(wanted) {
                 return shown;
@@ -76,16 +77,16 @@ impl Drop for Node {
 }
 
 /// A socket that speaks SIP by hand.
-struct Peer {
+pub(crate) struct Peer {
     socket: UdpSocket,
 }
 
 impl Peer {
-    async fn at(host: Ipv4Addr) -> Self {
+    pub(crate) async fn at(host: Ipv4Addr) -> Self {
         Self { socket: UdpSocket::bind((host, 0)).await.expect("loopback binds") }
     }
 
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.socket.local_addr().expect("bound").port()
     }
 
@@ -96,8 +97,17 @@ impl Peer {
         (parse(&buffer[..length]).expect("SIP"), from)
     }
 
+    /// The next request, which is this one, answered with `status`.
+    pub(crate) async fn answer(&self, method: Method, status: u16) -> Request {
+        let (Message::Request(request), from) = self.hear().await else { panic!("a request is expected") };
+        assert_eq!(request.method, method);
+        let response = Response::answering(&request.headers, StatusCode::new(status).expect("a status"));
+        self.socket.send_to(&response.to_bytes(), from).await.expect("sent");
+        request
+    }
+
     /// The next REGISTER, answered with `status` once it carries credentials.
-    async fn register(&self, status: u16) -> Request {
+    pub(crate) async fn register(&self, status: u16) -> Request {
         loop {
             let (Message::Request(request), from) = self.hear().await else { panic!("a request is expected") };
             assert_eq!(request.method, Method::Register);

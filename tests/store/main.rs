@@ -16,6 +16,7 @@ mod holds;
 mod inbound;
 mod knowledge;
 mod law;
+mod leases;
 mod lifecycle;
 mod lists;
 mod numbers;

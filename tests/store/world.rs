@@ -193,6 +193,7 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         attestation: SigningLevel::A,
         media: MediaTerms::default(),
         wording: Wording::default(),
+        options_s: 0,
     }
 }
 

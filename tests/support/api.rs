@@ -13,7 +13,7 @@ use callwright::provider::catalog::{Catalog, Fixed, Kind, Sealer};
 use callwright::provider::prompts::Prompts;
 use callwright::provider::vendor::Vendor;
 use callwright::store::{api_key, org};
-use callwright::trunk::status::TrunkStatus;
+use callwright::trunk::route::Router;
 
 use tokio::sync::Semaphore;
 
@@ -52,7 +52,7 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         secrets: Arc::new(secrets),
         lexicon: None,
         recordings: recordings.into(),
-        trunks: TrunkStatus::default(),
+        trunks: Router::default(),
         web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() })
             .expect("a client"),
         config: Arc::new(HttpConfig {

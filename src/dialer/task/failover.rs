@@ -163,7 +163,10 @@ impl Shared {
                 BreakerCause::Refused => {
                     tracing::error!(%trunk, %until, "the carrier refuses our calls: the trunk is stopped")
                 }
-                BreakerCause::Failing | BreakerCause::RetryAfter => {
+                BreakerCause::Failing
+                | BreakerCause::RetryAfter
+                | BreakerCause::Silent
+                | BreakerCause::Unregistered => {
                     tracing::warn!(%trunk, %cause, %until, "a trunk is left alone")
                 }
             },

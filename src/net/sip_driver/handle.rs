@@ -2,7 +2,7 @@
 
 use callwright_sip::endpoint::{
     Body, CommandError, Event, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration, RegistrationId,
-    Rejection, SessionId,
+    Rejection, SessionId, Watch,
 };
 use callwright_sip::message::StatusCode;
 use callwright_sip::message::header::Reason;
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::OurRegistration;
 use super::warden::GuardOrder;
+use super::watches::Watched;
 
 use crate::time::Latest;
 
@@ -61,6 +62,7 @@ pub(super) enum Command {
     Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
     Register(Box<Registration>, oneshot::Sender<Registered>),
     Unregister(RegistrationId),
+    Watch(Box<Watch>, oneshot::Sender<Watched>),
     AnswerRegister(RegisterId, RegisterAnswer),
 }
 

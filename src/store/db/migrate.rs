@@ -82,6 +82,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (52, "SIP traces", Text::Both(include_str!("../../../migrations/0052_sip_trace.sql"))),
     (53, "trunk wording", Text::Both(include_str!("../../../migrations/0053_trunk_wording.sql"))),
     (54, "trunk groups and routes", Text::Both(include_str!("../../../migrations/0054_trunk_groups_and_routes.sql"))),
+    (56, "trunk health", Text::Both(include_str!("../../../migrations/0056_trunk_health.sql"))),
     (59, "trunk inbound", Text::Both(include_str!("../../../migrations/0059_trunk_inbound.sql"))),
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
 ];

@@ -1,5 +1,7 @@
 //! The breakers of trunks, each in its limiter's row: what one node meets, all nodes know.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Dialing, limits};
@@ -7,8 +9,8 @@ use crate::args;
 use crate::dialer::pacing::Scope;
 use crate::id::TrunkId;
 use crate::store::db::Row;
-use crate::store::{StoreError, Tx, Wake};
-use crate::trunk::breaker::{Breaker, News, Seen};
+use crate::store::{Db, StoreError, Tx, Wake};
+use crate::trunk::breaker::{Breaker, BreakerCause, News, Seen};
 
 /// The breaker of a trunk as it stands; one at rest when none is kept.
 ///
@@ -31,6 +33,22 @@ pub async fn reset(tx: &mut Tx, trunk: TrunkId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Leaves a trunk alone for so long that was found to be down by other means than a dial.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold(db: &Db, trunk: TrunkId, cause: BreakerCause, span: Duration) -> Result<(), StoreError> {
+    change(db, trunk, |breaker, now| breaker.hold(now, cause, now + span)).await.map(drop)
+}
+
+/// Lets one call try a trunk that [`hold`] had found to be down, now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release(db: &Db, trunk: TrunkId) -> Result<(), StoreError> {
+    change(db, trunk, Breaker::release).await.map(drop)
+}
+
 impl Dialing {
     /// Keeps what a dial over a trunk has come to; the breaker as it was before and as it is now, when it has changed.
     ///
@@ -44,7 +62,7 @@ impl Dialing {
                 return Ok(None);
             }
         }
-        self.change(trunk, |breaker, now| breaker.observe(now, seen)).await
+        change(&self.db, trunk, |breaker, now| breaker.observe(now, seen)).await
     }
 
     /// The call that was to try a trunk was not sent: another one may. `by` is what the claim was named by.
@@ -52,31 +70,31 @@ impl Dialing {
     /// # Errors
     /// When the database fails.
     pub async fn withdraw_trial(&self, trunk: TrunkId, by: &str) -> Result<(), StoreError> {
-        self.change(trunk, |breaker, _| breaker.withdraw(by)).await.map(drop)
+        change(&self.db, trunk, |breaker, _| breaker.withdraw(by)).await.map(drop)
     }
+}
 
-    async fn change(
-        &self,
-        trunk: TrunkId,
-        change: impl FnOnce(&mut Breaker, Timestamp),
-    ) -> Result<Option<(Breaker, Breaker)>, StoreError> {
-        let mut tx = self.db.begin_brief().await?;
-        let id = trunk.to_string();
-        let before = limits::lock_one(&mut tx, Scope::Trunk, &id).await?.breaker;
-        let now = tx.now().await?;
-        let mut breaker = before.clone();
-        change(&mut breaker, now);
-        if breaker == before {
-            return Ok(None);
-        }
-        write(&mut tx, &id, &breaker, now).await?;
-        if breaker.shut(now) != before.shut(now) {
-            // Whoever waits for the trunk, also until a time that is set, asks again.
-            tx.wake(Wake::Campaigns);
-        }
-        tx.commit().await?;
-        Ok(Some((before, breaker)))
+async fn change(
+    db: &Db,
+    trunk: TrunkId,
+    change: impl FnOnce(&mut Breaker, Timestamp),
+) -> Result<Option<(Breaker, Breaker)>, StoreError> {
+    let mut tx = db.begin_brief().await?;
+    let id = trunk.to_string();
+    let before = limits::lock_one(&mut tx, Scope::Trunk, &id).await?.breaker;
+    let now = tx.now().await?;
+    let mut breaker = before.clone();
+    change(&mut breaker, now);
+    if breaker == before {
+        return Ok(None);
     }
+    write(&mut tx, &id, &breaker, now).await?;
+    if breaker.shut(now) != before.shut(now) {
+        // Whoever waits for the trunk, also until a time that is set, asks again.
+        tx.wake(Wake::Campaigns);
+    }
+    tx.commit().await?;
+    Ok(Some((before, breaker)))
 }
 
 pub(super) fn of_row(row: &Row) -> Result<Breaker, StoreError> {

@@ -321,3 +321,11 @@ pub(super) async fn live(tx: &mut Tx, org: OrgId, trunk: TrunkId) -> Result<(u32
     let row = tx.one(sql, args![org, trunk]).await?;
     Ok((row.get("org_live")?, row.get("trunk_live")?))
 }
+
+/// Live calls over a trunk, in and out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn live_over(tx: &mut Tx, org: OrgId, trunk: TrunkId) -> Result<u32, StoreError> {
+    live(tx, org, trunk).await.map(|(_, over)| over)
+}

@@ -31,12 +31,12 @@ mod terms;
 mod transfer;
 mod writer;
 
+pub use self::limits::{MAX_TRUNKS, live_over};
 pub use claim::{ClaimRequest, Claimed, Picked, Refused, TurnedAway};
 pub use commit::DialRequest;
 pub use failover::{FailedOver, FailoverDenied, FailoverRequest};
 pub use finish::{AttemptEnd, Report};
 pub use inbound::{InboundDoor, InboundRequest};
-pub use limits::MAX_TRUNKS;
 pub use node::Node;
 pub use progress::{Progress, Step};
 pub use promote::{Hurried, Promoted};

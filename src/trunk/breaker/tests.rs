@@ -180,3 +180,38 @@ fn our_own_faults_say_nothing_about_the_trunk() {
     let busy = CallOutcome { reason: DisconnectionReason::DialBusy, ..silent };
     assert_eq!(News::of(&busy), Some(News::Fine));
 }
+
+#[test]
+fn what_is_found_down_without_a_dial_is_left_alone_until_it_is_found_up_and_one_call_tries() {
+    let mut trunk = Breaker::default();
+    trunk.hold(START, BreakerCause::Silent, at(60));
+    assert_eq!(trunk.shut(START), Some(Shut { cause: BreakerCause::Silent, trying: false, until: at(60) }));
+    trunk.hold(at(30), BreakerCause::Unregistered, at(90));
+    assert_eq!(trunk.opened(), Some((BreakerCause::Unregistered, START, at(90))), "since when it was down");
+    assert_eq!(trunk.share(at(30)), 650, "halved once, and growing");
+    trunk.release(at(40));
+    assert_eq!((trunk.standing(at(40)), trunk.shut(at(40))), (BreakerState::HalfOpen, None));
+    assert!(trunk.admit(at(40), "first"));
+    assert!(trunk.shut(at(41)).is_some_and(|shut| shut.trying), "and no other");
+    trunk.observe(at(42), &seen(at(41), 1, News::Fine));
+    assert_eq!(trunk.standing(at(42)), BreakerState::Closed);
+    // Nobody says that it is up again: its time runs out all the same.
+    trunk.hold(at(50), BreakerCause::Silent, at(110));
+    assert_eq!(trunk.standing(at(110)), BreakerState::HalfOpen);
+}
+
+#[test]
+fn what_dials_have_found_is_not_ended_by_an_answer_to_options() {
+    let mut trunk = Breaker::default();
+    let asked = News::Fault { retry_after: Some(Duration::from_secs(100)) };
+    trunk.observe(START, &seen(START, 1, asked));
+    trunk.hold(at(1), BreakerCause::Silent, at(61));
+    trunk.release(at(2));
+    assert_eq!(trunk.shut(at(2)), Some(Shut { cause: BreakerCause::RetryAfter, trying: false, until: at(100) }));
+    trunk.hold(at(80), BreakerCause::Silent, at(140));
+    assert_eq!(
+        trunk.shut(at(100)).map(|shut| shut.until),
+        Some(at(140)),
+        "it is down longer than the carrier asked for"
+    );
+}

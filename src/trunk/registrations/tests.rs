@@ -101,3 +101,44 @@ fn a_registration_names_the_account() {
     assert_eq!(registration.aor.uri.to_string(), "sip:4930123@carrier.example");
     assert_eq!(registration.contact_user, "4930123");
 }
+
+#[test]
+fn a_registration_moves_on_where_nobody_answers_and_comes_round() {
+    let mut all = Registrations::default();
+    let both = || only(Some(wanted(&[1, 2], "a")));
+    let failed = |status: Option<u16>| RegistrationState::Failed {
+        status: status.and_then(StatusCode::new),
+        retry_in: Duration::from_secs(30),
+    };
+    let (first, _) = made(&all.follow(at(0), both()), &[]);
+    all.note(at(1), TRUNK, first, &failed(Some(403)));
+    assert_eq!(all.follow(at(1), both()), [], "the carrier has answered: no other server says otherwise");
+    all.note(at(2), TRUNK, first, &failed(None));
+    let (second, way) = made(&all.follow(at(2), both()), &[Step::Leave(TRUNK)]);
+    assert_eq!(way, flow(2));
+    all.note(at(34), TRUNK, second, &failed(Some(503)));
+    assert_eq!(all.follow(at(34), both()), [], "all were tried just now");
+    let (third, way) = made(&all.follow(at(62), both()), &[Step::Leave(TRUNK)]);
+    assert_eq!(way, flow(1));
+    all.note(at(63), TRUNK, third, &RegistrationState::Registered { expires: Duration::from_secs(300) });
+    assert_eq!(all.follow(at(200), both()), [], "it stays where it is granted");
+}
+
+#[test]
+fn a_registration_is_lost_when_what_was_granted_has_run_out() {
+    let mut all = Registrations::default();
+    let failed = RegistrationState::Failed { status: None, retry_in: Duration::from_secs(30) };
+    assert!(!all.is_lost(at(0), TRUNK), "none is asked for");
+    let (generation, _) = made(&all.follow(at(0), only(Some(wanted(&[1], "a")))), &[]);
+    assert!(!all.is_lost(at(0), TRUNK), "it is being asked for");
+    all.note(at(1), TRUNK, generation, &failed);
+    assert!(all.is_lost(at(1), TRUNK));
+    all.note(at(2), TRUNK, generation, &RegistrationState::Registered { expires: Duration::from_secs(300) });
+    assert!(!all.is_lost(at(2), TRUNK));
+    all.note(at(150), TRUNK, generation, &failed);
+    assert!(!all.is_lost(at(301), TRUNK), "the carrier still knows us");
+    assert!(all.is_lost(at(302), TRUNK));
+    // Another way is tried: that alone is no registration.
+    made(&all.follow(at(303), only(Some(wanted(&[2], "a")))), &[Step::Leave(TRUNK)]);
+    assert!(all.is_lost(at(303), TRUNK));
+}
