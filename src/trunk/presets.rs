@@ -23,7 +23,7 @@ pub struct Preset {
     /// Carrier and product.
     pub name: String,
     /// Where it was taken from.
-    pub sources: Vec<Source>,
+    pub sources: Vec<PresetSource>,
     /// The carrier's host, where all customers have the same.
     #[serde(default)]
     pub host: Option<String>,
@@ -50,7 +50,7 @@ pub struct Preset {
 /// A public document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+pub struct PresetSource {
     /// Its title.
     pub title: String,
     /// Its address.

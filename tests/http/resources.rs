@@ -209,19 +209,22 @@ async fn a_campaign_has_several_trunks_in_order(db: TestDb) {
     let own = client.get(&format!("/api/v1/campaigns/{id}")).await.json["trunk_id"].clone();
     let share =
         |trunk: &Value, priority: u32, weight: u32| json!({"trunk_id": trunk, "priority": priority, "weight": weight});
-    assert_eq!(client.get(&path).await.json, json!({"trunk_ids": [own], "shares": [share(&own, 1, 1)]}));
+    assert_eq!(
+        client.get(&path).await.json,
+        json!({"trunk_ids": [own], "shares": [share(&own, 1, 1)], "trunk_group_id": null})
+    );
     let second = client.create("/api/v1/trunks", trunk("Second")).await;
     let third = client.create("/api/v1/trunks", trunk("Third")).await;
     let set = client.put(&path, json!({"trunk_ids": [third, second]})).await;
     let (second_id, third_id) = (Value::from(second.clone()), Value::from(third.clone()));
     let shares = [share(&own, 1, 1), share(&third_id, 2, 1), share(&second_id, 3, 1)];
-    let shown = json!({"trunk_ids": [own, third, second], "shares": shares});
+    let shown = json!({"trunk_ids": [own, third, second], "shares": shares, "trunk_group_id": null});
     assert_eq!((set.status, &set.json), (200, &shown));
     assert_eq!(client.get(&path).await.json, set.json);
     // With weights: the campaign's own trunk takes three of four dials, the second one the fourth.
     let shares = [share(&own, 1, 3), share(&second_id, 1, 1), share(&third_id, 2, 1)];
     let shared = client.put(&path, json!({"shares": shares})).await;
-    let shown = json!({"trunk_ids": [own, second, third], "shares": shares});
+    let shown = json!({"trunk_ids": [own, second, third], "shares": shares, "trunk_group_id": null});
     assert_eq!((shared.status, &shared.json), (200, &shown), "{}", shared.json);
     let refused = client.put(&path, json!({"shares": [share(&own, 2, 1), share(&second_id, 0, 1)]})).await;
     assert_eq!((refused.status, pointers(&refused)[0].0), (422, "/shares/1/priority"), "{}", refused.json);
