@@ -37,7 +37,8 @@ pub struct DialRequest {
 impl Dialing {
     /// Makes a claimed attempt DIALING and puts its leg on disk, if the claim still holds, the campaign is in progress, the
     /// number is not suppressed, its hours, its consent and the organisation's policy still allow it, and its trunk is not
-    /// to be left alone since. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may leave, provided that [`still_fresh`](crate::dialer::claim::still_fresh) says so.
+    /// to be left alone since. When this returns `Ok(Ok(()))` the commit is durable and the INVITE may leave, provided that
+    /// [`still_fresh`](crate::dialer::claim::still_fresh) says so.
     ///
     /// On a refusal the attempt is NOT_PLACED and the target has gone where [`DialRefusal`] says, unless the lease was
     /// lost: then nothing was touched.
