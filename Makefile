@@ -27,10 +27,10 @@ test: setup      ## everything CI runs; the last line counts
 	@scripts/test
 
 chaos: setup    ## the long proofs, for an hour: 500 kills, 100 freezes, 100 database interruptions; pacing for minutes; 30,000 simulated worlds
-	cargo build --locked --release --workspace --bins
-	CHAOS=1 cargo test --locked --release -p callwright --test pacing -- --nocapture --test-threads 1
-	CHAOS=1 cargo test --locked --release -p callwright --test crash -- --nocapture
-	CHAOS=1 cargo test --locked --release -p callwright --test sim -- --nocapture faults
+	cargo build --locked --release -p callwright-loadtest
+	CHAOS=1 cargo test --locked --release --workspace --test pacing -- --nocapture --test-threads 1
+	CHAOS=1 cargo test --locked --release --workspace --test crash -- --nocapture
+	CHAOS=1 cargo test --locked --release --workspace --test sim -- --nocapture faults
 
 bench: setup ## measure; figures as JSON in target/bench
 	cargo bench --locked --workspace --no-fail-fast --bench '*'

@@ -43,6 +43,8 @@ pub(crate) struct Home {
     pub(crate) sip: SocketAddr,
     /// Where hosts of trunks are looked up; where the system says without it.
     pub(crate) dns: Option<SocketAddr>,
+    /// An authority to trust. With it the server speaks TCP and TLS too.
+    pub(crate) trusted: Option<PathBuf>,
     rtp: (u16, u16),
 }
 
@@ -64,6 +66,7 @@ impl Home {
             http: http.expect("one of a hundred TCP ports is free"),
             sip: sip.expect("one of a hundred UDP ports is free"),
             dns: None,
+            trusted: None,
             rtp: (ports.rtp_min, ports.rtp_max),
         }
     }
@@ -99,12 +102,19 @@ impl Home {
     }
 
     fn spawn(&self, mut command: Command) -> Server {
+        let mut listeners = format!("{{transport=\"udp\",bind=\"{}\"}}", self.sip);
+        if let Some(authority) = &self.trusted {
+            for transport in ["tcp", "tls"] {
+                listeners += &format!(",{{transport=\"{transport}\",bind=\"{}:0\"}}", self.sip.ip());
+            }
+            command.env("CALLWRIGHT_SIP__TLS__TRUSTED", authority);
+        }
         command
             .arg("serve")
             .current_dir(&self.folder)
             .env("CALLWRIGHT_DATA_DIR", self.folder.join("data"))
             .env("CALLWRIGHT_HTTP__LISTEN", self.http.to_string())
-            .env("CALLWRIGHT_SIP__LISTENERS", format!("[{{transport=\"udp\",bind=\"{}\"}}]", self.sip))
+            .env("CALLWRIGHT_SIP__LISTENERS", format!("[{listeners}]"))
             .env("CALLWRIGHT_MEDIA__PORT_MIN", self.rtp.0.to_string())
             .env("CALLWRIGHT_MEDIA__PORT_MAX", self.rtp.1.to_string())
             .env("CALLWRIGHT_STORE__LEASE_S", "6")

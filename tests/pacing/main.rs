@@ -13,6 +13,8 @@ mod process;
 mod detours;
 mod run;
 mod synced;
+mod troubled;
+mod troubles;
 mod verdict;
 
 use run::{Halt, Plan, Race};
@@ -86,4 +88,9 @@ async fn the_log_of_sqlite_is_synced_before_the_invite_is_sent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dials_are_shared_confirmed_and_kept_away_as_the_carriers_say() {
     detours::run(run::DETOURS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_carrier_in_trouble_is_followed_by_another_only_where_nobody_can_have_been_rung() {
+    troubles::run(run::TROUBLES).await;
 }

@@ -27,6 +27,8 @@ pub(crate) const SHARED: [Ports; 3] = [
 ];
 pub(crate) const FAST: Ports = Ports { http: 14_380..14_480, sip: 14_500..14_600, rtp_min: 20_000, rtp_max: 26_998 };
 pub(crate) const DETOURS: Ports = Ports { http: 14_980..15_080, sip: 15_100..15_200, rtp_min: 31_000, rtp_max: 31_998 };
+pub(crate) const TROUBLES: Ports =
+    Ports { http: 15_280..15_380, sip: 15_400..15_500, rtp_min: 32_000, rtp_max: 32_998 };
 pub(crate) const SYNCED: Ports = Ports { http: 14_680..14_780, sip: 14_800..14_900, rtp_min: 30_000, rtp_max: 30_998 };
 
 /// What is run.
