@@ -13,6 +13,9 @@ use crate::transaction::{Action, Actions, Client, ClientInvite, Fault, Timer, Tr
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+/// Places that an empty queue keeps.
+const KEPT: usize = 256;
+
 /// Who waits for the outcome of a client transaction, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
@@ -220,7 +223,7 @@ impl Core {
     }
 
     pub(crate) fn pop_transmit(&mut self) -> Option<Transmit> {
-        self.outbox.pop_front()
+        pop(&mut self.outbox)
     }
 
     /// Queues an event that must not be lost: the first and the last of a session.
@@ -242,7 +245,13 @@ impl Core {
     }
 
     pub(crate) fn pop_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        pop(&mut self.events)
+    }
+
+    /// How many messages and events the queues could take without growing.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> (usize, usize) {
+        (self.outbox.capacity(), self.events.capacity())
     }
 
     // --- client transactions ---
@@ -522,6 +531,15 @@ pub(crate) fn within_transaction(invite: &Request, method: Method) -> Request {
         request.headers.push(HeaderName::UserAgent, agent);
     }
     request
+}
+
+/// The first of a queue. One that has become empty gives back what a burst has made it take.
+fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if queue.is_empty() && queue.capacity() > KEPT {
+        queue.shrink_to(KEPT);
+    }
+    first
 }
 
 fn client_key(branch: &Branch, method: &Method) -> Vec<u8> {

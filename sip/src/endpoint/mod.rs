@@ -611,6 +611,12 @@ impl Endpoint {
         }
     }
 
+    /// How many messages and events fit into the queues without another allocation.
+    #[cfg(test)]
+    pub(crate) fn queue_room(&self) -> (usize, usize) {
+        self.core.room()
+    }
+
     /// What is left in memory: sessions, transactions, deadlines.
     #[cfg(test)]
     pub(crate) fn leftovers(&self) -> (usize, usize, usize) {

@@ -9,6 +9,24 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[test]
+fn queues_give_back_what_a_burst_has_made_them_take() {
+    let mut puppet = Puppet::new();
+    let flow = puppet.flow();
+    for number in 0..2_000 {
+        let text = request_with("OPTIONS", &format!("z9hG4bK{number}"), &format!("{number} OPTIONS"), "", "", "");
+        puppet.endpoint.handle_datagram(puppet.now, flow.listener, flow.peer, text.as_bytes());
+        puppet.endpoint.handle_datagram(puppet.now, flow.listener, flow.peer, b"garbage");
+    }
+    let (messages, events) = puppet.endpoint.queue_room();
+    assert!(messages >= 2_000 && events >= 2_000, "{messages} and {events}");
+    puppet.act(|_, _| ());
+    let (messages, events) = puppet.endpoint.queue_room();
+    assert!(messages <= 256 && events <= 256, "{messages} and {events}");
+    puppet.ignore();
+    puppet.expect_clean();
+}
+
+#[test]
 fn nothing_a_peer_says_breaks_the_endpoint() {
     for seed in 0..150 {
         Hostile::new(seed).run(400);
