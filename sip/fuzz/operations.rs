@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, Invite, LegKey, Listener, ListenerId, Orphan,
-    OrphanInvite, OrphanStage, PeerName, Probe, Refer, ReferId, ReferProgress, Registration, RegistrationId,
+    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, InstanceId, Invite, LegKey, Listener, ListenerId,
+    Orphan, OrphanInvite, OrphanStage, PeerName, Probe, Refer, ReferId, ReferProgress, Registration, RegistrationId,
     RegistrationState, Rejection, SessionId, TransmitId, Transport, Watch, WatchId,
 };
 use callwright_sip::message::header::NameAddr;
@@ -71,6 +71,7 @@ impl<'a> Play<'a> {
             max_transactions: LIMIT,
             max_sessions: 8,
             max_streams: 3,
+            instance: Some(InstanceId([7; 16])),
             max_watches: 3,
             max_forks: 3,
             max_events: 64,

@@ -60,6 +60,19 @@ impl fmt::Debug for LegKey {
     }
 }
 
+/// Which user agent this is, for registrars: the same for as long as its data live (RFC 5626 section 4.1). A UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceId(pub [u8; 16]);
+
+impl fmt::Display for InstanceId {
+    /// `urn:uuid:` and the UUID.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = hex(&self.0);
+        let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+        write!(f, "urn:uuid:{}", parts.join("-"))
+    }
+}
+
 /// Everything an endpoint needs that nobody may guess: a seed and a counter under HMAC-SHA-256. The same seed gives
 /// the same sequence, which is what simulations need and why a seed is used for one endpoint only.
 #[derive(Clone)]
@@ -148,6 +161,12 @@ mod tests {
         assert_ne!(key.branch(1, &Method::Invite), key.branch(1, &Method::Ack));
         assert_eq!(key.branch(1, &Method::Invite), key.branch(1, &Method::Cancel));
         assert!(key.branch(1, &Method::Bye).is_unique());
+    }
+
+    #[test]
+    fn an_instance_is_printed_as_a_uuid() {
+        let id = InstanceId(std::array::from_fn(|index| 0x10 * (index as u8 % 16) + 1));
+        assert_eq!(id.to_string(), "urn:uuid:01112131-4151-6171-8191-a1b1c1d1e1f1");
     }
 
     #[test]

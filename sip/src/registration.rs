@@ -4,7 +4,7 @@ use crate::dialog::auth::{Attempts, Authenticator};
 use crate::endpoint::core::{Core, Delivered, Owner};
 use crate::endpoint::{Event, Flow, Registration, RegistrationId, RegistrationState, WakeReason};
 use crate::health::{Rebound, rebound};
-use crate::message::header::{CSeq, CallId, Contact, Expires, From, MinExpires, RetryAfter, To};
+use crate::message::header::{CSeq, CallId, Contact, Expires, FlowTimer, From, MinExpires, Require, RetryAfter, To};
 use crate::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 use std::net::SocketAddr;
@@ -46,13 +46,28 @@ pub(crate) struct Binding {
     /// The address under which the registrar sees us, and that it is another one.
     seen_as: Option<SocketAddr>,
     rebound: Option<Rebound>,
+    outbound: Outbound,
+    reg_id: u32,
+    flow_timer: Option<u32>,
+    flow_failed: bool,
+}
+
+/// Whether calls to us have to come back on the connection of the binding (RFC 5626).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outbound {
+    /// There is none, nobody told us who we are, or a proxy on the way cannot do it.
+    No,
+    /// We ask for it each time; a registrar that does not know it binds our address as ever.
+    Asked,
 }
 
 impl Binding {
-    pub(crate) fn start(core: &mut Core, now: Instant, id: RegistrationId, spec: Registration) -> Self {
+    /// `reg_id` tells the bindings of one address apart.
+    pub(crate) fn start(core: &mut Core, now: Instant, id: RegistrationId, spec: Registration, reg_id: u32) -> Self {
         let call_id = spec.key.call_id(&core.advertised(&spec.flow).host.to_string());
         let auth = Authenticator::new(spec.credentials.clone());
         let expires = spec.expires;
+        let can_ask = core.config.instance.is_some() && spec.flow.transport.is_reliable();
         let mut binding = Self {
             id,
             spec,
@@ -68,6 +83,10 @@ impl Binding {
             leaving: false,
             seen_as: None,
             rebound: None,
+            outbound: if can_ask { Outbound::Asked } else { Outbound::No },
+            reg_id,
+            flow_timer: None,
+            flow_failed: false,
         };
         binding.send(core, now);
         binding
@@ -85,6 +104,22 @@ impl Binding {
     /// The path it goes over.
     pub(crate) fn flow(&self) -> Flow {
         self.spec.flow
+    }
+
+    /// Its number, if it is one of the address that `other` is for.
+    pub(crate) fn reg_id_at(&self, other: &Registration) -> Option<u32> {
+        let same = self.spec.aor.uri.equivalent(&other.aor.uri) && self.spec.registrar.equivalent(&other.registrar);
+        same.then_some(self.reg_id)
+    }
+
+    /// How often the registrar wants to see the connection in use, in seconds, where the latest response says so.
+    pub(crate) fn take_flow_timer(&mut self) -> Option<u32> {
+        self.flow_timer.take()
+    }
+
+    /// Whether the latest response says that the connection is of no use any more.
+    pub(crate) fn take_flow_failed(&mut self) -> bool {
+        std::mem::take(&mut self.flow_failed)
     }
 
     /// Whether the latest response says that we are seen at another address.
@@ -145,9 +180,11 @@ impl Binding {
             return false;
         }
         if self.leaving {
+            core.outbound.remove(&(self.spec.flow, self.id));
             self.report(core, RegistrationState::Unregistered);
             return true;
         }
+        self.flow_failed = response.is_some_and(|response| response.status == StatusCode::FLOW_FAILED);
         match response {
             Some(response) if response.status.is_success() => self.registered(core, now, response),
             Some(_) | None => self.failed(core, now, response),
@@ -171,6 +208,11 @@ impl Binding {
                     Some(_) | None => false,
                 }
             }
+            // RFC 5626 section 4.2.1: the binding is worth having without it.
+            StatusCode::FIRST_HOP_LACKS_OUTBOUND if self.outbound == Outbound::Asked => {
+                self.outbound = Outbound::No;
+                true
+            }
             _other => false,
         };
         if again {
@@ -182,10 +224,25 @@ impl Binding {
     fn registered(&mut self, core: &mut Core, now: Instant, response: &Response) {
         self.failures = 0;
         self.bound = self.bound.or(Some(now));
+        self.agree(core, response);
         let expires = self.granted(core, response);
         let ahead = REFRESH_AHEAD.min(expires / 5);
         core.timers.set(now + (expires - ahead).max(SOONEST_REFRESH), WakeReason::Registration(self.id));
         self.report(core, RegistrationState::Registered { expires });
+    }
+
+    /// A registrar that knows it requires it (RFC 5626 section 6).
+    fn agree(&mut self, core: &mut Core, response: &Response) {
+        let required = response.headers.try_typed::<Require>().ok().flatten();
+        if self.outbound == Outbound::Asked
+            && required.is_some_and(|Require(tags)| tags.iter().any(|tag| tag.is("outbound")))
+        {
+            core.outbound.insert((self.spec.flow, self.id));
+            self.flow_timer =
+                response.headers.try_typed::<FlowTimer>().ok().flatten().map(|FlowTimer(seconds)| seconds);
+        } else {
+            core.outbound.remove(&(self.spec.flow, self.id));
+        }
     }
 
     /// What the registrar granted: `expires` of our Contact among the ones it lists, else Expires, else what we asked
@@ -212,6 +269,7 @@ impl Binding {
         let backoff = backoff(core, self.failures);
         self.failures += 1;
         self.bound = None;
+        core.outbound.remove(&(self.spec.flow, self.id));
         let told: Option<RetryAfter> = response.and_then(|response| response.headers.try_typed().ok().flatten());
         let told = told.map_or(Duration::ZERO, |after| Duration::from_secs(u64::from(after.seconds)));
         let retry_in = backoff.max(told);
@@ -238,7 +296,12 @@ impl Binding {
         headers.push_typed(&self.call_id);
         headers.push_typed(&CSeq { number: self.cseq, method: Method::Register });
         let (flow, user) = (&self.spec.flow, self.spec.contact_user.as_bytes());
-        headers.push(HeaderName::Contact, core.contact(flow, user, &self.spec.registrar.scheme));
+        let mut contact = core.registered_contact(flow, user, &self.spec.registrar.scheme);
+        if let (Outbound::Asked, Some(instance)) = (self.outbound, core.config.instance) {
+            contact.extend_from_slice(format!(";+sip.instance=\"<{instance}>\";reg-id={}", self.reg_id).as_bytes());
+            headers.push(HeaderName::Supported, "path, outbound");
+        }
+        headers.push(HeaderName::Contact, contact);
         let seconds = if self.leaving { 0 } else { u32::try_from(self.expires.as_secs()).unwrap_or(u32::MAX) };
         headers.push_typed(&Expires(seconds));
         self.auth.apply(&mut request, &mut core.random);

@@ -1,5 +1,6 @@
 //! What an endpoint can be told about itself.
 
+use crate::identity::InstanceId;
 use crate::transaction::Intervals;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub struct Config {
     /// How long an INVITE given up (timer B, or no final response to our CANCEL) still finds somebody to CANCEL its
     /// late 1xx and to ACK and BYE its late 2xx. Default 32 s.
     pub linger: Duration,
+    /// Who we are to registrars (RFC 5626): registrations over connections then say that calls have to come back on them, and a
+    /// later one takes the place of an earlier one. Default none: they do not.
+    pub instance: Option<InstanceId>,
     /// Whether REGISTER requests are told to the shell by [`Event::Register`](super::Event::Register) instead of being
     /// refused with 405. Default no.
     pub registrar: bool,
@@ -62,6 +66,7 @@ impl Default for Config {
             min_se: 90,
             early_limit: Duration::from_secs(300),
             linger: Duration::from_secs(32),
+            instance: None,
             registrar: false,
             referable: false,
             replaceable: false,

@@ -96,6 +96,8 @@ pub(crate) struct Core {
     pub(crate) timers: TimerQueue,
     pub(crate) counters: Counters,
     pub(crate) servers: super::servers::Servers,
+    /// Connections that registrars call back on, each with the registrations that say so.
+    pub(crate) outbound: BTreeSet<(Flow, RegistrationId)>,
     listeners: BTreeMap<ListenerId, Listener>,
     clients: BTreeMap<TransactionId, ClientTransaction>,
     client_keys: BTreeMap<Vec<u8>, TransactionId>,
@@ -116,6 +118,7 @@ impl Core {
             timers: TimerQueue::default(),
             counters: Counters::default(),
             servers: super::servers::Servers::default(),
+            outbound: BTreeSet::new(),
             listeners: BTreeMap::new(),
             clients: BTreeMap::new(),
             client_keys: BTreeMap::new(),
@@ -150,6 +153,21 @@ impl Core {
     /// Our Contact on this flow. Who is called by a `sips` address, or calls one, says one (RFC 3261 8.1.1.8 and 12.1.1),
     /// which implies TLS.
     pub(crate) fn contact(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Vec<u8> {
+        let mut uri = self.contact_uri(flow, user, scheme);
+        let first = (*flow, RegistrationId(0));
+        if self.outbound.range(first..).next().is_some_and(|(kept, _)| kept == flow) {
+            // RFC 5626 section 4.3: what comes within the call has to come back on the connection as well.
+            uri.params.set("ob", None);
+        }
+        bracketed(&uri)
+    }
+
+    /// The address that we register.
+    pub(crate) fn registered_contact(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Vec<u8> {
+        bracketed(&self.contact_uri(flow, user, scheme))
+    }
+
+    fn contact_uri(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Uri {
         let mut uri = Uri::sip(Some(user), self.advertised(flow));
         let secure = *scheme == Scheme::Sips;
         if secure {
@@ -164,10 +182,7 @@ impl Core {
         if transport.is_some() {
             uri.params.set("transport", transport);
         }
-        let mut out = b"<".to_vec();
-        uri.print(&mut out);
-        out.push(b'>');
-        out
+        uri
     }
 
     /// Option tags we know, as Supported names them.
@@ -540,6 +555,13 @@ fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
         queue.shrink_to(KEPT);
     }
     first
+}
+
+fn bracketed(uri: &Uri) -> Vec<u8> {
+    let mut out = b"<".to_vec();
+    uri.print(&mut out);
+    out.push(b'>');
+    out
 }
 
 fn client_key(branch: &Branch, method: &Method) -> Vec<u8> {

@@ -1,10 +1,11 @@
 //! Connections that the shell opened are kept up, and found dead, by pings (RFC 5626 sections 3.5.1 and 4.4.1).
 //!
-//! A double CRLF leaves every 20 to 30 seconds, so that no NAT or firewall on the way forgets the connection. A far end that
+//! A double CRLF leaves every 20 to 30 seconds, or sooner where a registrar asks for it, so that no NAT or firewall on the way forgets the connection. A far end that
 //! has answered one by a CRLF and then lets ten seconds pass without a byte is gone: the shell is told to close, and what
 //! waits for a first answer fails. A far end that has never answered need not know of pings; its silence means nothing.
 
 use super::Endpoint;
+use super::event::RegistrationId;
 use super::flow::{Flow, TransmitId};
 use super::timers::WakeReason;
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +33,20 @@ struct Kept {
     answered: bool,
     /// Whether the far end knows of pings.
     answers: bool,
+    /// The longest from one ping to the next that its registrar allows, in milliseconds.
+    most: u64,
+}
+
+impl Kept {
+    fn new(flow: Flow) -> Self {
+        Self { flow, asked: false, heard: false, answered: false, answers: false, most: INTERVAL.1 }
+    }
+
+    /// From one ping to the next, in milliseconds: four fifths of the longest to all of it where that is short (RFC 5626
+    /// section 4.4.1).
+    fn interval(&self) -> (u64, u64) {
+        (INTERVAL.0.min(self.most / 5 * 4), INTERVAL.1.min(self.most))
+    }
 }
 
 impl KeptFlows {
@@ -73,7 +88,7 @@ impl Endpoint {
         }
         let id = self.core.fresh_id();
         self.kept.by_flow.insert(flow, id);
-        self.kept.flows.insert(id, Kept { flow, asked: false, heard: false, answered: false, answers: false });
+        self.kept.flows.insert(id, Kept::new(flow));
         let first = self.core.random.between(INTERVAL.0, INTERVAL.1);
         self.core.timers.set(now + Duration::from_millis(first), WakeReason::KeepAlive(id));
     }
@@ -93,12 +108,28 @@ impl Endpoint {
             PATIENCE
         } else if kept.heard || !kept.answers {
             kept.asked = false;
-            Duration::from_millis(self.core.random.between(INTERVAL.0, INTERVAL.1)).saturating_sub(PATIENCE)
+            let (least, most) = kept.interval();
+            Duration::from_millis(self.core.random.between(least, most)).saturating_sub(PATIENCE)
         } else {
             self.kept.dead.push_back(flow);
             return self.handle_closed(now, flow);
         };
         self.core.timers.set(now + after, WakeReason::KeepAlive(id));
+    }
+
+    /// What the response to a REGISTER says of its connection.
+    pub(super) fn heed_flow_news(&mut self, now: Instant, id: RegistrationId) {
+        let Some(binding) = self.registrations.get_mut(&id) else { return };
+        let flow = binding.flow();
+        if let Some(seconds) = binding.take_flow_timer()
+            && let Some(kept) = self.kept.get(flow)
+        {
+            kept.most = u64::from(seconds) * 1_000;
+        }
+        if binding.take_flow_failed() && flow.transport.is_reliable() {
+            self.kept.dead.push_back(flow);
+            self.handle_closed(now, flow);
+        }
     }
 
     pub(super) fn forget_kept(&mut self, flow: Flow) {

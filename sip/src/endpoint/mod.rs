@@ -22,7 +22,7 @@ mod timers;
 pub use crate::dialog::DialogSnapshot;
 pub use crate::digest::Credential;
 pub use crate::digest::server::{Account, AccountId};
-pub use crate::identity::LegKey;
+pub use crate::identity::{InstanceId, LegKey};
 pub use command::{
     CommandError, Conduct, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection,
     StreamError, Watch,
@@ -132,6 +132,7 @@ impl Endpoint {
     pub fn handle_closed(&mut self, now: Instant, flow: Flow) {
         self.streams.remove(&flow);
         self.forget_kept(flow);
+        self.core.outbound.retain(|(kept, _)| *kept != flow);
         for id in self.core.unanswered_on(flow) {
             let delivery = self.core.on_client_fault(now, id, true);
             self.dispatch(now, delivery);
@@ -455,7 +456,10 @@ impl Endpoint {
     pub fn register(&mut self, now: Instant, registration: Registration) -> Result<RegistrationId, CommandError> {
         self.room_on(registration.flow)?;
         let id = RegistrationId(self.core.fresh_id());
-        self.registrations.insert(id, Binding::start(&mut self.core, now, id, registration));
+        // Those of one address are told apart (RFC 5626 section 4.2).
+        let taken: Vec<u32> = self.registrations.values().filter_map(|other| other.reg_id_at(&registration)).collect();
+        let reg_id = (1..).find(|number| !taken.contains(number)).unwrap_or(1);
+        self.registrations.insert(id, Binding::start(&mut self.core, now, id, registration, reg_id));
         Ok(id)
     }
 
@@ -544,6 +548,7 @@ impl Endpoint {
                 if gone {
                     self.registrations.remove(&id);
                 }
+                self.heed_flow_news(now, id);
                 let flow = self.registrations.get_mut(&id).and_then(|binding| binding.take_rebound());
                 if let Some((flow, rebound)) = flow {
                     let Rebound { was, is } = rebound;

@@ -2,12 +2,13 @@
 //! (section 4.5).
 
 use crate::endpoint::{
-    Config, FailureCause, Flow, LegKey, Listener, ListenerId, PeerName, Registration, RegistrationState, Transport,
+    Config, Event, FailureCause, Flow, InstanceId, Invite, LegKey, Listener, ListenerId, PeerName, Registration,
+    RegistrationState, Transport,
 };
 use crate::message::header::NameAddr;
-use crate::message::{HostPort, Method};
+use crate::message::{HeaderName, HostPort, Method, Request, StatusCode};
 use crate::tests::pair::uri;
-use crate::tests::puppet::{Puppet, response};
+use crate::tests::puppet::{Puppet, header, response};
 use std::time::Duration;
 
 const PING: &[u8] = b"\r\n\r\n";
@@ -167,17 +168,8 @@ fn only_connections_are_kept_and_not_without_bound() {
 #[test]
 fn a_registration_follows_its_connection() {
     let (mut puppet, flow) = connected(Config::default());
-    let registration = Registration {
-        key: LegKey([6; 32]),
-        flow,
-        registrar: uri("sip:example.org"),
-        aor: NameAddr::new(uri("sip:trunk@example.org")),
-        contact_user: "trunk".to_owned(),
-        credentials: None,
-        expires: Duration::from_secs(3600),
-    };
     puppet.endpoint.handle_closed(puppet.now, flow);
-    let id = puppet.act(|endpoint, now| endpoint.register(now, registration)).expect("there is room");
+    let id = puppet.act(|endpoint, now| endpoint.register(now, registration(flow))).expect("there is room");
     let mut waits = Vec::new();
     // It is lost at once several times, then after a long time, then at once again.
     for lasted in [0, 1, 2, 600, 3] {
@@ -212,4 +204,154 @@ fn a_registration_follows_its_connection() {
     puppet.act(|endpoint, now| endpoint.handle_closed(now, flow));
     puppet.ignore();
     puppet.expect_clean();
+}
+
+/// A registration over the connection, by somebody who says who it is, and its first REGISTER.
+fn registering(config: Config) -> (Puppet, Flow, Request) {
+    let (mut puppet, flow) = connected(config);
+    puppet.act(|endpoint, now| endpoint.register(now, registration(flow))).expect("there is room");
+    let register = puppet.request(&Method::Register);
+    (puppet, flow, register)
+}
+
+fn registration(flow: Flow) -> Registration {
+    Registration {
+        key: LegKey([6; 32]),
+        flow,
+        registrar: uri("sip:example.org"),
+        aor: NameAddr::new(uri("sip:trunk@example.org")),
+        contact_user: "trunk".to_owned(),
+        credentials: None,
+        expires: Duration::from_secs(3600),
+    }
+}
+
+fn instance() -> Config {
+    Config { instance: Some(InstanceId([0xab; 16])), ..Config::default() }
+}
+
+const OURS: &str = "+sip.instance=\"<urn:uuid:abababab-abab-abab-abab-abababababab>\"";
+
+/// The registrar says yes, and knows of outbound.
+fn agrees(puppet: &mut Puppet, register: &Request, more: &str) {
+    let mut granted = response(register, 200, "r");
+    granted.headers.push(HeaderName::Require, "outbound");
+    if !more.is_empty() {
+        granted.headers.push(HeaderName::FlowTimer, more);
+    }
+    puppet.say(granted.to_bytes());
+}
+
+#[test]
+fn a_registration_over_a_connection_asks_for_calls_on_it() {
+    let (mut puppet, flow, register) = registering(instance());
+    let contact = header(&register.headers, &HeaderName::Contact);
+    assert!(contact.ends_with(&format!(">;{OURS};reg-id=1")), "{contact}");
+    assert_eq!(header(&register.headers, &HeaderName::Supported), "path, outbound");
+    // Another one of the same address has a number of its own; one of another address does not need it.
+    let mut others = [registration(flow), registration(flow)];
+    others[0].key = LegKey([7; 32]);
+    (others[1].key, others[1].aor) = (LegKey([8; 32]), NameAddr::new(uri("sip:other@example.org")));
+    for (other, number) in others.into_iter().zip([2, 1]) {
+        puppet.act(|endpoint, now| endpoint.register(now, other)).expect("there is room");
+        let register = puppet.request(&Method::Register);
+        let contact = header(&register.headers, &HeaderName::Contact);
+        assert!(contact.ends_with(&format!(";reg-id={number}")), "{contact}");
+    }
+}
+
+#[test]
+fn without_a_connection_or_a_name_nothing_is_asked() {
+    let (_, _, register) = registering(Config::default());
+    let mut puppet = Puppet::with(instance());
+    let flow = puppet.flow();
+    assert_eq!(flow.transport, Transport::Udp);
+    puppet.act(|endpoint, now| endpoint.register(now, registration(flow))).expect("there is room");
+    for register in [register, puppet.request(&Method::Register)] {
+        let contact = header(&register.headers, &HeaderName::Contact);
+        assert!(contact.ends_with('>') && !register.headers.has(&HeaderName::Supported), "{contact}");
+    }
+}
+
+#[test]
+fn calls_over_the_connection_say_so_while_the_registrar_keeps_to_it() {
+    let (mut puppet, flow) = connected(instance());
+    // Without pings, which are no messages.
+    puppet.endpoint.handle_closed(puppet.now, flow);
+    let id = puppet.act(|endpoint, now| endpoint.register(now, registration(flow))).expect("there is room");
+    let register = puppet.request(&Method::Register);
+    let mut keys = 0;
+    let mut contact = |puppet: &mut Puppet| {
+        keys += 1;
+        let invite = Invite { key: LegKey([100 + keys; 32]), flow, ..puppet.invitation() };
+        let (_, invite) = puppet.call_with(invite);
+        puppet.answer(&invite, 486, "busy");
+        puppet.ignore();
+        header(&invite.headers, &HeaderName::Contact).to_owned()
+    };
+    assert!(!contact(&mut puppet).contains(";ob"), "nobody has agreed");
+    puppet.answer(&register, 200, "r");
+    assert!(!contact(&mut puppet).contains(";ob"), "the registrar does not know it");
+    puppet.run_for(Duration::from_secs(3_300));
+    let register = puppet.request(&Method::Register);
+    agrees(&mut puppet, &register, "");
+    assert!(contact(&mut puppet).ends_with(";ob>"));
+    puppet.act(|endpoint, now| endpoint.handle_closed(now, flow));
+    assert!(!contact(&mut puppet).contains(";ob"), "another connection is not the one that was bound");
+    puppet.run_for(Duration::from_secs(4));
+    let register = puppet.request(&Method::Register);
+    assert!(!header(&register.headers, &HeaderName::Contact).contains(";ob"));
+    agrees(&mut puppet, &register, "");
+    assert!(contact(&mut puppet).ends_with(";ob>"));
+    puppet.act(|endpoint, now| endpoint.unregister(now, id));
+    let leave = puppet.request(&Method::Register);
+    assert!(header(&leave.headers, &HeaderName::Contact).contains("reg-id=1"), "it is this binding that goes");
+    puppet.answer(&leave, 200, "r");
+    assert!(!contact(&mut puppet).contains(";ob"));
+    puppet.expect_clean();
+}
+
+#[test]
+fn a_first_hop_that_cannot_do_it_is_registered_through_without() {
+    let (mut puppet, flow, register) = registering(instance());
+    puppet.answer(&register, 439, "r");
+    let again = puppet.request(&Method::Register);
+    let contact = header(&again.headers, &HeaderName::Contact);
+    assert!(contact.ends_with('>') && !again.headers.has(&HeaderName::Supported), "{contact}");
+    // It is not asked again, and not repeated for ever.
+    puppet.answer(&again, 439, "r");
+    puppet.expect_quiet();
+    let state = puppet
+        .expect(|event| if let Event::RegistrationState { state, .. } = event { Some(state.clone()) } else { None });
+    let refused = Some(StatusCode::FIRST_HOP_LACKS_OUTBOUND);
+    assert!(matches!(state, RegistrationState::Failed { status, .. } if status == refused), "{state:?}");
+    assert_eq!(puppet.endpoint.poll_close(), None, "{flow}");
+}
+
+#[test]
+fn a_connection_whose_far_half_has_failed_is_given_up() {
+    let (mut puppet, flow, register) = registering(instance());
+    puppet.answer(&register, 430, "r");
+    assert_eq!(puppet.endpoint.poll_close(), Some(flow));
+    assert_eq!(puppet.endpoint.poll_close(), None);
+    puppet.expect_quiet();
+    puppet.run_for(Duration::from_secs(30));
+    puppet.request(&Method::Register);
+}
+
+#[test]
+fn a_registrar_may_ask_for_more_pings() {
+    // More often than we ever do, and less often.
+    for (told, least, most) in [("15", 12_000, 15_000), ("120", 20_000, 30_000)] {
+        let (mut puppet, flow, register) = registering(instance());
+        agrees(&mut puppet, &register, told);
+        // The time of the first one was set before.
+        next_ping(&mut puppet);
+        say(&mut puppet, flow, PONG);
+        for _ in 0..50 {
+            let wait = next_ping(&mut puppet).as_millis();
+            say(&mut puppet, flow, PONG);
+            assert!((least..=most).contains(&wait), "{wait} ms where {told} s are allowed");
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub use name_addr::{
     Contact, Diversion, From, HistoryInfo, NameAddr, PAssertedIdentity, PPreferredIdentity, Path, RecordRoute, ReferTo,
     ReferredBy, Route, ServiceRoute, To,
 };
-pub use numbers::{Expires, MaxForwards, MinExpires, MinSe, RAck, RSeq, RetryAfter, Timestamp};
+pub use numbers::{Expires, FlowTimer, MaxForwards, MinExpires, MinSe, RAck, RSeq, RetryAfter, Timestamp};
 pub use privacy::Privacy;
 pub use refer::{EventPackage, ReferSub, Replaces, SubscriptionState};
 pub use session::{Reason, Refresher, SessionExpires};

@@ -37,6 +37,8 @@ numbers! {
     MaxForwards 255, limited
     /// Expires in seconds; beyond 32 bits it is the largest number (RFC 3261 section 20.19).
     Expires u32::MAX, saturated
+    /// Flow-Timer: how often the far side wants to see a keep-alive, in seconds (RFC 5626 section 10).
+    FlowTimer u32::MAX, saturated
     /// Min-Expires in seconds (RFC 3261 section 20.23).
     MinExpires u32::MAX, saturated
     /// Min-SE in seconds (RFC 4028 section 5).
