@@ -36,7 +36,7 @@ use crate::id::NodeId;
 use crate::lookup::{self, Lookups};
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
-use crate::net::sip_driver::{self, BoundListener};
+use crate::net::sip_driver::{self, BoundListener, Doors};
 use crate::net::sip_tls::SipTls;
 use crate::net::web::Web;
 use crate::provider::catalog::{self, Catalog, Sealer};
@@ -106,8 +106,12 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let seen = config.sip.trace.enabled;
     let sip = sip_driver::start_tapped(
         &config.sip.listeners,
-        tls,
-        SipConfig { max_sessions: config.sip.max_calls.saturating_add(64), registrar: true, ..SipConfig::default() },
+        Doors { tls, websocket: config.sip.websocket.clone() },
+        SipConfig {
+            max_sessions: config.sip.max_calls.saturating_add(64),
+            registrar: true,
+            ..SipConfig::default()
+        },
         config.sip.guard.protection(),
         rand::random(),
         seen.then_some(tap),

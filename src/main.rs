@@ -225,6 +225,9 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     for listener in &server.sip {
         match listener.listens {
             true => writeln!(out, "  SIP          {} over {}", listener.local, listener.transport.name())?,
+            false if listener.transport.is_websocket() => {
+                writeln!(out, "  SIP          WSS needs sip.tls.certificate and sip.tls.key")?;
+            }
             false => writeln!(
                 out,
                 "  SIP          TLS for calls that go out; sip.tls.certificate and sip.tls.key let it in"

@@ -16,7 +16,8 @@ use callwright_sip::message::{Headers, HostPort, Uri, parse};
 use callwright_sip::registrar::{RegisterAnswer, RegisterId};
 
 const LIMIT: usize = 40;
-const LISTENERS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls(PeerName::NONE)];
+const LISTENERS: [Transport; 5] =
+    [Transport::Udp, Transport::Tcp, Transport::Tls(PeerName::NONE), Transport::Ws, Transport::Wss];
 
 /// Runs a sequence. Nothing panics; the endpoint's own checks hold (they run in builds with debug assertions); what leaves
 /// is SIP, over the transport of its listener; each session, recovery, registration, REFER and new offer ends as often as its

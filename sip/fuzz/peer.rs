@@ -87,7 +87,9 @@ fn call_id(headers: &Headers) -> String {
 /// A way between the peer and us, of any transport. Over TLS it connected to us, or we to it, under a name.
 pub(super) fn flow(chosen: u8) -> Flow {
     let (listener, transport) = match chosen % 8 {
-        0..=4 => (0, Transport::Udp),
+        0..=2 => (0, Transport::Udp),
+        3 => (3, Transport::Ws),
+        4 => (4, Transport::Wss),
         5 => (1, Transport::Tcp),
         6 => (2, Transport::Tls(PeerName::NONE)),
         _ => (2, Transport::Tls(PeerName(7))),

@@ -56,8 +56,8 @@ pub enum RegisterAnswer {
 pub struct Location {
     /// The address it gave.
     pub contact: Uri,
-    /// How requests get there: to the contact's address when that is the one the REGISTER came from, else, and over TLS in
-    /// any case, back the way of the REGISTER. A binding never leads to another host than the one that made it.
+    /// How requests get there: to the contact's address when that is the one the REGISTER came from, else, and over TLS and
+    /// websockets in any case, back the way of the REGISTER. A binding never leads to another host than the one that made it.
     pub flow: Flow,
     /// When the binding ends.
     pub until: Instant,
@@ -218,7 +218,8 @@ fn flow_to(came: Flow, contact: &Uri) -> Flow {
     let same_transport = transport || (named.is_none() && came.transport == Transport::Udp);
     match contact.host.ip() {
         // Nobody proves at another connection to be who made this one (RFC 5923 section 8.1).
-        _ if matches!(came.transport, Transport::Tls(_)) => came,
+        // Nor is there another way to the far end of a websocket (RFC 7118 section 5).
+        _ if came.transport.is_secure() || came.transport.is_websocket() => came,
         Some(ip) if same_transport && ip.to_canonical() == came.peer.ip().to_canonical() => {
             Flow { peer: SocketAddr::new(came.peer.ip(), contact.port.unwrap_or(5060)), ..came }
         }

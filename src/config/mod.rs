@@ -31,7 +31,7 @@ pub use self::insight::{InsightConfig, ReplayFiles};
 pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
-pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles};
+pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles, WebsocketConfig};
 pub use self::sip_trace::{HepConfig, SipTraceConfig};
 pub use self::store::StoreConfig;
 pub use self::telemetry::{Collector, TelemetryConfig};
@@ -206,5 +206,10 @@ mod tests {
         assert!(half.contains("sip.tls.key"), "{half}");
         let closed = from_toml("[sip.tls]\nclient_trusted = 'ca.pem'\n").expect_err("nobody can connect").to_string();
         assert!(closed.contains("sip.tls.client_trusted") && closed.contains("sip.tls.certificate"), "{closed}");
+        let path = from_toml("[sip.websocket]\npath = 'sip?x'\n").expect_err("it is none").to_string();
+        assert!(path.contains("sip.websocket.path") && path.contains("begin it with /"), "{path}");
+        let page = "[sip.websocket]\norigins = ['https://phone.example.org', 'https://phone.example.org/']\n";
+        let page = from_toml(page).expect_err("an origin has no path").to_string();
+        assert!(page.contains("sip.websocket.origins") && page.contains("phone.example.org/"), "{page}");
     }
 }

@@ -15,6 +15,8 @@ pub struct SipConfig {
     pub listeners: Vec<ListenerConfig>,
     /// Certificates. Without one of ours calls can leave by TLS, and nobody can connect to us by it.
     pub tls: TlsFiles,
+    /// What is asked of those who open websockets.
+    pub websocket: WebsocketConfig,
     /// Calls at the same time on this node, in and out; further incoming ones get 503. Default 500.
     pub max_calls: usize,
     /// Whether a cold transfer asks the caller's side to dial on by itself (REFER) before it is bridged here. Default yes.
@@ -51,11 +53,58 @@ pub struct TlsFiles {
     pub wildcards: bool,
 }
 
+/// What is asked of those who open websockets, over listeners `ws` and `wss`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebsocketConfig {
+    /// The path that is asked for, whatever its query. Default `/`.
+    pub path: String,
+    /// Where the pages of browsers may come from, such as `["https://phone.example.org"]`; 64 at most. Default: none, which is
+    /// from anywhere. Who is no browser says nothing of it and is let in either way.
+    pub origins: Vec<String>,
+}
+
+impl Default for WebsocketConfig {
+    fn default() -> Self {
+        Self { path: "/".to_owned(), origins: Vec::new() }
+    }
+}
+
+impl WebsocketConfig {
+    /// Whether pages of this origin are let in.
+    #[must_use]
+    pub fn lets_in(&self, origin: &[u8]) -> bool {
+        self.origins.is_empty() || self.origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let invalid = |field, problem: String| Err(ConfigError::Invalid { field, problem });
+        let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !self.path.starts_with('/') || self.path.contains(['?', '#']) || !visible(&self.path) {
+            let problem = format!("{:?} is no path: begin it with / and leave out queries and spaces", self.path);
+            return invalid("sip.websocket.path", problem);
+        }
+        if self.origins.len() > 64 {
+            return invalid("sip.websocket.origins", "64 origins at most".to_owned());
+        }
+        let is_origin = |origin: &str| {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            visible(origin) && host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#']))
+        };
+        if let Some(origin) = self.origins.iter().find(|origin| !is_origin(origin)) {
+            let problem =
+                format!("{origin:?} is no origin: write scheme and host alone, such as https://phone.example.org");
+            return invalid("sip.websocket.origins", problem);
+        }
+        Ok(())
+    }
+}
+
 /// One SIP socket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerConfig {
-    /// UDP, TCP or TLS.
+    /// UDP, TCP, TLS, or websockets without and with TLS.
     pub transport: SipTransport,
     /// Local address and port.
     pub bind: SocketAddr,
@@ -77,6 +126,10 @@ pub enum SipTransport {
     Tcp,
     /// Encrypted streams.
     Tls,
+    /// Websockets that others open.
+    Ws,
+    /// The same over TLS. They need a certificate of ours.
+    Wss,
 }
 
 impl ListenerConfig {
@@ -108,6 +161,7 @@ impl Default for SipConfig {
                 listener(SipTransport::Tls, 5061),
             ],
             tls: TlsFiles::default(),
+            websocket: WebsocketConfig::default(),
             max_calls: 500,
             refer: true,
             transferred_max_s: 14_400,
@@ -144,6 +198,7 @@ impl SipConfig {
                 "nobody can connect without a certificate of ours: set sip.tls.certificate and sip.tls.key",
             );
         }
+        self.websocket.validate()?;
         if !(1..=100_000).contains(&self.max_calls) {
             return invalid("sip.max_calls", "must be 1 to 100000");
         }

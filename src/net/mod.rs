@@ -11,4 +11,5 @@ pub mod sip_driver;
 mod sip_stream;
 pub mod sip_tls;
 mod sip_udp;
+mod sip_ws;
 pub mod web;

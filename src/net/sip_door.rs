@@ -1,6 +1,7 @@
-//! Those who connect to us by TCP or TLS: how many, from where, and how long they may take over TLS.
+//! Those who connect to us: how many, from where, and how long they may take to agree on TLS and a websocket.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,14 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
+use super::sip_driver::Doors;
 use super::sip_stream::{CONNECT, StreamEvent, Wire, prepare};
-use super::sip_tls::SipTls;
+use super::sip_ws;
 
 /// Connections that others have made at one time; further ones are closed at once.
 const MOST: usize = 768;
 /// Of those, the ones of one address (of IPv6, of one network of 64 bits).
 const OF_ONE: usize = 128;
-/// Those that are at one time about to agree on TLS, which costs computing before anybody has proved anything.
+/// Those that are at one time about to agree on TLS and a websocket, which costs computing before anybody has proved anything.
 const AGREEING: usize = 128;
 /// Of those, the ones of one address.
 const AGREEING_OF_ONE: usize = 16;
@@ -41,10 +43,10 @@ impl Doorman {
         &self,
         id: ListenerId,
         transport: Transport,
-        tls: SipTls,
+        doors: Doors,
         events: mpsc::Sender<StreamEvent>,
     ) -> Door {
-        Door { id, transport, doorman: self.clone(), tls, events }
+        Door { id, transport, doorman: self.clone(), doors, events }
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) struct Door {
     id: ListenerId,
     transport: Transport,
     doorman: Doorman,
-    tls: SipTls,
+    doors: Doors,
     events: mpsc::Sender<StreamEvent>,
 }
 
@@ -69,11 +71,11 @@ impl Door {
                     };
                     prepare(&stream);
                     let flow = Flow { listener: self.id, transport: self.transport, peer };
-                    if let Transport::Tls(_) = self.transport {
-                        self.secure(flow, stream, place);
+                    if self.transport != Transport::Tcp {
+                        self.agree(flow, stream, place);
                         continue;
                     }
-                    let accepted = StreamEvent::Accepted { flow, stream: Wire::new(stream), place };
+                    let accepted = StreamEvent::Accepted { flow, stream: Wire::stream(stream), place };
                     if self.events.send(accepted).await.is_err() {
                         return;
                     }
@@ -87,24 +89,37 @@ impl Door {
         }
     }
 
-    /// Agrees on TLS in a task of its own: nobody waits for somebody else to make up his mind.
-    fn secure(&self, flow: Flow, stream: TcpStream, place: Place) {
+    /// Agrees on TLS and a websocket in a task of its own: nobody waits for somebody else to make up his mind.
+    fn agree(&self, flow: Flow, stream: TcpStream, place: Place) {
         let Some(agreeing) = self.doorman.agreeing.enter(flow.peer.ip()) else {
-            tracing::debug!(peer = %flow.peer, "too many at a time want to agree on TLS");
+            tracing::debug!(peer = %flow.peer, "too many at a time want to agree on how to speak");
             return;
         };
-        let (tls, events) = (self.tls.clone(), self.events.clone());
+        let (doors, events) = (self.doors.clone(), self.events.clone());
         tokio::spawn(async move {
-            let agreed = timeout(CONNECT, tls.accept(stream)).await;
+            let agreed = timeout(CONNECT, open(&doors, flow.transport, stream)).await;
             drop(agreeing);
             match agreed {
                 Ok(Ok(stream)) => {
-                    let _ = events.send(StreamEvent::Accepted { flow, stream: Wire::new(stream), place }).await;
+                    let _ = events.send(StreamEvent::Accepted { flow, stream, place }).await;
                 }
-                Ok(Err(error)) => tracing::debug!(peer = %flow.peer, %error, "a peer does not speak our TLS"),
-                Err(_) => tracing::debug!(peer = %flow.peer, "a peer takes too long over TLS"),
+                Ok(Err(error)) => {
+                    tracing::debug!(peer = %flow.peer, %error, "a peer does not speak as the listener does")
+                }
+                Err(_) => tracing::debug!(peer = %flow.peer, "a peer takes too long to agree on how to speak"),
             }
         });
+    }
+}
+
+/// What has to be agreed on before SIP is spoken.
+async fn open(doors: &Doors, transport: Transport, stream: TcpStream) -> io::Result<Wire> {
+    let Doors { tls, websocket } = doors;
+    match transport {
+        Transport::Tls(_) => Ok(Wire::stream(tls.accept(stream).await?)),
+        Transport::Ws => sip_ws::accept(stream, websocket).await,
+        Transport::Wss => sip_ws::accept(tls.accept(stream).await?, websocket).await,
+        Transport::Udp | Transport::Tcp => Ok(Wire::stream(stream)),
     }
 }
 

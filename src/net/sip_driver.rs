@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use super::sip_stream::{StreamEvent, Streams};
 use super::sip_tls::SipTls;
 use super::sip_udp::UdpListener;
-use crate::config::{ListenerConfig, SipTransport, TlsFiles};
+use crate::config::{ListenerConfig, SipTransport, TlsFiles, WebsocketConfig};
 use crate::sight::tap::Tap;
 use crate::time;
 
@@ -79,12 +79,29 @@ pub struct BoundListener {
     pub transport: Transport,
     /// The address it is bound to; the port is a real one even where the configuration says 0.
     pub local: SocketAddr,
-    /// Whether it is bound. One for TLS is not without a certificate: connections only leave from its address.
+    /// Whether it is bound. One for TLS is not without a certificate: connections only leave from its address. One for secure
+    /// websockets is of no use then.
     pub listens: bool,
     /// The address that peers are told in Via and Contact.
     pub advertised: SocketAddr,
     /// The address announced in SDP.
     pub media: std::net::IpAddr,
+}
+
+/// What those who connect to us find, beside the sockets.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Who we are, and whom we trust.
+    pub tls: SipTls,
+    /// What is asked of those who open websockets.
+    pub websocket: WebsocketConfig,
+}
+
+impl From<SipTls> for Doors {
+    /// With websockets as they are when nothing is set.
+    fn from(tls: SipTls) -> Self {
+        Self { tls, websocket: WebsocketConfig::default() }
+    }
 }
 
 /// A call that comes in.
@@ -127,14 +144,14 @@ pub async fn start_with(
     start_tapped(listeners, tls, config, protection, seed, None, stop).await
 }
 
-/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces. A TLS listener
-/// without a certificate is not bound: connections only leave from it. Every message is shown to the `tap`.
+/// Binds the listeners and starts the driver. `seed` feeds what must not be guessable: tags, branches, nonces. A listener for
+/// TLS without a certificate is not bound: connections only leave from it. Every message is shown to the `tap`.
 ///
 /// # Errors
 /// A listener cannot be bound.
 pub async fn start_tapped(
     listeners: &[ListenerConfig],
-    tls: SipTls,
+    doors: impl Into<Doors>,
     config: Config,
     protection: Protection,
     seed: [u8; 32],
@@ -142,38 +159,29 @@ pub async fn start_tapped(
     stop: CancellationToken,
 ) -> io::Result<SipService> {
     let mut endpoint = Endpoint::new(config, seed);
-    let can_listen = tls.can_listen();
-    let (mut streams, stream_events) = Streams::new(tls);
+    let doors = doors.into();
+    let can_listen = doors.tls.can_listen();
+    let (mut streams, stream_events) = Streams::new(doors);
     let mut udp = Vec::new();
     let mut bound = Vec::new();
     for (number, listener) in (0..).zip(listeners) {
         let id = ListenerId(number);
-        let (transport, local) = match listener.transport {
-            SipTransport::Udp => {
-                let socket = UdpSocket::bind(listener.bind).await?;
-                let local = socket.local_addr()?;
-                udp.push(UdpListener::new(id, socket));
-                (Transport::Udp, local)
-            }
-            SipTransport::Tcp => {
-                let socket = TcpListener::bind(listener.bind).await?;
-                let local = socket.local_addr()?;
-                streams.listen(id, Transport::Tcp, socket, stop.clone())?;
-                (Transport::Tcp, local)
-            }
-            SipTransport::Tls if can_listen => {
-                let socket = TcpListener::bind(listener.bind).await?;
-                let local = socket.local_addr()?;
-                let transport = Transport::Tls(PeerName::NONE);
-                streams.listen(id, transport, socket, stop.clone())?;
-                (transport, local)
-            }
-            SipTransport::Tls => {
-                streams.leave_from(id, listener.bind.ip());
-                (Transport::Tls(PeerName::NONE), listener.bind)
-            }
+        let transport = spoken(listener.transport);
+        let listens = can_listen || !transport.is_secure();
+        let local = if transport == Transport::Udp {
+            let socket = UdpSocket::bind(listener.bind).await?;
+            let local = socket.local_addr()?;
+            udp.push(UdpListener::new(id, socket));
+            local
+        } else if listens {
+            let socket = TcpListener::bind(listener.bind).await?;
+            let local = socket.local_addr()?;
+            streams.listen(id, transport, socket, stop.clone())?;
+            local
+        } else {
+            streams.leave_from(id, listener.bind.ip());
+            listener.bind
         };
-        let listens = can_listen || listener.transport != SipTransport::Tls;
         let external = listener.external.unwrap_or(local);
         endpoint.add_listener(Listener { id, transport, advertised: HostPort::from(external) });
         let media = listener.advertised_media();
@@ -209,6 +217,17 @@ pub async fn start_tapped(
     });
     let handle = SipHandle { commands };
     Ok(SipService { handle, incoming: incoming_receiver, registers: registers_receiver, bound, task })
+}
+
+/// What is spoken at a listener.
+const fn spoken(transport: SipTransport) -> Transport {
+    match transport {
+        SipTransport::Udp => Transport::Udp,
+        SipTransport::Tcp => Transport::Tcp,
+        SipTransport::Tls => Transport::Tls(PeerName::NONE),
+        SipTransport::Ws => Transport::Ws,
+        SipTransport::Wss => Transport::Wss,
+    }
 }
 
 struct Driver {
@@ -490,7 +509,9 @@ impl Driver {
                 tap.show(now, Way::Sent, transmit.flow, &transmit.bytes);
             }
             let sent = match transmit.flow.transport {
-                Transport::Tcp | Transport::Tls(_) => self.streams.send(transmit).is_ok(),
+                Transport::Tcp | Transport::Tls(_) | Transport::Ws | Transport::Wss => {
+                    self.streams.send(transmit).is_ok()
+                }
                 Transport::Udp => match self.udp.iter_mut().find(|udp| udp.id == listener) {
                     Some(udp) => udp.send(transmit).is_ok(),
                     None => false,

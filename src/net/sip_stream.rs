@@ -1,8 +1,8 @@
-//! SIP over TCP and TLS: connections, their tasks and their bounded queues.
+//! SIP over connections: TCP, TLS and websockets, their tasks and their bounded queues.
 //!
-//! A connection has a reader and a writer task. Readers hand bytes to the driver and wait while it is busy, so that a
-//! flood is held back by TCP itself. The driver never waits for a writer: a message that does not fit the queue is
-//! reported as not sent.
+//! A connection has a reader and a writer task; a websocket has one for both (`sip_ws`). Readers hand bytes to the driver
+//! and wait while it is busy, so that a flood is held back by TCP itself. The driver never waits for a writer: a message
+//! that does not fit the queue is reported as not sent.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::faults::ConnectionFault;
 use super::sip_door::{Doorman, Place};
+use super::sip_driver::Doors;
 use super::sip_tls::SipTls;
+use super::sip_ws::{self, Silence, Websocket};
 use crate::time;
 
 /// Connections that we have opened at one time. Those who connect to us take none of these places.
@@ -30,10 +32,10 @@ const OUTGOING: usize = 256;
 const INCOMING: usize = 256;
 /// Bytes read at once.
 const CHUNK: usize = 16 * 1024;
-/// How long the far side may take to accept a connection and to agree on TLS.
+/// How long the far side may take to accept a connection and to agree on how to speak.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// How long one message may take to be taken by the far side.
-const WRITE: Duration = Duration::from_secs(10);
+pub(super) const WRITE: Duration = Duration::from_secs(10);
 /// Who has connected to us says something within this time, or is sent away.
 const FIRST: Duration = Duration::from_secs(30);
 /// A connection on which nothing arrives for so long is closed; it is opened again when there is something to send.
@@ -44,19 +46,24 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// One life of a connection: a flow may be used by several, one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ConnectionId(u64);
+pub(super) struct ConnectionId(pub(super) u64);
 
 /// Bytes both ways, encrypted or not.
-trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
 /// A connection that is ready for SIP.
-pub(super) struct Wire(Box<dyn Bytes>);
+pub(super) enum Wire {
+    /// Messages follow each other as bytes.
+    Stream(Box<dyn Bytes>),
+    /// Each message is a frame.
+    Frames(Box<Websocket>),
+}
 
 impl Wire {
-    pub(super) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Box::new(stream))
+    pub(super) fn stream(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self::Stream(Box::new(stream))
     }
 }
 
@@ -73,7 +80,7 @@ pub(super) enum StreamEvent {
     Accepted { flow: Flow, stream: Wire, place: Place },
     /// A connection of ours is up.
     Opened { flow: Flow, connection: ConnectionId },
-    /// Bytes came.
+    /// Bytes came; over a websocket those of one frame.
     Bytes { flow: Flow, connection: ConnectionId, bytes: Vec<u8> },
     /// The connection is gone.
     Closed { flow: Flow, connection: ConnectionId },
@@ -89,7 +96,7 @@ pub(super) struct Streams {
     next: u64,
     opened: Arc<Semaphore>,
     doorman: Doorman,
-    tls: SipTls,
+    doors: Doors,
     events: mpsc::Sender<StreamEvent>,
 }
 
@@ -109,7 +116,7 @@ impl Drop for Connection {
 
 impl Streams {
     /// No connections yet; what they say comes out of the receiver.
-    pub(super) fn new(tls: SipTls) -> (Self, mpsc::Receiver<StreamEvent>) {
+    pub(super) fn new(doors: Doors) -> (Self, mpsc::Receiver<StreamEvent>) {
         let (events, receiver) = mpsc::channel(INCOMING);
         let streams = Self {
             connections: BTreeMap::new(),
@@ -117,7 +124,7 @@ impl Streams {
             next: 0,
             opened: Arc::new(Semaphore::new(MAX_OPENED)),
             doorman: Doorman::default(),
-            tls,
+            doors,
             events,
         };
         (streams, receiver)
@@ -132,7 +139,7 @@ impl Streams {
         stop: CancellationToken,
     ) -> io::Result<()> {
         self.leave_from(id, listener.local_addr()?.ip());
-        let door = self.doorman.door(id, transport, self.tls.clone(), self.events.clone());
+        let door = self.doorman.door(id, transport, self.doors.clone(), self.events.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = door.accept(&listener) => {}
@@ -188,15 +195,16 @@ impl Streams {
 
     fn open(&mut self, transmit: Transmit) -> Result<(), NotTaken> {
         let flow = transmit.flow;
-        // Nobody proves at another connection to be who connected to us.
-        if !is_request(&transmit.bytes) || flow.transport == Transport::Tls(PeerName::NONE) {
+        // Nobody proves at another connection to be who connected to us, and websockets lead one way.
+        let one_way = flow.transport == Transport::Tls(PeerName::NONE) || flow.transport.is_websocket();
+        if one_way || !is_request(&transmit.bytes) {
             return Err(NotTaken);
         }
         let permit = Arc::clone(&self.opened).try_acquire_owned().map_err(|_| NotTaken)?;
         let (connection, outgoing) = self.connection();
         connection.outgoing.try_send(transmit).map_err(|_| NotTaken)?;
         let life = Life { flow, id: connection.id, closer: connection.closer.clone(), events: self.events.clone() };
-        let (bind, tls) = (self.binds.get(&flow.listener).copied(), self.tls.clone());
+        let (bind, tls) = (self.binds.get(&flow.listener).copied(), self.doors.tls.clone());
         self.connections.insert(flow, connection);
         tokio::spawn(async move {
             open(life, bind, tls, outgoing).await;
@@ -248,7 +256,9 @@ fn complain(tls: &SipTls, flow: Flow, error: &io::Error) {
                 tracing::warn!(host, %error, "SIP over TLS cannot connect; told once a minute for each host");
             }
         }
-        Transport::Tcp | Transport::Udp => tracing::debug!(peer = %flow.peer, %error, "SIP cannot connect"),
+        Transport::Tcp | Transport::Udp | Transport::Ws | Transport::Wss => {
+            tracing::debug!(peer = %flow.peer, %error, "SIP cannot connect");
+        }
     }
 }
 
@@ -261,8 +271,9 @@ async fn connect(bind: Option<IpAddr>, flow: Flow, tls: &SipTls) -> io::Result<W
     let stream = socket.connect(peer).await?;
     prepare(&stream);
     Ok(match flow.transport {
-        Transport::Tls(name) => Wire::new(tls.connect(name, stream).await?),
-        Transport::Tcp | Transport::Udp => Wire::new(stream),
+        Transport::Tls(name) => Wire::stream(tls.connect(name, stream).await?),
+        Transport::Tcp | Transport::Udp => Wire::stream(stream),
+        Transport::Ws | Transport::Wss => return Err(io::ErrorKind::Unsupported.into()),
     })
 }
 
@@ -278,24 +289,32 @@ pub(super) fn prepare(stream: &TcpStream) {
 }
 
 /// What the tasks of one connection know of it.
-struct Life {
-    flow: Flow,
-    id: ConnectionId,
-    closer: CancellationToken,
-    events: mpsc::Sender<StreamEvent>,
+pub(super) struct Life {
+    pub(super) flow: Flow,
+    pub(super) id: ConnectionId,
+    pub(super) closer: CancellationToken,
+    pub(super) events: mpsc::Sender<StreamEvent>,
 }
 
 impl Life {
     /// Reads and writes until the connection ends, then tells the driver once. The first bytes may take `patience`.
-    async fn serve(self, stream: Wire, outgoing: mpsc::Receiver<Transmit>, patience: Duration) {
-        let (reader, writer) = tokio::io::split(stream.0);
-        let writing = tokio::spawn(write(writer, outgoing, self.events.clone(), self.closer.clone()));
-        tokio::select! {
-            () = self.read(reader, patience) => {}
-            () = self.closer.cancelled() => {}
+    pub(super) async fn serve(self, stream: Wire, outgoing: mpsc::Receiver<Transmit>, patience: Duration) {
+        match stream {
+            Wire::Stream(stream) => {
+                let (reader, writer) = tokio::io::split(stream);
+                let writing = tokio::spawn(write(writer, outgoing, self.events.clone(), self.closer.clone()));
+                tokio::select! {
+                    () = self.read(reader, patience) => {}
+                    () = self.closer.cancelled() => {}
+                }
+                self.closer.cancel();
+                let _ = writing.await;
+            }
+            Wire::Frames(socket) => {
+                sip_ws::converse(&self, *socket, outgoing, Silence::after(patience)).await;
+                self.closer.cancel();
+            }
         }
-        self.closer.cancel();
-        let _ = writing.await;
         let _ = self.events.send(StreamEvent::Closed { flow: self.flow, connection: self.id }).await;
     }
 
@@ -351,7 +370,7 @@ async fn write_all(writer: &mut WriteHalf<Box<dyn Bytes>>, bytes: &[u8], written
 }
 
 /// Reports everything that still waits as not sent.
-async fn give_back(outgoing: &mut mpsc::Receiver<Transmit>, events: &mpsc::Sender<StreamEvent>) {
+pub(super) async fn give_back(outgoing: &mut mpsc::Receiver<Transmit>, events: &mpsc::Sender<StreamEvent>) {
     outgoing.close();
     while let Some(transmit) = outgoing.recv().await {
         let _ = events.send(StreamEvent::NotSent { id: transmit.id, written: false }).await;
@@ -378,7 +397,7 @@ mod tests {
     async fn who_connects_and_says_nothing_is_sent_away() {
         let (ours, _silent, life, mut heard) = accepted();
         let (_outgoing, messages) = mpsc::channel(8);
-        life.serve(Wire::new(ours), messages, Duration::ZERO).await;
+        life.serve(Wire::stream(ours), messages, Duration::ZERO).await;
         assert!(matches!(heard.recv().await, Some(StreamEvent::Closed { .. })));
     }
 
@@ -387,15 +406,16 @@ mod tests {
         let (ours, mut theirs, life, mut heard) = accepted();
         theirs.write_all(b"first").await.expect("it is open");
         let (_outgoing, messages) = mpsc::channel(8);
-        tokio::spawn(life.serve(Wire::new(ours), messages, Duration::ZERO));
+        tokio::spawn(life.serve(Wire::stream(ours), messages, Duration::ZERO));
         assert!(matches!(heard.recv().await, Some(StreamEvent::Bytes { bytes, .. }) if bytes == b"first"));
         theirs.write_all(b"second").await.expect("it is open");
         assert!(matches!(heard.recv().await, Some(StreamEvent::Bytes { bytes, .. }) if bytes == b"second"));
     }
 
     #[tokio::test]
-    async fn only_requests_open_connections_and_none_to_who_connected_by_tls() {
-        let (mut streams, _heard) = Streams::new(SipTls::new(&Default::default()).expect("nothing is needed to call"));
+    async fn only_requests_open_connections_and_none_to_who_can_only_connect_to_us() {
+        let tls = SipTls::new(&Default::default()).expect("nothing is needed to call");
+        let (mut streams, _heard) = Streams::new(tls.into());
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         let mut send = |transport, text: &str| {
             let flow = Flow { listener: ListenerId(0), transport, peer };
@@ -404,7 +424,9 @@ mod tests {
         for text in ["SIP/2.0 200 OK\r\n\r\n", "\r\n", "\r\n\r\n"] {
             assert_eq!(send(Transport::Tcp, text), Err(NotTaken), "{text:?}");
         }
-        assert_eq!(send(Transport::Tls(PeerName::NONE), "BYE sip:x SIP/2.0\r\n\r\n"), Err(NotTaken));
+        for one_way in [Transport::Tls(PeerName::NONE), Transport::Ws, Transport::Wss] {
+            assert_eq!(send(one_way, "BYE sip:x SIP/2.0\r\n\r\n"), Err(NotTaken), "{one_way:?}");
+        }
         assert_eq!(send(Transport::Tcp, "BYE sip:x SIP/2.0\r\n\r\n"), Ok(()));
     }
 
@@ -417,7 +439,7 @@ mod tests {
             let transmit = Transmit { flow: life.flow, bytes: vec![b'x'; 10], id: TransmitId(number) };
             outgoing.try_send(transmit).expect("there is room");
         }
-        life.serve(Wire::new(ours), messages, IDLE).await;
+        life.serve(Wire::stream(ours), messages, IDLE).await;
         for number in 1..=2 {
             let Some(StreamEvent::NotSent { id, written }) = heard.recv().await else { panic!("it is told") };
             assert_eq!((id, written), (TransmitId(number), false));

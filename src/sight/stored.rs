@@ -88,6 +88,8 @@ fn message(stored: StoredMessage) -> Result<Message, Unreadable> {
         "UDP" => Transport::Udp,
         "TCP" => Transport::Tcp,
         "TLS" => Transport::Tls(PeerName::NONE),
+        "WS" => Transport::Ws,
+        "WSS" => Transport::Wss,
         other => return Err(Unreadable(format!("no transport is called {other}"))),
     };
     let bytes = match (stored.text, stored.bytes) {
@@ -115,6 +117,8 @@ mod tests {
         let first = vec![
             seen(5, Transport::Udp, b"INVITE sip:a SIP/2.0\r\nAuthorization: Digest response=\"1\"\r\n\r\n"),
             seen(6, Transport::Tls(PeerName::NONE), b"\xff\x00"),
+            seen(7, Transport::Wss, b"BYE"),
+            seen(8, Transport::Ws, b"BYE"),
         ];
         let trace = Trace::restored(first, 7, vec![seen(9, Transport::Tcp, b"BYE")]);
         assert_eq!(unpack(&pack(&trace)).expect("it can be read"), trace);

@@ -230,8 +230,8 @@ impl Kept {
 pub const fn protocol(transport: Transport) -> Protocol {
     match transport {
         Transport::Udp => Protocol::Udp,
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Tls(_) => Protocol::Tls,
+        Transport::Tcp | Transport::Ws => Protocol::Tcp,
+        Transport::Tls(_) | Transport::Wss => Protocol::Tls,
     }
 }
 

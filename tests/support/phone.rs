@@ -121,7 +121,7 @@ impl Phone {
         let bound = &self.service.bound[0];
         let transport = match bound.transport {
             Transport::Tls(_) => Transport::Tls(self.callee),
-            open @ (Transport::Udp | Transport::Tcp) => open,
+            open @ (Transport::Udp | Transport::Tcp | Transport::Ws | Transport::Wss) => open,
         };
         let (from, to) = self.ends(peer, user);
         let invite = Invite {

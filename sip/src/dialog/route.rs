@@ -39,13 +39,13 @@ impl Plan {
 
     /// The flow on which the request leaves.
     ///
-    /// Over TCP and TLS the connection of the dialog is used again. Over UDP an address written as digits is taken as it stands
+    /// A connection of the dialog is used again. Over UDP an address written as digits is taken as it stands
     /// (RFC 3263 section 4 without its lookups); for a name we keep to the address that was resolved when the dialog
     /// was made.
     pub(super) fn flow(&self, flow: Flow) -> Flow {
         match (flow.transport, self.address(&flow)) {
             (Transport::Udp, Some(peer)) => Flow { peer, ..flow },
-            (Transport::Udp, None) | (Transport::Tcp | Transport::Tls(_), _) => flow,
+            (Transport::Udp, None) | (Transport::Tcp | Transport::Tls(_) | Transport::Ws | Transport::Wss, _) => flow,
         }
     }
 

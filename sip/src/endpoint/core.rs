@@ -178,6 +178,8 @@ impl Core {
             Transport::Tcp => Some(b"tcp"),
             Transport::Tls(_) if secure => None,
             Transport::Tls(_) => Some(b"tls"),
+            // RFC 7118 section 5.2.2 has no other name for the secure one.
+            Transport::Ws | Transport::Wss => Some(b"ws"),
         };
         if transport.is_some() {
             uri.params.set("transport", transport);
@@ -325,6 +327,8 @@ impl Core {
             Transport::Udp => ViaTransport::Udp,
             Transport::Tcp => ViaTransport::Tcp,
             Transport::Tls(_) => ViaTransport::Tls,
+            Transport::Ws => ViaTransport::Ws,
+            Transport::Wss => ViaTransport::Wss,
         };
         let mut via = Vec::with_capacity(80);
         Via::new(transport, sent_by, branch.clone()).print(&mut via);

@@ -16,6 +16,11 @@ pub enum Transport {
     /// A byte stream that nobody else can read. A connection that we open goes to a far end that has proved this name;
     /// those who connect to us, and listeners, have [`PeerName::NONE`].
     Tls(PeerName),
+    /// A websocket, on which each message stands alone (RFC 7118). Only others open one to us: a peer that has gone cannot be
+    /// reached any more.
+    Ws,
+    /// A websocket over TLS.
+    Wss,
 }
 
 /// Which name the far end of a TLS connection has to prove. Connections to one address under different names are different
@@ -44,7 +49,25 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp | Self::Tls(_) => true,
+            Self::Tcp | Self::Tls(_) | Self::Ws | Self::Wss => true,
+        }
+    }
+
+    /// Whether nobody else can read along up to the far end of the flow.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp | Self::Ws => false,
+            Self::Tls(_) | Self::Wss => true,
+        }
+    }
+
+    /// Whether each message comes and goes by itself in a frame of a websocket.
+    #[must_use]
+    pub fn is_websocket(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp | Self::Tls(_) => false,
+            Self::Ws | Self::Wss => true,
         }
     }
 
@@ -55,15 +78,19 @@ impl Transport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls(_) => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
     }
 
-    /// The port where the address names none (RFC 3261 section 19.1.2).
+    /// The port where the address names none (RFC 3261 section 19.1.2, RFC 7118 section 5.2.2).
     #[must_use]
     pub fn default_port(self) -> u16 {
         match self {
             Self::Udp | Self::Tcp => 5060,
             Self::Tls(_) => 5061,
+            Self::Ws => 80,
+            Self::Wss => 443,
         }
     }
 
@@ -89,7 +116,7 @@ pub struct Listener {
     pub advertised: HostPort,
 }
 
-/// A path to one peer: a UDP address pair or a TCP or TLS connection.
+/// A path to one peer: a UDP address pair or a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     /// The local socket.
@@ -109,6 +136,8 @@ impl fmt::Display for Flow {
             Transport::Tcp => f.write_str("tcp")?,
             Transport::Tls(PeerName::NONE) => f.write_str("tls")?,
             Transport::Tls(PeerName(name)) => write!(f, "tls:{name:x}")?,
+            Transport::Ws => f.write_str("ws")?,
+            Transport::Wss => f.write_str("wss")?,
         }
         write!(f, "/{}/{}", self.listener.0, self.peer)
     }
@@ -128,6 +157,8 @@ impl FromStr for Flow {
             Some("udp") => Transport::Udp,
             Some("tcp") => Transport::Tcp,
             Some("tls") => Transport::Tls(PeerName::NONE),
+            Some("ws") => Transport::Ws,
+            Some("wss") => Transport::Wss,
             Some(other) => {
                 let name = other.strip_prefix("tls:").ok_or(FlowSyntax)?;
                 Transport::Tls(PeerName(u64::from_str_radix(name, 16).map_err(|_| FlowSyntax)?))
@@ -150,7 +181,7 @@ impl TransmitId {
     pub const UNTRACKED: Self = Self(0);
 }
 
-/// Bytes to send. Over streams the shell opens a connection to the peer when none is up.
+/// Bytes to send. Over TCP and TLS the shell opens a connection to the peer when none is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// Where to.
@@ -169,7 +200,8 @@ mod tests {
     fn flows_are_read_back_as_they_are_printed() {
         let peer = SocketAddr::from(([192, 0, 2, 7], 5061));
         let name = PeerName::of("sip.example.org");
-        for transport in [Transport::Udp, Transport::Tcp, Transport::Tls(PeerName::NONE), Transport::Tls(name)] {
+        let streams = [Transport::Tcp, Transport::Tls(PeerName::NONE), Transport::Tls(name)];
+        for transport in streams.into_iter().chain([Transport::Udp, Transport::Ws, Transport::Wss]) {
             let flow = Flow { listener: ListenerId(2), transport, peer };
             assert_eq!(flow.to_string().parse(), Ok(flow));
         }

@@ -102,7 +102,7 @@ impl Endpoint {
         self.receive_datagram(now, Flow { listener, transport: Transport::Udp, peer }, bytes);
     }
 
-    /// Bytes arrived on a connection.
+    /// Bytes arrived on a connection; over a websocket those of one frame.
     ///
     /// # Errors
     /// The shell closes the connection and says so by [`handle_closed`](Self::handle_closed). All other connections,

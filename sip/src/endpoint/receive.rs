@@ -2,12 +2,12 @@
 
 use super::envelope::{Envelope, top_via};
 use super::event::{Event, SessionId};
-use super::flow::{Flow, TransmitId, Transport};
+use super::flow::{Flow, TransmitId};
 use super::servers::{ServerNews, retry_after_header};
 use super::{Endpoint, StreamError};
 use crate::dialog::session_timer::Grant;
 use crate::error::ParseError;
-use crate::guard::{Glance, Kind};
+use crate::guard::Glance;
 use crate::message::header::{CSeq, ProxyRequire, Replaces, Require, Tag, Unsupported};
 use crate::message::{Frame, FrameError, HeaderName, Headers, Message, Method, Request, Response, Scheme, StatusCode};
 use crate::session::{Session, body_of, reason_of};
@@ -36,6 +36,10 @@ impl Endpoint {
         admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
         mut seen: Option<Seen<'_>>,
     ) -> Result<(), StreamError> {
+        if flow.transport.is_websocket() {
+            self.receive_alone(now, flow, bytes, admits, seen);
+            return Ok(());
+        }
         if !self.streams.contains_key(&flow) && self.streams.len() >= self.core.config.max_streams {
             self.core.counters.overloaded += 1;
             return Err(StreamError::TooMany);
@@ -55,9 +59,7 @@ impl Endpoint {
             let Some(frame) = framer.next_seen(&mut keep) else { break };
             match frame {
                 Ok(Frame::Message(message)) => {
-                    let glance = Glance::of_message(&message);
-                    let ours = glance.to_tag.as_deref().is_some_and(|tag| self.owns_tag(tag));
-                    if admits(&glance, ours) {
+                    if self.lets_in(&message, admits) {
                         if let Some(seen) = &mut seen {
                             seen(&raw);
                         }
@@ -72,8 +74,7 @@ impl Endpoint {
                 }
                 // One malformed message is answered where it can be; the connection lives on.
                 Err(FrameError::Malformed(error)) => {
-                    let glance = Glance { kind: Kind::Garbage, agent: None, to_tag: None };
-                    if admits(&glance, false) {
+                    if admits(&Glance::GARBAGE, false) {
                         self.malformed(flow, &error);
                     }
                 }
@@ -86,6 +87,44 @@ impl Endpoint {
         }
         self.streams.insert(flow, framer);
         outcome
+    }
+
+    /// A frame of a websocket: one whole message, whose Content-Length may be absent, or line ends (RFC 7118 sections 4.2, 5.1
+    /// and 6).
+    fn receive_alone(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        bytes: &[u8],
+        admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool,
+        seen: Option<Seen<'_>>,
+    ) {
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            if bytes == b"\r\n\r\n" {
+                self.core.transmit(flow, b"\r\n".to_vec(), TransmitId::UNTRACKED);
+            }
+            return;
+        }
+        match crate::message::parse(bytes) {
+            Ok(message) if self.lets_in(&message, admits) => {
+                if let Some(seen) = seen {
+                    seen(bytes);
+                }
+                self.receive(now, flow, message);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                if admits(&Glance::GARBAGE, false) {
+                    self.malformed(flow, &error);
+                }
+            }
+        }
+    }
+
+    fn lets_in(&self, message: &Message, admits: &mut dyn FnMut(&Glance<'_>, bool) -> bool) -> bool {
+        let glance = Glance::of_message(message);
+        let ours = glance.to_tag.as_deref().is_some_and(|tag| self.owns_tag(tag));
+        admits(&glance, ours)
     }
 
     fn malformed(&mut self, flow: Flow, error: &ParseError) {
@@ -213,7 +252,7 @@ impl Endpoint {
         // Whoever asks for the whole way to be secure is not served on one that is not (RFC 3261 26.2.2).
         let served = match &request.uri.scheme {
             Scheme::Sip | Scheme::Tel => true,
-            Scheme::Sips => matches!(envelope.source.transport, Transport::Tls(_)),
+            Scheme::Sips => envelope.source.transport.is_secure(),
             Scheme::Other(_) => false,
         };
         if !served {

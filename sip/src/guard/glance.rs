@@ -34,6 +34,9 @@ pub struct Glance<'a> {
 }
 
 impl<'a> Glance<'a> {
+    /// A look at what is no message.
+    pub const GARBAGE: Glance<'static> = Glance { kind: Kind::Garbage, agent: None, to_tag: None };
+
     /// Looks at a datagram. Takes time in proportion to the first eight KiB of it and allocates nothing for the methods of
     /// RFC 3261.
     #[must_use]

@@ -19,6 +19,7 @@ mod storm;
 mod torture;
 mod transfers;
 mod transport_faults;
+mod websocket;
 
 use std::time::Instant;
 

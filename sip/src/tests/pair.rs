@@ -285,7 +285,7 @@ impl Pair {
             Transport::Udp => {
                 self.endpoint(packet.to).handle_datagram(now, ListenerId(0), peer, &packet.bytes);
             }
-            Transport::Tcp | Transport::Tls(_) => {
+            Transport::Tcp | Transport::Tls(_) | Transport::Ws | Transport::Wss => {
                 let flow = Flow { listener: ListenerId(1), transport: Transport::Tcp, peer };
                 self.endpoint(packet.to).handle_stream(now, flow, &packet.bytes).expect("endpoints frame well");
             }
@@ -321,7 +321,7 @@ impl Pair {
             self.sent += 1;
             let delay = match transmit.flow.transport {
                 Transport::Udp => self.dice.between(self.faults.delay),
-                Transport::Tcp | Transport::Tls(_) => self.faults.delay.0,
+                Transport::Tcp | Transport::Tls(_) | Transport::Ws | Transport::Wss => self.faults.delay.0,
             };
             let at = self.now + Duration::from_millis(delay);
             let packet = Packet { to: from.other(), transport: transmit.flow.transport, bytes: transmit.bytes.clone() };

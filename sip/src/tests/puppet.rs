@@ -83,7 +83,7 @@ impl Puppet {
             Transport::Udp => {
                 self.endpoint.handle_datagram(self.now, flow.listener, flow.peer, message.as_ref());
             }
-            Transport::Tcp | Transport::Tls(_) => {
+            Transport::Tcp | Transport::Tls(_) | Transport::Ws | Transport::Wss => {
                 self.endpoint.handle_stream(self.now, flow, message.as_ref()).expect("the test frames well");
             }
         }

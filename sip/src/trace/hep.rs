@@ -60,7 +60,7 @@ pub fn encode(message: &Message, agent: &Agent, correlation: &[u8]) -> Option<Ve
         chunk::PROTOCOL,
         &[match message.transport() {
             Transport::Udp => PROTOCOLS.0,
-            Transport::Tcp | Transport::Tls(_) => PROTOCOLS.1,
+            Transport::Tcp | Transport::Tls(_) | Transport::Ws | Transport::Wss => PROTOCOLS.1,
         }],
     )?;
     packet.address(source, chunk::SOURCE_V4, chunk::SOURCE_V6)?;

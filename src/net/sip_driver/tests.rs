@@ -44,7 +44,7 @@ impl Side {
         let bound = &self.service.bound[0];
         let transport = match bound.transport {
             Transport::Tls(_) => Transport::Tls(self.callee),
-            open @ (Transport::Udp | Transport::Tcp) => open,
+            open @ (Transport::Udp | Transport::Tcp | Transport::Ws | Transport::Wss) => open,
         };
         Flow { listener: bound.id, transport, peer }
     }
