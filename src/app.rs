@@ -37,6 +37,7 @@ use crate::lookup::{self, Lookups};
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
 use crate::net::sip_driver::{self, BoundListener, Doors};
+use crate::net::sip_instance;
 use crate::net::sip_tls::SipTls;
 use crate::net::web::Web;
 use crate::provider::catalog::{self, Catalog, Sealer};
@@ -102,6 +103,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
 
     let tls = SipTls::new(&config.sip.tls).context("SIP over TLS cannot be set up")?;
     let (names, faults) = (tls.names().clone(), tls.faults().clone());
+    let instance = sip_instance::instance(&config.data_dir).context("registrars cannot be told who this is")?;
     let (tap, tapping) = sight::tap::tap();
     let seen = config.sip.trace.enabled;
     let sip = sip_driver::start_tapped(
@@ -110,6 +112,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         SipConfig {
             max_sessions: config.sip.max_calls.saturating_add(64),
             registrar: true,
+            instance: Some(instance),
             ..SipConfig::default()
         },
         config.sip.guard.protection(),

@@ -8,6 +8,7 @@ pub mod media_worker;
 pub mod ports;
 mod sip_door;
 pub mod sip_driver;
+pub mod sip_instance;
 mod sip_stream;
 pub mod sip_tls;
 mod sip_udp;
