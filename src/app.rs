@@ -178,6 +178,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         web,
         config: Arc::new(config.http.clone()),
         readers: Arc::new(Semaphore::new(config.http.event_readers)),
+        listeners: Arc::new(Semaphore::new(config.http.call_listeners)),
+        tickets: Arc::default(),
     };
 
     let node = NodeId::generate();

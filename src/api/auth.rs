@@ -1,16 +1,19 @@
-//! Who asks: an API key as a bearer token.
+//! Who asks: an API key as a bearer token, or a token that a key made for one websocket.
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::header;
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, MatchedPath, Query, Request, State};
 use axum::http::request::Parts;
+use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Api;
 use super::error::ApiError;
 use super::scopes::{Scope, Scopes, needed};
-use crate::id::{ApiKeyId, OrgId};
+use crate::id::{ApiKeyId, CallId, OrgId};
 use crate::store::{StoreError, api_key};
+use crate::time;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,8 @@ pub struct Caller {
     pub org: OrgId,
     /// The key, for the audit log.
     pub key: ApiKeyId,
+    /// What the key may do.
+    pub scopes: Scopes,
 }
 
 /// The scope that a request needs; the route tells.
@@ -33,27 +38,48 @@ pub(super) async fn require_key(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let secret = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .filter(|secret| secret.len() <= 256)
-        .ok_or(ApiError::Unauthorized)?
-        .to_owned();
-    let mut tx = api.db.read().await?;
-    let key = match api_key::authenticate(&mut tx, &secret).await {
-        Ok(key) => key,
-        Err(StoreError::NotFound) => return Err(ApiError::Unauthorized),
-        Err(error) => return Err(error.into()),
+    let caller = match token(&request) {
+        Some((token, call)) => by_token(&api, token, call).await?,
+        None => by_key(&api, bearer(&request)).await?,
     };
-    drop(tx);
     let scope = scope(&request);
-    if !Scopes::of(&key.scopes).allow(scope) {
+    if !caller.scopes.allow(scope) {
         return Err(ApiError::Forbidden(scope));
     }
-    request.extensions_mut().insert(Caller { org: key.org, key: key.id });
+    request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// The key in the header.
+fn bearer(request: &Request) -> Option<String> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").filter(|secret| secret.len() <= 256).map(str::to_owned)
+}
+
+async fn by_key(api: &Api, secret: Option<String>) -> Result<Caller, ApiError> {
+    let secret = secret.ok_or(ApiError::Unauthorized)?;
+    let mut tx = api.db.read().await?;
+    match api_key::authenticate(&mut tx, &secret).await {
+        Ok(key) => Ok(Caller { org: key.org, key: key.id, scopes: Scopes::of(&key.scopes) }),
+        Err(StoreError::NotFound) => Err(ApiError::Unauthorized),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The token in the query of whoever listens to a call without a header, and the call.
+fn token(request: &Request) -> Option<(String, CallId)> {
+    if request.method() != Method::GET || request.headers().contains_key(header::AUTHORIZATION) {
+        return None;
+    }
+    let path = request.uri().path().strip_prefix("/api/v1/calls/")?.strip_suffix("/listen")?;
+    let Query(query) = Query::<BTreeMap<String, String>>::try_from_uri(request.uri()).ok()?;
+    Some((query.get("token")?.clone(), path.parse().ok()?))
+}
+
+async fn by_token(api: &Api, token: String, call: CallId) -> Result<Caller, ApiError> {
+    let caller = api.tickets.redeem(time::now().mono, &token, call).ok_or(ApiError::Unauthorized)?;
+    let mut tx = api.db.read().await?;
+    if api_key::in_force(&mut tx, caller.key).await? { Ok(caller) } else { Err(ApiError::Unauthorized) }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

@@ -27,7 +27,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let value: T = parse(&json_bytes(request, state).await?)?;
-        value.validate().map_err(|report| ApiError::Invalid(faults(&report)))?;
+        check(&value)?;
         Ok(Self(value))
     }
 }
@@ -55,7 +55,8 @@ async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes
     })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+/// Reads JSON of which every fault has its place.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer_of(&error.path().to_string());
@@ -69,6 +70,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     json.end().map_err(|error| ApiError::Malformed(format!("not JSON: {error}")))?;
     Ok(value)
+}
+
+/// Whether a value obeys its rules.
+pub(super) fn check<T: Validate<Context = ()>>(value: &T) -> Result<(), ApiError> {
+    value.validate().map_err(|report| ApiError::Invalid(faults(&report)))
 }
 
 fn faults(report: &garde::Report) -> Vec<FieldFault> {

@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
-use super::body::Body;
+use super::body::{Body, check};
 use super::error::ApiError;
 use super::paging::Id;
 use crate::agent::assistant::Mode;
-use crate::call::registry::{LiveCall, NotReached, Reached, Stage, Supervision};
+use crate::call::registry::{LiveCall, NotReached, Party, Reached, Stage, Supervision};
 use crate::campaign::phone::E164;
 use crate::id::{AssistantId, AttemptId, CallId, TrunkId};
 use crate::pii::Pii;
@@ -55,6 +55,22 @@ pub struct LiveCallView {
     muted: bool,
     /// A supervisor has taken the talk off the record.
     off_record: bool,
+    /// Who speaks with the far side. Further values may come.
+    speaks: LiveParty,
+    /// How many listen to it.
+    listeners: usize,
+}
+
+/// Who speaks with the far side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveParty {
+    /// The agent.
+    Agent,
+    /// Nobody: a supervisor has silenced the agent.
+    Muted,
+    /// A person, to whom the caller was handed over.
+    Person,
 }
 
 /// How far a call has come.
@@ -110,6 +126,21 @@ pub async fn list(State(api): State<Api>, caller: Caller) -> Json<LiveCalls> {
     Json(LiveCalls { items: calls.map(view).collect() })
 }
 
+/// Read a live call
+///
+/// Of the node that answers; 409 `call_over` says that it is to be read at `/api/v1/calls/{id}` by now.
+#[utoipa::path(
+    get, path = "/api/v1/calls/{id}/live", tag = "calls", params(("id" = CallId, Path)),
+    responses(
+        (status = 200, body = LiveCallView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Json<LiveCallView>, ApiError> {
+    stands(&api, caller, id).await.map(view).map(Json)
+}
+
 /// Tell the agent of a live call something that the caller does not hear
 ///
 /// The model sees it before what it says next, and for the rest of the call. A flow has no model that could be told
@@ -129,8 +160,7 @@ pub async fn note(
     Id(id): Id<CallId>,
     Body(input): Body<NoteInput>,
 ) -> Result<Json<LiveCallView>, ApiError> {
-    let chars = input.text.chars().count();
-    step_in(&api, caller, id, Supervision::Note(Pii::new(input.text)), Intervention::Note { chars }).await
+    note_to(&api, caller, id, input.text).await.map(Json)
 }
 
 /// Silence the agent of a live call, or give it the word again
@@ -151,7 +181,7 @@ pub async fn mute(
     Id(id): Id<CallId>,
     Body(SwitchInput { on }): Body<SwitchInput>,
 ) -> Result<Json<LiveCallView>, ApiError> {
-    step_in(&api, caller, id, Supervision::Mute(on), Intervention::Mute { on }).await
+    step_in(&api, caller, id, Supervision::Mute(on), Intervention::Mute { on }).await.map(Json)
 }
 
 /// Take a live call off the record, or put it on again
@@ -173,7 +203,7 @@ pub async fn off_record(
     Id(id): Id<CallId>,
     Body(SwitchInput { on }): Body<SwitchInput>,
 ) -> Result<Json<LiveCallView>, ApiError> {
-    step_in(&api, caller, id, Supervision::OffRecord(on), Intervention::OffRecord { on }).await
+    step_in(&api, caller, id, Supervision::OffRecord(on), Intervention::OffRecord { on }).await.map(Json)
 }
 
 /// End a live call
@@ -193,41 +223,73 @@ pub async fn hang_up(
     caller: Caller,
     Id(id): Id<CallId>,
 ) -> Result<Json<LiveCallView>, ApiError> {
-    let reached = reach(&api, caller, id).await?;
-    log(&api, caller, id, Intervention::HangUp).await?;
-    Ok(Json(view(reached.hang_up())))
+    end_now(&api, caller, id).await.map(Json)
 }
 
-async fn step_in(
+/// Tells the agent something.
+pub(super) async fn note_to(api: &Api, caller: Caller, id: CallId, text: String) -> Result<LiveCallView, ApiError> {
+    let input = NoteInput { text };
+    check(&input)?;
+    let chars = input.text.chars().count();
+    step_in(api, caller, id, Supervision::Note(Pii::new(input.text)), Intervention::Note { chars }).await
+}
+
+/// Ends a call.
+pub(super) async fn end_now(api: &Api, caller: Caller, id: CallId) -> Result<LiveCallView, ApiError> {
+    let reached = reach(api, caller, id).await?;
+    log(api, caller, id, Intervention::HangUp).await?;
+    Ok(view(reached.hang_up()))
+}
+
+/// Steps into a call; the call as it then is.
+pub(super) async fn step_in(
     api: &Api,
     caller: Caller,
     id: CallId,
     what: Supervision,
     intervention: Intervention,
-) -> Result<Json<LiveCallView>, ApiError> {
+) -> Result<LiveCallView, ApiError> {
     let reached = reach(api, caller, id).await?;
     reached.allows(&what).map_err(refusal)?;
     log(api, caller, id, intervention).await?;
-    Ok(Json(view(reached.supervise(what))))
+    Ok(view(reached.supervise(what)))
 }
 
 /// The call, with room kept for a command.
 async fn reach(api: &Api, caller: Caller, id: CallId) -> Result<Reached, ApiError> {
     match api.calls.reach(caller.org, id) {
         Ok(reached) => Ok(reached),
-        Err(NotReached::Unknown) => {
-            let mut tx = api.db.read().await?;
-            match call::get(&mut tx, caller.org, id).await {
-                Ok(_) => Err(refusal(NotReached::Over)),
-                Err(StoreError::NotFound) => Err(refusal(NotReached::Unknown)),
-                Err(error) => Err(error.into()),
-            }
-        }
+        Err(NotReached::Unknown) => Err(gone(api, caller, id).await),
         Err(why) => Err(refusal(why)),
     }
 }
 
-async fn log(api: &Api, caller: Caller, id: CallId, intervention: Intervention) -> Result<(), ApiError> {
+/// The call, if it is live.
+pub(super) async fn stands(api: &Api, caller: Caller, id: CallId) -> Result<LiveCall, ApiError> {
+    match api.calls.get(id).filter(|call| call.org == caller.org) {
+        Some(call) => Ok(call),
+        None => Err(gone(api, caller, id).await),
+    }
+}
+
+/// Why a call is not among the live ones: it is over, or never was.
+async fn gone(api: &Api, caller: Caller, id: CallId) -> ApiError {
+    let mut tx = match api.db.read().await {
+        Ok(tx) => tx,
+        Err(error) => return error.into(),
+    };
+    match call::get(&mut tx, caller.org, id).await {
+        Ok(_) => refusal(NotReached::Over),
+        Err(StoreError::NotFound) => match api.calls.reach(caller.org, id) {
+            Err(NotReached::Over) => refusal(NotReached::Over),
+            Ok(_) | Err(_) => refusal(NotReached::Unknown),
+        },
+        Err(error) => error.into(),
+    }
+}
+
+/// Writes down what is about to be done.
+pub(super) async fn log(api: &Api, caller: Caller, id: CallId, intervention: Intervention) -> Result<(), ApiError> {
     let mut tx = api.db.begin_durable().await?;
     audit::stepped_in(&mut tx, caller.org, &Actor::key(caller.key), id, intervention).await?;
     // Before it is done, not with its answer.
@@ -235,7 +297,7 @@ async fn log(api: &Api, caller: Caller, id: CallId, intervention: Intervention) 
 }
 
 /// Why nobody can step in, and what to do.
-fn refusal(why: NotReached) -> ApiError {
+pub(super) fn refusal(why: NotReached) -> ApiError {
     let (code, remedy) = match why {
         NotReached::Unknown => return ApiError::NotFound("call"),
         NotReached::Over => ("call_over", "read it at /api/v1/calls/{id}"),
@@ -244,6 +306,7 @@ fn refusal(why: NotReached) -> ApiError {
         }
         NotReached::AgentLeft => ("agent_left", "take it off the record or end it, there is no agent to steer"),
         NotReached::SecondLeg(_) => ("second_leg", "step into that call instead"),
+        NotReached::TooManyListeners => ("too_many_listeners", "close one of them"),
         NotReached::TooManyNotes => ("too_many_notes", "mute the agent or end the call"),
         NotReached::Busy => ("call_busy", "send it again in a moment"),
     };
@@ -254,13 +317,18 @@ fn not_blank(text: &str, _: &()) -> garde::Result {
     if text.trim().is_empty() { Err(garde::Error::new("must say something")) } else { Ok(()) }
 }
 
-fn view(call: LiveCall) -> LiveCallView {
+pub(super) fn view(call: LiveCall) -> LiveCallView {
     let stage = match call.stage {
         Stage::Dialing => LiveStage::Dialing,
         Stage::Ringing => LiveStage::Ringing,
         Stage::Answered { .. } => LiveStage::Answered,
         Stage::InConversation { .. } => LiveStage::InConversation,
         Stage::HandedOver { .. } => LiveStage::HandedOver,
+    };
+    let speaks = match call.party() {
+        Party::Agent => LiveParty::Agent,
+        Party::Muted => LiveParty::Muted,
+        Party::Person => LiveParty::Person,
     };
     let answered_at = call.stage.answered().map(|at| call.started.wall_at(at));
     LiveCallView {
@@ -278,5 +346,7 @@ fn view(call: LiveCall) -> LiveCallView {
         answered_at,
         muted: call.muted,
         off_record: call.off_record,
+        speaks,
+        listeners: call.listeners,
     }
 }

@@ -24,6 +24,7 @@ pub mod forecast;
 pub mod idempotency;
 pub mod import;
 pub mod knowledge;
+pub mod listen;
 pub mod live_calls;
 pub mod organisation;
 pub mod paging;
@@ -63,6 +64,7 @@ use crate::store::org::Secrets;
 use crate::trunk::route::Router;
 
 pub use self::error::{ApiError, FieldFault, Problem};
+pub use self::listen::Tickets;
 pub use self::router::{openapi, router};
 
 /// What handlers share.
@@ -92,4 +94,8 @@ pub struct Api {
     pub config: Arc<HttpConfig>,
     /// Places for readers of the stream of events: `event_readers` of the configuration.
     pub readers: Arc<Semaphore>,
+    /// Places for listeners to live calls: `call_listeners` of the configuration.
+    pub listeners: Arc<Semaphore>,
+    /// Tokens of listeners who cannot send a header.
+    pub tickets: Arc<Tickets>,
 }

@@ -17,9 +17,9 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, live_calls,
-    organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces, suppression_lists, suppressions,
-    target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks,
+    campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, listen,
+    live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces, suppression_lists,
+    suppressions, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks,
 };
 
 /// The whole HTTP service.
@@ -145,6 +145,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(sip_guard::unban))
         .routes(routes!(calls::list))
         .routes(routes!(live_calls::list))
+        .routes(routes!(live_calls::read))
+        .routes(routes!(listen::ticket, listen::listen))
         .routes(routes!(live_calls::note))
         .routes(routes!(live_calls::mute))
         .routes(routes!(live_calls::off_record))

@@ -19,10 +19,12 @@ wire_enum! {
         CampaignsWrite = "campaigns:write",
         /// Start, pause, resume, stop and cancel campaigns, and place a call at once.
         CampaignsControl = "campaigns:control",
-        /// Read calls, with what was said in them and their SIP messages, and listen to them.
+        /// Read calls, with what was said in them, their recordings and their SIP messages.
         CallsRead = "calls:read",
         /// Step into live calls, and end them.
         CallsControl = "calls:control",
+        /// Listen to live calls.
+        CallsListen = "calls:listen",
         /// Read assistants and their documents.
         AssistantsRead = "assistants:read",
         /// Change assistants and their documents.
@@ -77,6 +79,9 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/calls/live", S::CallsRead),
         ("GET", "/api/v1/calls/{id}", S::CallsRead),
         ("POST", "/api/v1/calls/{id}/hang_up", S::CallsControl),
+        ("GET", "/api/v1/calls/{id}/listen", S::CallsListen),
+        ("POST", "/api/v1/calls/{id}/listen", S::CallsListen),
+        ("GET", "/api/v1/calls/{id}/live", S::CallsRead),
         ("POST", "/api/v1/calls/{id}/mute", S::CallsControl),
         ("POST", "/api/v1/calls/{id}/note", S::CallsControl),
         ("POST", "/api/v1/calls/{id}/off_record", S::CallsControl),

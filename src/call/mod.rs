@@ -7,6 +7,7 @@ pub mod facts;
 pub mod inbound;
 pub mod insight;
 pub mod leg;
+pub mod listen;
 pub mod outcome;
 pub mod place;
 pub mod providers;

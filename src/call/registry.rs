@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use self::live::Control;
 use self::live::{Entry, Identity, remains_of_a_panic};
-pub use self::live::{LiveCall, Stage};
+pub use self::live::{LiveCall, Party, Stage};
 pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
 use super::inbound::{Door, InboundRoutes};
@@ -32,6 +32,8 @@ use super::record::Recorder;
 use super::task::{CallTask, Remains};
 use super::tools::Toolbox;
 use super::transfer::desk::TransferDesk;
+use crate::campaign::disconnection::DisconnectionReason;
+use crate::campaign::states::EndedBy;
 use crate::id::{CallId, OrgId};
 use crate::net::media_worker::{MediaWorkers, WorkerStats};
 use crate::net::ports::RtpPorts;
@@ -280,6 +282,7 @@ impl Calls {
         let calls = self.clone();
         let stage = entry.stage.clone();
         let (org, call) = (identity.org, identity.call);
+        let listeners = Arc::clone(&entry.listeners);
         let task = Box::new(task);
         self.inner.live.insert(call, entry);
         self.inner.tasks.spawn(async move {
@@ -291,6 +294,11 @@ impl Calls {
                 let replay = replay.filter(|_| calls.insight().replays.is_some() && identity.is_recorded());
                 Ok(Remains { replay, ..remains_of_a_panic(*stage.borrow()) })
             });
+            // Listeners know by now, unless it never was a call or its task is gone.
+            match &ended {
+                Ok(remains) => listeners.end(remains.outcome.reason, remains.outcome.ended_by),
+                Err(_) => listeners.end(DisconnectionReason::DialFailed, EndedBy::System),
+            }
             // Out of the list first: whoever hears of the end finds the channel free.
             calls.inner.live.remove(&call);
             calls.note_end(org, call);

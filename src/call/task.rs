@@ -37,6 +37,7 @@ use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::insight::beside;
 use super::leg::sip::SipLeg;
+use super::listen::{Happening, Listeners};
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
@@ -104,6 +105,13 @@ pub(super) struct Dial {
     pub(super) send_before: Latest,
 }
 
+/// How the registry and the task of a call tell each other.
+pub(super) struct Ends {
+    pub(super) control: mpsc::Receiver<Control>,
+    pub(super) stage: watch::Sender<Stage>,
+    pub(super) listeners: Arc<Listeners>,
+}
+
 /// The task of one call.
 pub(super) struct CallTask {
     calls: Calls,
@@ -137,6 +145,7 @@ pub(super) struct CallTask {
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
     stage: watch::Sender<Stage>,
+    listeners: Arc<Listeners>,
     /// The caller is being handed over.
     handing: Option<Handing>,
     transferred: Option<Transferred>,
@@ -149,12 +158,8 @@ pub(super) struct CallTask {
 }
 
 impl CallTask {
-    pub(super) fn new(
-        calls: Calls,
-        parts: Parts,
-        control: mpsc::Receiver<Control>,
-        stage: watch::Sender<Stage>,
-    ) -> Self {
+    pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
+        let Ends { control, stage, listeners } = ends;
         let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
@@ -195,6 +200,7 @@ impl CallTask {
             control,
             reports: None,
             stage,
+            listeners,
             handing: None,
             transferred: None,
             second: None,
@@ -243,7 +249,7 @@ impl CallTask {
         let ahead = self.player.is_far_ahead(time::now().mono);
         tokio::select! {
             biased;
-            Some(control) = self.control.recv() => self.controlled(control),
+            Some(control) = self.control.recv() => self.controlled(control).await,
             event = next_event(&mut self.events) => self.signalled(event).await,
             sink = self.recording.opened() => self.record(sink).await,
             news = next_news(&mut self.media) => self.heard(news).await,
@@ -258,14 +264,21 @@ impl CallTask {
         }
     }
 
-    fn controlled(&mut self, control: Control) {
+    async fn controlled(&mut self, control: Control) {
         match control {
             Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
             Control::Handover(handover) => self.handed_over(handover),
+            Control::Listen => self.let_listen().await,
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
-            Control::Supervise(Supervision::Mute(muted)) => self.inform(Input::Muted(muted)),
-            Control::Supervise(Supervision::OffRecord(off)) => self.inform(Input::OffRecord(off)),
+            Control::Supervise(Supervision::Mute(muted)) => {
+                self.inform(Input::Muted(muted));
+                self.listeners.tell(|| Happening::Changed);
+            }
+            Control::Supervise(Supervision::OffRecord(off)) => {
+                self.inform(Input::OffRecord(off));
+                self.listeners.tell(|| Happening::Changed);
+            }
         }
     }
 
@@ -368,6 +381,7 @@ impl CallTask {
             CallAction::Progress(progress) => self.report(now, progress),
             CallAction::Ended(outcome) => {
                 self.tell_first(SecondNews::Over(Box::new(outcome.clone())));
+                self.listeners.end(outcome.reason, outcome.ended_by);
                 self.outcome = Some(outcome);
             }
         }
@@ -392,6 +406,7 @@ impl CallTask {
         self.ears.answer();
         self.brain.answer();
         self.detect_callee().await;
+        self.let_listen().await;
     }
 
     async fn invite(&mut self) {
@@ -414,6 +429,11 @@ impl CallTask {
         }
     }
 
+    fn come_to(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+        self.listeners.tell(|| Happening::Changed);
+    }
+
     fn report(&mut self, at: Instant, progress: Progress) {
         if progress == Progress::Ringing {
             self.get_ready();
@@ -427,7 +447,7 @@ impl CallTask {
                 (Stage::InConversation { answered }, AttemptEvent::InConversation { at })
             }
         };
-        self.stage.send_replace(stage);
+        self.come_to(stage);
         match progress {
             Progress::Ringing => self.tell_first(SecondNews::Ringing),
             Progress::Answered => self.tell_first(SecondNews::Answered),

@@ -22,6 +22,9 @@ pub struct HttpConfig {
     pub event_reader_slow_s: u64,
     /// Seconds between two looks whether the key of a reader is still in force. Default 15.
     pub event_reader_check_s: u64,
+    /// Listeners to live calls at one time on this server; more are answered with 503. Readers' patience and checks of
+    /// keys are theirs, too. Default 200.
+    pub call_listeners: usize,
 }
 
 impl Default for HttpConfig {
@@ -34,6 +37,7 @@ impl Default for HttpConfig {
             event_readers: 200,
             event_reader_slow_s: 10,
             event_reader_check_s: 15,
+            call_listeners: 200,
         }
     }
 }

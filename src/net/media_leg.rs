@@ -24,6 +24,11 @@ const READ_BATCH: usize = 16;
 pub trait FrameSink: Send {
     /// `skipped` frames of silence on both sides, then what the caller said and what we said.
     fn frame(&mut self, skipped: u32, caller: &PcmFrame, agent: &PcmFrame);
+
+    /// Nobody wants more of it: the leg lets it go.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// What a call asks of its leg.
@@ -80,6 +85,8 @@ pub enum MediaCommand {
     Record(Box<dyn FrameSink>),
     /// Send both sides to somebody else as well, in place of whoever got them before; `None` ends it.
     Copy(Option<Box<dyn FrameSink>>),
+    /// Let somebody listen as long as they want to, in place of whoever did before.
+    Listen(Box<dyn FrameSink>),
     /// Record silence of both sides in the place of what is said, or again what is said.
     OffRecord(bool),
     /// Close the leg.
@@ -103,6 +110,7 @@ impl std::fmt::Debug for MediaCommand {
             Self::DetectCallee(_) => "DetectCallee",
             Self::Record(_) => "Record",
             Self::Copy(_) => "Copy",
+            Self::Listen(_) => "Listen",
             Self::OffRecord(_) => "OffRecord",
             Self::Close => "Close",
         })
@@ -129,13 +137,24 @@ pub(super) struct Leg {
     audio_due: bool,
     recorder: Option<Box<dyn FrameSink>>,
     copy: Option<Box<dyn FrameSink>>,
+    listener: Option<Box<dyn FrameSink>>,
     off_record: bool,
     _lease: PortLease,
 }
 
 impl Leg {
     pub(super) fn new(socket: UdpSocket, lease: PortLease, session: Session, ring: RingSender) -> Self {
-        Self { socket, session, ring, audio_due: false, recorder: None, copy: None, off_record: false, _lease: lease }
+        Self {
+            socket,
+            session,
+            ring,
+            audio_due: false,
+            recorder: None,
+            copy: None,
+            listener: None,
+            off_record: false,
+            _lease: lease,
+        }
     }
 
     /// Reads what has arrived.
@@ -169,9 +188,10 @@ impl Leg {
             }
             let silence = PcmFrame::silence(Rate::Hz8000);
             let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };
-            for sink in leg.recorder.iter_mut().chain(&mut leg.copy) {
+            for sink in leg.recorder.iter_mut().chain(&mut leg.copy).chain(&mut leg.listener) {
                 sink.frame(tick.skipped, caller, agent);
             }
+            leg.listener.take_if(|listener| listener.is_over());
             leg.report(now)
         })
     }
@@ -200,6 +220,7 @@ impl Leg {
                 MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
                 MediaCommand::Record(sink) => leg.recorder = Some(sink),
                 MediaCommand::Copy(sink) => leg.copy = sink,
+                MediaCommand::Listen(sink) => leg.listener = Some(sink),
                 MediaCommand::OffRecord(off) => leg.off_record = off,
                 MediaCommand::Close => return Turn::Close(CloseCause::Stopped),
             }
@@ -209,7 +230,7 @@ impl Leg {
 
     /// Ends the recording and says the last word.
     pub(super) fn close(mut self, cause: CloseCause) {
-        let recorder = (self.recorder.take(), self.copy.take());
+        let recorder = (self.recorder.take(), self.copy.take(), self.listener.take());
         // Ending a recording runs the sink's code; a bug in it is still this leg's alone.
         let ended = catch_unwind(AssertUnwindSafe(|| drop(recorder)));
         let cause = if ended.is_ok() { cause } else { CloseCause::Panicked };

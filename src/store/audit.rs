@@ -76,6 +76,15 @@ pub enum Intervention {
     },
     /// Ended the call.
     HangUp,
+    /// Listens from now on.
+    Listen,
+    /// Listens no longer.
+    Listened {
+        /// For how long, in milliseconds.
+        ms: u64,
+        /// Frames of 20 ms that were too fast for the listener.
+        dropped: u64,
+    },
 }
 
 /// Keeps that somebody steps into a live call. Its record need not exist yet.
@@ -94,6 +103,8 @@ pub async fn stepped_in(
         Intervention::Mute { on } => ("call.mute", json!({ "on": on })),
         Intervention::OffRecord { on } => ("call.off_record", json!({ "on": on })),
         Intervention::HangUp => ("call.hang_up", json!({})),
+        Intervention::Listen => ("call.listen", json!({})),
+        Intervention::Listened { ms, dropped } => ("call.listened", json!({ "ms": ms, "dropped_frames": dropped })),
     };
     write(tx, org, actor, action, ("call", call.to_string()), detail).await
 }

@@ -18,6 +18,7 @@ mod identity;
 mod inbound;
 mod interrupter;
 mod knowledge;
+mod listening;
 mod manners;
 mod native;
 mod native_manners;

@@ -19,10 +19,10 @@ use crate::sip_traces;
 
 on_both!(every_route_answers_its_example_as_the_document_says);
 
-/// What tests of their own look at: a websocket.
-const ELSEWHERE: [(&str, &str); 1] = [("GET", "/api/v1/events/stream")];
+/// What tests of their own look at: websockets.
+const ELSEWHERE: [(&str, &str); 2] = [("GET", "/api/v1/events/stream"), ("GET", "/api/v1/calls/{id}/listen")];
 /// No call is live here: the refusal is what the document says of it.
-const NOT_LIVE: [&str; 4] = ["hang_up", "mute", "note", "off_record"];
+const NOT_LIVE: [&str; 6] = ["hang_up", "listen", "{id}/live", "mute", "note", "off_record"];
 
 async fn every_route_answers_its_example_as_the_document_says(db: TestDb) {
     let document = serde_json::to_value(callwright::api::openapi()).expect("the document");

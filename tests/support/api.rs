@@ -62,6 +62,8 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
             ..HttpConfig::default()
         }),
         readers: Arc::new(Semaphore::new(2)),
+        listeners: Arc::new(Semaphore::new(60)),
+        tickets: Arc::default(),
     };
     Desk { api, key, org: org.id }
 }

@@ -158,11 +158,11 @@ impl Calls {
         if let Some(call_id) = invite.request.headers.get(&HeaderName::CallId) {
             self.watch(&identity, call_id);
         }
-        let (control, stage, entry) = Entry::new(identity.clone());
+        let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
         let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording };
-        let task = CallTask::new(self.clone(), parts, control, stage).taking(session, events);
+        let task = CallTask::new(self.clone(), parts, ends).taking(session, events);
         self.spawn(identity, entry, task, None);
         Ok(())
     }

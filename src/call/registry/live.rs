@@ -11,9 +11,10 @@ use super::supervise::{Supervised, Supervision};
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::Outcome;
+use crate::call::listen::Listeners;
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::place::CallReport;
-use crate::call::task::Remains;
+use crate::call::task::{Ends, Remains};
 use crate::call::tools::ToolContext;
 use crate::call::transfer::Handover;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -74,6 +75,8 @@ pub(in crate::call) enum Control {
     Drain,
     /// A supervisor steps in.
     Supervise(Supervision),
+    /// Somebody listens, and the leg does not hand over its sound yet.
+    Listen,
     /// The transfer that this leg is for has come this far.
     Handover(Handover),
 }
@@ -105,6 +108,33 @@ pub struct LiveCall {
     pub muted: bool,
     /// A supervisor has taken the talk off the record.
     pub off_record: bool,
+    /// How many listen to it.
+    pub listeners: usize,
+}
+
+/// Who speaks with the far side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// The agent.
+    Agent,
+    /// Nobody: a supervisor has silenced the agent.
+    Muted,
+    /// A person, to whom the caller was handed over.
+    Person,
+}
+
+impl LiveCall {
+    /// Who speaks with the far side.
+    #[must_use]
+    pub const fn party(&self) -> Party {
+        match self.stage {
+            Stage::HandedOver { .. } => Party::Person,
+            Stage::Dialing | Stage::Ringing | Stage::Answered { .. } | Stage::InConversation { .. } if self.muted => {
+                Party::Muted
+            }
+            Stage::Dialing | Stage::Ringing | Stage::Answered { .. } | Stage::InConversation { .. } => Party::Agent,
+        }
+    }
 }
 
 pub(super) struct Entry {
@@ -112,6 +142,7 @@ pub(super) struct Entry {
     pub(super) control: mpsc::Sender<Control>,
     pub(super) stage: watch::Receiver<Stage>,
     pub(super) supervised: Arc<Supervised>,
+    pub(super) listeners: Arc<Listeners>,
 }
 
 /// Who takes part in a call.
@@ -133,10 +164,12 @@ pub(super) struct Identity {
 }
 
 impl Entry {
-    pub(super) fn new(identity: Identity) -> (mpsc::Receiver<Control>, watch::Sender<Stage>, Self) {
+    pub(super) fn new(identity: Identity) -> (Ends, Self) {
         let (control, controls) = mpsc::channel(CONTROLS);
         let (stage, stages) = watch::channel(Stage::Dialing);
-        (controls, stage, Self { identity, control, stage: stages, supervised: Arc::default() })
+        let listeners = Arc::<Listeners>::default();
+        let ends = Ends { control: controls, stage, listeners: Arc::clone(&listeners) };
+        (ends, Self { identity, control, stage: stages, supervised: Arc::default(), listeners })
     }
 
     pub(super) fn live(&self) -> LiveCall {
@@ -153,6 +186,7 @@ impl Entry {
             stage: *self.stage.borrow(),
             muted: self.supervised.is_muted(),
             off_record: self.supervised.is_off_record(),
+            listeners: self.listeners.count(),
         }
     }
 }

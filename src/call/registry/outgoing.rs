@@ -134,14 +134,14 @@ impl Calls {
         let rtp = services.ports.bind()?;
         let (leg, body) = SipLeg::outbound(dial.invite.media.local(media, rtp.lease.port()));
         let call = Call::outbound(identity.started.mono, config, evidence);
-        let (control, stage, entry) = Entry::new(identity.clone());
+        let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
         if let Some(host) = services.call_id_host(dial.invite.flow.listener) {
             self.watch(&identity, leg_key(&services.secret, dial.leg).call_id(&host).as_bytes());
         }
         let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
-        let task = make(CallTask::new(self.clone(), parts, control, stage).placing(dial, reports.clone()));
+        let task = make(CallTask::new(self.clone(), parts, ends).placing(dial, reports.clone()));
         let control = entry.control.clone();
         self.spawn(identity, entry, task, Some(reports.clone()));
         Ok(control)

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::live::{Control, LiveCall, Stage};
 use super::{Calls, Entry};
 use crate::agent::assistant::Mode;
+use crate::call::listen::{self, Listener, Unheard};
 use crate::id::{CallId, OrgId};
 use crate::pii::Pii;
 
@@ -46,6 +47,9 @@ pub enum NotReached {
     /// It is the second leg of a transfer.
     #[error("this is the second leg of the transfer of call {0}")]
     SecondLeg(CallId),
+    /// As many listen to it as may.
+    #[error("{} people listen to the call already", listen::MOST)]
+    TooManyListeners,
     /// It has all the notes that it takes.
     #[error("the call has been told {MOST_NOTES} notes and takes no more")]
     TooManyNotes,
@@ -102,6 +106,28 @@ impl Calls {
             Err(TrySendError::Full(_)) => Err(NotReached::Busy),
             Err(TrySendError::Closed(_)) => Err(NotReached::Over),
         }
+    }
+
+    /// Lets somebody of the organisation listen to a live call, from its answer on, until what is given here is dropped.
+    /// The call as it is now, too.
+    ///
+    /// # Errors
+    /// [`NotReached::Unknown`], [`NotReached::Over`], [`NotReached::Busy`], [`NotReached::TooManyListeners`].
+    pub fn listen(&self, org: OrgId, call: CallId) -> Result<(Listener, LiveCall), NotReached> {
+        let Some(entry) = self.inner.live.get(&call).filter(|entry| entry.identity.org == org) else {
+            return Err(self.missed(org, call));
+        };
+        let (listener, tell) = entry.listeners.join().map_err(|why| match why {
+            Unheard::Over => NotReached::Over,
+            Unheard::Full => NotReached::TooManyListeners,
+        })?;
+        if tell {
+            entry.control.try_send(Control::Listen).map_err(|error| match error {
+                TrySendError::Full(_) => NotReached::Busy,
+                TrySendError::Closed(_) => NotReached::Over,
+            })?;
+        }
+        Ok((listener, entry.live()))
     }
 
     /// The call has ended.

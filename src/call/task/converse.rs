@@ -10,6 +10,7 @@ use crate::agent::action::{Action, Source};
 use crate::agent::input::{Input, ReplyId};
 use crate::agent::native::{NativeNews, NativeOrder};
 use crate::call::event::CallInput;
+use crate::call::listen::Happening;
 use crate::call::transfer::TransferInput;
 use crate::net::media_leg::MediaCommand;
 use crate::time;
@@ -56,6 +57,7 @@ impl CallTask {
             Action::Record(on) => self.set_off_record(!on).await,
             Action::OptOut { words } => self.tools.opt_out(words),
             Action::Transcribed(line) => {
+                self.listeners.tell(|| Happening::Line(line.clone()));
                 if let Some(lines) = &self.calls.insight().lines {
                     // Whoever does not keep up misses some; the outcome has them all.
                     let _ = lines.try_send((self.context.call, line));

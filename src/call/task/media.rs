@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use callwright_media::detect::Detection;
 use callwright_media::detect::greeting::GreetingConfig;
-use callwright_media::frame::{FRAME_8K, PcmFrame};
+use callwright_media::frame::{FRAME, FRAME_8K, PcmFrame};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use tokio::time::timeout;
 
@@ -13,6 +13,7 @@ use super::{CallTask, LAST_WORD};
 use crate::agent::ear::{self, VOICE};
 use crate::agent::input::{Input, Party};
 use crate::call::event::{CallInput, MediaNotice};
+use crate::call::listen::to_listeners;
 use crate::call::record::RecordingSink;
 use crate::call::transfer::TargetParty;
 use crate::call::transfer::second::SecondNews;
@@ -56,6 +57,17 @@ impl CallTask {
         if self.off_record {
             self.order(MediaCommand::OffRecord(true)).await;
         }
+        self.let_listen().await;
+    }
+
+    /// Lets whoever wants to listen hear the leg, from the answer on.
+    pub(super) async fn let_listen(&mut self) {
+        let (Some(answered), true) = (self.call.answered_at(), self.media.is_some()) else { return };
+        let Some(sound) = self.listeners.wants_sound() else { return };
+        let frames = time::now().mono.saturating_duration_since(answered).as_millis() / FRAME.as_millis();
+        let position = u64::try_from(frames).unwrap_or(u64::MAX).saturating_mul(FRAME_8K as u64);
+        let feed = to_listeners(&self.listeners, sound, position);
+        self.order(MediaCommand::Listen(Box::new(feed))).await;
     }
 
     /// Gives the leg a command; false when there is no leg that could take it.

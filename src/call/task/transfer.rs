@@ -424,7 +424,7 @@ impl CallTask {
         if ending == Ending::Transferred {
             self.fall_silent();
             if let Some(answered) = self.call.answered_at() {
-                self.stage.send_replace(Stage::HandedOver { answered });
+                self.come_to(Stage::HandedOver { answered });
             }
         }
         self.tell(CallInput::AgentEnded(ending));
