@@ -177,6 +177,7 @@ impl Staff {
                 voice: Voice::default(),
                 llm: Some(Arc::new(Chat::new(vendor("model", "/v1"))?)),
                 s2s: None,
+                bot: None,
                 witness: Witness::default(),
             },
         })

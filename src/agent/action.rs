@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use super::external::ExternalOrder;
 use super::input::{GenerationId, PromptId, ReplyId, ToolRunId};
 pub use super::native::NativeOrder;
 use super::record::{Answer, Line, TurnTiming};
@@ -148,6 +149,8 @@ pub enum Action {
     CancelTransfer,
     /// Tell the speech-to-speech model.
     Native(NativeOrder),
+    /// Tell the bot that leads, or whoever plays what it sends.
+    External(ExternalOrder),
 
     /// Go on with the recording, or pause it: the caller refused it, or says what must not be kept (card data).
     Record(bool),

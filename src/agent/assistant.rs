@@ -95,6 +95,9 @@ pub struct Assistant {
     /// Who recognises, thinks and speaks.
     #[serde(default, skip_serializing_if = "is_default")]
     pub providers: Providers,
+    /// What a bot that leads the call is let know; in mode `external`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub external: External,
     /// Its patience, where it differs from the usual one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub turn: TurnSettings,
@@ -123,6 +126,8 @@ pub enum Mode {
     Llm,
     /// A model that hears and speaks by itself and follows the prompt.
     SpeechToSpeech,
+    /// A bot elsewhere, which gets the caller's voice over a websocket and sends its own.
+    External,
 }
 
 /// A value of the contact that texts may use as `{{ name }}`.
@@ -152,6 +157,16 @@ impl Default for ModelSettings {
     }
 }
 
+/// What a bot that leads the call is let know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct External {
+    /// Values by name, templates of up to 500 characters; at most 30. The bot finds them as `customParameters`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub parameters: BTreeMap<String, Pii<String>>,
+}
+
 /// Names from the catalog of providers. Of a list the first is asked; the others stand in when it is slow or down.
 /// Without a name the offline recogniser and voice serve.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -169,6 +184,9 @@ pub struct Providers {
     /// Speech to speech. Needed in mode `speech_to_speech`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s2s: Option<String>,
+    /// A bot that leads the call. Needed in mode `external`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bot: Option<String>,
 }
 
 impl Assistant {

@@ -9,13 +9,15 @@
 //!                                    whoever leads says      hang-up, machine, silence
 //! ```
 //!
-//! A flow, a model, or a speech-to-speech model leads: it decides what is said. Whoever leads, the agent has at most one
-//! reply open (`mouth`) and the caller at most one turn (`caller`, by the turn machine); what was played is known to the
-//! sample and the word (`sources`); everything that is waited for has a clock (`waiting`).
+//! A flow, a model, a speech-to-speech model, or a bot of somebody else's leads: it decides what is said. Whoever leads, the
+//! agent has at most one reply open (`mouth`) and the caller at most one turn (`caller`, by the turn machine); what was
+//! played is known to the sample and the word (`sources`); everything that is waited for has a clock (`waiting`). What a
+//! bot sends is no reply: it passes the conversation by.
 
 mod asking;
 mod caller;
 mod closing;
+mod external;
 mod flowing;
 mod late;
 mod manners;
@@ -32,6 +34,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use self::caller::{Caller, Keys};
+use self::external::ExternalLead;
 use self::flowing::FlowLead;
 use self::late::Bridges;
 use self::manners::Manners;
@@ -104,6 +107,7 @@ enum Lead {
     Flow(Box<FlowLead>),
     Model(Box<ModelLead>),
     Native(Box<NativeLead>),
+    External(Box<ExternalLead>),
 }
 
 /// What a conversation waits for.
@@ -171,7 +175,7 @@ impl Conversation {
                 let lead = FlowLead::new(script, !assistant.providers.llm.is_empty());
                 (Lead::Flow(Box::new(lead)), texts, values, farewell, time_up)
             }
-            Mode::Llm | Mode::SpeechToSpeech => {
+            Mode::Llm | Mode::SpeechToSpeech | Mode::External => {
                 let values = script::values(assistant, values)?;
                 let wording = Wording::of(Language::or_english(&assistant.language));
                 let mut texts = Texts::default();
@@ -179,6 +183,8 @@ impl Conversation {
                     let model = ModelLead::new(assistant, &values, &mut texts)?;
                     first.extend(model.greeting);
                     Lead::Model(Box::new(model))
+                } else if assistant.mode == Mode::External {
+                    Lead::External(Box::new(ExternalLead::new(assistant, &values)?))
                 } else {
                     let greeting = match &assistant.greeting {
                         Some(greeting) => Some(model::render("greeting", greeting, &values, template::render)?),
@@ -196,10 +202,12 @@ impl Conversation {
         };
         let tools = Tools::new(assistant, &values, &mut texts)?;
         let phrases = Phrases::new(&assistant.language, &mut texts);
-        if let Lead::Flow(flow) = &lead {
-            first.extend(phrases.fillers.iter().filter(|_| flow.script.uses_tools()));
-        } else {
-            first.extend(phrases.all().chain([farewell, time_up]).chain(tools.fillers()));
+        match &lead {
+            Lead::Flow(flow) => first.extend(phrases.fillers.iter().filter(|_| flow.script.uses_tools())),
+            Lead::External(_) => first.extend([phrases.trouble, farewell, time_up]),
+            Lead::Model(_) | Lead::Native(_) => {
+                first.extend(phrases.all().chain([farewell, time_up]).chain(tools.fillers()));
+            }
         }
         let manners = Manners::new(assistant, &values, &mut texts)?;
         first.splice(0..0, manners.first_texts(&assistant.disclosure));
@@ -295,6 +303,7 @@ impl Conversation {
             Input::Tools(specs) => self.set_outside_tools(specs),
             Input::Transfer(news) => self.transfer_news(now, &news),
             Input::Native(news) => self.native_news(now, news),
+            Input::External(news) => self.external_news(now, news),
             Input::Detected(party) => self.party_detected(now, party),
             Input::Note(text) => self.whispered(text.expose()),
             Input::Muted(muted) => self.mute(now, muted),
@@ -356,6 +365,10 @@ impl Conversation {
             self.stage = Stage::Greeting;
             self.answered = Some(now);
             self.timers.insert(Timer::Greeting, now + self.timing.greeting_wait);
+            if let Lead::External(_) = self.lead {
+                // A bot hears the callee's hello itself.
+                self.open(now);
+            }
         }
     }
 
@@ -378,6 +391,7 @@ impl Conversation {
             }
             Lead::Model(_) => self.model_open(now),
             Lead::Native(_) => self.native_open(now),
+            Lead::External(_) => self.external_open(),
         }
     }
 
@@ -390,13 +404,14 @@ impl Conversation {
         match &self.lead {
             Lead::Flow(_) => self.flow_key(now, digit, at),
             Lead::Model(_) | Lead::Native(_) => self.free_key(now, digit, at),
+            Lead::External(_) => self.external_key(now, digit, at),
         }
     }
 
     fn digits_over(&mut self, now: Instant) {
         match &self.lead {
             Lead::Flow(_) => self.digits_complete(now),
-            Lead::Model(_) | Lead::Native(_) => {
+            Lead::Model(_) | Lead::Native(_) | Lead::External(_) => {
                 if !self.collecting_complete(now) {
                     self.keys_complete(now);
                 }
@@ -420,6 +435,7 @@ impl Conversation {
                     self.do_next(now);
                 }
                 Lead::Flow(_) | Lead::Native(_) => self.do_next(now),
+                Lead::External(_) => self.external_move_on(now),
             }
             self.speak_next(now);
             moved = self.follow_turns(now);
@@ -463,7 +479,7 @@ impl Conversation {
                 || clocked
                 || self.is_silenced()
                 || !self.caller_is_quiet()
-                || matches!(self.lead, Lead::Native(_)),
+                || matches!(self.lead, Lead::Native(_) | Lead::External(_)),
             "something ends every wait: {self:?}"
         );
     }
@@ -475,6 +491,7 @@ impl fmt::Debug for Conversation {
             Lead::Flow(_) => "flow",
             Lead::Model(_) => "model",
             Lead::Native(_) => "native",
+            Lead::External(_) => "external",
         };
         f.debug_struct("Conversation")
             .field("lead", &lead)

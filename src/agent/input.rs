@@ -9,6 +9,7 @@ use std::time::Duration;
 use callwright_media::overlap::Overlap;
 use serde::{Deserialize, Serialize};
 
+pub use super::external::ExternalNews;
 use super::knowledge::Passage;
 pub use super::native::NativeNews;
 pub use super::transfer::TransferNews;
@@ -218,6 +219,8 @@ pub enum Input {
     Transfer(TransferNews),
     /// What a speech-to-speech model reports.
     Native(NativeNews),
+    /// What becomes of the bot that leads.
+    External(ExternalNews),
     /// Something became known about who or what answered.
     Detected(Party),
 

@@ -7,6 +7,7 @@ pub mod action;
 pub mod assistant;
 pub mod conversation;
 pub mod ear;
+pub mod external;
 pub mod flow;
 pub(crate) mod heard;
 pub mod input;

@@ -144,13 +144,15 @@ fn check_providers(api: &Api, org: OrgId, definition: &Assistant) -> Result<(), 
         places
     };
     let s2s = named.s2s.iter().map(|name| (Stage::S2s, "/providers/s2s".to_owned(), name.clone()));
+    let bot = named.bot.iter().map(|name| (Stage::Bot, "/providers/bot".to_owned(), name.clone()));
     let all = [list(Stage::Stt, &named.stt), list(Stage::Llm, &named.llm), list(Stage::Tts, &named.tts)];
     let fault = |(stage, pointer, name): (Stage, String, String)| FieldFault {
         pointer,
         code: "unknown_provider".to_owned(),
         reason: format!("there is no {stage} provider `{name}`: add it first, or name another one"),
     };
-    let missing = all.into_iter().flatten().chain(s2s).filter(|(stage, _, name)| !api.catalog.has(org, name, *stage));
+    let missing =
+        all.into_iter().flatten().chain(s2s).chain(bot).filter(|(stage, _, name)| !api.catalog.has(org, name, *stage));
     let faults: Vec<FieldFault> = missing.map(fault).collect();
     if faults.is_empty() { Ok(()) } else { Err(ApiError::Invalid(faults)) }
 }

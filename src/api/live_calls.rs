@@ -304,6 +304,7 @@ pub(super) fn refusal(why: NotReached) -> ApiError {
         NotReached::NoModel => {
             ("no_model", "give the campaign or the number an assistant with the mode llm or speech_to_speech")
         }
+        NotReached::Bot => ("no_model", "tell the bot's operator, mute it, or end the call"),
         NotReached::AgentLeft => ("agent_left", "take it off the record or end it, there is no agent to steer"),
         NotReached::SecondLeg(_) => ("second_leg", "step into that call instead"),
         NotReached::TooManyListeners => ("too_many_listeners", "close one of them"),

@@ -423,7 +423,14 @@ async fn refuse_used(tx: &mut Tx, org: OrgId, name: &str) -> Result<(), ApiError
         let listing = assistant::list(tx, org, page).await?;
         let user = listing.items.iter().find(|assistant| {
             let named = &assistant.current.definition.providers;
-            named.stt.iter().chain(&named.llm).chain(&named.tts).chain(&named.s2s).any(|used| used == name)
+            named
+                .stt
+                .iter()
+                .chain(&named.llm)
+                .chain(&named.tts)
+                .chain(&named.s2s)
+                .chain(&named.bot)
+                .any(|used| used == name)
         });
         if let Some(user) = user {
             let detail = format!("the assistant `{}` uses it", user.current.definition.name);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::agent::assistant::{Assistant, Mode};
 use crate::id::OrgId;
+use crate::provider::bot::Bot;
 use crate::provider::catalog::{Catalog, NoRoom, Room, Served, Stage, Wanted};
 use crate::provider::error::{Error, ErrorKind};
 use crate::provider::hedge::Choice;
@@ -55,6 +56,8 @@ pub struct Lineup {
     pub llm: Option<Arc<dyn LanguageModel>>,
     /// Hears and speaks by itself, where the assistant has such a model.
     pub s2s: Option<Arc<dyn SpeechToSpeech>>,
+    /// Leads the call elsewhere, where the assistant has such a bot.
+    pub bot: Option<Arc<dyn Bot>>,
     /// Who of them serves at any moment.
     pub witness: Witness,
 }
@@ -105,7 +108,7 @@ impl Vendors {
 impl Providers for Vendors {
     fn lineup(&self, org: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
         let served = self.catalog.serve(org, &wanted(assistant));
-        let Served { stt, llm, tts, s2s, witness } = served.map_err(|error| NoProvider(error.to_string()))?;
+        let Served { stt, llm, tts, s2s, bot, witness } = served.map_err(|error| NoProvider(error.to_string()))?;
         let (tts, voice): (Arc<dyn TextToSpeech>, _) = match tts {
             Some((named, voice)) => (self.speak(named, assistant, &witness), voice),
             None => {
@@ -118,18 +121,18 @@ impl Providers for Vendors {
             Some(named) if self.manners.warm_spare => Arc::new(named),
             Some(named) => Arc::new(named.cold()),
             None => {
-                if s2s.is_none() {
+                if s2s.is_none() && bot.is_none() {
                     witness.saw(Stage::Stt, &offline(POCKETSPHINX));
                 }
                 Arc::clone(&self.offline.stt)
             }
         };
-        Ok(Lineup { stt, stand_in, tts, voice, llm, s2s, witness })
+        Ok(Lineup { stt, stand_in, tts, voice, llm, s2s, bot, witness })
     }
 
     fn room(&self, org: OrgId, assistant: &Assistant) -> Room {
         let wanted = wanted(assistant);
-        let by_itself = wanted.s2s.is_some();
+        let by_itself = wanted.s2s.is_some() || wanted.bot.is_some();
         match self.catalog.room(org, &wanted) {
             // A model that hears by itself leaves the recogniser that comes with the server alone.
             Room::Free(free) if wanted.stt.is_empty() && !by_itself => self.offline.places().most(free),
@@ -158,6 +161,7 @@ fn wanted(assistant: &Assistant) -> Wanted {
         llm: named.llm.clone(),
         tts: named.tts.iter().enumerate().map(voice).collect(),
         s2s: named.s2s.iter().map(|name| (name.clone(), voice_of(name, first))).next(),
+        bot: named.bot.clone(),
     }
 }
 
@@ -204,7 +208,7 @@ impl Offline {
 impl Providers for Offline {
     fn lineup(&self, _: OrgId, assistant: &Assistant) -> Result<Lineup, NoProvider> {
         let named = &assistant.providers;
-        let all = named.stt.iter().chain(&named.llm).chain(&named.tts).chain(&named.s2s);
+        let all = named.stt.iter().chain(&named.llm).chain(&named.tts).chain(&named.s2s).chain(&named.bot);
         match all.into_iter().next() {
             Some(name) => Err(NoProvider(format!("there is no provider {name}"))),
             None => Ok(Lineup {
@@ -214,6 +218,7 @@ impl Providers for Offline {
                 voice: offline_voice(assistant),
                 llm: None,
                 s2s: None,
+                bot: None,
                 witness: {
                     let witness = Witness::default();
                     witness.saw(Stage::Stt, &offline(POCKETSPHINX));

@@ -1,6 +1,7 @@
 //! The task of one call: it owns the call's cores, carries out what they ask for, and tells them what happens.
 
 mod bites;
+mod bot;
 mod brain;
 mod converse;
 mod ears;
@@ -14,6 +15,7 @@ mod track;
 mod transfer;
 mod voice;
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use callwright_sip::message::StatusCode;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 
+use self::bot::BotLine;
 use self::brain::Brain;
 use self::ears::Ears;
 use self::keys::Keys;
@@ -49,6 +52,7 @@ use super::transfer::second::{SecondNews, SecondSide};
 use crate::agent::action::Ending;
 use crate::agent::assistant::Mode;
 use crate::agent::conversation::Conversation;
+use crate::agent::external::Dropped;
 use crate::agent::input::Input;
 use crate::agent::record::Outcome;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -58,6 +62,7 @@ use crate::net::media_ring::{Closed, MediaNews};
 use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
+use crate::provider::bot::BotRequest;
 use crate::provider::stt::ListenRequest;
 use crate::replay::observed::{Observed, Seen};
 use crate::siprec;
@@ -123,6 +128,7 @@ pub(super) struct CallTask {
     voice: Voice,
     ears: Ears,
     brain: Brain,
+    bot: BotLine,
     tools: Tools,
     keys: Keys,
     leg: SipLeg,
@@ -167,7 +173,15 @@ impl CallTask {
         let records = assistant.recording.audio;
         let services = Arc::clone(calls.services());
         let ears = Ears::new(lineup.stt, lineup.stand_in, listen);
-        let ears = if assistant.mode == Mode::SpeechToSpeech { ears.deaf() } else { ears };
+        let deaf = match assistant.mode {
+            Mode::SpeechToSpeech => true,
+            // The bot hears by itself; a recogniser only writes down what is said.
+            Mode::External => assistant.providers.stt.is_empty(),
+            Mode::Flow | Mode::Llm => false,
+        };
+        let ears = if deaf { ears.deaf() } else { ears };
+        let request = BotRequest { call: context.call, org: context.org, parameters: BTreeMap::new() };
+        let bot = lineup.bot.filter(|_| assistant.mode == Mode::External);
         let toolbox = Arc::clone(&services.toolbox);
         let insight = calls.insight();
         let traced = insight.spans.is_some();
@@ -182,6 +196,7 @@ impl CallTask {
             voice: Voice::new(lineup.tts, lineup.voice),
             ears,
             brain: Brain::new(lineup.llm, lineup.s2s, speech),
+            bot: BotLine::new(bot, request),
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
             leg,
@@ -255,6 +270,7 @@ impl CallTask {
             news = next_news(&mut self.media) => self.heard(news).await,
             input = self.ears.next() => self.inform(input),
             thought = self.brain.next(ahead) => self.thought(thought).await,
+            news = self.bot.next() => self.bot_sent(news).await,
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
@@ -364,6 +380,7 @@ impl CallTask {
                 self.transfer(TransferInput::CallerGone);
                 self.ears.close();
                 self.brain.close();
+                self.bot.close();
                 self.voice.close();
                 self.order(MediaCommand::Close).await;
             }
@@ -465,9 +482,13 @@ impl CallTask {
         let sink = self.recording.opened_within(LAST_WORD).await;
         self.record(sink).await;
         let media = self.close_media().await;
-        let dropped = self.ears.dropped() + self.brain.dropped();
+        let dropped = self.ears.dropped() + self.brain.dropped() + self.bot.dropped();
         if dropped > 0 {
             tracing::warn!(dropped, "a provider did not keep up with the caller's audio");
+        }
+        let Dropped { samples, marks } = self.bot.playback().dropped();
+        if samples + marks > 0 {
+            tracing::warn!(samples, marks, "a bot sent more than may wait to be played");
         }
         self.tools.finish().await;
         let now = time::now().mono;

@@ -113,7 +113,7 @@ fn one(file: &Path, studio: &Studio) -> Result<Scenario, Vec<Fault>> {
     let mut faults: Vec<Fault> =
         assistant.faults(Some(studio)).iter().map(|found| fault(Some(line), "assistant", found.to_string())).collect();
     let named = &assistant.providers;
-    for provider in named.stt.iter().chain(&named.llm).chain(&named.tts).chain(&named.s2s) {
+    for provider in named.stt.iter().chain(&named.llm).chain(&named.tts).chain(&named.s2s).chain(&named.bot) {
         if let Some(why) = studio.objection(provider) {
             faults.push(fault(Some(line), "assistant", format!("/providers: `{provider}` {why}")));
         }

@@ -1,7 +1,8 @@
-//! Vendors behind seams: each adapter translates a vendor's wire into the events of [`stt`], [`tts`], [`llm`] and
-//! [`s2s`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
+//! Vendors behind seams: each adapter translates a vendor's wire into the events of [`stt`], [`tts`], [`llm`],
+//! [`s2s`] and [`bot`] and decides nothing. What is said and when it is heard as an answer is `crate::agent`'s business.
 
 pub mod assemblyai;
+pub mod bot;
 pub mod cartesia;
 pub mod catalog;
 pub mod deepgram;
@@ -12,6 +13,7 @@ pub mod health;
 pub mod hedge;
 pub mod http;
 pub mod llm;
+pub mod media_streams;
 pub mod offline;
 pub mod openai;
 pub mod probe;

@@ -48,8 +48,8 @@ impl Witness {
             Stage::Llm => &mut serving.llm,
             Stage::Tts => &mut serving.tts,
             Stage::S2s => &mut serving.s2s,
-            // It serves documents, not a turn.
-            Stage::Embeddings => return,
+            // It serves documents, not a turn; and nothing is known of a bot's turns.
+            Stage::Embeddings | Stage::Bot => return,
         };
         if place.as_ref() != Some(who) {
             *place = Some(Arc::clone(who));

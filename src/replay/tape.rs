@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::format::{End, Entry, What};
 use super::keeper::{Keep, Wake};
 use crate::agent::action::Action;
-use crate::agent::input::{Input, NativeNews, TransferNews};
+use crate::agent::input::{ExternalNews, Input, NativeNews, TransferNews};
 use crate::agent::record::Outcome;
 use crate::agent::transfer::TransferFailure;
 
@@ -228,5 +228,6 @@ fn is_fault(input: &Input) -> bool {
             | Input::GenerationFailed { .. }
             | Input::Transfer(TransferNews::Failed(TransferFailure::Broken))
             | Input::Native(NativeNews::Interrupted | NativeNews::Dead)
+            | Input::External(ExternalNews::Dead)
     )
 }

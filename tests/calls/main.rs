@@ -2,6 +2,8 @@
 
 #[path = "../support/api.rs"]
 mod api;
+#[path = "../support/bots.rs"]
+mod bots;
 #[path = "../support/db.rs"]
 mod db;
 #[path = "../support/office.rs"]
@@ -14,6 +16,7 @@ mod talker;
 mod agent;
 mod disclosure;
 mod encryption;
+mod external;
 mod identity;
 mod inbound;
 mod interrupter;

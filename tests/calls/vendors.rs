@@ -89,6 +89,7 @@ impl Providers for Staff {
             voice: Voice::default(),
             llm: Some(Arc::clone(&self.llm)),
             s2s: Some(Arc::clone(&self.s2s)),
+            bot: None,
             witness: self.witness(),
         })
     }

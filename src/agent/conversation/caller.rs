@@ -55,9 +55,9 @@ struct Listening {
 /// Keys being typed.
 #[derive(Debug)]
 pub(super) struct Keys {
-    typed: String,
-    first: Instant,
-    last: Instant,
+    pub(super) typed: String,
+    pub(super) first: Instant,
+    pub(super) last: Instant,
 }
 
 /// A free answer on the record.
@@ -142,7 +142,7 @@ impl Conversation {
             // Keys answer as well, and every hint says so.
             Lead::Flow(_) => {}
             Lead::Model(_) => self.say_cannot_hear(now),
-            Lead::Native(_) => {}
+            Lead::Native(_) | Lead::External(_) => {}
         }
     }
 
@@ -221,8 +221,10 @@ impl Conversation {
                 disclosing,
                 secret: self.tools.collects_secret(),
             }),
+            // What the caller says is written down; the bot hears by itself.
+            Lead::External(bot) if bot.listens && self.stage == Stage::Talking && !closing => Hearing::Uninterrupted,
             // The model hears by itself.
-            Lead::Native(_) => Hearing::Nothing,
+            Lead::Native(_) | Lead::External(_) => Hearing::Nothing,
         }
     }
 
@@ -230,7 +232,7 @@ impl Conversation {
         match &self.lead {
             Lead::Flow(flow) => flow.asked(self.turns.manner()),
             Lead::Model(_) => self.tools.asked(),
-            Lead::Native(_) => Asked::Open,
+            Lead::Native(_) | Lead::External(_) => Asked::Open,
         }
     }
 
@@ -246,6 +248,7 @@ impl Conversation {
         let expected = match &self.lead {
             Lead::Flow(flow) => flow.expected(self.turns.manner()),
             Lead::Model(model) => Some(Arc::clone(&model.anything)),
+            Lead::External(bot) => Some(Arc::clone(&bot.anything)),
             Lead::Native(_) => None,
         };
         if let Some(open) = &mut self.caller.turn {
@@ -272,6 +275,7 @@ impl Conversation {
             }
             (Lead::Model(_), _) => self.model_turn_ended(now, turn, overlap),
             (Lead::Native(_), _) => {}
+            (Lead::External(_), _) => self.external_heard(turn),
         }
     }
 
@@ -352,7 +356,7 @@ impl Conversation {
         }
         let words = format!("(pressed the keys {})", keys.typed);
         match &self.lead {
-            Lead::Flow(_) => {}
+            Lead::Flow(_) | Lead::External(_) => {}
             Lead::Model(_) => self.caller_said(now, words, ReplyTo::new(keys.last, now, now)),
             Lead::Native(_) => {
                 self.hush();

@@ -67,14 +67,14 @@ impl Conversation {
     pub(super) fn asking(&self) -> Option<&Asking> {
         match &self.lead {
             Lead::Flow(flow) => flow.asking.as_ref(),
-            Lead::Model(_) | Lead::Native(_) => None,
+            Lead::Model(_) | Lead::Native(_) | Lead::External(_) => None,
         }
     }
 
     pub(super) fn asking_mut(&mut self) -> Option<&mut Asking> {
         match &mut self.lead {
             Lead::Flow(flow) => flow.asking.as_mut(),
-            Lead::Model(_) | Lead::Native(_) => None,
+            Lead::Model(_) | Lead::Native(_) | Lead::External(_) => None,
         }
     }
 

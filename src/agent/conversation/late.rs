@@ -23,7 +23,7 @@ pub(super) struct Bridges {
 impl Conversation {
     /// This one listens from now on.
     pub(super) fn recogniser_is(&mut self, now: Instant, manner: Manner) {
-        if manner.continuous && !matches!(self.lead, Lead::Native(_)) {
+        if manner.continuous && !matches!(self.lead, Lead::Native(_) | Lead::External(_)) {
             for bridge in self.phrases.bridges {
                 self.prepare(bridge);
             }
@@ -33,6 +33,10 @@ impl Conversation {
 
     /// When a caller whose words are late hears a sign of life, or is asked again behind it.
     pub(super) fn words_late_at(&self, now: Instant) -> Option<Instant> {
+        if let Lead::External(_) = self.lead {
+            // The bot has heard it.
+            return None;
+        }
         let last_voice = self.turns.unheard()?;
         let in_talk = self.stage == Stage::Talking && self.outcome.first_speech.is_some() && self.manners.gives_word();
         let prevented = self.closing || self.deaf || self.is_silenced() || self.tools.is_transferring();
@@ -60,7 +64,7 @@ impl Conversation {
             return match &self.lead {
                 Lead::Flow(_) => self.unclear(now),
                 Lead::Model(_) => self.not_caught(now, false),
-                Lead::Native(_) => {}
+                Lead::Native(_) | Lead::External(_) => {}
             };
         }
         let bridge = self.phrases.bridges[self.bridges.said % self.phrases.bridges.len()];

@@ -112,7 +112,7 @@ impl Conversation {
         match &self.lead {
             Lead::Native(native) if native.greeted => self.ask_native(now, None),
             Lead::Native(_) => self.native_open(now),
-            Lead::Flow(_) | Lead::Model(_) => {}
+            Lead::Flow(_) | Lead::Model(_) | Lead::External(_) => {}
         }
     }
 

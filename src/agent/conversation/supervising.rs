@@ -25,7 +25,7 @@ impl Conversation {
     /// Something for whoever leads to know, which the caller does not hear.
     pub(super) fn note(&mut self, text: Pii<String>) {
         match &mut self.lead {
-            Lead::Flow(_) => {}
+            Lead::Flow(_) | Lead::External(_) => {}
             Lead::Model(model) => {
                 model.context.note(text);
                 self.context_changed();

@@ -1,4 +1,5 @@
 mod chance;
+mod external;
 mod failures;
 mod flow;
 mod guided;

@@ -298,6 +298,7 @@ impl Conversation {
                 self.context_changed();
             }
             Lead::Native(_) => self.actions.push_back(Action::Native(NativeOrder::ToolResult { call, result })),
+            Lead::External(_) => {}
         }
         if detached {
             return self.tell_late_result(now);
@@ -317,7 +318,7 @@ impl Conversation {
     /// The model has the word again.
     fn follow_up(&mut self, now: Instant) {
         match &self.lead {
-            Lead::Flow(_) => {}
+            Lead::Flow(_) | Lead::External(_) => {}
             Lead::Model(_) => self.generate(now, Attempt::First, None),
             Lead::Native(_) => self.ask_native(now, None),
         }
@@ -384,7 +385,7 @@ impl Conversation {
         let Some(Run { call, .. }) = self.tools.running.remove(&run) else { return };
         let result = Pii::new(result.to_owned());
         match &mut self.lead {
-            Lead::Flow(_) => {}
+            Lead::Flow(_) | Lead::External(_) => {}
             Lead::Model(model) => model.context.answer(run, result),
             Lead::Native(_) => self.actions.push_back(Action::Native(NativeOrder::ToolResult { call, result })),
         }

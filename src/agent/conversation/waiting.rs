@@ -44,6 +44,8 @@ impl Conversation {
         }
         match &self.lead {
             Lead::Flow(_) => self.asking().map(|asking| asking.idle_at(now, &self.timing)),
+            // Whether a silence is too long, the bot knows.
+            Lead::External(_) => None,
             Lead::Model(_) | Lead::Native(_) => {
                 let quiet = self.mouth.silent_since.max(self.caller.last_voice).max(self.answered);
                 quiet.map(|quiet| (quiet + self.timing.idle).max(now))
@@ -59,6 +61,7 @@ impl Conversation {
                 model.has_waiting_turn() || model.generation.as_ref().is_some_and(|generation| !generation.eager)
             }
             Lead::Native(native) => native.owes_something(),
+            Lead::External(_) => false,
         };
         lead || self.tools.is_busy() || self.tools.is_followed()
     }
@@ -191,7 +194,7 @@ impl Conversation {
                 self.say_aside(still_there, Purpose::Idle);
             }
             Lead::Native(native) if native.idle_prompts < most => self.native_idle(now),
-            Lead::Model(_) | Lead::Native(_) => self.end(now, Ending::Inactivity),
+            Lead::Model(_) | Lead::Native(_) | Lead::External(_) => self.end(now, Ending::Inactivity),
         }
     }
 }

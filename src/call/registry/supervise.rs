@@ -41,6 +41,9 @@ pub enum NotReached {
     /// A flow says what is written in it: nobody there could act on a note.
     #[error("a flow leads the call, no model is there to be told something")]
     NoModel,
+    /// A bot elsewhere leads: its protocol has no word for a note.
+    #[error("a bot elsewhere leads the call, and takes no notes")]
+    Bot,
     /// The caller has been handed over, and the agent has gone.
     #[error("the agent has handed the caller over and left the call")]
     AgentLeft,
@@ -157,6 +160,7 @@ impl Reached {
         let left = matches!(self.call.stage, Stage::HandedOver { .. });
         match what {
             Supervision::Note(_) if self.call.assistant.definition.mode == Mode::Flow => Err(NotReached::NoModel),
+            Supervision::Note(_) if self.call.assistant.definition.mode == Mode::External => Err(NotReached::Bot),
             Supervision::Note(_) | Supervision::Mute(_) if left => Err(NotReached::AgentLeft),
             Supervision::Note(_) if self.supervised.notes.load(Ordering::Relaxed) >= MOST_NOTES => {
                 Err(NotReached::TooManyNotes)

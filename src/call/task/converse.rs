@@ -54,6 +54,10 @@ impl CallTask {
                 }
                 self.brain.order(order);
             }
+            Action::External(order) => {
+                self.bot.order(order);
+                self.play_bot().await;
+            }
             Action::Record(on) => self.set_off_record(!on).await,
             Action::OptOut { words } => self.tools.opt_out(words),
             Action::Transcribed(line) => {

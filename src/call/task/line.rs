@@ -26,6 +26,12 @@ impl<I, E> Line<I, E> {
         Self { outbox: Outbox::new(input), events }
     }
 
+    /// Lets so many more commands wait than usual: those that may be due all at once.
+    pub(super) const fn with_room_for(mut self, commands: usize) -> Self {
+        self.outbox.most += commands;
+        self
+    }
+
     /// Sends behind what waits.
     pub(super) fn send(&mut self, item: I) {
         self.outbox.send(item);
@@ -56,6 +62,8 @@ impl<I, E> Line<I, E> {
 struct Outbox<I> {
     sender: mpsc::Sender<I>,
     waiting: VecDeque<I>,
+    /// So many may wait.
+    most: usize,
     /// Since when the first of them has waited.
     since: Option<Instant>,
     closed: bool,
@@ -63,13 +71,13 @@ struct Outbox<I> {
 
 impl<I> Outbox<I> {
     fn new(sender: mpsc::Sender<I>) -> Self {
-        Self { sender, waiting: VecDeque::new(), since: None, closed: false }
+        Self { sender, waiting: VecDeque::new(), most: COMMANDS, since: None, closed: false }
     }
 
     fn send(&mut self, item: I) {
         if !self.waiting.is_empty() {
             self.waiting.push_back(item);
-            self.closed |= self.waiting.len() > COMMANDS;
+            self.closed |= self.waiting.len() > self.most;
             return;
         }
         match self.sender.try_send(item) {
@@ -164,6 +172,23 @@ mod tests {
     async fn too_many_commands_that_wait_are_a_broken_provider() {
         let (mut line, _inputs, _events) = line(1);
         (0..COMMANDS as u32 + 2).for_each(|n| line.send(n));
+        assert_eq!(line.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_may_get_many_at_once_is_not_broken_by_them() {
+        let (line, mut inputs, events) = line(1);
+        let mut line = line.with_room_for(1_000);
+        (0..COMMANDS as u32 + 1_001).for_each(|n| line.send(n));
+        let take = async {
+            for n in 0..COMMANDS as u32 + 1_001 {
+                assert_eq!(inputs.recv().await, Some(n));
+            }
+            events.send(9).await.expect("the line is there");
+        };
+        let (event, ()) = tokio::join!(line.next(), take);
+        assert_eq!(event, Some(9));
+        (0..COMMANDS as u32 + 1_002).for_each(|n| line.send(n));
         assert_eq!(line.next().await, None);
     }
 }

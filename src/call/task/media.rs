@@ -8,6 +8,7 @@ use callwright_media::frame::{FRAME, FRAME_8K, PcmFrame};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use tokio::time::timeout;
 
+use super::bot::BotLine;
 use super::player::Ended;
 use super::{CallTask, LAST_WORD};
 use crate::agent::ear::{self, VOICE};
@@ -46,6 +47,7 @@ impl CallTask {
             added.map(|media| {
                 self.player.attach(media.control.clone());
                 self.tell_first(SecondNews::Media(media.control.clone()));
+                media.news.hurry(self.bot.leads());
                 self.media = Some(media);
             })
         } else {
@@ -145,6 +147,7 @@ impl CallTask {
         samples.iter_mut().zip(frame.samples().iter().step_by(step)).for_each(|(to, from)| *to = *from);
         self.ears.hear(at, &samples);
         self.brain.hear(&samples);
+        self.bot.hear(&samples);
     }
 
     async fn media_event(&mut self, event: MediaEvent) {
@@ -173,6 +176,16 @@ impl CallTask {
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
                 self.pressed().await;
+                None
+            }
+            MediaEvent::ClipStarted { clip, .. }
+            | MediaEvent::ClipStarved { clip, .. }
+            | MediaEvent::ClipFed { clip, .. }
+            | MediaEvent::ClipFinished { clip, .. }
+            | MediaEvent::ClipCut { clip, .. }
+                if BotLine::is_clip(clip) =>
+            {
+                self.bot_clip(&event).await;
                 None
             }
             MediaEvent::ClipStarted { clip, at } => self.player.started(clip, at).map(|reply| {
@@ -225,7 +238,7 @@ impl CallTask {
             self.ears.hurry(until.is_some());
             self.brain.hurry(until.is_some());
             if let Some(media) = &self.media {
-                media.news.hurry(until.is_some());
+                media.news.hurry(until.is_some() || self.bot.leads());
             }
         }
         self.hurry_until = until;

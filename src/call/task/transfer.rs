@@ -434,6 +434,7 @@ impl CallTask {
     fn fall_silent(&mut self) {
         self.ears.close();
         self.brain.close();
+        self.bot.close();
         self.voice.close();
     }
 

@@ -112,7 +112,8 @@ impl Entry {
         let free = capacity.saturating_sub(self.used());
         match &self.adapter {
             Ok(Adapter::Stt(stt)) => free.min(stt.capacity().free),
-            Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => free,
+            Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_) | Adapter::Bot(_))
+            | Err(_) => free,
         }
     }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::campaign::wire::wire_enum;
+use crate::provider::bot::Bot;
 use crate::provider::embeddings::Embedder;
 use crate::provider::error::Error;
 use crate::provider::llm::LanguageModel;
+use crate::provider::media_streams::MediaStreams;
 use crate::provider::openai::chat::Chat;
 use crate::provider::openai::embeddings::Embeddings;
 use crate::provider::openai::realtime::Realtime;
@@ -46,6 +48,8 @@ wire_enum! {
         ElevenlabsSpeak = "elevenlabs_speak",
         /// Cartesia's voices.
         Cartesia = "cartesia",
+        /// Bots that speak the messages of Twilio Media Streams.
+        MediaStreams = "media_streams",
     }
 }
 
@@ -62,6 +66,8 @@ wire_enum! {
         S2s = "s2s",
         /// Makes vectors of texts, for the search in documents.
         Embeddings = "embeddings",
+        /// Leads calls elsewhere.
+        Bot = "bot",
     }
 }
 
@@ -73,6 +79,7 @@ pub(super) enum Adapter {
     Tts(Arc<dyn TextToSpeech>),
     S2s(Arc<dyn SpeechToSpeech>),
     Embeddings(Arc<dyn Embedder>),
+    Bot(Arc<dyn Bot>),
 }
 
 impl Kind {
@@ -83,6 +90,7 @@ impl Kind {
             Self::OpenaiChat => Stage::Llm,
             Self::OpenaiEmbeddings => Stage::Embeddings,
             Self::OpenaiRealtime => Stage::S2s,
+            Self::MediaStreams => Stage::Bot,
             Self::OpenaiTranscription
             | Self::DeepgramListen
             | Self::DeepgramFlux
@@ -110,6 +118,7 @@ impl Kind {
             Self::Assemblyai => "assemblyai",
             Self::ElevenlabsScribe | Self::ElevenlabsSpeak => "elevenlabs",
             Self::Cartesia => "cartesia",
+            Self::MediaStreams => "twilio",
         }
     }
 
@@ -193,6 +202,7 @@ impl Kind {
             Self::Cartesia => {
                 &["emotion", "max_buffer_delay_ms", "pronunciation_dict_id", "speed", "version", "voice", "volume"]
             }
+            Self::MediaStreams => &["auth", "encoding", "unencrypted"],
         }
     }
 
@@ -216,6 +226,7 @@ impl Kind {
             Self::DeepgramFluxSpeak => Adapter::Tts(Arc::new(deepgram::speak_v2::synthesiser(vendor, prompts)?)),
             Self::ElevenlabsSpeak => Adapter::Tts(Arc::new(elevenlabs::speech::synthesiser(vendor, prompts)?)),
             Self::Cartesia => Adapter::Tts(Arc::new(cartesia::speech::synthesiser(vendor, prompts)?)),
+            Self::MediaStreams => Adapter::Bot(Arc::new(MediaStreams::new(vendor)?)),
         })
     }
 }
@@ -228,6 +239,7 @@ impl Adapter {
             Self::Tts(tts) => tts.probe(),
             Self::S2s(s2s) => s2s.probe(),
             Self::Embeddings(embedder) => embedder.probe(),
+            Self::Bot(bot) => bot.probe(),
         }
     }
 }

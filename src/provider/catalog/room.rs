@@ -59,7 +59,14 @@ impl Catalog {
     pub fn room(&self, org: OrgId, wanted: &Wanted) -> Room {
         let tts: Vec<String> = wanted.tts.iter().map(|(name, _)| name.clone()).collect();
         let s2s: Vec<String> = wanted.s2s.iter().map(|(name, _)| name.clone()).collect();
-        let stages = [(Stage::Stt, &wanted.stt), (Stage::Llm, &wanted.llm), (Stage::Tts, &tts), (Stage::S2s, &s2s)];
+        let bot: Vec<String> = wanted.bot.iter().cloned().collect();
+        let stages = [
+            (Stage::Stt, &wanted.stt),
+            (Stage::Llm, &wanted.llm),
+            (Stage::Tts, &tts),
+            (Stage::S2s, &s2s),
+            (Stage::Bot, &bot),
+        ];
         let mut least = usize::MAX;
         for (stage, names) in stages.into_iter().filter(|(_, names)| !names.is_empty()) {
             match self.stage_room(org, stage, names) {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::kind::Adapter;
 use super::{Catalog, Entry, Stage};
 use crate::id::OrgId;
+use crate::provider::bot::Bot;
 use crate::provider::embeddings::Embedder;
 use crate::provider::error::Error;
+use crate::provider::hedge::bot::WatchedBot;
 use crate::provider::hedge::model::HedgedModel;
 use crate::provider::hedge::native::Watched;
 use crate::provider::hedge::recogniser::HedgedEars;
@@ -30,6 +32,8 @@ pub struct Wanted {
     pub tts: Vec<(String, Voice)>,
     /// A model that hears and speaks, and the voice it has there; its default when that is empty.
     pub s2s: Option<(String, String)>,
+    /// A bot that leads the call.
+    pub bot: Option<String>,
 }
 
 /// Who serves it. Several of a stage look like one.
@@ -43,6 +47,8 @@ pub struct Served {
     pub tts: Option<(HedgedVoice, Voice)>,
     /// The model that hears and speaks.
     pub s2s: Option<Arc<dyn SpeechToSpeech>>,
+    /// The bot that leads the call.
+    pub bot: Option<Arc<dyn Bot>>,
     /// Who of them serves at any moment.
     pub witness: Witness,
 }
@@ -100,12 +106,14 @@ impl Catalog {
         let llm = self.usable(org, Stage::Llm, wanted.llm.iter().map(|name| (name, ())))?;
         let tts = self.usable(org, Stage::Tts, wanted.tts.iter().map(|(name, voice)| (name, voice)))?;
         let s2s = self.usable(org, Stage::S2s, wanted.s2s.iter().map(|(name, voice)| (name, voice)))?;
+        let bot = self.usable(org, Stage::Bot, wanted.bot.iter().map(|name| (name, ())))?;
         let witness = Witness::default();
         Ok(Served {
             stt: listen(&stt, &witness),
             llm: think(&llm, &witness),
             tts: speak(&tts, &witness),
             s2s: converse(&s2s, &witness),
+            bot: lead(&bot, &witness),
             witness,
         })
     }
@@ -123,7 +131,9 @@ impl Catalog {
         let entry = entries.into_iter().min_by_key(own)?;
         match entry.adapter() {
             Ok(Adapter::Embeddings(embedder)) => Some(Meaning { embedder: Arc::clone(embedder), entry }),
-            Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_)) | Err(_) => None,
+            Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Bot(_)) | Err(_) => {
+                None
+            }
         }
     }
 
@@ -155,7 +165,9 @@ impl Catalog {
 fn listen(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<HedgedEars> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
         Ok(Adapter::Stt(stt)) => Some(choice(stt, entry, witness)),
-        Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
+        Ok(Adapter::Llm(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_) | Adapter::Bot(_)) | Err(_) => {
+            None
+        }
     });
     let choices: Vec<_> = choices.collect();
     (!choices.is_empty()).then(|| HedgedEars::new(choices).holding(place(entries)))
@@ -165,7 +177,9 @@ fn listen(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<HedgedEars>
 fn think(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<Arc<dyn LanguageModel>> {
     let choices = entries.iter().filter_map(|(entry, ())| match entry.adapter() {
         Ok(Adapter::Llm(llm)) => Some(choice(llm, entry, witness)),
-        Ok(Adapter::Stt(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
+        Ok(Adapter::Stt(_) | Adapter::Tts(_) | Adapter::S2s(_) | Adapter::Embeddings(_) | Adapter::Bot(_)) | Err(_) => {
+            None
+        }
     });
     let choices: Vec<_> = choices.collect();
     (!choices.is_empty()).then(|| Arc::new(HedgedModel::new(choices).holding(place(entries))) as _)
@@ -175,7 +189,9 @@ fn think(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<Arc<dyn Lang
 fn speak(entries: &[(Arc<Entry>, &Voice)], witness: &Witness) -> Option<(HedgedVoice, Voice)> {
     let voices = entries.iter().filter_map(|(entry, voice)| match entry.adapter() {
         Ok(Adapter::Tts(tts)) => Some(VoiceChoice { choice: choice(tts, entry, witness), voice: Voice::clone(voice) }),
-        Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_) | Adapter::Embeddings(_)) | Err(_) => None,
+        Ok(Adapter::Stt(_) | Adapter::Llm(_) | Adapter::S2s(_) | Adapter::Embeddings(_) | Adapter::Bot(_)) | Err(_) => {
+            None
+        }
     });
     let voices: Vec<_> = voices.collect();
     let first = voices.first()?.voice.clone();
@@ -187,6 +203,13 @@ fn converse(entries: &[(Arc<Entry>, &String)], witness: &Witness) -> Option<Arc<
     let (entry, voice) = entries.first()?;
     let Ok(Adapter::S2s(s2s)) = entry.adapter() else { return None };
     Some(Arc::new(Watched::new(choice(s2s, entry, witness), (*voice).clone()).holding(place(entries))))
+}
+
+/// The bot that leads a call.
+fn lead(entries: &[(Arc<Entry>, ())], witness: &Witness) -> Option<Arc<dyn Bot>> {
+    let (entry, ()) = entries.first()?;
+    let Ok(Adapter::Bot(bot)) = entry.adapter() else { return None };
+    Some(Arc::new(WatchedBot::new(choice(bot, entry, witness), place(entries))))
 }
 
 fn choice<T: ?Sized>(provider: &Arc<T>, entry: &Entry, witness: &Witness) -> Choice<T> {

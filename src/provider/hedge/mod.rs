@@ -4,6 +4,7 @@
 //! What to do is decided by pure cores ([`race`], [`voices`], [`ears`]); shells ([`model`], [`synthesiser`],
 //! [`recogniser`]) only carry it out.
 
+pub mod bot;
 pub mod ears;
 mod line;
 pub mod model;

@@ -63,7 +63,9 @@ pub fn address<'a>(
     Ok(url)
 }
 
-fn is_local(url: &Url) -> bool {
+/// Whether an address is on this machine.
+#[must_use]
+pub fn is_local(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let host = host.trim_matches(['[', ']']);
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -17,7 +17,7 @@ mod task;
 mod tests;
 mod wire;
 
-pub use address::{Endpoint, address};
+pub use address::{Endpoint, address, is_local};
 pub use lifeline::{Lifeline, Limits, Sign, Step};
 pub use probe::probe;
 pub use task::run;

@@ -99,6 +99,7 @@ impl Providers for Staff {
             voice: Voice::default(),
             llm: thinks.then(|| Arc::new(clerk) as Arc<dyn LanguageModel>),
             s2s: None,
+            bot: None,
             witness: Witness::default(),
         })
     }

@@ -103,7 +103,7 @@ impl Conversation {
     fn understanding(&mut self, id: GenerationId) -> Option<&mut Understanding> {
         match &mut self.lead {
             Lead::Flow(flow) => flow.understanding.as_mut().filter(|understanding| understanding.generation == id),
-            Lead::Model(_) | Lead::Native(_) => None,
+            Lead::Model(_) | Lead::Native(_) | Lead::External(_) => None,
         }
     }
 }

@@ -141,7 +141,7 @@ impl Conversation {
         }
         let again = match (&self.lead, self.is_mouth_free()) {
             (Lead::Flow(_), true) => self.asking().map(asking_text),
-            (Lead::Flow(_) | Lead::Model(_) | Lead::Native(_), _) => None,
+            (Lead::Flow(_) | Lead::Model(_) | Lead::Native(_) | Lead::External(_), _) => None,
         };
         let saying = self.say_first(Source::Prompt(refused), Purpose::Told(Told::Refused));
         if let Lead::Model(model) = &mut self.lead {

@@ -291,7 +291,7 @@ impl Conversation {
             Lead::Model(model) => {
                 model.generation.as_mut().filter(|generation| generation.id == id && generation.finished.is_none())
             }
-            Lead::Flow(_) | Lead::Native(_) => None,
+            Lead::Flow(_) | Lead::Native(_) | Lead::External(_) => None,
         }
     }
 

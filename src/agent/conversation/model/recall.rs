@@ -133,7 +133,7 @@ impl Conversation {
     pub(in crate::agent::conversation) fn found_by_tool(&mut self, result: Pii<String>) -> Pii<String> {
         let given: &[Passage] = match &self.lead {
             Lead::Model(model) => &model.recall.passages,
-            Lead::Flow(_) | Lead::Native(_) => &[],
+            Lead::Flow(_) | Lead::Native(_) | Lead::External(_) => &[],
         };
         let (rest, names) = brief::beyond(result, given);
         self.sources.cite_also(names);

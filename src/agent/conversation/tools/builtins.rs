@@ -196,7 +196,7 @@ impl Conversation {
     pub(in crate::agent::conversation) fn opt_out(&mut self) {
         let words = match &self.lead {
             Lead::Model(model) => model.context.last_words(),
-            Lead::Flow(_) | Lead::Native(_) => self.last_caller_words(),
+            Lead::Flow(_) | Lead::Native(_) | Lead::External(_) => self.last_caller_words(),
         };
         self.opt_out_with(words);
     }

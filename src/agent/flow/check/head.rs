@@ -10,6 +10,9 @@ use crate::agent::language::Language;
 pub(super) const MAX_PROMPT: usize = 20_000;
 /// Most variables of an assistant.
 const MAX_VARIABLES: usize = 100;
+/// Most values that a bot is let know, and the longest of them, in characters.
+const MAX_PARAMETERS: usize = 30;
+const MAX_PARAMETER: usize = 500;
 /// What templates call other things.
 const RESERVED: [&str; 2] = ["args", "secrets"];
 
@@ -48,6 +51,7 @@ impl Check<'_> {
         if let Some(closing) = &assistant.closing {
             self.text("/closing", closing.expose());
         }
+        self.external();
         self.variables(&assistant.variables);
         if let Some(temperature) = assistant.model.temperature
             && !(0.0..=2.0).contains(&temperature)
@@ -72,16 +76,28 @@ impl Check<'_> {
                 ("/prompt", "prompt", assistant.prompt.is_none()),
                 ("/providers/s2s", "providers.s2s", providers.s2s.is_none()),
             ],
+            Mode::External => &[("/providers/bot", "providers.bot", providers.bot.is_none())],
         };
         let mode = match assistant.mode {
             Mode::Flow => "flow",
             Mode::Llm => "llm",
             Mode::SpeechToSpeech => "speech_to_speech",
+            Mode::External => "external",
         };
         for (pointer, field, missing) in needed {
             if *missing {
                 self.fault(*pointer, Problem::Missing { field, mode });
             }
+        }
+    }
+
+    fn external(&mut self) {
+        let parameters = &self.assistant.external.parameters;
+        self.length("/external/parameters", parameters.len(), 0, MAX_PARAMETERS, "parameters");
+        for (name, value) in parameters {
+            let at = format!("/external/parameters/{}", escape(name));
+            self.reference(&at, name);
+            self.template(&at, value.expose(), MAX_PARAMETER, &[]);
         }
     }
 

@@ -61,6 +61,9 @@ impl Check<'_> {
                 self.reference(&format!("{at}/{index}"), name);
             }
         }
+        if let Some(name) = &providers.bot {
+            self.reference("/providers/bot", name);
+        }
         if let Some(name) = &providers.s2s {
             self.reference("/providers/s2s", name);
         }

@@ -71,6 +71,7 @@ impl World {
                 | Action::CancelTool { .. }
                 | Action::CancelTransfer
                 | Action::Native(_)
+                | Action::External(_)
                 | Action::Record(_)
                 | Action::OptOut { .. }
                 | Action::Answered(_)
