@@ -6,6 +6,7 @@
 pub mod bridge;
 pub mod clip;
 pub mod codec;
+mod comfort;
 pub mod conceal;
 pub mod detect;
 pub mod digit;
@@ -29,6 +30,7 @@ pub mod session;
 mod sounds;
 pub mod srtp;
 mod stream;
+mod unpacker;
 mod uplink;
 pub mod vad;
 mod vector;

@@ -12,7 +12,9 @@
 
 mod config;
 mod event;
+mod formats;
 mod outbox;
+mod packer;
 mod protection;
 mod receive;
 mod send_clock;
@@ -41,12 +43,14 @@ use crate::rtp::arrivals::{duration, samples_between};
 use crate::rtp::source::SourceLearner;
 use crate::stream::Stream;
 use crate::uplink::Uplink;
+use formats::Formats;
 use outbox::Outbox;
+use packer::Packer;
 use protection::Protection;
 use send_clock::SendClock;
 use voice::Voice;
 
-/// The longest datagram a session sends, in bytes. A G.711 packet takes 172.
+/// The longest datagram a session sends, in bytes. A G.711 packet of 20 ms takes 172.
 pub const MAX_PACKET: usize = 1_200;
 
 /// No RTP for this long is a stall.
@@ -57,6 +61,7 @@ pub const STALL_AFTER: Duration = Duration::from_secs(2);
 pub struct Session {
     epoch: Instant,
     negotiated: Negotiated,
+    formats: Formats,
     ssrc: u32,
     /// None while packets are sent and taken in the clear.
     protection: Option<Box<Protection>>,
@@ -71,6 +76,7 @@ pub struct Session {
     /// Keys were given and the last of them has not left.
     keys_owed: bool,
     playout: Playout,
+    packer: Packer,
     send_clock: SendClock,
     echo: bool,
     joint: Option<Joint>,
@@ -94,8 +100,11 @@ impl Session {
         // Numbers of an encrypted stream begin in the first half, so that a peer that misses the first packets knows
         // whether they have come round (RFC 4568 section 6.4).
         let sequence = if protection.is_some() { sequence & 0x7fff } else { sequence };
+        let (codec, units) = (negotiated.codec, negotiated.codec.units());
         Self {
             epoch: now,
+            formats: Formats::new(&negotiated),
+            packer: Packer::new(codec, negotiated.ptime_ms),
             ssrc,
             protection,
             source: SourceLearner::new(now, negotiated.remote),
@@ -105,11 +114,11 @@ impl Session {
             uplink: (uplink || vad.is_some()).then(Uplink::new),
             hands_out_uplink: uplink,
             voice: vad.map(|segmenter| Voice::new(now, Some(segmenter))),
-            keys_in: DtmfReceiver::default(),
-            keys_out: DtmfSender::default(),
+            keys_in: DtmfReceiver::new(units),
+            keys_out: DtmfSender::default().on_clock(units),
             keys_owed: false,
             playout: Playout::default(),
-            send_clock: SendClock::new(sequence, timestamp),
+            send_clock: SendClock::new(sequence, timestamp, units),
             echo: false,
             joint: None,
             parted: JointCount::default(),
@@ -122,8 +131,10 @@ impl Session {
         }
     }
 
-    /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on; the source is learnt
-    /// again, and media goes to the new address first if it changed.
+    /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on, also in another codec or
+    /// in packets of another length; packets in the format before are understood for 2 s more. A codec with another RTP
+    /// clock is sent under a new source number (RFC 7160 section 4.1), unless packets are encrypted. The source is learnt again, and media goes to the
+    /// new address first if it changed.
     pub fn renegotiate(&mut self, now: Instant, mut negotiated: Negotiated) {
         self.source.renegotiate(negotiated.remote);
         match (&mut self.protection, negotiated.srtp.take()) {
@@ -132,6 +143,18 @@ impl Session {
         }
         if negotiated.dtmf.is_none() {
             self.keys_out.clear();
+        }
+        self.formats.renegotiate(now, &negotiated);
+        self.packer.renegotiate(negotiated.codec, negotiated.ptime_ms);
+        let units = negotiated.codec.units();
+        if units != self.negotiated.codec.units() {
+            self.send_clock.set_units(units);
+            self.keys_out.set_clock(units);
+            self.keys_in = DtmfReceiver::new(units);
+            // A key is bound to the source that it has begun with.
+            if self.protection.is_none() {
+                self.ssrc = self.ssrc.wrapping_add(1);
+            }
         }
         self.negotiated = negotiated;
         self.heard_at = now;

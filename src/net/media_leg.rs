@@ -156,16 +156,18 @@ impl Leg {
         })
     }
 
-    /// Does the work of one 20 ms interval: one frame of both sides, one packet out.
+    /// Does the work of one 20 ms interval: one frame of both sides, and its packets out.
     pub(super) fn tick(&mut self, now: Instant, packet: &mut [u8; MAX_PACKET]) -> Turn {
         if self.ring.is_abandoned() {
             return Turn::Close(CloseCause::Stopped);
         }
         self.guarded(|leg| {
             let tick = leg.session.tick(now, packet);
-            if let Some((to, length)) = tick.transmit {
+            let mut transmit = tick.transmit;
+            while let Some((to, length)) = transmit {
                 // A full send buffer or an unreachable peer costs this packet; the clock goes on.
                 let _ = leg.socket.send_to(&packet[..length], to);
+                transmit = leg.session.poll_transmit(packet);
             }
             let silence = PcmFrame::silence(Rate::Hz8000);
             let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };

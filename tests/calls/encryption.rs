@@ -12,7 +12,7 @@ use callwright::net::media_ring::MediaNews;
 use callwright::net::sip_tls::SipTls;
 use callwright::stir::verdict::IdentityPolicy;
 use callwright::trunk::media::{MediaTerms, SrtpPolicy};
-use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::negotiated::Negotiated;
 use callwright_media::sdp::Encryption;
 use callwright_media::session::Stats;
@@ -104,7 +104,7 @@ impl Sniffer {
     fn whistle(&self) -> f64 {
         let purest = |packet: &Vec<u8>| {
             let mut samples = [0; 160];
-            Codec::Pcmu.decode(&packet[12..PLAIN], &mut samples);
+            Law::Mu.decode(&packet[12..PLAIN], &mut samples);
             let (mut re, mut im, mut energy) = (0.0, 0.0, 1.0);
             for (n, &sample) in (0..).zip(&samples) {
                 let (sample, angle) = (f64::from(sample), 0.5 * f64::from(n));

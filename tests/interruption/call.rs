@@ -13,6 +13,7 @@ use callwright::agent::turn::Timing;
 use callwright::pii::Pii;
 use callwright::provider::stt::{Manner, Transcript};
 use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
@@ -250,6 +251,6 @@ fn packet(number: usize, samples: &[i16]) -> Vec<u8> {
     let mut bytes = vec![0; HEADER_LENGTH + FRAME];
     let (head, payload) = bytes.split_first_chunk_mut().expect("a packet is longer than a header");
     header.write(head);
-    Codec::Pcma.encode(samples, payload);
+    Law::A.encode(samples, payload);
     bytes
 }

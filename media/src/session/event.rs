@@ -159,7 +159,7 @@ pub enum DropReason {
     Learning,
     /// A payload type that was not negotiated.
     PayloadType,
-    /// A payload longer than 120 ms, or empty.
+    /// A payload longer than 120 ms, empty, or none of its codec.
     Size,
     /// A packet that was there already.
     Duplicate,
@@ -184,8 +184,8 @@ pub struct Tick {
     /// What we say to the caller now, clips and the party of a joined leg; silence when nothing is played. Music on hold is
     /// not in it.
     pub said: PcmFrame,
-    /// Where to send the packet and how many bytes of the buffer it takes; `None` while nothing may be sent or no
-    /// address is known.
+    /// Where to send the packet and how many bytes of the buffer it takes; `None` while nothing may be sent, no address is
+    /// known, or a longer packet is not full yet.
     pub transmit: Option<(SocketAddr, usize)>,
     /// Frames of time that passed without a tick before this one, 0 when the worker keeps its deadlines. A recording
     /// puts that many frames of silence first.

@@ -1,5 +1,6 @@
 mod bridge;
 mod chaos;
+mod codecs;
 mod events;
 mod network;
 mod secure;
