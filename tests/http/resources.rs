@@ -175,7 +175,11 @@ async fn a_trunk_says_what_its_audio_is_like(db: TestDb) {
     assert_eq!(pointers(&client.put(&path, body.clone()).await), [("/codecs/1", "duplicate")]);
     body["codecs"] = json!([]);
     assert_eq!(client.put(&path, body.clone()).await.status, 422);
-    body["codecs"] = json!(["opus"]);
+    let all = json!(["opus", "g722", "pcma", "pcmu", "l16_16k", "l16_8k"]);
+    body["codecs"] = all.clone();
+    assert_eq!(media(&client.put(&path, body.clone()).await.json), (json!("offered"), all.clone()));
+    assert_eq!(media(&client.get(&path).await.json), (json!("offered"), all));
+    body["codecs"] = json!(["g729"]);
     assert_eq!(client.put(&path, body).await.status, 422);
 }
 
