@@ -15,7 +15,7 @@ use callwright::net::media_worker::{MediaLeg, MediaWorkers};
 use callwright::net::ports::{RtpPorts, RtpSocket};
 use callwright::time;
 use callwright_media::codec::Codec;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::session::{ClipId, MediaEvent, Session, SessionConfig};
 use callwright_media::vad::SegmenterConfig;
 use mio::{Events, Interest, Poll, Token};
@@ -160,6 +160,7 @@ fn session(vad: Option<SegmenterConfig>, uplink: bool) -> Session {
         payload_type: 0,
         dtmf: None,
         remote: None,
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,

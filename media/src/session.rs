@@ -8,6 +8,7 @@
 //!                                                          └─▶ JitterBuffer (at its time) ─▶ Tick::heard
 //!  datagram ◀─ sealed ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
 //!                                 with the party of a joined leg, or music, mixed in
+//!  report   ◀─ sealed ◀─ Session::poll_report, at times of its own
 //! ```
 
 mod config;
@@ -15,6 +16,7 @@ mod event;
 mod outbox;
 mod protection;
 mod receive;
+mod reports;
 mod send_clock;
 mod stats;
 mod tick;
@@ -25,7 +27,8 @@ use std::time::{Duration, Instant};
 
 pub use config::SessionConfig;
 pub use event::{ClipId, DropReason, MediaEvent, Received, SendDtmfError, Tick};
-pub use stats::{Dropped, Stats};
+pub use reports::{Port, ReportConfig, ReportOut};
+pub use stats::{Dropped, FarSide, RoundTrip, Stats};
 
 use crate::bridge::{Joint, JointCount};
 use crate::detect::CalleeDetector;
@@ -43,6 +46,7 @@ use crate::stream::Stream;
 use crate::uplink::Uplink;
 use outbox::Outbox;
 use protection::Protection;
+use reports::Reports;
 use send_clock::SendClock;
 use voice::Voice;
 
@@ -82,6 +86,8 @@ pub struct Session {
     heard_any: bool,
     stalled: bool,
     outbox: Outbox,
+    /// None while no reports are sent.
+    reports: Option<Box<Reports>>,
     counted: Stats,
 }
 
@@ -118,6 +124,7 @@ impl Session {
             heard_any: false,
             stalled: false,
             outbox: Outbox::default(),
+            reports: None,
             counted: Stats::default(),
         }
     }
@@ -132,6 +139,9 @@ impl Session {
         }
         if negotiated.dtmf.is_none() {
             self.keys_out.clear();
+        }
+        if let Some(reports) = &mut self.reports {
+            reports.renegotiate(self.ssrc, &self.counted);
         }
         self.negotiated = negotiated;
         self.heard_at = now;
@@ -271,6 +281,8 @@ impl Session {
         bridged += self.joint.as_ref().map(Joint::counted).unwrap_or_default();
         Stats {
             lost: self.stream.lost(),
+            expected: self.stream.expected(),
+            jitter_peak: self.counted.jitter_peak.max(self.stream.jitter()),
             restarts: self.stream.restarts(),
             jitter: self.stream.jitter(),
             delay: duration(self.jitter.delay()),

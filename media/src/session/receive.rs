@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::reports::Port;
 use super::{DropReason, MediaEvent, Received, Session};
 use crate::dtmf::KeyChange;
-use crate::rtp::source::Judgement;
+use crate::rtp::source::{Judgement, Trace};
 use crate::rtp::{COMFORT_NOISE, RtpHeader, RtpPacket, is_rtcp};
 use crate::stream::{Taken, Window};
 use crate::uplink::Uplink;
@@ -28,27 +29,25 @@ impl Session {
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Received {
         // Nothing of a datagram counts before it is known to be the peer's: neither its numbers nor where it came from.
         let mut protection = self.protection.take();
+        let authentic = protection.is_some();
         let opened = protection.as_mut().map_or(Ok(datagram), |protection| protection.open(datagram));
-        let received = match opened.and_then(|clear| self.sort(now, from, clear)) {
-            Ok(received) => received,
-            Err(reason) => {
-                self.counted.dropped.count(reason);
-                Received::Dropped(reason)
-            }
-        };
+        let received = opened.and_then(|clear| match is_rtcp(clear) {
+            true => self.take_report(now, from, Port::Rtp, clear).map(|()| Received::Rtcp),
+            false => self.take(now, from, authentic, clear).map(|()| Received::Accepted),
+        });
         self.protection = protection;
-        received
+        self.account(received)
     }
 
-    fn sort(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<Received, DropReason> {
-        if is_rtcp(datagram) {
-            self.counted.rtcp += 1;
-            return Ok(Received::Rtcp);
-        }
-        self.take(now, from, datagram).map(|()| Received::Accepted)
+    /// Counts what was dropped.
+    pub(super) fn account(&mut self, received: Result<Received, DropReason>) -> Received {
+        received.unwrap_or_else(|reason| {
+            self.counted.dropped.count(reason);
+            Received::Dropped(reason)
+        })
     }
 
-    fn take(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), DropReason> {
+    fn take(&mut self, now: Instant, from: SocketAddr, authentic: bool, datagram: &[u8]) -> Result<(), DropReason> {
         let packet = RtpPacket::parse(datagram).map_err(|_| DropReason::Malformed)?;
         let kind = self.kind(packet.header.payload_type).ok_or(DropReason::PayloadType)?;
         if !self.negotiated.direction.receives() {
@@ -57,7 +56,10 @@ impl Session {
         if kind == Kind::Audio && !(1..=MAX_PAYLOAD).contains(&packet.payload.len()) {
             return Err(DropReason::Size);
         }
-        self.judge_source(now, from, kind, &packet.header)?;
+        let RtpHeader { sequence, timestamp, .. } = packet.header;
+        let clock_rate = self.negotiated.codec.clock_rate();
+        let trace = Trace { audio: kind == Kind::Audio, authentic, sequence, timestamp, clock_rate };
+        self.judge_source(now, from, trace)?;
         let reordered = self.put_in_place(now, kind, &packet)?;
         self.counted.reordered += u64::from(reordered);
         self.counted.received += 1;
@@ -80,16 +82,9 @@ impl Session {
         }
     }
 
-    fn judge_source(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        kind: Kind,
-        header: &RtpHeader,
-    ) -> Result<(), DropReason> {
+    fn judge_source(&mut self, now: Instant, from: SocketAddr, trace: Trace) -> Result<(), DropReason> {
         let before = self.source.destination();
-        let audio = kind == Kind::Audio;
-        let judgement = self.source.judge(now, from, audio, header.sequence, header.timestamp);
+        let judgement = self.source.judge(now, from, trace);
         if let Some(to) = self.source.destination().filter(|_| self.source.destination() != before) {
             self.outbox.push(MediaEvent::SourceChanged { to });
         }

@@ -71,12 +71,14 @@ impl Session {
             RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
             self.negotiated.codec.encode(audio, payload)
         };
+        let payload = length as u64;
         let length = HEADER_LENGTH + length;
         let length = match &mut self.protection {
             Some(protection) => protection.seal(packet, length, number)?,
             None => length,
         };
         self.counted.sent += 1;
+        self.counted.sent_bytes += payload;
         Some(length)
     }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use callwright_media::codec::Codec;
 use callwright_media::frame::PcmFrame;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::session::{ClipId, MediaEvent, SessionConfig};
 use tokio::time::timeout;
 
@@ -21,6 +21,7 @@ fn session(remote: u16, uplink: bool) -> Session {
         payload_type: 0,
         dtmf: None,
         remote: Some((Ipv4Addr::LOCALHOST, remote).into()),
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,
