@@ -9,10 +9,11 @@ use callwright_media::clip::{MAX_SECONDS, decode_wav};
 use callwright_media::codec::{Codec, OpusTerms};
 use callwright_media::digit::Digit;
 use callwright_media::frame::{FRAME, Rate};
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::recording::RecordingReader;
+use callwright_media::rtcp::{Cname, Compound, NtpTime, Packet};
 use callwright_media::sdp::{Encryption, LocalMedia, MAX_BYTES, MAX_MEDIA, accept_answer, answer};
-use callwright_media::session::{ClipId, MAX_PACKET, Session, SessionConfig};
+use callwright_media::session::{ClipId, MAX_PACKET, Port, Received, ReportConfig, Session, SessionConfig};
 use callwright_media::srtp::{LocalKeys, MasterKey, Suite};
 use callwright_media::vad::SegmenterConfig;
 
@@ -174,6 +175,70 @@ fn renegotiated(peer: SocketAddr, happens: u8) -> Option<Negotiated> {
     Some(Negotiated { codec, payload_type: codec.payload_type(), ptime_ms, ..config(peer).negotiated })
 }
 
+/// The RTCP of one leg: each byte of `data` is something that happens, followed by its arguments. What leaves is a
+/// compound packet of ours to the peer's host; whatever comes, counters stay within what can be.
+pub(crate) fn rtcp(data: &[u8]) {
+    let peer = SocketAddr::from(([198, 51, 100, 1], 4_000));
+    let beside = SocketAddr::from(([198, 51, 100, 1], 4_001));
+    let stranger = SocketAddr::from(([203, 0, 113, 9], 9));
+    let mut now = some_instant();
+    let mut leg = Session::new(now, config(peer));
+    leg.report(now, ReportConfig::new(NtpTime::from_unix(Duration::from_secs(1)), Cname::new([1; 12]), 1));
+    let mut packet = [0; MAX_PACKET];
+    let mut script = Script(data);
+    while let Some(happens) = script.byte() {
+        let length = usize::from(script.byte().unwrap_or(0));
+        let received = match happens % 8 {
+            0 | 1 => Some(leg.receive_report(now, beside, script.bytes(length))),
+            2 => Some(leg.receive(now, peer, script.bytes(length))),
+            3 => {
+                let received = leg.receive_report(now, stranger, script.bytes(length));
+                assert!(matches!(received, Received::Dropped(_)), "a stranger is believed");
+                None
+            }
+            4 => {
+                let _ = leg.receive(now, peer, &script.rtp(8));
+                None
+            }
+            5 | 6 => {
+                for _ in 0..length {
+                    now += FRAME;
+                    leg.tick(now, &mut packet);
+                    if let Some(report) = leg.poll_report(now, &mut packet) {
+                        assert!(report.to == beside && report.from == Port::Rtcp, "{report:?}");
+                        let compound = Compound::parse(&packet[..report.length]).expect("what leaves is a compound");
+                        assert_eq!(compound.packets().count(), 2);
+                    }
+                }
+                None
+            }
+            _ => {
+                let _ = leg.goodbye(now, &mut packet);
+                None
+            }
+        };
+        let stats = leg.stats();
+        if received == Some(Received::Rtcp) {
+            assert!(stats.rtcp > 0);
+        }
+        if let Some(round_trip) = stats.round_trip {
+            assert!(round_trip.least <= round_trip.mean && round_trip.mean <= round_trip.most, "{round_trip:?}");
+            assert!(round_trip.most <= Duration::from_secs(10), "{round_trip:?}");
+        }
+        assert!(stats.far.is_none_or(|far| far.lost < 1 << 23 && far.jitter <= far.jitter_peak), "{stats:?}");
+        while leg.poll_event().is_some() {}
+    }
+    if let Ok(compound) = Compound::parse(data) {
+        for packet in compound.packets() {
+            match packet {
+                Packet::Sender { blocks, .. } | Packet::Receiver { blocks, .. } => assert!(blocks.count() <= 31),
+                Packet::Goodbye(sources) => assert!(sources.count() <= 31),
+                Packet::Other => {}
+            }
+        }
+    }
+}
+
 fn config(peer: SocketAddr) -> SessionConfig {
     SessionConfig {
         negotiated: Negotiated {
@@ -181,6 +246,7 @@ fn config(peer: SocketAddr) -> SessionConfig {
             payload_type: 0,
             dtmf: Some(101),
             remote: Some(peer),
+            rtcp: RtcpPath::default(),
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp: None,

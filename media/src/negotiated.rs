@@ -16,6 +16,8 @@ pub struct Negotiated {
     pub dtmf: Option<u8>,
     /// Where the peer's description says it receives; `None` for the unspecified address or port 0.
     pub remote: Option<SocketAddr>,
+    /// Where the peer takes RTCP.
+    pub rtcp: RtcpPath,
     /// Who sends, seen from this side.
     pub direction: Direction,
     /// The packet time the peer asked for, in milliseconds. This side sends packets of
@@ -23,6 +25,18 @@ pub struct Negotiated {
     pub ptime_ms: u8,
     /// What packets are protected with; `None` sends and takes them in the clear.
     pub srtp: Option<Box<SrtpKeys>>,
+}
+
+/// Where RTCP goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RtcpPath {
+    /// From our port one above that of RTP to the peer's one above its RTP (RFC 3550 section 11).
+    #[default]
+    Beside,
+    /// From there to where the peer said (RFC 3605).
+    At(SocketAddr),
+    /// Over the ports of RTP (RFC 5761).
+    Muxed,
 }
 
 /// Direction of a stream seen from this side (RFC 8866 section 6.7).

@@ -8,6 +8,7 @@
 //!                                                          └─▶ JitterBuffer (at its time) ─▶ Tick::heard
 //!  datagram ◀─ sealed ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
 //!                                 with the party of a joined leg, or music, mixed in
+//!  report   ◀─ sealed ◀─ Session::poll_report, at times of its own
 //! ```
 
 mod config;
@@ -17,6 +18,7 @@ mod outbox;
 mod packer;
 mod protection;
 mod receive;
+mod reports;
 mod send_clock;
 mod stats;
 mod tick;
@@ -27,7 +29,8 @@ use std::time::{Duration, Instant};
 
 pub use config::SessionConfig;
 pub use event::{ClipId, DropReason, MediaEvent, Received, SendDtmfError, Tick};
-pub use stats::{Dropped, Stats};
+pub use reports::{Port, ReportConfig, ReportOut};
+pub use stats::{Dropped, FarSide, RoundTrip, Stats};
 
 use crate::bridge::{Joint, JointCount};
 use crate::detect::CalleeDetector;
@@ -47,6 +50,7 @@ use formats::Formats;
 use outbox::Outbox;
 use packer::Packer;
 use protection::Protection;
+use reports::Reports;
 use send_clock::SendClock;
 use voice::Voice;
 
@@ -88,6 +92,8 @@ pub struct Session {
     heard_any: bool,
     stalled: bool,
     outbox: Outbox,
+    /// None while no reports are sent.
+    reports: Option<Box<Reports>>,
     counted: Stats,
 }
 
@@ -127,14 +133,15 @@ impl Session {
             heard_any: false,
             stalled: false,
             outbox: Outbox::default(),
+            reports: None,
             counted: Stats::default(),
         }
     }
 
     /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on, also in another codec or
     /// in packets of another length; packets in the format before are understood for 2 s more. A codec with another RTP
-    /// clock is sent under a new source number (RFC 7160 section 4.1), unless packets are encrypted. The source is learnt again, and media goes to the
-    /// new address first if it changed.
+    /// clock is sent under a new source number (RFC 7160 section 4.1), unless packets are encrypted. The source is learnt
+    /// again, and media goes to the new address first if it changed.
     pub fn renegotiate(&mut self, now: Instant, mut negotiated: Negotiated) {
         self.source.renegotiate(negotiated.remote);
         match (&mut self.protection, negotiated.srtp.take()) {
@@ -155,6 +162,9 @@ impl Session {
             if self.protection.is_none() {
                 self.ssrc = self.ssrc.wrapping_add(1);
             }
+        }
+        if let Some(reports) = &mut self.reports {
+            reports.renegotiate(self.ssrc, &self.counted);
         }
         self.negotiated = negotiated;
         self.heard_at = now;
@@ -294,6 +304,8 @@ impl Session {
         bridged += self.joint.as_ref().map(Joint::counted).unwrap_or_default();
         Stats {
             lost: self.stream.lost(),
+            expected: self.stream.expected(),
+            jitter_peak: self.counted.jitter_peak.max(self.stream.jitter()),
             restarts: self.stream.restarts(),
             jitter: self.stream.jitter(),
             delay: duration(self.jitter.delay()),

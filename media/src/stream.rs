@@ -68,7 +68,22 @@ pub(crate) struct Stream {
     late_run: u32,
     /// Of the lines before this one.
     lost_before: u64,
+    expected_before: u64,
     restarts: u64,
+}
+
+/// What came of one run of sequence numbers, as a report tells it (RFC 3550 section 6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reception {
+    pub(crate) ssrc: u32,
+    /// Highest sequence number, with the times it came round above it.
+    pub(crate) highest: u32,
+    /// Packets its numbers promise.
+    pub(crate) expected: i64,
+    /// Packets that came, late ones and repeated ones too.
+    pub(crate) received: i64,
+    /// Which run it is: the times that the stream began anew.
+    pub(crate) run: u64,
 }
 
 /// One run of sequence numbers and timestamps.
@@ -86,11 +101,20 @@ struct Line {
     arrivals: Arrivals,
     first: i64,
     received: u64,
+    repeated: u64,
 }
 
 impl Stream {
     pub(crate) fn new() -> Self {
-        Self { packets: Packets::new(), line: None, trial: None, late_run: 0, lost_before: 0, restarts: 0 }
+        Self {
+            packets: Packets::new(),
+            line: None,
+            trial: None,
+            late_run: 0,
+            lost_before: 0,
+            expected_before: 0,
+            restarts: 0,
+        }
     }
 
     pub(crate) fn packets(&self) -> &Packets {
@@ -105,6 +129,26 @@ impl Stream {
     /// Packets that the sequence numbers promise and that did not come (RFC 3550 appendix A.3).
     pub(crate) fn lost(&self) -> u64 {
         self.lost_before + self.line.as_ref().map_or(0, Line::lost)
+    }
+
+    /// Packets the sequence numbers promise, those of earlier runs included.
+    pub(crate) fn expected(&self) -> u64 {
+        self.expected_before + self.line.as_ref().map_or(0, Line::expected)
+    }
+
+    /// What a report says of the run of numbers that goes on; `None` before the first packet.
+    pub(crate) fn reception(&self) -> Option<Reception> {
+        let line = self.line.as_ref()?;
+        // Numbers are counted from one turn up.
+        let highest = (line.sequence.newest() - (1 << 16)) as u32;
+        let received = (line.received + line.repeated).cast_signed();
+        Some(Reception {
+            ssrc: line.ssrc,
+            highest,
+            expected: line.expected().cast_signed(),
+            received,
+            run: self.restarts,
+        })
     }
 
     /// Times the stream began anew.
@@ -152,6 +196,7 @@ impl Stream {
         let sequence = line.sequence.extend(header.sequence);
         let timestamp = line.place(header.timestamp);
         if self.packets.contains(sequence) {
+            line.repeated += 1;
             return Taken::Duplicate;
         }
         let end = timestamp + content.samples();
@@ -192,6 +237,7 @@ impl Stream {
     ) -> Taken {
         if let Some(old) = self.line.take() {
             self.lost_before += old.lost();
+            self.expected_before += old.expected();
             self.restarts += 1;
         }
         self.trial = None;
@@ -216,6 +262,7 @@ impl Stream {
             arrivals,
             first,
             received: 1,
+            repeated: 0,
         });
         Taken::Accepted { end: start + length, reordered: false, begins: Some(first) }
     }
@@ -261,8 +308,11 @@ impl Line {
     }
 
     fn lost(&self) -> u64 {
-        let expected = (self.sequence.newest() - self.first + 1).unsigned_abs();
-        expected.saturating_sub(self.received)
+        self.expected().saturating_sub(self.received)
+    }
+
+    fn expected(&self) -> u64 {
+        (self.sequence.newest() - self.first + 1).unsigned_abs()
     }
 }
 

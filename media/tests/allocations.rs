@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use callwright_media::codec::{Codec, Encoder, OpusTerms};
 use callwright_media::frame::{FRAME, Rate};
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
+use callwright_media::rtcp::{Cname, MAX_COMPOUND, NtpTime, Reporting, write};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
-use callwright_media::session::{ClipId, MAX_PACKET, Received, Session, SessionConfig};
+use callwright_media::session::{ClipId, MAX_PACKET, Received, ReportConfig, Session, SessionConfig};
 use callwright_media::srtp::{MAX_OVERHEAD, MasterKey, RemoteKey, SrtpKeys, SrtpSender, Suite};
 use callwright_media::vad::SegmenterConfig;
 
@@ -67,13 +68,15 @@ impl Leg {
             payload_type: codec.payload_type(),
             dtmf: Some(EVENTS),
             remote: Some(peer),
+            rtcp: RtcpPath::default(),
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp,
         };
         let vad = Some(SegmenterConfig::default());
         let config = SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad, uplink: true };
-        let session = Session::new(now, config);
+        let mut session = Session::new(now, config);
+        session.report(now, ReportConfig::new(NtpTime::from_unix(Duration::ZERO), Cname::new([1; 12]), 1));
         let encoder = (codec != Codec::Pcma).then(|| Encoder::new(codec, Rate::Hz8000));
         Self {
             session,
@@ -120,6 +123,10 @@ impl Leg {
             let mut packet = [0; MAX_PACKET];
             let tick = self.session.tick(self.now + Duration::from_millis(7), &mut packet);
             assert!(tick.transmit.is_some());
+            let _ = self.session.poll_report(self.now + Duration::from_millis(7), &mut packet);
+            if n % 250 == 100 {
+                self.report();
+            }
             self.drain();
             self.now += FRAME;
         }
@@ -147,6 +154,20 @@ impl Leg {
             }
         };
         self.protected(bytes, HEADER_LENGTH + length)
+    }
+
+    /// The peer reports.
+    fn report(&mut self) {
+        let cname = Cname::new([2; 12]);
+        let mut bytes = [0; MAX_COMPOUND + MAX_OVERHEAD];
+        let out = bytes.first_chunk_mut().expect("longer than a report");
+        let length = write(&Reporting { ssrc: 7, cname: &cname, sender: None, block: None, goodbye: false }, out);
+        let length = match &mut self.guard {
+            Some(guard) => guard.protect_rtcp(&mut bytes, length).expect("few reports"),
+            None => length,
+        };
+        let from = SocketAddr::new(self.peer.ip(), self.peer.port() + 1);
+        assert_eq!(self.session.receive_report(self.now, from, &bytes[..length]), Received::Rtcp);
     }
 
     fn protected(&mut self, mut bytes: [u8; LONGEST + MAX_OVERHEAD], length: usize) -> Packet {
@@ -196,8 +217,13 @@ fn a_leg_in_full_swing_allocates_nothing() {
     leg.session.play(ClipId(1), vec![1_000; 60 * 8_000].into()).expect("room");
     // Warm-up: every queue has been as long as it gets.
     leg.run(1_000);
-    let (accepted, events) = (leg.accepted, leg.events);
+    let (accepted, events, before) = (leg.accepted, leg.events, leg.session.stats());
     let counted = allocation_counter::measure(|| leg.run(2_000));
+    let after = leg.session.stats();
+    assert!(
+        after.rtcp_sent - before.rtcp_sent >= 5 && after.rtcp - before.rtcp == 8,
+        "reports were exchanged: {after:?}"
+    );
     assert!(leg.accepted - accepted > 1_700, "packets came: {}", leg.accepted - accepted);
     assert!(leg.events - events > 1_900, "events were told: {}", leg.events - events);
     assert_eq!(counted.count_total, 0, "{counted:?}");
@@ -291,6 +317,6 @@ fn refused_datagrams_allocate_nothing() {
             leg.session.receive(leg.now, stranger, datagram);
         }
     });
-    assert_eq!(leg.session.stats().dropped.total() - before, 4, "{:?}", leg.session.stats());
+    assert_eq!(leg.session.stats().dropped.total() - before, 5, "{:?}", leg.session.stats());
     assert_eq!(counted.count_total, 0, "{counted:?}");
 }

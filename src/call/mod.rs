@@ -10,6 +10,7 @@ pub mod leg;
 pub mod outcome;
 pub mod place;
 pub mod providers;
+pub mod quality;
 pub mod record;
 pub mod registry;
 mod task;

@@ -15,7 +15,7 @@ use callwright::provider::stt::{Manner, Transcript};
 use callwright_media::codec::Codec;
 use callwright_media::codec::g711::Law;
 use callwright_media::level::rms_dbfs;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
 use callwright_media::session::{ClipId, MAX_PACKET, MediaEvent, Session, SessionConfig};
 
@@ -132,6 +132,7 @@ impl Call {
             payload_type: 8,
             dtmf: None,
             remote: Some(peer),
+            rtcp: RtcpPath::default(),
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp: None,

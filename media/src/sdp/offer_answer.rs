@@ -11,7 +11,7 @@ use super::crypto::{self, CryptoLine};
 use super::remote::{Destination, Remote, RemoteMedia};
 use super::{LocalMedia, SdpError, secure};
 use crate::codec::Codec;
-use crate::negotiated::{Direction, Negotiated};
+use crate::negotiated::{Direction, Negotiated, RtcpPath};
 use crate::rtp::COMFORT_NOISE;
 use crate::srtp::{MasterKey, SrtpKeys};
 
@@ -34,6 +34,7 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
             audio.telephone_event(codec.events_payload_type(), codec.clock_rate());
         }
     }
+    audio.muxed();
     for (tag, key) in local.encryption.keys().into_iter().flat_map(crypto::tagged) {
         audio.crypto(tag, key);
     }
@@ -58,6 +59,9 @@ pub fn answer(local: &LocalMedia, offer: &[u8]) -> Result<(Vec<u8>, Negotiated),
     }
     if let Some(payload_type) = negotiated.dtmf {
         audio.telephone_event(payload_type, codec.clock_rate());
+    }
+    if negotiated.rtcp == RtcpPath::Muxed {
+        audio.muxed();
     }
     if let (Some(line), Some(keys)) = (line, &negotiated.srtp) {
         audio.crypto(line.tag, &keys.local);
@@ -105,15 +109,15 @@ fn negotiate(local: &LocalMedia, media: &RemoteMedia, line: Option<&CryptoLine>)
         // The hold of RFC 2543: neither RTP nor RTCP goes to 0.0.0.0 (section 8.4), whatever the direction says.
         Destination::Hold => without_receiving(media.direction()),
     };
-    let remote = match destination {
-        Destination::Unicast(ip) => Some(SocketAddr::new(ip, media.port)),
-        Destination::Hold => None,
+    let (remote, rtcp) = match destination {
+        Destination::Unicast(ip) => (Some(SocketAddr::new(ip, media.port)), media.rtcp(ip)),
+        Destination::Hold => (None, RtcpPath::default()),
     };
     let direction = common_direction(local.direction, peer.reversed());
     let srtp = line
         .zip(local.encryption.keys())
         .map(|(line, keys)| Box::new(SrtpKeys { local: keys.of(line.suite()).clone(), remote: line.key.clone() }));
-    Ok(Negotiated { codec, payload_type, dtmf, remote, direction, ptime_ms: media.ptime_ms(), srtp })
+    Ok(Negotiated { codec, payload_type, dtmf, remote, rtcp, direction, ptime_ms: media.ptime_ms(), srtp })
 }
 
 /// A stream carries what both sides allow.
@@ -153,6 +157,11 @@ impl Audio {
     fn telephone_event(&mut self, payload_type: u8, clock_rate: u32) {
         self.map(payload_type, "telephone-event", clock_rate, 1);
         self.value("fmtp", format!("{payload_type} {DTMF_EVENTS}"));
+    }
+
+    /// RTCP may come over the port of RTP (RFC 5761 section 5.1.1).
+    fn muxed(&mut self) {
+        self.attributes.push(Attribute::new("rtcp-mux".to_owned(), None));
     }
 
     fn crypto(&mut self, tag: u32, key: &MasterKey) {

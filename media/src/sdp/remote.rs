@@ -5,7 +5,7 @@
 //! are first put into a description of canonical shape; everything else is dropped.
 
 use std::io::Cursor;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rtc_sdp::MediaDescription;
 use rtc_sdp::description::common::{Attribute, ConnectionInformation};
@@ -13,7 +13,7 @@ use rtc_sdp::description::session::SessionDescription;
 
 use super::{MAX_BYTES, MAX_LINES, MAX_MEDIA, SdpError};
 use crate::codec::{Codec, OpusTerms};
-use crate::negotiated::Direction;
+use crate::negotiated::{Direction, RtcpPath};
 use crate::rtp::COMFORT_NOISE;
 
 /// Media types that `rtc-sdp` knows. A line of another type goes through it as `application`.
@@ -178,6 +178,26 @@ impl RemoteMedia {
     /// The parameters of a payload type.
     fn parameters(&self, payload_type: u8) -> Option<&str> {
         self.values("fmtp").find_map(|value| of_number(value, payload_type))
+    }
+
+    /// Where it takes RTCP, when its RTP goes to `ip`. Of two ways the one over the port of RTP is taken (RFC 5761 section
+    /// 5.1.3). An `a=rtcp` (RFC 3605) that cannot be read, and one whose address is nobody's, is passed over.
+    pub(super) fn rtcp(&self, ip: IpAddr) -> RtcpPath {
+        if self.attributes.iter().any(|attribute| attribute.key == "rtcp-mux") {
+            return RtcpPath::Muxed;
+        }
+        let said = self.values("rtcp").next().and_then(|value| {
+            let mut parts = value.split_whitespace();
+            let port: u16 = parts.next()?.parse().ok().filter(|port| *port != 0)?;
+            let ip = match (parts.next(), parts.next(), parts.next()) {
+                (None, None, None) => ip,
+                (Some("IN"), Some("IP4" | "IP6"), Some(address)) => address.parse().ok()?,
+                _ => return None,
+            };
+            let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+            (!ip.is_unspecified() && !ip.is_multicast() && !broadcast).then(|| SocketAddr::new(ip, port))
+        });
+        said.map_or(RtcpPath::Beside, RtcpPath::At)
     }
 
     fn payload_types(&self) -> impl Iterator<Item = u8> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::codec::OpusTerms;
 use crate::frame::Rate;
-use crate::negotiated::Negotiated;
+use crate::negotiated::{Negotiated, RtcpPath};
 
 fn local() -> LocalMedia {
     LocalMedia {
@@ -54,7 +54,7 @@ fn the_offer_lists_codecs_in_order_and_keys() {
         offer.replace("\r\n", "\n"),
         "v=0\no=- 42 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\nm=audio 20000 RTP/AVP 0 8 101\n\
          a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-16\n\
-         a=ptime:20\na=sendrecv\n"
+         a=rtcp-mux\na=ptime:20\na=sendrecv\n"
     );
 }
 
@@ -93,13 +93,40 @@ fn the_answer_takes_the_first_common_codec_of_the_offer() {
             payload_type: 8,
             dtmf: Some(101),
             remote: peer(),
+            rtcp: RtcpPath::Muxed,
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp: None
         }
     );
     assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 8 101"]);
-    assert!(!text.contains("rtcp"), "{text}");
+    assert!(text.contains("a=rtcp-mux\r\n") && !text.contains("a=rtcp:"), "{text}");
+}
+
+#[test]
+fn rtcp_goes_where_the_peer_says() {
+    let path = |lines: &[&str]| {
+        let mut media = vec!["m=audio 4000 RTP/AVP 8"];
+        media.extend(lines);
+        let (text, negotiated) = answered(&plain(&media));
+        assert_eq!(
+            text.contains("a=rtcp-mux"),
+            negotiated.rtcp == RtcpPath::Muxed,
+            "only who offers it gets it: {text}"
+        );
+        negotiated.rtcp
+    };
+    let at = |ip: [u8; 4], port| RtcpPath::At(SocketAddr::from((ip, port)));
+    assert_eq!(path(&[]), RtcpPath::Beside);
+    assert_eq!(path(&["a=rtcp-mux"]), RtcpPath::Muxed);
+    assert_eq!(path(&["a=rtcp:53020"]), at([198, 51, 100, 1], 53_020));
+    assert_eq!(path(&["a=rtcp:53020 IN IP4 203.0.113.4"]), at([203, 0, 113, 4], 53_020));
+    let v6 = RtcpPath::At("[2001:db8::4]:7".parse().expect("an address"));
+    assert_eq!(path(&["a=rtcp:7 IN IP6 2001:db8::4"]), v6);
+    for nonsense in ["0", "x", "53020 IN", "53020 ATM x y", "7 IN IP4 0.0.0.0", "7 IN IP4 224.0.0.1", "7 IN IP4 phone"]
+    {
+        assert_eq!(path(&[&format!("a=rtcp:{nonsense}")]), RtcpPath::Beside, "{nonsense}");
+    }
 }
 
 #[test]
@@ -252,6 +279,7 @@ fn answers_to_our_offer_are_accepted_with_the_peers_numbers() {
             payload_type: 8,
             dtmf: Some(96),
             remote: peer(),
+            rtcp: RtcpPath::Beside,
             direction: Direction::SendRecv,
             ptime_ms: 30,
             srtp: None

@@ -131,7 +131,7 @@ pub enum MediaEvent {
 pub enum Received {
     /// RTP of the peer.
     Accepted,
-    /// RTCP on the RTP port (RFC 5761): recognised and not looked into.
+    /// RTCP of the peer; a leg without [reports](super::Session::report) does not look into it.
     Rtcp,
     /// Dropped and counted.
     Dropped(DropReason),
@@ -174,6 +174,10 @@ pub enum DropReason {
     Unauthentic,
     /// A protected packet that came before, or too late to tell.
     Replayed,
+    /// RTCP that is none (RFC 3550 appendix A.2), or of our own source.
+    ReportMalformed,
+    /// RTCP from an address that is not the peer's.
+    ReportSource,
 }
 
 /// What one tick produced.

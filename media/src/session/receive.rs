@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::formats::Kind;
+use super::reports::Port;
 use super::{DropReason, MediaEvent, Received, Session};
 use crate::codec::{Codec, LONGEST_PAYLOAD};
 use crate::comfort::Noise;
 use crate::dtmf::KeyChange;
 use crate::packets::Content;
-use crate::rtp::source::Judgement;
+use crate::rtp::source::{Judgement, Trace};
 use crate::rtp::{RtpHeader, RtpPacket, is_rtcp};
 use crate::stream::{Taken, Window};
 use crate::uplink::Uplink;
@@ -21,34 +22,35 @@ impl Session {
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Received {
         // Nothing of a datagram counts before it is known to be the peer's: neither its numbers nor where it came from.
         let mut protection = self.protection.take();
+        let authentic = protection.is_some();
         let opened = protection.as_mut().map_or(Ok(datagram), |protection| protection.open(datagram));
-        let received = match opened.and_then(|clear| self.sort(now, from, clear)) {
-            Ok(received) => received,
-            Err(reason) => {
-                self.counted.dropped.count(reason);
-                Received::Dropped(reason)
-            }
-        };
+        let received = opened.and_then(|clear| match is_rtcp(clear) {
+            true => self.take_report(now, from, Port::Rtp, clear).map(|()| Received::Rtcp),
+            false => self.take(now, from, authentic, clear).map(|()| Received::Accepted),
+        });
         self.protection = protection;
-        received
+        self.account(received)
     }
 
-    fn sort(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<Received, DropReason> {
-        if is_rtcp(datagram) {
-            self.counted.rtcp += 1;
-            return Ok(Received::Rtcp);
-        }
-        self.take(now, from, datagram).map(|()| Received::Accepted)
+    /// Counts what was dropped.
+    pub(super) fn account(&mut self, received: Result<Received, DropReason>) -> Received {
+        received.unwrap_or_else(|reason| {
+            self.counted.dropped.count(reason);
+            Received::Dropped(reason)
+        })
     }
 
-    fn take(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), DropReason> {
+    fn take(&mut self, now: Instant, from: SocketAddr, authentic: bool, datagram: &[u8]) -> Result<(), DropReason> {
         let packet = RtpPacket::parse(datagram).map_err(|_| DropReason::Malformed)?;
         let (kind, codec) = self.formats.of(now, packet.header.payload_type).ok_or(DropReason::PayloadType)?;
         if !self.negotiated.direction.receives() {
             return Err(DropReason::Direction);
         }
         let content = content(kind, codec, packet.payload).ok_or(DropReason::Size)?;
-        self.judge_source(now, from, kind, &packet.header)?;
+        let RtpHeader { sequence, timestamp, .. } = packet.header;
+        let trace =
+            Trace { audio: kind == Kind::Audio, authentic, sequence, timestamp, clock_rate: codec.clock_rate() };
+        self.judge_source(now, from, trace)?;
         let reordered = self.put_in_place(now, codec, content, &packet.header)?;
         self.counted.reordered += u64::from(reordered);
         self.counted.received += 1;
@@ -62,16 +64,9 @@ impl Session {
         Ok(())
     }
 
-    fn judge_source(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        kind: Kind,
-        header: &RtpHeader,
-    ) -> Result<(), DropReason> {
+    fn judge_source(&mut self, now: Instant, from: SocketAddr, trace: Trace) -> Result<(), DropReason> {
         let before = self.source.destination();
-        let audio = kind == Kind::Audio;
-        let judgement = self.source.judge(now, from, audio, header.sequence, header.timestamp);
+        let judgement = self.source.judge(now, from, trace);
         if let Some(to) = self.source.destination().filter(|_| self.source.destination() != before) {
             self.outbox.push(MediaEvent::SourceChanged { to });
         }

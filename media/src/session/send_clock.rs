@@ -47,6 +47,12 @@ impl SendClock {
         missed
     }
 
+    /// What the timestamp is at `now`, a little after the last tick, at so many a second.
+    pub(super) fn timestamp_at(&self, now: Instant, rate: u32) -> u32 {
+        let since = self.due.and_then(|due| (now + FRAME).checked_duration_since(due)).unwrap_or_default();
+        self.timestamp.wrapping_add((since.as_micros() * u128::from(rate) / 1_000_000) as u32)
+    }
+
     /// The timestamp of this tick's frame.
     pub(super) fn timestamp(&self) -> u32 {
         self.timestamp

@@ -105,6 +105,7 @@ impl Session {
             None => length,
         };
         self.counted.sent += 1;
+        self.counted.sent_bytes += payload as u64;
         Some(length)
     }
 

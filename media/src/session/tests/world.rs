@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::codec::{Codec, Decoder, Encoder, LONGEST_PAYLOAD};
 use crate::frame::{FRAME_8K, Rate};
-use crate::negotiated::{Direction, Negotiated};
+use crate::negotiated::{Direction, Negotiated, RtcpPath};
 use crate::rtp::{HEADER_LENGTH, RtpHeader, RtpPacket};
 use crate::session::{MAX_PACKET, MediaEvent, Received, Session, SessionConfig, Tick};
 
@@ -30,6 +30,7 @@ pub(super) fn negotiated(codec: Codec) -> Negotiated {
         payload_type: codec.payload_type(),
         dtmf: Some(DTMF),
         remote: Some(address(PEER)),
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,
