@@ -192,11 +192,19 @@ pub fn in_band(digits: &[Digit]) -> Vec<i16> {
     samples
 }
 
+/// The low tones, one for each row of the keypad, in Hz.
+pub(crate) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+/// The high ones, one for each column.
+pub(crate) const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+const KEYPAD: [char; 16] = ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
+
+/// The key of a row and a column, both 0 to 3.
+pub(crate) fn key_at(row: usize, column: usize) -> Digit {
+    Digit::from_char(KEYPAD[row * 4 + column]).expect("the keypad has keys alone")
+}
+
 /// The two tones of a key in Hz.
 fn frequencies(digit: Digit) -> (f64, f64) {
-    const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
-    const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
-    const KEYPAD: [char; 16] = ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
     let place = KEYPAD.iter().position(|key| *key == digit.as_char()).expect("the keypad has all sixteen keys");
     (ROWS[place / 4], COLUMNS[place % 4])
 }

@@ -35,6 +35,7 @@ pub use stats::{Dropped, FarSide, RoundTrip, Stats};
 use crate::bridge::{Joint, JointCount};
 use crate::detect::CalleeDetector;
 use crate::detect::greeting::GreetingConfig;
+use crate::detect::keys::KeyEar;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::frame::FRAME_8K;
@@ -76,6 +77,8 @@ pub struct Session {
     hands_out_uplink: bool,
     voice: Option<Voice>,
     keys_in: DtmfReceiver,
+    /// Hears keys in the caller's audio, where that is asked for.
+    key_ear: Option<KeyEar>,
     keys_out: DtmfSender,
     /// Keys were given and the last of them has not left.
     keys_owed: bool,
@@ -121,6 +124,7 @@ impl Session {
             hands_out_uplink: uplink,
             voice: vad.map(|segmenter| Voice::new(now, Some(segmenter))),
             keys_in: DtmfReceiver::new(units),
+            key_ear: None,
             keys_out: DtmfSender::default().on_clock(units),
             keys_owed: false,
             playout: Playout::default(),
@@ -175,6 +179,14 @@ impl Session {
     pub fn detect_callee(&mut self, now: Instant, config: GreetingConfig) {
         self.uplink.get_or_insert_with(Uplink::new);
         self.voice.get_or_insert_with(|| Voice::new(now, None)).detect(CalleeDetector::new(now, config));
+    }
+
+    /// Hears keys in the peer's audio as well, as long as the description in force has no telephone events: a peer that has
+    /// both would press each key twice. They come by [`MediaEvent::DtmfReceived`], some 30 ms after the key went down. Needs
+    /// no `uplink` in the configuration.
+    pub fn listen_for_keys(&mut self) {
+        self.uplink.get_or_insert_with(Uplink::new);
+        self.key_ear = Some(KeyEar::default());
     }
 
     /// Queues audio at 8 kHz behind what is playing. Clips follow each other without a gap, also inside a packet.
@@ -333,7 +345,11 @@ impl Session {
         let outbox = &mut self.outbox;
         let hands_out = self.hands_out_uplink;
         let voice = &mut self.voice;
+        let mut key_ear = self.key_ear.as_mut().filter(|_| self.negotiated.dtmf.is_none());
         uplink.advance(now, clock, &self.stream, |frame, arrived| {
+            if let Some(digit) = key_ear.as_mut().and_then(|ear| ear.push(frame)) {
+                outbox.push(MediaEvent::DtmfReceived { digit, at: now });
+            }
             let echo = voice.as_mut().is_some_and(|voice| voice.push(now, frame, arrived, |event| outbox.push(event)));
             if hands_out {
                 outbox.push_frame(if echo { &[0; FRAME_8K] } else { frame });

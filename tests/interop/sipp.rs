@@ -247,6 +247,7 @@ async fn the_built_in_branching_server_takes_both(transport: SipTransport, first
             contact_user: "ua2".to_owned(),
             credentials: None,
             expires: Duration::from_secs(600),
+            external: None,
         };
         let mut ours = office.sip.register(registration).await.expect("sent");
         let answered = ours.state.wait_for(Option::is_some);

@@ -15,6 +15,8 @@ pub(super) struct Packer {
     encoder: Encoder,
     /// Samples of one packet.
     length: usize,
+    /// More than one packet waits, as packets have become shorter: it leaves in one, not in a burst.
+    behind: bool,
     waiting: [i16; ROOM],
     filled: usize,
 }
@@ -23,7 +25,7 @@ impl Packer {
     /// For a peer that wants packets of about `ptime_ms`.
     pub(super) fn new(codec: Codec, ptime_ms: u8) -> Self {
         let length = length(codec, ptime_ms);
-        Self { encoder: Encoder::new(codec, Rate::Hz8000), length, waiting: [0; ROOM], filled: 0 }
+        Self { encoder: Encoder::new(codec, Rate::Hz8000), length, behind: false, waiting: [0; ROOM], filled: 0 }
     }
 
     /// Goes over to another format. What waits leaves in it.
@@ -32,6 +34,7 @@ impl Packer {
             self.encoder = Encoder::new(codec, Rate::Hz8000);
         }
         self.length = length(codec, ptime_ms);
+        self.behind = self.filled >= self.length;
     }
 
     /// Nothing waits that is too little for a packet.
@@ -53,9 +56,13 @@ impl Packer {
             return None;
         }
         let age = self.filled;
-        let bytes = self.encoder.encode(&self.waiting[..self.length], payload);
-        self.waiting.copy_within(self.length..self.filled, 0);
-        self.filled -= self.length;
+        let length = match std::mem::take(&mut self.behind) {
+            true => length(self.encoder.codec(), (self.filled / PER_MS) as u8).clamp(self.length, self.filled),
+            false => self.length,
+        };
+        let bytes = self.encoder.encode(&self.waiting[..length], payload);
+        self.waiting.copy_within(length..self.filled, 0);
+        self.filled -= length;
         Some((age, bytes))
     }
 
@@ -72,6 +79,25 @@ fn length(codec: Codec, ptime_ms: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_when_packets_become_shorter_leaves_in_one() {
+        for (codec, expected) in [(Codec::Pcma, vec![480]), (Codec::L16(Rate::Hz8000), vec![960])] {
+            let mut packer = Packer::new(codec, 60);
+            packer.push(&[7; FRAME_8K]);
+            packer.push(&[7; FRAME_8K]);
+            packer.renegotiate(codec, 10);
+            packer.push(&[7; FRAME_8K]);
+            let mut payload = [0; 1_200];
+            let mut leave =
+                || std::iter::from_fn(|| packer.next(&mut payload)).map(|(_, bytes)| bytes).collect::<Vec<_>>();
+            assert_eq!(leave(), expected, "{codec:?}");
+            packer.push(&[7; FRAME_8K]);
+            let mut leave =
+                || std::iter::from_fn(|| packer.next(&mut payload)).map(|(_, bytes)| bytes).collect::<Vec<_>>();
+            assert_eq!(leave(), [expected[0] / 6; 2], "{codec:?}");
+        }
+    }
 
     #[test]
     fn every_length_of_packet_carries_every_sample_once() {
