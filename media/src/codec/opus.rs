@@ -1,5 +1,7 @@
 //! Opus (RFC 6716) as telephones speak it: one channel, and its terms in descriptions (RFC 7587).
 
+use std::sync::{Mutex, PoisonError};
+
 use opus::{Application, Bitrate, Channels, packet};
 
 use super::Undecodable;
@@ -101,9 +103,24 @@ pub(super) const fn is_silent(payload: &[u8]) -> bool {
     payload.len() <= SILENT
 }
 
+/// What libopus keeps of a stream. It may go from thread to thread but be in use on one alone, and whoever holds a leg may
+/// share it: the mutex says so to the compiler, and is never locked.
+#[derive(Debug)]
+struct Owned<T>(Mutex<T>);
+
+impl<T> Owned<T> {
+    const fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    fn get(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Writes one stream.
 #[derive(Debug)]
-pub(super) struct OpusEncoder(opus::Encoder);
+pub(super) struct OpusEncoder(Owned<opus::Encoder>);
 
 impl OpusEncoder {
     pub(super) fn new(rate: Rate, terms: OpusTerms) -> Self {
@@ -118,27 +135,27 @@ impl OpusEncoder {
             encoder.set_packet_loss_perc(if terms.inband_fec { EXPECTED_LOSS } else { 0 }),
         ];
         debug_assert!(settings.iter().all(Result::is_ok), "{settings:?}");
-        Self(encoder)
+        Self(Owned::new(encoder))
     }
 
     /// Encodes 10, 20, 40 or 60 ms; 0 bytes when it is another length or does not fit.
     pub(super) fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> usize {
         let room = payload.len().min(LONGEST_FRAME);
-        self.0.encode(samples, &mut payload[..room]).unwrap_or(0)
+        self.0.get().encode(samples, &mut payload[..room]).unwrap_or(0)
     }
 }
 
 /// Reads one stream.
 #[derive(Debug)]
 pub(super) struct OpusDecoder {
-    decoder: opus::Decoder,
+    decoder: Owned<opus::Decoder>,
     grain: usize,
 }
 
 impl OpusDecoder {
     pub(super) fn new(rate: Rate) -> Self {
         let decoder = opus::Decoder::new(rate.hertz(), Channels::Mono).expect("libopus has both rates");
-        Self { decoder, grain: GRAIN * rate.samples() / Rate::Hz8000.samples() }
+        Self { decoder: Owned::new(decoder), grain: GRAIN * rate.samples() / Rate::Hz8000.samples() }
     }
 
     /// Decodes a whole payload.
@@ -147,7 +164,7 @@ impl OpusDecoder {
         if payload.is_empty() {
             return Err(Undecodable);
         }
-        self.decoder.decode(payload, samples, false).map_err(|_| Undecodable)
+        self.decoder.get().decode(payload, samples, false).map_err(|_| Undecodable)
     }
 
     /// Makes up what was lost from what came before and, where it is there, from the copy in the payload `next` behind
@@ -158,11 +175,11 @@ impl OpusDecoder {
             return 0;
         }
         let payload = next.unwrap_or_default();
-        self.decoder.decode(payload, &mut samples[..whole], !payload.is_empty()).unwrap_or(0)
+        self.decoder.get().decode(payload, &mut samples[..whole], !payload.is_empty()).unwrap_or(0)
     }
 
     pub(super) fn reset(&mut self) {
-        let reset = self.decoder.reset_state();
+        let reset = self.decoder.get().reset_state();
         debug_assert!(reset.is_ok(), "{reset:?}");
     }
 }
