@@ -5,9 +5,9 @@ use std::io::{self, Cursor};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use callwright_media::codec::Codec;
-use callwright_media::frame::{FRAME, FRAME_8K};
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::codec::{Codec, Decoder, Encoder};
+use callwright_media::frame::{FRAME, FRAME_8K, Rate};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::recording::{RecordingError, StereoRecorder};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
 use callwright_media::session::{MAX_PACKET, MediaEvent, Session, SessionConfig, Stats};
@@ -81,17 +81,18 @@ fn wire(
     mut fixed: impl FnMut(Option<[i16; FRAME_8K]>),
 ) -> BTreeMap<(Duration, usize), Vec<u8>> {
     let mut fate = Fate::new(network, seed);
+    let (mut encoder, mut decoder) = (Encoder::new(codec, Rate::Hz8000), Decoder::new(codec, Rate::Hz8000));
     let mut wire = BTreeMap::new();
     for (n, frame) in voice.chunks_exact(FRAME_8K).enumerate() {
         let sent = FRAME * (n as u32 + 1);
         let mut bytes = vec![0; HEADER_LENGTH + FRAME_8K];
         let (header, payload) = bytes.split_first_chunk_mut().expect("it was made longer");
         let (sequence, timestamp) = (n as u16, (n * FRAME_8K) as u32);
-        let payload_type = codec.static_payload_type();
+        let payload_type = codec.payload_type();
         RtpHeader { marker: n == 0, payload_type, sequence, timestamp, ssrc: 7 }.write(header);
-        codec.encode(frame, payload);
+        encoder.encode(frame, payload);
         let mut decoded = [0; FRAME_8K];
-        codec.decode(payload, &mut decoded);
+        decoder.decode(payload, &mut decoded).expect("it was encoded just now");
         let late = fate.next(sent);
         fixed(late.filter(|&late| late <= FIXED).map(|_| decoded));
         if let Some(late) = late {
@@ -150,9 +151,10 @@ fn wav(samples: &[i16]) -> io::Result<Vec<u8>> {
 fn config(codec: Codec, peer: SocketAddr) -> SessionConfig {
     let negotiated = Negotiated {
         codec,
-        payload_type: codec.static_payload_type(),
+        payload_type: codec.payload_type(),
         dtmf: None,
         remote: Some(peer),
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,

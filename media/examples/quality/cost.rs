@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::frame::{FRAME, FRAME_8K};
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
 use callwright_media::session::{MAX_PACKET, MediaEvent, Session, SessionConfig};
 
@@ -48,7 +49,7 @@ fn datagrams(network: &Network) -> Vec<(Duration, Vec<u8>)> {
         let (header, payload) = bytes.split_first_chunk_mut().expect("it was made longer");
         let (sequence, timestamp) = (n as u16, n * FRAME_8K as u32);
         RtpHeader { marker: false, payload_type: 0, sequence, timestamp, ssrc: 7 }.write(header);
-        Codec::Pcmu.encode(&std::array::from_fn::<_, FRAME_8K, _>(|sample| voice(timestamp + sample as u32)), payload);
+        Law::Mu.encode(&std::array::from_fn::<_, FRAME_8K, _>(|sample| voice(timestamp + sample as u32)), payload);
         arriving.push((sent + late, bytes));
     }
     arriving.sort_by_key(|&(at, _)| at);
@@ -75,6 +76,7 @@ fn run(datagrams: &[(Duration, Vec<u8>)], uplink: bool) -> io::Result<f64> {
         payload_type: 0,
         dtmf: None,
         remote: Some(peer),
+        rtcp: RtcpPath::default(),
         // Nothing is sent, so that nothing is encoded.
         direction: Direction::RecvOnly,
         ptime_ms: 20,
