@@ -6,7 +6,7 @@ use std::time::Duration;
 use callwright::call::call::CallConfig;
 use callwright::call::place::CallReport;
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
-use callwright::config::SipTransport::{self, Tcp, Tls, Udp};
+use callwright::config::SipTransport::{self, Tcp, Tls, Udp, Ws, Wss};
 use callwright::id::TrunkId;
 use callwright::time;
 use callwright::trunk::plan::leg_key;
@@ -42,6 +42,7 @@ impl Sipp {
             Udp => "u1",
             Tcp => "t1",
             Tls => "l1",
+            Ws | Wss => panic!("sipp has no websockets"),
         };
         let numbers = [port.to_string(), media_port.to_string()];
         let child = sipp
@@ -282,7 +283,7 @@ async fn branchs_over_tcp() {
 pub(crate) async fn listening(sipp: &mut Sipp, transport: SipTransport, port: u16) {
     let table = match transport {
         Udp => "/proc/net/udp",
-        Tcp | Tls => "/proc/net/tcp",
+        Tcp | Tls | Ws | Wss => "/proc/net/tcp",
     };
     // Address and port of the loopback interface in the notation of that table.
     let entry = format!(" 0100007F:{port:04X} ");
