@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use callwright::time;
-use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::frame::{FRAME, FRAME_8K};
 
 /// A caller talks for so many frames and listens for as many.
@@ -67,6 +67,6 @@ fn speech() -> Vec<u8> {
         *sample = (voice * swell * 5_000.0) as i16;
     }
     let mut payload = vec![0; samples.len()];
-    Codec::Pcmu.encode(&samples, &mut payload);
+    Law::Mu.encode(&samples, &mut payload);
     payload
 }

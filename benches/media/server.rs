@@ -15,7 +15,7 @@ use callwright::net::media_worker::{MediaLeg, MediaWorkers};
 use callwright::net::ports::{RtpPorts, RtpSocket};
 use callwright::time;
 use callwright_media::codec::Codec;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::session::{ClipId, MediaEvent, Session, SessionConfig};
 use callwright_media::vad::SegmenterConfig;
 use mio::{Events, Interest, Poll, Token};
@@ -135,7 +135,7 @@ fn spawn_callers(ports: &[u16]) -> anyhow::Result<Child> {
 fn echo_datagrams(sockets: Vec<RtpSocket>, stop: &AtomicBool) -> std::io::Result<()> {
     let mut poll = Poll::new()?;
     let mut open = Vec::new();
-    for (number, RtpSocket { socket, lease }) in sockets.into_iter().enumerate() {
+    for (number, RtpSocket { socket, rtcp: _, lease }) in sockets.into_iter().enumerate() {
         let mut socket = mio::net::UdpSocket::from_std(socket);
         poll.registry().register(&mut socket, Token(number), Interest::READABLE)?;
         open.push((socket, lease));
@@ -160,6 +160,7 @@ fn session(vad: Option<SegmenterConfig>, uplink: bool) -> Session {
         payload_type: 0,
         dtmf: None,
         remote: None,
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,

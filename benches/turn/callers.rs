@@ -13,6 +13,7 @@ use callwright::config::{ListenerConfig, SipTransport};
 use callwright::net::sip_driver::{self, IncomingCall, SipHandle};
 use callwright::time;
 use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::frame::{FRAME, FRAME_8K};
 use callwright_media::negotiated::Direction;
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
@@ -276,12 +277,12 @@ fn voice() -> Vec<u8> {
     let clip = include_bytes!("../../media/tests/data/caller-man.ulaw");
     let mut payload = clip[SENTENCE_AT * FRAME_8K..][..SENTENCE * FRAME_8K].to_vec();
     let mut samples = vec![0; payload.len()];
-    Codec::Pcmu.decode(&payload, &mut samples);
+    Law::Mu.decode(&payload, &mut samples);
     // No voice ends with a click.
     for (n, sample) in samples.iter_mut().rev().take(80).enumerate() {
         *sample = (i32::from(*sample) * n as i32 / 80) as i16;
     }
-    Codec::Pcmu.encode(&samples, &mut payload);
+    Law::Mu.encode(&samples, &mut payload);
     payload
 }
 

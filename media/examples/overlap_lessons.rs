@@ -22,7 +22,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::overlap::OverlapDetector;
 use callwright_media::vad::Vad;
 use corpus::{BUILT_ON, HELD_BEFORE};
@@ -170,8 +170,8 @@ fn told_of(trial: &Trial) -> Vec<(i64, Vec<Vec<f32>>)> {
         // What is on the way to the caller and back takes two ticks.
         let Some(frame) = frame.checked_sub(2).filter(|frame| *frame >= first) else { continue };
         let place = frame * FRAME..(frame + 1) * FRAME;
-        Codec::Pcma.encode(&trial.caller[place.clone()], &mut bytes);
-        Codec::Pcma.decode(&bytes, &mut heard);
+        Law::A.encode(&trial.caller[place.clone()], &mut bytes);
+        Law::A.decode(&bytes, &mut heard);
         detector.heard(&heard, vad.push(&heard));
         if detector.told().len() > 0 {
             let rows = detector.told().map(<[f32]>::to_vec).collect();

@@ -30,7 +30,7 @@ const MAX_LENGTH: Duration = Duration::from_secs(8);
 /// Reports of one packet that are looked at.
 const MAX_REPORTS: usize = 8;
 
-/// Timestamp units of one packet, at telephone-event's clock of 8,000 a second.
+/// Samples of one packet at 8 kHz.
 const STEP: u32 = FRAME_8K as u32;
 
 /// More keys than may wait.
@@ -68,8 +68,10 @@ impl std::fmt::Debug for EventPacket {
 #[derive(Debug, Clone)]
 pub struct DtmfSender {
     queue: VecDeque<Digit>,
+    /// In samples at 8 kHz, `units` of the RTP clock each.
     tone: u32,
     gap: u32,
+    units: u32,
     state: Sending,
 }
 
@@ -104,7 +106,21 @@ impl DtmfSender {
     pub fn new(tone: Duration, gap: Duration) -> Self {
         let units =
             |length: Duration| (length.clamp(MIN_LENGTH, MAX_LENGTH).as_millis() as u32 * 8).next_multiple_of(STEP);
-        Self { queue: VecDeque::new(), tone: units(tone), gap: units(gap), state: Sending::Idle { free_from: None } }
+        let state = Sending::Idle { free_from: None };
+        Self { queue: VecDeque::new(), tone: units(tone), gap: units(gap), units: 1, state }
+    }
+
+    /// The same for an RTP clock that counts `units` for each sample at 8 kHz. At 48 kHz no more than 1.36 s of a key can
+    /// be told.
+    pub(crate) fn on_clock(mut self, units: u32) -> Self {
+        self.units = units;
+        self
+    }
+
+    /// Goes over to another RTP clock. A key that is down ends there.
+    pub(crate) fn set_clock(&mut self, units: u32) {
+        self.units = units;
+        self.state = Sending::Idle { free_from: None };
     }
 
     /// Queues keys behind those that wait. All or none: [`QueueFull`] when more than [`MAX_QUEUED`] would wait.
@@ -129,7 +145,7 @@ impl DtmfSender {
     }
 
     /// What to send in the packet for the 20 ms that begin at `timestamp`; `None` means audio. Timestamps go forward
-    /// by 160 a packet, by more after a stall.
+    /// by 20 ms a packet, by more after a stall.
     pub fn next(&mut self, timestamp: u32) -> Option<EventPacket> {
         if let Sending::Idle { free_from } = self.state {
             let resting = free_from.is_some_and(|free| is_before(timestamp, free));
@@ -140,9 +156,9 @@ impl DtmfSender {
             Sending::Idle { .. } => None,
             Sending::Down { digit, start } => {
                 // A report says how long the key has been down at the end of the packet's 20 ms.
-                let down = timestamp.wrapping_sub(start).saturating_add(STEP);
+                let down = timestamp.wrapping_sub(start).saturating_add(STEP * self.units);
                 let duration = u16::try_from(down).unwrap_or(u16::MAX);
-                let end = down >= self.tone;
+                let end = down >= self.tone * self.units;
                 if end {
                     self.state = Sending::Ending { digit, start, duration, left: END_PACKETS - 1 };
                 }
@@ -150,7 +166,9 @@ impl DtmfSender {
             }
             Sending::Ending { digit, start, duration, left } => {
                 self.state = match left {
-                    0 | 1 => Sending::Idle { free_from: Some(start.wrapping_add(u32::from(duration) + self.gap)) },
+                    0 | 1 => Sending::Idle {
+                        free_from: Some(start.wrapping_add(u32::from(duration) + self.gap * self.units)),
+                    },
                     left => Sending::Ending { digit, start, duration, left: left - 1 },
                 };
                 Some(packet(digit, start, duration, true, false))
@@ -174,11 +192,19 @@ pub fn in_band(digits: &[Digit]) -> Vec<i16> {
     samples
 }
 
+/// The low tones, one for each row of the keypad, in Hz.
+pub(crate) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+/// The high ones, one for each column.
+pub(crate) const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+const KEYPAD: [char; 16] = ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
+
+/// The key of a row and a column, both 0 to 3.
+pub(crate) fn key_at(row: usize, column: usize) -> Digit {
+    Digit::from_char(KEYPAD[row * 4 + column]).expect("the keypad has keys alone")
+}
+
 /// The two tones of a key in Hz.
 fn frequencies(digit: Digit) -> (f64, f64) {
-    const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
-    const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
-    const KEYPAD: [char; 16] = ['1', '2', '3', 'A', '4', '5', '6', 'B', '7', '8', '9', 'C', '*', '0', '#', 'D'];
     let place = KEYPAD.iter().position(|key| *key == digit.as_char()).expect("the keypad has all sixteen keys");
     (ROWS[place / 4], COLUMNS[place % 4])
 }
@@ -214,9 +240,11 @@ pub enum DtmfError {
 /// segments of section 2.5.1.3 do), packets get lost at either end, are repeated and overtake each other. What counts
 /// is therefore the timestamp of the event: a newer one is a new key, unless it goes on where the same key, still
 /// down, left off.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DtmfReceiver {
     last: Option<Last>,
+    /// Of the RTP clock, in a sample at 8 kHz.
+    units: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -225,11 +253,23 @@ struct Last {
     timestamp: u32,
     duration: u16,
     /// What earlier segments of the same key add to `duration`.
-    before: u16,
+    before: u32,
     ended: bool,
 }
 
+impl Default for DtmfReceiver {
+    /// Of events on a clock of 8 kHz.
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
 impl DtmfReceiver {
+    /// Of events on an RTP clock that counts `units` for each sample at 8 kHz.
+    pub(crate) fn new(units: u32) -> Self {
+        Self { last: None, units: units.max(1) }
+    }
+
     /// Takes the payload of one packet and says what it told. Usually that is one report; several events in one packet
     /// (section 2.5.1.5) follow each other without a pause, so each begins where the one before ended.
     pub fn receive(
@@ -272,8 +312,8 @@ impl DtmfReceiver {
         }
         if report.timestamp == last.timestamp {
             last.duration = last.duration.max(report.duration);
-        } else if last.continues(&report) {
-            last.before = last.before.saturating_add(last.duration);
+        } else if last.continues(&report, STEP * self.units) {
+            last.before = last.before.saturating_add(u32::from(last.duration));
             last.timestamp = report.timestamp;
             last.duration = report.duration;
         } else {
@@ -283,7 +323,8 @@ impl DtmfReceiver {
             return None;
         }
         last.ended = true;
-        Some(KeyChange::Up { digit: last.digit, duration: last.before.saturating_add(last.duration) })
+        let duration = last.before.saturating_add(u32::from(last.duration)) / self.units;
+        Some(KeyChange::Up { digit: last.digit, duration: u16::try_from(duration).unwrap_or(u16::MAX) })
     }
 
     fn press(&mut self, report: Report) -> KeyChange {
@@ -305,10 +346,10 @@ struct Report {
 
 impl Last {
     /// Whether a report of a later timestamp is about the same press: the key is still down and the new segment begins
-    /// no more than a packet after the old one's end.
-    fn continues(&self, report: &Report) -> bool {
+    /// no more than a packet, of so many units, after the old one's end.
+    fn continues(&self, report: &Report, packet: u32) -> bool {
         let ahead = report.timestamp.wrapping_sub(self.timestamp);
-        !self.ended && !report.marker && report.digit == self.digit && ahead <= u32::from(self.duration) + STEP
+        !self.ended && !report.marker && report.digit == self.digit && ahead <= u32::from(self.duration) + packet
     }
 }
 

@@ -6,12 +6,14 @@
 //! made up. Audible frames are never left out, except when the delay runs away altogether. Changes are whole frames, so
 //! that packets and frames stay aligned.
 
+use crate::comfort::ComfortNoise;
 use crate::conceal::Concealer;
 use crate::frame::FRAME_8K;
 use crate::level::rms_dbfs;
 use crate::packets::{Next, Reader};
 use crate::rtp::arrivals::Arrivals;
 use crate::stream::Stream;
+use crate::unpacker::Unpacker;
 
 /// One frame in samples.
 const FRAME: i64 = FRAME_8K as i64;
@@ -48,7 +50,10 @@ pub(crate) struct JitterBuffer {
     delay: i64,
     /// How far into a frame packets begin: that much later the frame is complete.
     offset: Offset,
+    unpacker: Unpacker,
     concealer: Concealer,
+    /// What is heard while the peer is silent.
+    comfort: ComfortNoise,
     noise: NoiseFloor,
     /// Whether the last frame heard was quiet.
     quiet: bool,
@@ -65,7 +70,9 @@ impl JitterBuffer {
             target: LEAST,
             delay: 0,
             offset: Offset::default(),
+            unpacker: Unpacker::default(),
             concealer: Concealer::new(),
+            comfort: ComfortNoise::default(),
             noise: NoiseFloor::default(),
             quiet: true,
             concealed: 0,
@@ -78,6 +85,7 @@ impl JitterBuffer {
     pub(crate) fn restart(&mut self) {
         self.passed = self.place();
         self.reader = None;
+        self.unpacker.reset();
         self.target = LEAST;
         self.offset = Offset::default();
     }
@@ -148,7 +156,7 @@ impl JitterBuffer {
             let next = reader.next(stream.packets());
             let delay = due + filled as i64 - reader.timestamp();
             match next {
-                Next::Audio { codec, payload, .. } => {
+                Next::Audio { coded, .. } => {
                     if filled == 0 {
                         self.delay = delay;
                         if !dropped && self.shorten(delay, reader, stream) {
@@ -160,11 +168,11 @@ impl JitterBuffer {
                             return self.concealer.conceal(rest);
                         }
                     }
-                    let read = codec.decode(payload, rest);
+                    let read = self.unpacker.read(&coded, rest);
                     self.concealer.real(&mut rest[..read]);
                     reader.advance(read as i64);
                     filled += read;
-                    if read == payload.len() && filled < FRAME_8K {
+                    if read == coded.left() && filled < FRAME_8K {
                         self.offset.note(filled as i64);
                     }
                 }
@@ -174,10 +182,10 @@ impl JitterBuffer {
                     if filled == 0 && delay - samples >= self.target {
                         reader.advance(samples);
                     } else {
-                        return self.be_silent(rest);
+                        return self.be_silent(*reader, rest);
                     }
                 }
-                Next::Lost { samples, .. } => {
+                Next::Lost { samples, later, .. } => {
                     // The gap was made up already while nothing later had come.
                     let excess = whole_frames(delay - self.target).min(samples);
                     if excess > 0 {
@@ -186,13 +194,18 @@ impl JitterBuffer {
                         continue;
                     }
                     let missing = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
-                    self.make_up(&mut rest[..missing]);
+                    if self.unpacker.recover(reader.timestamp(), samples, &later, &mut rest[..missing]) {
+                        self.concealer.real(&mut rest[..missing]);
+                        self.concealed += missing as i64;
+                    } else {
+                        self.make_up(&mut rest[..missing]);
+                    }
                     if delay >= self.target {
                         reader.advance(missing as i64);
                     }
                     filled += missing;
                 }
-                Next::Nothing if reader.silent() => return self.be_silent(rest),
+                Next::Nothing if reader.silent() => return self.be_silent(*reader, rest),
                 Next::Nothing => {
                     if delay > WAIT {
                         reader.advance(rest.len() as i64);
@@ -218,12 +231,12 @@ impl JitterBuffer {
         true
     }
 
-    fn next_frame_is_quiet(&self, mut probe: Reader, stream: &Stream) -> bool {
+    fn next_frame_is_quiet(&mut self, mut probe: Reader, stream: &Stream) -> bool {
         let mut samples = [0; FRAME_8K];
         let mut read = 0;
         while read < FRAME_8K {
-            let Next::Audio { codec, payload, .. } = probe.next(stream.packets()) else { return false };
-            let step = codec.decode(payload, &mut samples[read..]);
+            let Next::Audio { coded, .. } = probe.next(stream.packets()) else { return false };
+            let step = self.unpacker.read(&coded, &mut samples[read..]);
             probe.advance(step as i64);
             read += step;
         }
@@ -237,8 +250,13 @@ impl JitterBuffer {
         self.concealer.conceal(samples);
     }
 
-    fn be_silent(&mut self, samples: &mut [i16]) {
-        samples.fill(0);
+    /// The peer is silent: what is heard is the noise it describes, or what its codec makes of that.
+    fn be_silent(&mut self, reader: Reader, samples: &mut [i16]) {
+        match reader.noise() {
+            Some(noise) => self.comfort.fill(&noise, samples),
+            None if self.unpacker.rest(samples) => {}
+            None => samples.fill(0),
+        }
         self.concealer.real(samples);
     }
 }

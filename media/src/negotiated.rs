@@ -12,17 +12,31 @@ pub struct Negotiated {
     pub codec: Codec,
     /// Its RTP payload type, 0 to 127.
     pub payload_type: u8,
-    /// Payload type of `telephone-event/8000` (RFC 4733); `None` when the peer takes no DTMF events.
+    /// Payload type of `telephone-event` at the codec's clock rate (RFC 4733); `None` when the peer takes no DTMF events.
     pub dtmf: Option<u8>,
     /// Where the peer's description says it receives; `None` for the unspecified address or port 0.
     pub remote: Option<SocketAddr>,
+    /// Where the peer takes RTCP.
+    pub rtcp: RtcpPath,
     /// Who sends, seen from this side.
     pub direction: Direction,
-    /// The packet time the peer asked for, in milliseconds. This side sends 20 ms packets whatever it says; the peer
-    /// may send 10 to 60 ms.
+    /// The packet time the peer asked for, in milliseconds. This side sends packets of
+    /// [that length](Codec::packet_ms) as far as the codec has it; the peer may send up to 120 ms.
     pub ptime_ms: u8,
     /// What packets are protected with; `None` sends and takes them in the clear.
     pub srtp: Option<Box<SrtpKeys>>,
+}
+
+/// Where RTCP goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RtcpPath {
+    /// From our port one above that of RTP to the peer's one above its RTP (RFC 3550 section 11).
+    #[default]
+    Beside,
+    /// From there to where the peer said (RFC 3605).
+    At(SocketAddr),
+    /// Over the ports of RTP (RFC 5761).
+    Muxed,
 }
 
 /// Direction of a stream seen from this side (RFC 8866 section 6.7).

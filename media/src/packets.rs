@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use crate::codec::Codec;
+use crate::comfort::Noise;
 
 /// Packets held. At the shortest packet time of 10 ms that is 640 ms.
 pub(crate) const SLOTS: usize = 64;
@@ -21,13 +22,71 @@ struct Packet {
     timestamp: i64,
     /// None for comfort noise and telephone events, which only use up a sequence number.
     codec: Option<Codec>,
+    noise: Option<Noise>,
     samples: i64,
     arrived: Instant,
     payload: Vec<u8>,
 }
 
-/// The audio of a packet to be put in its place; `None` for one without samples.
-pub(crate) type Audio<'a> = Option<(Codec, &'a [u8])>;
+/// What is in a packet to be put in its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'a> {
+    /// A payload that lasts so many samples at 8 kHz.
+    Audio { codec: Codec, payload: &'a [u8], samples: usize },
+    /// Silence that sounds like this.
+    Noise(Option<Noise>),
+    /// A telephone event.
+    Keys,
+}
+
+impl<'a> Content<'a> {
+    pub(crate) const fn is_audio(&self) -> bool {
+        matches!(self, Self::Audio { .. })
+    }
+
+    /// How many samples at 8 kHz it lasts.
+    pub(crate) const fn samples(&self) -> i64 {
+        match self {
+            Self::Audio { samples, .. } => *samples as i64,
+            Self::Noise(_) | Self::Keys => 0,
+        }
+    }
+
+    fn audio(&self) -> Option<(Codec, &'a [u8])> {
+        match *self {
+            Self::Audio { codec, payload, .. } => Some((codec, payload)),
+            Self::Noise(_) | Self::Keys => None,
+        }
+    }
+
+    fn noise(&self) -> Option<Noise> {
+        match *self {
+            Self::Noise(noise) => noise,
+            Self::Audio { .. } | Self::Keys => None,
+        }
+    }
+}
+
+/// The audio of one packet, and a place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Coded<'a> {
+    pub(crate) codec: Codec,
+    /// All of it.
+    pub(crate) payload: &'a [u8],
+    /// Of its first sample, on the leg's time line.
+    pub(crate) start: i64,
+    /// How many samples it lasts.
+    pub(crate) samples: usize,
+    /// How many of them the reader has passed.
+    pub(crate) read: usize,
+}
+
+impl Coded<'_> {
+    /// Samples from the reader's place on.
+    pub(crate) const fn left(&self) -> usize {
+        self.samples - self.read
+    }
+}
 
 /// The newest packets of a stream by sequence number.
 #[derive(Debug)]
@@ -52,13 +111,14 @@ impl Packets {
     }
 
     /// Puts a packet in its place, over whatever was there 64 packets before. A slot's memory is used again.
-    pub(crate) fn insert(&mut self, sequence: i64, timestamp: i64, arrived: Instant, audio: Audio<'_>) {
+    pub(crate) fn insert(&mut self, sequence: i64, timestamp: i64, arrived: Instant, content: Content<'_>) {
         debug_assert!(!self.too_old(sequence) && !self.contains(sequence), "the caller has looked");
         let slot = &mut self.slots[place(sequence)];
         let packet = slot.get_or_insert_with(|| Packet {
             sequence,
             timestamp,
             codec: None,
+            noise: None,
             samples: 0,
             arrived,
             payload: Vec::with_capacity(USUAL_PAYLOAD),
@@ -66,8 +126,10 @@ impl Packets {
         packet.sequence = sequence;
         packet.timestamp = timestamp;
         packet.arrived = arrived;
+        let audio = content.audio();
         packet.codec = audio.map(|(codec, _)| codec);
-        packet.samples = audio.map_or(0, |(codec, payload)| codec.samples_in(payload.len()) as i64);
+        packet.noise = content.noise();
+        packet.samples = content.samples();
         packet.payload.clear();
         packet.payload.extend_from_slice(audio.map_or(&[], |(_, payload)| payload));
         self.newest = Some(self.newest.map_or(sequence, |newest| newest.max(sequence)));
@@ -84,7 +146,7 @@ impl Packets {
     /// A reader at the oldest audio held.
     pub(crate) fn reader(&self) -> Option<Reader> {
         let oldest = self.held_from(i64::MIN).find(|packet| packet.samples > 0)?;
-        Some(Reader { sequence: oldest.sequence, timestamp: oldest.timestamp, silent: false })
+        Some(Reader { sequence: oldest.sequence, timestamp: oldest.timestamp, silent: false, noise: None })
     }
 
     fn get(&self, sequence: i64) -> Option<&Packet> {
@@ -105,12 +167,12 @@ fn place(sequence: i64) -> usize {
 /// What a reader finds at its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next<'a> {
-    /// Audio: the payload from the reader's place on, and when it came.
-    Audio { codec: Codec, payload: &'a [u8], arrived: Instant },
+    /// Audio from the reader's place on, and when it came.
+    Audio { coded: Coded<'a>, arrived: Instant },
     /// The peer sent nothing for so many samples, and nothing is missing.
     Pause { samples: i64 },
-    /// So many samples are missing before the next packet there is. A later packet came first at `since`.
-    Lost { samples: i64, since: Instant },
+    /// So many samples are missing before `later`, the next packet there is. A later packet came first at `since`.
+    Lost { samples: i64, later: Coded<'a>, since: Instant },
     /// No later packet has come.
     Nothing,
 }
@@ -121,19 +183,36 @@ pub(crate) struct Reader {
     /// The packet looked at; all before it are done with.
     sequence: i64,
     timestamp: i64,
-    /// Whether the last packet stepped over had no samples: what follows is silence until the next one.
+    /// Whether the last packet stepped over had no sound: what follows is silence until the next one.
     silent: bool,
+    /// What the peer said of that silence.
+    noise: Option<Noise>,
+}
+
+impl Packet {
+    fn coded(&self, codec: Codec, read: usize) -> Coded<'_> {
+        Coded { codec, payload: &self.payload, start: self.timestamp, samples: self.samples as usize, read }
+    }
+
+    fn is_silent(&self) -> bool {
+        self.codec.is_none_or(|codec| codec.is_silent(&self.payload))
+    }
 }
 
 impl Reader {
     /// The same place on the time line, when packets are numbered anew.
     pub(crate) fn renumbered(self, sequence: i64) -> Self {
-        Self { sequence, silent: false, ..self }
+        Self { sequence, silent: false, noise: None, ..self }
     }
 
-    /// Whether the peer said, by comfort noise or an event instead of audio, that it is silent.
+    /// Whether the peer said, by comfort noise, an empty frame or an event instead of audio, that it is silent.
     pub(crate) fn silent(self) -> bool {
         self.silent
+    }
+
+    /// What the silence sounds like, if the peer said so.
+    pub(crate) fn noise(self) -> Option<Noise> {
+        self.noise.filter(|_| self.silent)
     }
 
     /// The next sample's place on the time line.
@@ -153,23 +232,24 @@ impl Reader {
                 let codec = packet.codec.filter(|_| packet.timestamp + packet.samples > self.timestamp);
                 let Some(codec) = codec else {
                     self.sequence += 1;
-                    self.silent = packet.codec.is_none();
+                    self.silent = packet.is_silent();
+                    self.noise = packet.noise;
                     continue;
                 };
-                // One byte is one sample in both laws of G.711, the only codec here.
                 return match usize::try_from(self.timestamp - packet.timestamp) {
-                    Ok(read) => Next::Audio { codec, payload: &packet.payload[read..], arrived: packet.arrived },
+                    Ok(read) => Next::Audio { coded: packet.coded(codec, read), arrived: packet.arrived },
                     Err(_) => Next::Pause { samples: packet.timestamp - self.timestamp },
                 };
             }
             let Some(later) = packets.held_from(self.sequence + 1).next() else { return Next::Nothing };
             let missing = later.timestamp - self.timestamp;
-            if missing <= 0 || later.codec.is_none() {
+            let Some(codec) = later.codec.filter(|_| missing > 0) else {
                 self.sequence = later.sequence;
                 continue;
-            }
+            };
             let since = packets.held_from(later.sequence).map(|packet| packet.arrived).min();
-            return Next::Lost { samples: missing, since: since.unwrap_or(later.arrived) };
+            let since = since.unwrap_or(later.arrived);
+            return Next::Lost { samples: missing, later: later.coded(codec, 0), since };
         }
     }
 }
@@ -185,7 +265,17 @@ mod tests {
 
     fn insert(packets: &mut Packets, at: Instant, sequence: i64, timestamp: i64, samples: usize) {
         let payload = vec![sequence as u8; samples];
-        packets.insert(sequence, timestamp, at, (samples > 0).then_some((Codec::Pcmu, &payload)));
+        let audio = Content::Audio { codec: Codec::Pcmu, payload: &payload, samples };
+        packets.insert(sequence, timestamp, at, if samples > 0 { audio } else { Content::Noise(None) });
+    }
+
+    /// What a reader finds: the audio left of a packet, or a gap.
+    fn found(next: Next<'_>) -> (u8, i64, Instant) {
+        match next {
+            Next::Audio { coded, arrived } => (coded.payload[coded.read], coded.left() as i64, arrived),
+            Next::Lost { samples, later, since } => (later.payload[0], -samples, since),
+            Next::Pause { .. } | Next::Nothing => panic!("neither audio nor a gap: {next:?}"),
+        }
     }
 
     #[test]
@@ -197,11 +287,11 @@ mod tests {
         insert(&mut packets, now, 3, 240, 480);
         let mut reader = packets.reader().expect("audio is there");
         reader.advance(100);
-        assert_eq!(reader.next(&packets), Next::Audio { codec: Codec::Pcmu, payload: &[1; 60], arrived: now });
+        assert_eq!(found(reader.next(&packets)), (1, 60, now));
         reader.advance(60);
-        assert_eq!(reader.next(&packets), Next::Audio { codec: Codec::Pcmu, payload: &[2; 80], arrived: now });
+        assert_eq!(found(reader.next(&packets)), (2, 80, now));
         reader.advance(100);
-        assert_eq!(reader.next(&packets), Next::Audio { codec: Codec::Pcmu, payload: &[3; 460], arrived: now });
+        assert_eq!(found(reader.next(&packets)), (3, 460, now));
         reader.advance(460);
         assert_eq!(reader.next(&packets), Next::Nothing);
     }
@@ -217,9 +307,9 @@ mod tests {
         insert(&mut packets, now, 5, 2_000, 160);
         let mut reader = packets.reader().expect("audio is there");
         reader.advance(160);
-        assert_eq!(reader.next(&packets), Next::Lost { samples: 160, since: now }, "packet 4 came before packet 3");
+        assert_eq!(found(reader.next(&packets)), (3, -160, now), "packet 4 came before packet 3");
         insert(&mut packets, later, 2, 160, 160);
-        assert_eq!(reader.next(&packets), Next::Audio { codec: Codec::Pcmu, payload: &[2; 160], arrived: later });
+        assert_eq!(found(reader.next(&packets)), (2, 160, later));
         reader.advance(480);
         assert_eq!(reader.next(&packets), Next::Pause { samples: 1_360 });
     }
@@ -247,7 +337,7 @@ mod tests {
             insert(&mut packets, now, n, n * 160, 160);
         }
         let left = 200 - SLOTS as i64;
-        assert_eq!(reader.next(&packets), Next::Lost { samples: left * 160, since: now });
+        assert_eq!(found(reader.next(&packets)), (left as u8, -left * 160, now));
         assert!(packets.too_old(left - 1) && !packets.too_old(left));
         packets.clear();
         assert_eq!(reader.next(&packets), Next::Nothing);

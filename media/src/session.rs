@@ -8,13 +8,17 @@
 //!                                                          └─▶ JitterBuffer (at its time) ─▶ Tick::heard
 //!  datagram ◀─ sealed ◀─ encode ◀─ telephone event, or Playout (clips, silence), or the echo ◀─ Tick::said
 //!                                 with the party of a joined leg, or music, mixed in
+//!  report   ◀─ sealed ◀─ Session::poll_report, at times of its own
 //! ```
 
 mod config;
 mod event;
+mod formats;
 mod outbox;
+mod packer;
 mod protection;
 mod receive;
+mod reports;
 mod send_clock;
 mod stats;
 mod tick;
@@ -25,11 +29,13 @@ use std::time::{Duration, Instant};
 
 pub use config::SessionConfig;
 pub use event::{ClipId, DropReason, MediaEvent, Received, SendDtmfError, Tick};
-pub use stats::{Dropped, Stats};
+pub use reports::{Port, ReportConfig, ReportOut};
+pub use stats::{Dropped, FarSide, RoundTrip, Stats};
 
 use crate::bridge::{Joint, JointCount};
 use crate::detect::CalleeDetector;
 use crate::detect::greeting::GreetingConfig;
+use crate::detect::keys::KeyEar;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::frame::FRAME_8K;
@@ -41,12 +47,15 @@ use crate::rtp::arrivals::{duration, samples_between};
 use crate::rtp::source::SourceLearner;
 use crate::stream::Stream;
 use crate::uplink::Uplink;
+use formats::Formats;
 use outbox::Outbox;
+use packer::Packer;
 use protection::Protection;
+use reports::Reports;
 use send_clock::SendClock;
 use voice::Voice;
 
-/// The longest datagram a session sends, in bytes. A G.711 packet takes 172.
+/// The longest datagram a session sends, in bytes. A G.711 packet of 20 ms takes 172.
 pub const MAX_PACKET: usize = 1_200;
 
 /// No RTP for this long is a stall.
@@ -57,6 +66,7 @@ pub const STALL_AFTER: Duration = Duration::from_secs(2);
 pub struct Session {
     epoch: Instant,
     negotiated: Negotiated,
+    formats: Formats,
     ssrc: u32,
     /// None while packets are sent and taken in the clear.
     protection: Option<Box<Protection>>,
@@ -67,10 +77,13 @@ pub struct Session {
     hands_out_uplink: bool,
     voice: Option<Voice>,
     keys_in: DtmfReceiver,
+    /// Hears keys in the caller's audio, where that is asked for.
+    key_ear: Option<KeyEar>,
     keys_out: DtmfSender,
     /// Keys were given and the last of them has not left.
     keys_owed: bool,
     playout: Playout,
+    packer: Packer,
     send_clock: SendClock,
     echo: bool,
     joint: Option<Joint>,
@@ -82,6 +95,8 @@ pub struct Session {
     heard_any: bool,
     stalled: bool,
     outbox: Outbox,
+    /// None while no reports are sent.
+    reports: Option<Box<Reports>>,
     counted: Stats,
 }
 
@@ -94,8 +109,11 @@ impl Session {
         // Numbers of an encrypted stream begin in the first half, so that a peer that misses the first packets knows
         // whether they have come round (RFC 4568 section 6.4).
         let sequence = if protection.is_some() { sequence & 0x7fff } else { sequence };
+        let (codec, units) = (negotiated.codec, negotiated.codec.units());
         Self {
             epoch: now,
+            formats: Formats::new(&negotiated),
+            packer: Packer::new(codec, negotiated.ptime_ms),
             ssrc,
             protection,
             source: SourceLearner::new(now, negotiated.remote),
@@ -105,11 +123,12 @@ impl Session {
             uplink: (uplink || vad.is_some()).then(Uplink::new),
             hands_out_uplink: uplink,
             voice: vad.map(|segmenter| Voice::new(now, Some(segmenter))),
-            keys_in: DtmfReceiver::default(),
-            keys_out: DtmfSender::default(),
+            keys_in: DtmfReceiver::new(units),
+            key_ear: None,
+            keys_out: DtmfSender::default().on_clock(units),
             keys_owed: false,
             playout: Playout::default(),
-            send_clock: SendClock::new(sequence, timestamp),
+            send_clock: SendClock::new(sequence, timestamp, units),
             echo: false,
             joint: None,
             parted: JointCount::default(),
@@ -118,11 +137,14 @@ impl Session {
             heard_any: false,
             stalled: false,
             outbox: Outbox::default(),
+            reports: None,
             counted: Stats::default(),
         }
     }
 
-    /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on; the source is learnt
+    /// A later offer/answer exchange. Sequence numbers, timestamps and what is being played go on, also in another codec or
+    /// in packets of another length; packets in the format before are understood for 2 s more. A codec with another RTP
+    /// clock is sent under a new source number (RFC 7160 section 4.1), unless packets are encrypted. The source is learnt
     /// again, and media goes to the new address first if it changed.
     pub fn renegotiate(&mut self, now: Instant, mut negotiated: Negotiated) {
         self.source.renegotiate(negotiated.remote);
@@ -133,6 +155,21 @@ impl Session {
         if negotiated.dtmf.is_none() {
             self.keys_out.clear();
         }
+        self.formats.renegotiate(now, &negotiated);
+        self.packer.renegotiate(negotiated.codec, negotiated.ptime_ms);
+        let units = negotiated.codec.units();
+        if units != self.negotiated.codec.units() {
+            self.send_clock.set_units(units);
+            self.keys_out.set_clock(units);
+            self.keys_in = DtmfReceiver::new(units);
+            // A key is bound to the source that it has begun with.
+            if self.protection.is_none() {
+                self.ssrc = self.ssrc.wrapping_add(1);
+            }
+        }
+        if let Some(reports) = &mut self.reports {
+            reports.renegotiate(self.ssrc, &self.counted);
+        }
         self.negotiated = negotiated;
         self.heard_at = now;
     }
@@ -142,6 +179,14 @@ impl Session {
     pub fn detect_callee(&mut self, now: Instant, config: GreetingConfig) {
         self.uplink.get_or_insert_with(Uplink::new);
         self.voice.get_or_insert_with(|| Voice::new(now, None)).detect(CalleeDetector::new(now, config));
+    }
+
+    /// Hears keys in the peer's audio as well, as long as the description in force has no telephone events: a peer that has
+    /// both would press each key twice. They come by [`MediaEvent::DtmfReceived`], some 30 ms after the key went down. Needs
+    /// no `uplink` in the configuration.
+    pub fn listen_for_keys(&mut self) {
+        self.uplink.get_or_insert_with(Uplink::new);
+        self.key_ear = Some(KeyEar::default());
     }
 
     /// Queues audio at 8 kHz behind what is playing. Clips follow each other without a gap, also inside a packet.
@@ -271,6 +316,8 @@ impl Session {
         bridged += self.joint.as_ref().map(Joint::counted).unwrap_or_default();
         Stats {
             lost: self.stream.lost(),
+            expected: self.stream.expected(),
+            jitter_peak: self.counted.jitter_peak.max(self.stream.jitter()),
             restarts: self.stream.restarts(),
             jitter: self.stream.jitter(),
             delay: duration(self.jitter.delay()),
@@ -298,7 +345,11 @@ impl Session {
         let outbox = &mut self.outbox;
         let hands_out = self.hands_out_uplink;
         let voice = &mut self.voice;
+        let mut key_ear = self.key_ear.as_mut().filter(|_| self.negotiated.dtmf.is_none());
         uplink.advance(now, clock, &self.stream, |frame, arrived| {
+            if let Some(digit) = key_ear.as_mut().and_then(|ear| ear.push(frame)) {
+                outbox.push(MediaEvent::DtmfReceived { digit, at: now });
+            }
             let echo = voice.as_mut().is_some_and(|voice| voice.push(now, frame, arrived, |event| outbox.push(event)));
             if hands_out {
                 outbox.push_frame(if echo { &[0; FRAME_8K] } else { frame });

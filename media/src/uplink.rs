@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::conceal::Concealer;
 use crate::frame::FRAME_8K;
-use crate::packets::{Next, Reader};
+use crate::packets::{Coded, Next, Reader};
 use crate::stream::Stream;
+use crate::unpacker::Unpacker;
 
 /// How long a gap is waited for.
 const GAP: Duration = Duration::from_millis(60);
@@ -22,6 +23,7 @@ const OVERDUE: i64 = 1_600;
 pub(crate) struct Uplink {
     /// `None` before the first packet.
     reader: Option<Reader>,
+    unpacker: Unpacker,
     concealer: Concealer,
     partial: [i16; FRAME_8K],
     filled: usize,
@@ -29,14 +31,33 @@ pub(crate) struct Uplink {
     made_up: i64,
 }
 
+/// Why there is no audio.
+#[derive(Clone, Copy, Debug)]
+enum Missing<'a> {
+    /// The peer sent none.
+    Unsent,
+    /// It was lost before this packet.
+    Before(Coded<'a>),
+    /// Nothing later has come.
+    Late,
+}
+
 impl Uplink {
     pub(crate) fn new() -> Self {
-        Self { reader: None, concealer: Concealer::new(), partial: [0; FRAME_8K], filled: 0, made_up: 0 }
+        Self {
+            reader: None,
+            unpacker: Unpacker::default(),
+            concealer: Concealer::new(),
+            partial: [0; FRAME_8K],
+            filled: 0,
+            made_up: 0,
+        }
     }
 
     /// The stream numbers its packets anew, from `sequence`; the time line goes on.
     pub(crate) fn restart(&mut self, sequence: i64) {
         self.reader = self.reader.map(|reader| reader.renumbered(sequence));
+        self.unpacker.reset();
     }
 
     /// The place of the next sample wanted; `None` before the first packet.
@@ -62,51 +83,59 @@ impl Uplink {
         let Some(mut reader) = self.reader.or_else(|| stream.packets().reader()) else { return };
         loop {
             match reader.next(stream.packets()) {
-                Next::Audio { codec, payload, arrived } => {
+                Next::Audio { coded, arrived } => {
                     let rest = &mut self.partial[self.filled..];
-                    let read = codec.decode(payload, rest);
+                    let read = self.unpacker.read(&coded, rest);
                     self.concealer.real(&mut rest[..read]);
                     reader.advance(read as i64);
                     self.complete(read, arrived, &mut emit);
                 }
-                Next::Pause { samples } => self.pass(&mut reader, samples, false, now, &mut emit),
-                Next::Lost { samples, since } => {
+                Next::Pause { samples } => self.pass(&mut reader, samples, Missing::Unsent, now, &mut emit),
+                Next::Lost { samples, later, since } => {
                     if now.saturating_duration_since(since) < GAP {
                         break;
                     }
-                    self.pass(&mut reader, samples, true, now, &mut emit);
+                    self.pass(&mut reader, samples, Missing::Before(later), now, &mut emit);
                 }
                 Next::Nothing => {
                     let behind = clock - arrivals.base() - reader.timestamp();
                     if behind < OVERDUE + FRAME_8K as i64 {
                         break;
                     }
-                    let lost = !reader.silent();
-                    self.pass(&mut reader, FRAME_8K as i64, lost, now, &mut emit);
+                    let missing = if reader.silent() { Missing::Unsent } else { Missing::Late };
+                    self.pass(&mut reader, FRAME_8K as i64, missing, now, &mut emit);
                 }
             }
         }
         self.reader = Some(reader);
     }
 
-    /// Passes over samples that did not come: made up when they are `lost`, silence when none were sent. At most to the
-    /// end of a frame.
+    /// Passes over samples that did not come: made up when they are lost, silence when none were sent. At most to the end
+    /// of a frame.
     fn pass(
         &mut self,
         reader: &mut Reader,
         samples: i64,
-        lost: bool,
+        missing: Missing<'_>,
         now: Instant,
         emit: &mut impl FnMut(&[i16; FRAME_8K], Instant),
     ) {
         let rest = &mut self.partial[self.filled..];
         let step = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
-        if lost {
-            self.concealer.conceal(&mut rest[..step]);
-            self.made_up += step as i64;
-        } else {
-            rest[..step].fill(0);
-            self.concealer.real(&mut rest[..step]);
+        let rest = &mut rest[..step];
+        match missing {
+            Missing::Unsent => {
+                rest.fill(0);
+                self.concealer.real(rest);
+            }
+            Missing::Before(later) if self.unpacker.recover(reader.timestamp(), samples, &later, rest) => {
+                self.concealer.real(rest);
+                self.made_up += step as i64;
+            }
+            Missing::Before(_) | Missing::Late => {
+                self.concealer.conceal(rest);
+                self.made_up += step as i64;
+            }
         }
         reader.advance(step as i64);
         self.complete(step, now, emit);

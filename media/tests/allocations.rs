@@ -4,15 +4,19 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use callwright_media::codec::Codec;
-use callwright_media::frame::FRAME;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::codec::{Codec, Encoder, OpusTerms};
+use callwright_media::frame::{FRAME, Rate};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
+use callwright_media::rtcp::{Cname, MAX_COMPOUND, NtpTime, Reporting, write};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
-use callwright_media::session::{ClipId, MAX_PACKET, Received, Session, SessionConfig};
+use callwright_media::session::{ClipId, MAX_PACKET, Received, ReportConfig, Session, SessionConfig};
 use callwright_media::srtp::{MAX_OVERHEAD, MasterKey, RemoteKey, SrtpKeys, SrtpSender, Suite};
 use callwright_media::vad::SegmenterConfig;
 
 const EVENTS: u8 = 101;
+
+/// Longest packet here: 20 ms of linear samples at 16 kHz.
+const LONGEST: usize = HEADER_LENGTH + 640;
 
 /// One leg and a peer that loses, swaps and repeats packets, presses keys and pauses.
 struct Leg {
@@ -24,6 +28,9 @@ struct Leg {
     held_back: Option<Packet>,
     accepted: u32,
     events: u32,
+    codec: Codec,
+    /// What the peer encodes with; noise of its own making when it is none.
+    encoder: Option<Encoder>,
     /// Protects what the peer sends.
     guard: Option<SrtpSender>,
 }
@@ -31,7 +38,7 @@ struct Leg {
 /// A datagram of the peer.
 #[derive(Clone, Copy)]
 struct Packet {
-    bytes: [u8; 172 + MAX_OVERHEAD],
+    bytes: [u8; LONGEST + MAX_OVERHEAD],
     length: usize,
 }
 
@@ -49,22 +56,41 @@ impl Leg {
     }
 
     fn with(srtp: Option<Box<SrtpKeys>>) -> Self {
+        Self::of(Codec::Pcma, srtp)
+    }
+
+    fn of(codec: Codec, srtp: Option<Box<SrtpKeys>>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
         let now = Instant::now();
         let peer = SocketAddr::from(([192, 0, 2, 1], 4_000));
         let negotiated = Negotiated {
-            codec: Codec::Pcma,
-            payload_type: 8,
+            codec,
+            payload_type: codec.payload_type(),
             dtmf: Some(EVENTS),
             remote: Some(peer),
+            rtcp: RtcpPath::default(),
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp,
         };
         let vad = Some(SegmenterConfig::default());
         let config = SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad, uplink: true };
-        let session = Session::new(now, config);
-        Self { session, now, peer, sequence: 0, timestamp: 0, held_back: None, accepted: 0, events: 0, guard: None }
+        let mut session = Session::new(now, config);
+        session.report(now, ReportConfig::new(NtpTime::from_unix(Duration::ZERO), Cname::new([1; 12]), 1));
+        let encoder = (codec != Codec::Pcma).then(|| Encoder::new(codec, Rate::Hz8000));
+        Self {
+            session,
+            now,
+            peer,
+            sequence: 0,
+            timestamp: 0,
+            held_back: None,
+            accepted: 0,
+            events: 0,
+            codec,
+            encoder,
+            guard: None,
+        }
     }
 
     /// Runs for so many frames of 20 ms.
@@ -93,27 +119,58 @@ impl Leg {
                 }
             }
             self.sequence = self.sequence.wrapping_add(1);
-            self.timestamp = self.timestamp.wrapping_add(160);
+            self.timestamp = self.timestamp.wrapping_add(self.units() * 160);
             let mut packet = [0; MAX_PACKET];
             let tick = self.session.tick(self.now + Duration::from_millis(7), &mut packet);
             assert!(tick.transmit.is_some());
+            let _ = self.session.poll_report(self.now + Duration::from_millis(7), &mut packet);
+            if n % 250 == 100 {
+                self.report();
+            }
             self.drain();
             self.now += FRAME;
         }
     }
 
-    fn packet(&mut self) -> Packet {
-        let mut bytes = [0; 172 + MAX_OVERHEAD];
-        let header = bytes.first_chunk_mut().expect("longer than a header");
-        let (sequence, timestamp) = (self.sequence, self.timestamp);
-        RtpHeader { marker: false, payload_type: 8, sequence, timestamp, ssrc: 7 }.write(header);
-        for (n, byte) in bytes[HEADER_LENGTH..172].iter_mut().enumerate() {
-            *byte = (n as u8).wrapping_mul(self.sequence as u8) ^ 0x55;
-        }
-        self.protected(bytes, 172)
+    fn units(&self) -> u32 {
+        self.codec.clock_rate() / 8_000
     }
 
-    fn protected(&mut self, mut bytes: [u8; 172 + MAX_OVERHEAD], length: usize) -> Packet {
+    fn packet(&mut self) -> Packet {
+        let mut bytes = [0; LONGEST + MAX_OVERHEAD];
+        let header = bytes.first_chunk_mut().expect("longer than a header");
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        let payload_type = self.codec.payload_type();
+        RtpHeader { marker: false, payload_type, sequence, timestamp, ssrc: 7 }.write(header);
+        let noise = |n: usize| (n as u8).wrapping_mul(sequence as u8) ^ 0x55;
+        let length = match &mut self.encoder {
+            Some(encoder) => {
+                let samples: [i16; 160] = std::array::from_fn(|n| i16::from(noise(n)) * 40);
+                encoder.encode(&samples, &mut bytes[HEADER_LENGTH..LONGEST])
+            }
+            None => {
+                bytes[HEADER_LENGTH..172].iter_mut().enumerate().for_each(|(n, byte)| *byte = noise(n));
+                160
+            }
+        };
+        self.protected(bytes, HEADER_LENGTH + length)
+    }
+
+    /// The peer reports.
+    fn report(&mut self) {
+        let cname = Cname::new([2; 12]);
+        let mut bytes = [0; MAX_COMPOUND + MAX_OVERHEAD];
+        let out = bytes.first_chunk_mut().expect("longer than a report");
+        let length = write(&Reporting { ssrc: 7, cname: &cname, sender: None, block: None, goodbye: false }, out);
+        let length = match &mut self.guard {
+            Some(guard) => guard.protect_rtcp(&mut bytes, length).expect("few reports"),
+            None => length,
+        };
+        let from = SocketAddr::new(self.peer.ip(), self.peer.port() + 1);
+        assert_eq!(self.session.receive_report(self.now, from, &bytes[..length]), Received::Rtcp);
+    }
+
+    fn protected(&mut self, mut bytes: [u8; LONGEST + MAX_OVERHEAD], length: usize) -> Packet {
         let length = match &mut self.guard {
             Some(guard) => guard.protect(&mut bytes, length, 0).expect("numbers go up"),
             None => length,
@@ -122,16 +179,16 @@ impl Leg {
     }
 
     fn send_key(&mut self, report: u16) {
-        let [high, low] = (report * 160).to_be_bytes();
+        let [high, low] = (report * 160 * self.units() as u16).to_be_bytes();
         let end = if report == 4 { 0x80 } else { 0 };
-        let start = self.timestamp.wrapping_sub(u32::from(report) * 160);
+        let start = self.timestamp.wrapping_sub(u32::from(report) * 160 * self.units());
         let timestamp = std::mem::replace(&mut self.timestamp, start);
         self.send(EVENTS, &[5, end, high, low]);
         self.timestamp = timestamp;
     }
 
     fn send(&mut self, payload_type: u8, payload: &[u8]) {
-        let mut bytes = [0; 172 + MAX_OVERHEAD];
+        let mut bytes = [0; LONGEST + MAX_OVERHEAD];
         let header = bytes.first_chunk_mut().expect("longer than a header");
         let (sequence, timestamp) = (self.sequence, self.timestamp);
         RtpHeader { marker: false, payload_type, sequence, timestamp, ssrc: 7 }.write(header);
@@ -160,11 +217,31 @@ fn a_leg_in_full_swing_allocates_nothing() {
     leg.session.play(ClipId(1), vec![1_000; 60 * 8_000].into()).expect("room");
     // Warm-up: every queue has been as long as it gets.
     leg.run(1_000);
-    let (accepted, events) = (leg.accepted, leg.events);
+    let (accepted, events, before) = (leg.accepted, leg.events, leg.session.stats());
     let counted = allocation_counter::measure(|| leg.run(2_000));
+    let after = leg.session.stats();
+    assert!(
+        after.rtcp_sent - before.rtcp_sent >= 5 && after.rtcp - before.rtcp == 8,
+        "reports were exchanged: {after:?}"
+    );
     assert!(leg.accepted - accepted > 1_700, "packets came: {}", leg.accepted - accepted);
     assert!(leg.events - events > 1_900, "events were told: {}", leg.events - events);
     assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
+fn a_leg_of_any_codec_allocates_nothing() {
+    let opus = Codec::Opus(OpusTerms::OURS);
+    for codec in [Codec::G722, opus, Codec::L16(Rate::Hz8000), Codec::L16(Rate::Hz16000)] {
+        let mut leg = Leg::of(codec, None);
+        leg.session.play(ClipId(1), vec![1_000; 60 * 8_000].into()).expect("room");
+        leg.run(1_000);
+        let (accepted, events) = (leg.accepted, leg.events);
+        let counted = allocation_counter::measure(|| leg.run(2_000));
+        assert!(leg.accepted - accepted > 1_700, "{codec:?}: packets came: {}", leg.accepted - accepted);
+        assert!(leg.events - events > 1_900, "{codec:?}: events were told: {}", leg.events - events);
+        assert_eq!(counted.count_total, 0, "{codec:?}: {counted:?}");
+    }
 }
 
 #[test]
@@ -240,6 +317,6 @@ fn refused_datagrams_allocate_nothing() {
             leg.session.receive(leg.now, stranger, datagram);
         }
     });
-    assert_eq!(leg.session.stats().dropped.total() - before, 4, "{:?}", leg.session.stats());
+    assert_eq!(leg.session.stats().dropped.total() - before, 5, "{:?}", leg.session.stats());
     assert_eq!(counted.count_total, 0, "{counted:?}");
 }

@@ -29,6 +29,11 @@ fn legs() {
 }
 
 #[test]
+fn reports() {
+    replay(harness::rtcp, "rtcp");
+}
+
+#[test]
 fn files() {
     replay(harness::wav, "wav");
 }

@@ -4,12 +4,13 @@
 mod peer;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, InstanceId, Invite, LegKey, Listener, ListenerId,
-    Orphan, OrphanInvite, OrphanStage, PeerName, Probe, Refer, ReferId, ReferProgress, Registration, RegistrationId,
-    RegistrationState, Rejection, SessionId, TransmitId, Transport, Watch, WatchId,
+    Body, CommandError, Conduct, Config, Credential, Endpoint, Event, External, InstanceId, Invite, LegKey, Listener,
+    ListenerId, Orphan, OrphanInvite, OrphanStage, PeerName, Probe, Refer, ReferId, ReferProgress, Registration,
+    RegistrationId, RegistrationState, Rejection, SessionId, TransmitId, Transport, Watch, WatchId,
 };
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{Headers, HostPort, Uri, parse};
@@ -137,6 +138,8 @@ impl<'a> Play<'a> {
                 redirectable: options & 4 > 0,
                 large_over: (options & 8 > 0).then_some(ListenerId(1)),
                 feature: (options & 64 > 0).then_some("+sip.src"),
+                external: (options & 128 > 0)
+                    .then_some(External { address: Ipv4Addr::new(203, 0, 113, 7).into(), port: None }),
             },
         };
         if let Ok(session) = self.endpoint.invite(self.now, invite) {
@@ -249,6 +252,7 @@ impl<'a> Play<'a> {
                     contact_user: "us".to_owned(),
                     credentials: Some(credential()),
                     expires: Duration::from_secs(60 + self.below(256) as u64),
+                    external: None,
                 };
                 if let Ok(registration) = self.endpoint.register(self.now, registration) {
                     self.registrations.insert(registration, false);

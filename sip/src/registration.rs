@@ -5,7 +5,7 @@ use crate::endpoint::core::{Core, Delivered, Owner};
 use crate::endpoint::{Event, Flow, Registration, RegistrationId, RegistrationState, WakeReason};
 use crate::health::{Rebound, rebound};
 use crate::message::header::{CSeq, CallId, Contact, Expires, FlowTimer, From, MinExpires, Require, RetryAfter, To};
-use crate::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::message::{HeaderName, HostPort, Method, Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ enum Outbound {
 impl Binding {
     /// `reg_id` tells the bindings of one address apart.
     pub(crate) fn start(core: &mut Core, now: Instant, id: RegistrationId, spec: Registration, reg_id: u32) -> Self {
-        let call_id = spec.key.call_id(&core.advertised(&spec.flow).host.to_string());
+        let call_id = spec.key.call_id(&own(core, &spec).host.to_string());
         let auth = Authenticator::new(spec.credentials.clone());
         let expires = spec.expires;
         let can_ask = core.config.instance.is_some() && spec.flow.transport.is_reliable();
@@ -248,7 +248,7 @@ impl Binding {
     /// What the registrar granted: `expires` of our Contact among the ones it lists, else Expires, else what we asked
     /// for (RFC 3261 10.2.4).
     fn granted(&self, core: &Core, response: &Response) -> Duration {
-        let ours = core.advertised(&self.spec.flow);
+        let ours = own(core, &self.spec);
         let contacts = response.headers.typed_all::<Contact>().unwrap_or_default();
         let contact = contacts.iter().find(|contact| {
             contact.uri.host_port() == ours
@@ -296,7 +296,7 @@ impl Binding {
         headers.push_typed(&self.call_id);
         headers.push_typed(&CSeq { number: self.cseq, method: Method::Register });
         let (flow, user) = (&self.spec.flow, self.spec.contact_user.as_bytes());
-        let mut contact = core.registered_contact(flow, user, &self.spec.registrar.scheme);
+        let mut contact = Core::registered_contact(flow, own(core, &self.spec), user, &self.spec.registrar.scheme);
         if let (Outbound::Asked, Some(instance)) = (self.outbound, core.config.instance) {
             contact.extend_from_slice(format!(";+sip.instance=\"<{instance}>\";reg-id={}", self.reg_id).as_bytes());
             headers.push(HeaderName::Supported, "path, outbound");
@@ -307,8 +307,14 @@ impl Binding {
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.spec.key.branch(self.cseq, &Method::Register);
         let owner = Owner::Registration(self.id);
-        self.current = Some(core.send_request(now, request, self.spec.flow, &branch, owner));
+        core.stamp(&mut request, self.spec.flow.transport, own(core, &self.spec), &branch);
+        self.current = Some(core.send_stamped(now, request, self.spec.flow, &branch, owner));
     }
+}
+
+/// Where the registrar is to find us.
+fn own(core: &Core, spec: &Registration) -> HostPort {
+    core.seen(&spec.flow, spec.external)
 }
 
 /// How long to wait after so many failures before this one.

@@ -16,6 +16,7 @@ use super::etag::Tagged;
 use super::paging::{Id, Items, Listed, Ordering};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
 use crate::agent::manners::disclosure::Disclosed;
+use crate::call::quality::MediaQuality;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -116,6 +117,8 @@ pub struct CallDetail {
     turns: Vec<TurnTiming>,
     /// What everybody is told first, as far as it was heard to its end.
     disclosed: Disclosed,
+    /// How good the audio was; absent when there was none.
+    quality: Option<MediaQuality>,
 }
 
 /// List calls that are over
@@ -143,9 +146,10 @@ pub async fn list(
 )]
 pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Tagged<CallDetail>, ApiError> {
     let mut tx = api.db.read().await?;
-    let call = call::get(&mut tx, caller.org, id).await?;
+    let mut call = call::get(&mut tx, caller.org, id).await?;
+    let quality = call.quality.take();
     let Conversation { answers, transcript, turns, disclosed } = call::conversation(&mut tx, id).await?;
-    Ok(Tagged(CallDetail { call: view(call), answers, transcript, turns, disclosed }))
+    Ok(Tagged(CallDetail { call: view(call), answers, transcript, turns, disclosed, quality }))
 }
 
 /// Hear a call: stereo WAV, the other side left, the agent right

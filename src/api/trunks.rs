@@ -157,10 +157,11 @@ pub struct TrunkInput {
     #[garde(skip)]
     #[schema(default = "off")]
     srtp: SrtpPolicy,
-    /// Codecs, the preferred one first. The first of a carrier's offer that stands here is taken.
-    #[serde(default = "all_codecs")]
-    #[garde(length(min = 1, max = 2))]
-    #[schema(min_items = 1, max_items = 2, default = json!(["pcmu", "pcma"]))]
+    /// Codecs, the preferred one first: `pcmu`, `pcma`, `g722`, `opus`, `l16_8k`, `l16_16k`. The first of a carrier's offer
+    /// that stands here is taken.
+    #[serde(default = "usual_codecs")]
+    #[garde(length(min = 1, max = 6))]
+    #[schema(min_items = 1, max_items = 6, default = json!(["pcmu", "pcma"]))]
     codecs: Vec<TrunkCodec>,
     /// Seconds between two OPTIONS to each server of the trunk, 5 to 3600, or 0 to ask none. When none answers, calls keep
     /// away until one does. Leave it at 0 for a carrier that does not answer OPTIONS.
@@ -174,8 +175,8 @@ const fn in_the_clear() -> SrtpPolicy {
     SrtpPolicy::Off
 }
 
-fn all_codecs() -> Vec<TrunkCodec> {
-    TrunkCodec::ALL.to_vec()
+fn usual_codecs() -> Vec<TrunkCodec> {
+    TrunkCodec::USUAL.to_vec()
 }
 
 impl TrunkInput {

@@ -81,6 +81,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
         }),
         identity: report.identity,
         arrival: report.arrival,
+        quality: report.quality,
     };
     let conversation = Conversation {
         transcript: report.conversation.transcript,

@@ -11,6 +11,7 @@ pub mod listen;
 pub mod outcome;
 pub mod place;
 pub mod providers;
+pub mod quality;
 pub mod record;
 pub mod registry;
 mod task;

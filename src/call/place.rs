@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::outcome::{CallOutcome, TrunkEvidence};
 use super::providers::NoProvider;
+use super::quality::MediaQuality;
 use super::transfer::desk::Transferred;
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::conversation::ScriptError;
@@ -165,6 +166,8 @@ pub struct CallReport {
     pub transfer: Option<Transferred>,
     /// What the media session counted.
     pub media: Option<Stats>,
+    /// How good its audio was.
+    pub quality: Option<MediaQuality>,
     /// Who vouches for the caller: what was found for a call that came in, what we did for one of ours. `None` where
     /// nobody looked, and nobody did.
     pub identity: Option<CallerIdentity>,

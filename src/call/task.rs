@@ -44,6 +44,7 @@ use super::listen::{Happening, Listeners};
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
+use super::quality::MediaQuality;
 use super::registry::{Calls, Control, Services, Stage, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
@@ -98,6 +99,7 @@ pub(super) struct Remains {
     pub(super) replay: Option<PathBuf>,
     pub(super) transfer: Option<Transferred>,
     pub(super) media: Option<Stats>,
+    pub(super) quality: Option<MediaQuality>,
     /// How well we vouched for the caller of a call we made.
     pub(super) signed: Option<Attestation>,
 }
@@ -499,14 +501,16 @@ impl CallTask {
         let replay = beside(self.recording.path());
         let seen = self.conversation.finish(now, failed).await;
         let Seen { outcome: conversation, replay: kept, trail } = seen;
+        let quality = self.leg.negotiated().zip(media.as_ref()).map(|(agreed, stats)| MediaQuality::of(agreed, stats));
         if let (Some(trail), Some(spans)) = (&trail, &self.calls.insight().spans) {
-            let (context, outbound) = (&*self.context, self.dial.is_some());
-            spans.send(&CallFacts { context, outbound, outcome: &outcome, conversation: &conversation, trail });
+            let (context, outbound, conversation) = (&*self.context, self.dial.is_some(), &conversation);
+            let quality = quality.as_ref();
+            spans.send(&CallFacts { context, outbound, outcome: &outcome, conversation, quality, trail });
         }
         let recording = self.recording.finished().await;
         let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
         let replay = kept.then_some(replay);
-        Remains { outcome, conversation, recording, replay, transfer, media, signed: self.signed }
+        Remains { outcome, conversation, recording, replay, transfer, media, quality, signed: self.signed }
     }
 }
 

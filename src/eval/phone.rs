@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ListenerConfig, SipTransport};
 use crate::net::media_worker::{MediaLeg, MediaWorkers};
 use crate::net::ports::RtpPorts;
+use crate::net::reports::reports;
 use crate::net::sip_driver::{self, IncomingCall, SipHandle, SipService};
 use crate::time;
 
@@ -79,7 +80,10 @@ impl Ringing {
         let (answer, negotiated) = sdp::answer(&local, &offer.bytes).map_err(|error| anyhow!("{error}"))?;
         let [ssrc, timestamp] = rand::random();
         let config = SessionConfig { negotiated, ssrc, sequence: rand::random(), timestamp, vad: None, uplink: true };
-        let media = workers.add(rtp, Session::new(time::now().mono, config)).await.context("media has ended")?;
+        let now = time::now();
+        let mut session = Session::new(now.mono, config);
+        session.report(now.mono, reports(now));
+        let media = workers.add(rtp, session).await.context("media has ended")?;
         self.handle.accept(self.call.session, Body::sdp(answer)).await.context("the call is gone already")?;
         Ok(Line { handle: self.handle, session: self.call.session, events: self.call.events, media })
     }

@@ -1,6 +1,7 @@
 //! One RTP leg inside a media worker: its socket, its session, and what goes in and out of them.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +11,11 @@ use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::digit::Digit;
 use callwright_media::frame::{PcmFrame, Rate};
 use callwright_media::negotiated::Negotiated;
-use callwright_media::session::{ClipId, MAX_PACKET, Session};
+use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session};
 use mio::net::UdpSocket;
 
 use super::media_ring::{CloseCause, Pushed, RingSender};
-use super::ports::PortLease;
+use super::ports::{PortLease, RtpSocket};
 
 /// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
 const READ_BATCH: usize = 16;
@@ -128,9 +129,48 @@ pub(super) enum Turn {
     Close(CloseCause),
 }
 
+/// The sockets of a leg, and its hold on their ports.
+pub(super) struct Sockets {
+    pub(super) rtp: UdpSocket,
+    pub(super) rtcp: UdpSocket,
+    /// They take IPv4 as well, which comes with addresses in the form of IPv6.
+    dual: bool,
+    _lease: PortLease,
+}
+
+impl From<RtpSocket> for Sockets {
+    fn from(RtpSocket { socket, rtcp, lease }: RtpSocket) -> Self {
+        let dual = socket.local_addr().is_ok_and(|local| local.is_ipv6());
+        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, _lease: lease }
+    }
+}
+
+impl Sockets {
+    fn of(&self, port: Port) -> &UdpSocket {
+        match port {
+            Port::Rtp => &self.rtp,
+            Port::Rtcp => &self.rtcp,
+        }
+    }
+
+    fn receive(&self, port: Port, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (length, from) = self.of(port).recv_from(buffer)?;
+        Ok((length, SocketAddr::new(from.ip().to_canonical(), from.port())))
+    }
+
+    /// A full send buffer or an unreachable peer costs this packet; the clock goes on.
+    fn send(&self, port: Port, to: SocketAddr, packet: &[u8]) {
+        let to = match to.ip() {
+            IpAddr::V4(ip) if self.dual => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+            IpAddr::V4(_) | IpAddr::V6(_) => to,
+        };
+        let _ = self.of(port).send_to(packet, to);
+    }
+}
+
 /// One leg.
 pub(super) struct Leg {
-    pub(super) socket: UdpSocket,
+    pub(super) sockets: Sockets,
     session: Session,
     ring: RingSender,
     /// The call is to be woken for the audio that waits.
@@ -139,13 +179,12 @@ pub(super) struct Leg {
     copy: Option<Box<dyn FrameSink>>,
     listener: Option<Box<dyn FrameSink>>,
     off_record: bool,
-    _lease: PortLease,
 }
 
 impl Leg {
-    pub(super) fn new(socket: UdpSocket, lease: PortLease, session: Session, ring: RingSender) -> Self {
+    pub(super) fn new(sockets: Sockets, session: Session, ring: RingSender) -> Self {
         Self {
-            socket,
+            sockets,
             session,
             ring,
             audio_due: false,
@@ -153,16 +192,18 @@ impl Leg {
             copy: None,
             listener: None,
             off_record: false,
-            _lease: lease,
         }
     }
 
-    /// Reads what has arrived.
-    pub(super) fn read(&mut self, now: Instant, buffer: &mut [u8]) -> Turn {
+    /// Reads what has arrived on one of its ports.
+    pub(super) fn read(&mut self, now: Instant, port: Port, buffer: &mut [u8]) -> Turn {
         self.guarded(|leg| {
             for _ in 0..READ_BATCH {
-                match leg.socket.recv_from(buffer) {
-                    Ok((length, from)) => drop(leg.session.receive(now, from, &buffer[..length])),
+                match leg.sockets.receive(port, buffer) {
+                    Ok((length, from)) => match port {
+                        Port::Rtp => drop(leg.session.receive(now, from, &buffer[..length])),
+                        Port::Rtcp => drop(leg.session.receive_report(now, from, &buffer[..length])),
+                    },
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return leg.report(now),
                     // An ICMP answer to a packet of ours, or an interruption; there may be packets behind it.
                     Err(_) => {}
@@ -175,16 +216,20 @@ impl Leg {
         })
     }
 
-    /// Does the work of one 20 ms interval: one frame of both sides, one packet out.
+    /// Does the work of one 20 ms interval: one frame of both sides, its packets out, and now and then a report.
     pub(super) fn tick(&mut self, now: Instant, packet: &mut [u8; MAX_PACKET]) -> Turn {
         if self.ring.is_abandoned() {
             return Turn::Close(CloseCause::Stopped);
         }
         self.guarded(|leg| {
             let tick = leg.session.tick(now, packet);
-            if let Some((to, length)) = tick.transmit {
-                // A full send buffer or an unreachable peer costs this packet; the clock goes on.
-                let _ = leg.socket.send_to(&packet[..length], to);
+            let mut transmit = tick.transmit;
+            while let Some((to, length)) = transmit {
+                leg.sockets.send(Port::Rtp, to, &packet[..length]);
+                transmit = leg.session.poll_transmit(packet);
+            }
+            if let Some(ReportOut { to, from, length }) = leg.session.poll_report(now, packet) {
+                leg.sockets.send(from, to, &packet[..length]);
             }
             let silence = PcmFrame::silence(Rate::Hz8000);
             let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };
@@ -228,8 +273,16 @@ impl Leg {
         })
     }
 
-    /// Ends the recording and says the last word.
-    pub(super) fn close(mut self, cause: CloseCause) {
+    /// Says goodbye to the peer, ends the recording and says the last word.
+    pub(super) fn close(mut self, now: Instant, cause: CloseCause, packet: &mut [u8; MAX_PACKET]) {
+        if cause != CloseCause::Panicked {
+            self.guarded(|leg| {
+                if let Some(ReportOut { to, from, length }) = leg.session.goodbye(now, packet) {
+                    leg.sockets.send(from, to, &packet[..length]);
+                }
+                Turn::Done
+            });
+        }
         let recorder = (self.recorder.take(), self.copy.take(), self.listener.take());
         // Ending a recording runs the sink's code; a bug in it is still this leg's alone.
         let ended = catch_unwind(AssertUnwindSafe(|| drop(recorder)));

@@ -12,20 +12,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use callwright_media::session::{MAX_PACKET, Session};
-use mio::net::UdpSocket;
+use callwright_media::session::{MAX_PACKET, Port, Session};
 use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::mpsc;
 
-use super::media_leg::{Leg, MediaCommand, Turn};
+use super::media_leg::{Leg, MediaCommand, Sockets, Turn};
 use super::media_ring::{CloseCause, NewsReceiver, RingSender, ring};
 use super::media_wheel::{SLOT, Wheel};
-use super::ports::{PortLease, RtpSocket};
+use super::ports::RtpSocket;
 use crate::time;
 
 /// Commands that wait for one worker; further callers wait.
 const COMMANDS: usize = 1_024;
-/// The token that is not a leg.
+/// The token that is not a leg. Those of legs are twice their index, and one more for their port of RTCP.
 const WAKE: Token = Token(usize::MAX);
 /// Readiness events taken from the kernel at once.
 const EVENTS: usize = 256;
@@ -84,8 +83,7 @@ enum Command {
 }
 
 struct NewLeg {
-    socket: std::net::UdpSocket,
-    lease: PortLease,
+    socket: RtpSocket,
     session: Session,
     ring: RingSender,
 }
@@ -127,8 +125,7 @@ impl MediaWorkers {
         worker.shared.legs.fetch_add(1, Ordering::Relaxed);
         let (sender, news) = ring();
         let key = LegId(NEXT_LEG.fetch_add(1, Ordering::Relaxed));
-        let RtpSocket { socket, lease } = socket;
-        let leg = Box::new(NewLeg { socket, lease, session, ring: sender });
+        let leg = Box::new(NewLeg { socket, session, ring: sender });
         let control = MediaControl { key, commands: worker.commands.clone(), waker: Arc::clone(&worker.waker) };
         control.post(Command::Add { leg, key }).await?;
         Ok(MediaLeg { control, news })
@@ -219,12 +216,12 @@ struct Engine {
     poll: Poll,
     commands: mpsc::Receiver<Command>,
     shared: Arc<Shared>,
-    /// By index; the index is the leg's epoll token.
+    /// By index, from which their tokens are made.
     legs: Vec<Option<(LegId, Leg)>>,
     vacant: Vec<usize>,
     wheel: Wheel,
-    /// Legs with packets left unread.
-    unread: Vec<usize>,
+    /// Ports with packets left unread.
+    unread: Vec<Token>,
     /// When audio was handed over last.
     handed_over: Instant,
     buffer: Vec<u8>,
@@ -250,12 +247,12 @@ impl Engine {
                 break;
             }
             let now = time::now().mono;
-            for index in std::mem::take(&mut self.unread) {
-                self.read(now, index);
+            for token in std::mem::take(&mut self.unread) {
+                self.read(now, token);
             }
             for event in &events {
                 if event.token() != WAKE {
-                    self.read(now, event.token().0);
+                    self.read(now, event.token());
                 }
             }
             self.run_commands(now);
@@ -267,11 +264,13 @@ impl Engine {
         }
     }
 
-    fn read(&mut self, now: Instant, index: usize) {
+    fn read(&mut self, now: Instant, token: Token) {
+        let index = token.0 / 2;
         let Some(Some((_, leg))) = self.legs.get_mut(index) else { return };
-        match leg.read(now, &mut self.buffer) {
+        let port = if token == token_of(index, Port::Rtp) { Port::Rtp } else { Port::Rtcp };
+        match leg.read(now, port, &mut self.buffer) {
             Turn::Done => {}
-            Turn::More => self.unread.push(index),
+            Turn::More => self.unread.push(token),
             Turn::Close(cause) => self.close(index, cause),
         }
     }
@@ -301,24 +300,29 @@ impl Engine {
     }
 
     fn add(&mut self, key: LegId, new: NewLeg) {
-        let mut leg = Leg::new(UdpSocket::from_std(new.socket), new.lease, new.session, new.ring);
+        let mut leg = Leg::new(Sockets::from(new.socket), new.session, new.ring);
         let index = self.vacant.pop().unwrap_or_else(|| {
             self.legs.push(None);
             self.legs.len() - 1
         });
-        let registered = self.poll.registry().register(&mut leg.socket, Token(index), Interest::READABLE);
+        let registry = self.poll.registry();
+        let (rtp, rtcp) = (token_of(index, Port::Rtp), token_of(index, Port::Rtcp));
+        let registered = registry
+            .register(&mut leg.sockets.rtp, rtp, Interest::READABLE)
+            .and_then(|()| registry.register(&mut leg.sockets.rtcp, rtcp, Interest::READABLE));
         self.legs[index] = Some((key, leg));
         self.wheel.insert(index);
         match registered {
             // Packets that came before the registration raise no event.
-            Ok(()) => self.unread.push(index),
+            Ok(()) => self.unread.extend([rtp, rtcp]),
             Err(_) => self.close(index, CloseCause::Worker),
         }
     }
 
     fn close(&mut self, index: usize, cause: CloseCause) {
         let Some((_, mut leg)) = self.legs[index].take() else { return };
-        let _ = self.poll.registry().deregister(&mut leg.socket);
+        let _ = self.poll.registry().deregister(&mut leg.sockets.rtp);
+        let _ = self.poll.registry().deregister(&mut leg.sockets.rtcp);
         self.wheel.remove(index);
         self.vacant.push(index);
         self.shared.legs.fetch_sub(1, Ordering::Relaxed);
@@ -326,7 +330,7 @@ impl Engine {
             self.shared.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the media of a leg panicked; the leg is closed");
         }
-        leg.close(cause);
+        leg.close(time::now().mono, cause, &mut self.packet);
     }
 
     fn run_wheel(&mut self) {
@@ -351,6 +355,10 @@ impl Engine {
             }
         }
     }
+}
+
+fn token_of(index: usize, port: Port) -> Token {
+    Token(index * 2 + usize::from(port == Port::Rtcp))
 }
 
 #[cfg(test)]

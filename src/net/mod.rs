@@ -6,6 +6,7 @@ pub mod media_ring;
 mod media_wheel;
 pub mod media_worker;
 pub mod ports;
+pub mod reports;
 mod sip_door;
 pub mod sip_driver;
 pub mod sip_instance;

@@ -1,7 +1,8 @@
 //! RTP ports: which one a leg gets, and how long one rests before another leg may have it.
 //!
 //! A port that has just been freed may still receive the last packets of its former caller, or those of a peer that
-//! missed the BYE. It rests before it is given away again.
+//! missed the BYE. It rests before it is given away again. Each comes with the odd one above it, for RTCP (RFC 3550
+//! section 11).
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,7 +16,7 @@ use crate::time;
 /// How long a freed port rests.
 pub const REST: Duration = Duration::from_secs(30);
 
-/// Binds RTP sockets out of one port range on one local address. Cloning shares the range.
+/// Binds sockets for RTP and RTCP out of one port range on one local address. Cloning shares the range.
 #[derive(Clone, Debug)]
 pub struct RtpPorts {
     address: IpAddr,
@@ -30,7 +31,8 @@ impl RtpPorts {
         Self { address, pool: Arc::new(Mutex::new(PortPool::new(range, REST, seed))) }
     }
 
-    /// Binds the next port, without blocking mode. Ports that another program holds are put to rest and passed over.
+    /// Binds the next pair of ports, without blocking mode. Pairs of which another program holds one are put to rest and
+    /// passed over.
     ///
     /// # Errors
     /// [`PortError::Exhausted`] when no port is free, [`PortError::Bind`] when the address itself cannot be bound.
@@ -39,16 +41,21 @@ impl RtpPorts {
         for _ in 0..TRIES {
             let port = self.lock().take(time::now().mono).ok_or(PortError::Exhausted)?;
             let lease = PortLease { port, pool: Arc::clone(&self.pool) };
-            match UdpSocket::bind(SocketAddr::new(self.address, port)) {
-                Ok(socket) => {
-                    socket.set_nonblocking(true).map_err(PortError::Bind)?;
-                    return Ok(RtpSocket { socket, lease });
-                }
+            match self.pair(port) {
+                Ok((socket, rtcp)) => return Ok(RtpSocket { socket, rtcp, lease }),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(PortError::Bind(error)),
             }
         }
         Err(PortError::Exhausted)
+    }
+
+    fn pair(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+        let socket = UdpSocket::bind(SocketAddr::new(self.address, port))?;
+        let rtcp = UdpSocket::bind(SocketAddr::new(self.address, port + 1))?;
+        socket.set_nonblocking(true)?;
+        rtcp.set_nonblocking(true)?;
+        Ok((socket, rtcp))
     }
 
     /// Ports held by legs now.
@@ -62,16 +69,18 @@ impl RtpPorts {
     }
 }
 
-/// A bound RTP socket together with its hold on the port.
+/// Bound sockets of a leg together with their hold on the ports.
 #[derive(Debug)]
 pub struct RtpSocket {
-    /// The socket, non-blocking.
+    /// The socket of RTP, non-blocking.
     pub socket: UdpSocket,
-    /// Keep this as long as the socket is open.
+    /// That of RTCP, one port above, non-blocking.
+    pub rtcp: UdpSocket,
+    /// Keep this as long as one of them is open.
     pub lease: PortLease,
 }
 
-/// The hold on a port; dropping it lets the port rest and then be used again.
+/// The hold on a pair of ports; dropping it lets them rest and then be used again.
 #[derive(Debug)]
 pub struct PortLease {
     port: u16,
@@ -79,7 +88,7 @@ pub struct PortLease {
 }
 
 impl PortLease {
-    /// The port, even.
+    /// The port of RTP, even.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -104,7 +113,8 @@ pub enum PortError {
     Bind(#[source] io::Error),
 }
 
-/// The pure allocator: even ports only (RFC 3550 section 11), oldest free one first.
+/// The pure allocator: even ports only (RFC 3550 section 11) whose odd neighbour is in the range as well, oldest free one
+/// first.
 #[derive(Debug)]
 pub struct PortPool {
     rest: Duration,
@@ -117,7 +127,8 @@ impl PortPool {
     /// A pool over the even ports of `range`, in an order that `seed` decides.
     #[must_use]
     pub fn new(range: RangeInclusive<u16>, rest: Duration, seed: u64) -> Self {
-        let mut ports: Vec<u16> = range.filter(|port| *port != 0 && port % 2 == 0).collect();
+        let paired = |port: &u16| *port != 0 && port % 2 == 0 && range.contains(&(port + 1));
+        let mut ports: Vec<u16> = range.clone().filter(paired).collect();
         shuffle(&mut ports, seed);
         Self { rest, free: ports.into(), resting: VecDeque::new(), in_use: 0 }
     }
@@ -165,11 +176,11 @@ mod tests {
     use super::*;
 
     fn pool() -> PortPool {
-        PortPool::new(40_001..=40_009, REST, 7)
+        PortPool::new(40_001..=40_010, REST, 7)
     }
 
     #[test]
-    fn only_even_ports_and_each_once() {
+    fn only_even_ports_with_their_neighbour_and_each_once() {
         let now = time::now().mono;
         let mut pool = pool();
         let taken: BTreeSet<u16> = std::iter::from_fn(|| pool.take(now)).collect();
@@ -203,13 +214,17 @@ mod tests {
         let stranger = UdpSocket::bind((loopback, 0)).expect("loopback has a free port");
         let taken = stranger.local_addr().expect("a bound socket has an address").port();
         let even = taken & !1;
-        let ports = RtpPorts::new(loopback, even..=even + 8, 3);
+        let ports = RtpPorts::new(loopback, even..=even.saturating_add(9), 3);
         let mut got = Vec::new();
         while let Ok(socket) = ports.bind() {
             got.push(socket);
         }
         assert!(!got.is_empty());
-        assert!(got.iter().all(|socket| socket.lease.port() != taken));
+        assert!(got.iter().all(|socket| socket.lease.port() != even), "whichever of the two is taken");
+        for RtpSocket { socket, rtcp, lease } in &got {
+            let port = |socket: &UdpSocket| socket.local_addr().map_or(0, |address| address.port());
+            assert_eq!((port(socket), port(rtcp)), (lease.port(), lease.port() + 1));
+        }
         assert_eq!(ports.in_use(), got.len());
         drop(got);
         assert_eq!(ports.in_use(), 0);

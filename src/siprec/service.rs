@@ -223,7 +223,8 @@ impl Inner {
 
     fn sockets(&self) -> Result<([std::net::UdpSocket; SIDES], [PortLease; SIDES]), Unheard> {
         let bind = || self.ports.bind().map_err(|_| Unheard::NoPorts);
-        let (RtpSocket { socket: one, lease: first }, RtpSocket { socket: two, lease: second }) = (bind()?, bind()?);
+        let RtpSocket { socket: one, lease: first, .. } = bind()?;
+        let RtpSocket { socket: two, lease: second, .. } = bind()?;
         Ok(([one, two], [first, second]))
     }
 

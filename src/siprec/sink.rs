@@ -38,7 +38,7 @@ impl FrameSink for CopySink {
                 continue;
             };
             let mut packet = [0; COPY_PACKET];
-            let length = copy.packet((way.codec, way.payload_type), skipped, frame, &mut packet);
+            let length = copy.packet((way.law, way.payload_type), skipped, frame, &mut packet);
             // A full send buffer or a recorder that is gone costs this packet; the call goes on.
             let _ = socket.send_to(&packet[..length], way.to);
         }

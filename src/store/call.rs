@@ -14,6 +14,7 @@ use super::{StoreError, Tx, quota};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::{Answer, Line, Speaker, TurnTiming};
 use crate::args;
+use crate::call::quality::MediaQuality;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -88,6 +89,8 @@ pub struct Call {
     pub identity: Option<CallerIdentity>,
     /// By which way it came in. The caller's number stands in `from`.
     pub arrival: Arrival,
+    /// How good its audio was; `None` when there was none, and for calls from before this was kept.
+    pub quality: Option<MediaQuality>,
 }
 
 /// A caller who was handed over.
@@ -127,8 +130,8 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
                       assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
                       disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
                       transferred_to, transfer_way, transferred_at, replay_path, identity_status, identity_attestation, \
-                      identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called \
-                      FROM call";
+                      identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, \
+                      quality FROM call";
 
 /// Keeps the record of a call.
 ///
@@ -142,6 +145,7 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
     let transfer = call.transfer.as_ref();
     let identity = call.identity.as_ref();
     let diversion = call.arrival.diversion.as_ref();
+    let quality = call.quality.as_ref().map(|quality| serde_json::to_string(quality).expect("numbers are JSON"));
     let disclosed = (conversation.disclosed != Disclosed::default())
         .then(|| serde_json::to_string(&conversation.disclosed).expect("three numbers are JSON"));
     tx.execute(
@@ -149,8 +153,9 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
          transfer_way, transferred_at, replay_path, disclosed, silent_start, identity_status, identity_attestation, \
-         identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
+         identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, quality) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
         args![
             call.id,
             call.org,
@@ -186,7 +191,8 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             identity.and_then(|identity| identity.signer.clone()),
             call.arrival.withheld,
             diversion.map(|diversion| diversion.reason.clone()),
-            diversion.and_then(|diversion| diversion.first_called.as_ref().map(|number| number.expose().to_string()))
+            diversion.and_then(|diversion| diversion.first_called.as_ref().map(|number| number.expose().to_string())),
+            quality
         ],
     )
     .await?;
@@ -368,6 +374,7 @@ fn read(row: &Row) -> Result<Call, StoreError> {
         },
         identity: read_identity(row)?,
         arrival: read_arrival(row)?,
+        quality: read_quality(row)?,
     })
 }
 
@@ -389,6 +396,11 @@ fn read_arrival(row: &Row) -> Result<Arrival, StoreError> {
         (row.get("diversion_reason")?, row.get("first_called")?);
     let diversion = reason.map(|reason| Diversion { first_called, reason });
     Ok(Arrival { caller: None, withheld: row.get("caller_withheld")?, diversion })
+}
+
+fn read_quality(row: &Row) -> Result<Option<MediaQuality>, StoreError> {
+    let value: Option<Value> = row.get("quality")?;
+    value.map(serde_json::from_value).transpose().map_err(|_| StoreError::Corrupt { column: "quality" })
 }
 
 fn read_disclosed(row: &Row) -> Result<Disclosed, StoreError> {

@@ -27,6 +27,7 @@ use super::context::{SpanOf, span_id, trace_id};
 use super::trail::{Generated, Generation, LookUp, ToolRun, Trail, Turn};
 use crate::agent::record::Outcome;
 use crate::call::outcome::CallOutcome;
+use crate::call::quality::MediaQuality;
 use crate::call::tools::ToolContext;
 use crate::provider::error::ErrorKind;
 use crate::provider::llm::FinishReason;
@@ -43,6 +44,8 @@ pub struct CallFacts<'a> {
     pub outcome: &'a CallOutcome,
     /// What was said; only its times are told.
     pub conversation: &'a Outcome,
+    /// How good the audio was, if there was any.
+    pub quality: Option<&'a MediaQuality>,
     /// When what happened.
     pub trail: &'a Trail,
 }
@@ -98,6 +101,7 @@ impl Maker<'_> {
         if trail.dropped > 0 {
             attributes.push(KeyValue::new("callwright.call.spans_dropped", i64::from(trail.dropped)));
         }
+        attributes.extend(self.facts.quality.into_iter().flat_map(media));
         let mut events = Vec::new();
         events.extend(outcome.answered_at.map(|at| self.event("answered", at, Vec::new())));
         for stop in &trail.stops {
@@ -286,6 +290,27 @@ fn served(by: Option<&Arc<Who>>) -> Vec<KeyValue> {
     if !who.model.is_empty() {
         attributes.push(KeyValue::new("gen_ai.request.model", who.model.to_string()));
     }
+    attributes
+}
+
+/// How good the audio was; what is not known is left out.
+fn media(quality: &MediaQuality) -> Vec<KeyValue> {
+    let MediaQuality { codec, encrypted, heard, said, round_trip } = quality;
+    let count = |name, value: u64| KeyValue::new(name, i64::try_from(value).unwrap_or(i64::MAX));
+    let mut attributes = vec![
+        KeyValue::new("callwright.media.codec", codec.clone()),
+        KeyValue::new("callwright.media.encrypted", *encrypted),
+        count("callwright.media.heard.packets", heard.packets),
+        count("callwright.media.heard.lost", heard.lost),
+        count("callwright.media.heard.late", heard.late),
+        KeyValue::new("callwright.media.heard.jitter", heard.jitter_ms / 1_000.0),
+        count("callwright.media.said.packets", said.packets),
+    ];
+    attributes.extend(heard.mos.map(|mos| KeyValue::new("callwright.media.heard.mos", mos)));
+    attributes.extend(said.mos.map(|mos| KeyValue::new("callwright.media.said.mos", mos)));
+    attributes.extend(said.reported.as_ref().map(|reported| count("callwright.media.said.lost", reported.lost)));
+    attributes
+        .extend(round_trip.as_ref().map(|times| KeyValue::new("callwright.media.round_trip", times.mean_ms / 1_000.0)));
     attributes
 }
 

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use callwright_media::codec::Codec;
+use callwright_media::codec::{Codec, OpusTerms};
+use callwright_media::frame::Rate;
 use callwright_media::negotiated::Direction;
 use callwright_media::sdp::{Encryption, LocalMedia};
 use callwright_media::srtp::LocalKeys;
@@ -29,14 +30,29 @@ wire_enum! {
         Pcmu = "pcmu",
         /// G.711 A-law: everywhere else.
         Pcma = "pcma",
+        /// G.722: between PBXs.
+        G722 = "g722",
+        /// Opus: browsers, and lines that lose packets.
+        Opus = "opus",
+        /// Linear samples of 16 bit at 8 kHz.
+        L16Narrow = "l16_8k",
+        /// Linear samples of 16 bit at 16 kHz.
+        L16Wide = "l16_16k",
     }
 }
 
 impl TrunkCodec {
+    /// What carriers have: the codecs of a trunk that names none.
+    pub const USUAL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
     const fn codec(self) -> Codec {
         match self {
             Self::Pcmu => Codec::Pcmu,
             Self::Pcma => Codec::Pcma,
+            Self::G722 => Codec::G722,
+            Self::Opus => Codec::Opus(OpusTerms::OURS),
+            Self::L16Narrow => Codec::L16(Rate::Hz8000),
+            Self::L16Wide => Codec::L16(Rate::Hz16000),
         }
     }
 }
@@ -51,9 +67,9 @@ pub struct MediaTerms {
 }
 
 impl Default for MediaTerms {
-    /// In the clear, with all codecs.
+    /// In the clear, with the usual codecs.
     fn default() -> Self {
-        Self { srtp: SrtpPolicy::Off, codecs: TrunkCodec::ALL.to_vec() }
+        Self { srtp: SrtpPolicy::Off, codecs: TrunkCodec::USUAL.to_vec() }
     }
 }
 
@@ -120,6 +136,10 @@ mod tests {
         assert_eq!(codecs(&[TrunkCodec::Pcma, TrunkCodec::Pcmu]), [Codec::Pcma, Codec::Pcmu]);
         assert_eq!(codecs(&[TrunkCodec::Pcma]), [Codec::Pcma]);
         assert_eq!(codecs(&MediaTerms::default().codecs), [Codec::Pcmu, Codec::Pcma]);
+        let opus = Codec::Opus(OpusTerms::OURS);
+        assert_eq!(codecs(&[TrunkCodec::Opus, TrunkCodec::G722, TrunkCodec::Pcmu]), [opus, Codec::G722, Codec::Pcmu]);
+        let linear = [Codec::L16(Rate::Hz16000), Codec::L16(Rate::Hz8000)];
+        assert_eq!(codecs(&[TrunkCodec::L16Wide, TrunkCodec::L16Narrow]), linear);
     }
 
     #[test]

@@ -244,6 +244,7 @@ impl Wanted {
             contact_user: self.credential.username.clone(),
             credentials: Some(self.credential.clone()),
             expires: self.expires,
+            external: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,14 +12,18 @@ use callwright::config::TlsFiles;
 use callwright::net::media_ring::MediaNews;
 use callwright::net::sip_tls::SipTls;
 use callwright::stir::verdict::IdentityPolicy;
+use callwright::time;
 use callwright::trunk::media::{MediaTerms, SrtpPolicy};
-use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::negotiated::Negotiated;
+use callwright_media::rtcp::Compound;
+use callwright_media::rtp::is_rtcp;
 use callwright_media::sdp::Encryption;
 use callwright_media::session::Stats;
 use callwright_media::srtp::{LocalKeys, MasterKey};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 
 use crate::office::{Office, PATIENCE};
 use crate::phone::{Line, Phone};
@@ -95,8 +100,10 @@ impl Sniffer {
         });
     }
 
-    fn packets(&self) -> Vec<Vec<u8>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The RTP packets seen, or the reports between them.
+    fn packets(&self, reports: bool) -> Vec<Vec<u8>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().filter(|packet| is_rtcp(packet) == reports).cloned().collect()
     }
 
     /// How much of the purest packet seen is the whistle that the office speaks with, 0 to 1, when what follows the RTP
@@ -104,7 +111,7 @@ impl Sniffer {
     fn whistle(&self) -> f64 {
         let purest = |packet: &Vec<u8>| {
             let mut samples = [0; 160];
-            Codec::Pcmu.decode(&packet[12..PLAIN], &mut samples);
+            Law::Mu.decode(&packet[12..PLAIN], &mut samples);
             let (mut re, mut im, mut energy) = (0.0, 0.0, 1.0);
             for (n, &sample) in (0..).zip(&samples) {
                 let (sample, angle) = (f64::from(sample), 0.5 * f64::from(n));
@@ -114,7 +121,7 @@ impl Sniffer {
             }
             2.0 * (re * re + im * im) / (160.0 * energy)
         };
-        self.packets().iter().filter(|packet| packet.len() >= PLAIN).map(purest).fold(0.0, f64::max)
+        self.packets(false).iter().filter(|packet| packet.len() >= PLAIN).map(purest).fold(0.0, f64::max)
     }
 }
 
@@ -162,9 +169,13 @@ async fn whoever_listens_on_the_wire_hears_nothing_of_an_encrypted_call() {
     let ours = report.media.expect("there was media");
     assert_eq!((ours.dropped.unauthentic, counted.dropped.unauthentic), (0, 0));
     assert!(ours.received > 20 && counted.received > 20, "both ways: {ours:?} {counted:?}");
-    let packets = sniffer.packets();
+    let packets = sniffer.packets(false);
     assert!(packets.len() > 40 && packets.iter().all(|packet| packet.len() == SECRET), "{}", packets.len());
     assert!(sniffer.whistle() < 0.3, "{}", sniffer.whistle());
+    // Both sides report, over the same port, and nobody else can read that either.
+    let reports = sniffer.packets(true);
+    assert!(reports.len() >= 2 && ours.rtcp > 0 && counted.rtcp > 0, "{ours:?} {counted:?}");
+    assert!(reports.iter().all(|report| Compound::parse(report).is_err()), "{reports:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,7 +214,7 @@ async fn encryption_that_is_offered_to_a_telephone_without_it_leaves_a_plain_cal
     line.hangs_up().await;
     let (_, report) = attempt.ends().await;
     assert_eq!(report.media.expect("there was media").dropped.total(), 0);
-    assert!(sniffer.packets().iter().all(|packet| packet.len() == PLAIN));
+    assert!(sniffer.packets(false).iter().all(|packet| packet.len() == PLAIN));
     assert!(sniffer.whistle() > 0.9, "{}", sniffer.whistle());
 }
 
@@ -251,4 +262,76 @@ async fn a_callee_that_answers_in_the_clear_is_hung_up() {
     let (_, report) = attempt.ends().await;
     assert_eq!((report.outcome.reason, report.outcome.technical), (Reason::DialFailed, true));
     assert!(report.media.is_none(), "nothing was said");
+}
+
+/// Stands between two RTP ports, and can change the address that the office sees.
+struct Relay {
+    before: Arc<UdpSocket>,
+    after: Arc<UdpSocket>,
+    moved: Arc<AtomicBool>,
+}
+
+impl Relay {
+    async fn new() -> Self {
+        let socket = async || Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback binds"));
+        Self { before: socket().await, after: socket().await, moved: Arc::default() }
+    }
+
+    /// Passes on between these two, and tells of each packet of the office that came to the new address.
+    fn between(&self, office: SocketAddr, phone: SocketAddr) -> mpsc::Receiver<()> {
+        let (told, tells) = mpsc::channel(1);
+        for new in [false, true] {
+            let (before, after) = (Arc::clone(&self.before), Arc::clone(&self.after));
+            let (moved, told) = (Arc::clone(&self.moved), told.clone());
+            tokio::spawn(async move {
+                let socket = if new { &after } else { &before };
+                let mut buffer = [0; 2_048];
+                while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+                    let packet = &buffer[..length];
+                    let moved = moved.load(Ordering::Relaxed);
+                    if from == phone {
+                        let way = if moved { &after } else { &before };
+                        let _ = way.send_to(packet, office).await;
+                    } else if moved == new {
+                        // Whoever has moved is not reached any more where it was.
+                        let _ = before.send_to(packet, phone).await;
+                    }
+                    if new && !is_rtcp(packet) {
+                        let _ = told.try_send(());
+                    }
+                }
+            });
+        }
+        tells
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_telephone_that_moves_is_followed_by_its_key_within_200_ms() {
+    let (office, mut phone) = over_tls(53_200).await;
+    phone.encryption = Encryption::Required(keys());
+    let mut order = office.order(phone.address(), OURS);
+    order.invite.media = terms(SrtpPolicy::Required);
+    let attempt = office.place(order);
+    let relay = Relay::new().await;
+    let seen = relay.before.local_addr().expect("bound");
+    let (mut own, mut caller) = (0, None);
+    let announced = |port| {
+        own = port;
+        seen.port()
+    };
+    let line = phone.rings().await.answer_as(announced, |negotiated| caller = negotiated.remote.replace(seen));
+    let mut line = line.await;
+    let office_at = caller.expect("it says where it listens");
+    let mut followed = relay.between(office_at, SocketAddr::from((Ipv4Addr::LOCALHOST, own)));
+    assert!(line.hears_a_tone().await);
+    relay.moved.store(true, Ordering::Relaxed);
+    let moved = time::now().mono;
+    tokio::time::timeout(PATIENCE, followed.recv()).await.expect("it is followed").expect("the relay runs");
+    let took = time::now().mono.duration_since(moved);
+    assert!(took < Duration::from_millis(200), "{took:?}");
+    closes(line).await;
+    let (_, report) = attempt.ends().await;
+    let ours = report.media.expect("there was media");
+    assert_eq!((ours.dropped.total(), ours.restarts), (0, 0), "every packet was heard: {ours:?}");
 }

@@ -26,6 +26,7 @@ mod manners;
 mod native;
 mod native_manners;
 mod outbound;
+mod quality;
 mod replay;
 mod sight;
 mod siprec;

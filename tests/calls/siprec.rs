@@ -11,7 +11,7 @@ use callwright::net::media_leg::MediaCommand;
 use callwright::net::ports::RtpPorts;
 use callwright::siprec::Recorders;
 use callwright::trunk::route::Router;
-use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::level::rms_dbfs;
 use callwright_media::rtp::RtpPacket;
 use callwright_media::session::ClipId;
@@ -110,7 +110,7 @@ impl Recorder {
                 let packet = RtpPacket::parse(&buffer[..length]).expect("RTP");
                 assert_eq!((packet.header.payload_type, packet.payload.len()), (8, 160));
                 let mut samples = [0; 160];
-                Codec::Pcma.decode(packet.payload, &mut samples);
+                Law::A.decode(packet.payload, &mut samples);
                 any = true;
                 if rms_dbfs(&samples) > -30.0 {
                     return;

@@ -17,7 +17,7 @@ use callwright::config::SipTransport::Udp;
 use callwright::id::OrgId;
 use callwright::time;
 use callwright_loadtest::vendors::Script;
-use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::recording::RecordingReader;
 use callwright_sip::endpoint::Config;
 
@@ -138,7 +138,7 @@ async fn nobody_is_left_with_a_voicemail() {
     let target = scene.target.rings().await.answer().await;
     let bytes = include_bytes!("../../media/tests/data/voicemail-greeting.ulaw");
     let mut greeting = vec![0; bytes.len()];
-    Codec::Pcmu.decode(bytes, &mut greeting);
+    Law::Mu.decode(bytes, &mut greeting);
     target.plays(greeting).await;
     assert!(target.gets_hung_up().await);
     assert!(caller.gets_hung_up().await);

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use axum::body::Body;
+use callwright::call::quality::MediaQuality;
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::id::CallId;
 use callwright::pii::Pii;
@@ -175,7 +176,11 @@ async fn a_trunk_says_what_its_audio_is_like(db: TestDb) {
     assert_eq!(pointers(&client.put(&path, body.clone()).await), [("/codecs/1", "duplicate")]);
     body["codecs"] = json!([]);
     assert_eq!(client.put(&path, body.clone()).await.status, 422);
-    body["codecs"] = json!(["opus"]);
+    let all = json!(["opus", "g722", "pcma", "pcmu", "l16_16k", "l16_8k"]);
+    body["codecs"] = all.clone();
+    assert_eq!(media(&client.put(&path, body.clone()).await.json), (json!("offered"), all.clone()));
+    assert_eq!(media(&client.get(&path).await.json), (json!("offered"), all));
+    body["codecs"] = json!(["g729"]);
     assert_eq!(client.put(&path, body).await.status, 422);
 }
 
@@ -324,6 +329,20 @@ async fn campaigns_run_through_their_states(db: TestDb) {
     assert_eq!(pointers(&refused), [("", "no_eligible_contact"), ("/schedule/period_end", "period_over")]);
 }
 
+/// How good its audio was.
+fn quality() -> MediaQuality {
+    serde_json::from_value(json!({
+        "codec": "PCMA", "encrypted": false,
+        "heard": {
+            "packets": 75, "lost": 1, "late": 0, "foreign": 0, "dropped": 0, "jitter_ms": 2.5, "jitter_peak_ms": 4.0,
+            "buffer_ms": 20.0, "concealed_ms": 20, "mos": 4.2,
+        },
+        "said": { "packets": 75, "reported": null, "mos": null },
+        "round_trip": { "mean_ms": 48.3, "most_ms": 60.1 },
+    }))
+    .expect("it is one")
+}
+
 /// The record of a call that is over.
 pub(crate) async fn over(client: &Client) -> Call {
     let mut tx = client.db.db.begin().await.expect("a transaction");
@@ -359,6 +378,7 @@ pub(crate) async fn over(client: &Client) -> Call {
             signer: None,
         }),
         arrival: Arrival::default(),
+        quality: Some(quality()),
     };
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");
@@ -381,6 +401,8 @@ async fn calls_are_read_and_heard(db: TestDb) {
     assert_eq!(read.json["has_replay"], true);
     let identity = json!({"status": "failed", "attestation": null, "fault": "stale", "origid": null, "signer": null});
     assert_eq!(read.json["caller_identity"], identity);
+    assert_eq!(read.json["quality"], serde_json::to_value(quality()).expect("JSON"), "all of it is kept");
+    assert!(client.get("/api/v1/calls").await.json["items"][0].get("quality").is_none(), "lists are short");
     assert_eq!(client.get(&format!("{path}/replay")).await.status, 404);
     fs::write(client.recordings.join("a/b.replay.gz"), b"lines").expect("a file");
     let replay = client.get(&format!("{path}/replay")).await;

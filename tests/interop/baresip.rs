@@ -57,7 +57,7 @@ impl Baresip {
             "poll_method epoll\nsip_listen {address}\nnet_interface {}\nrtp_ports {rtp}-{}\njitter_buffer_delay 2-5\n\
              audio_path {path}\naudio_source aufile,{path}/tone.wav\nausrc_srate 8000\nauplay_srate 8000\n\
              ausrc_channels 1\nauplay_channels 1\nsnd_path {path}\nctrl_tcp_listen 127.0.0.1:{control}\n\
-             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n\
+             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule aufile.so\nmodule sndfile.so\n\
              module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n",
             account.host,
             rtp + 19,
@@ -133,7 +133,11 @@ impl Baresip {
         };
         let bytes = std::fs::read(file).expect("a file");
         // Its length is written into the 44 bytes of head when the call is over.
-        bytes.get(44..).unwrap_or_default().chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+        let Some((head, sound)) = bytes.split_at_checked(44) else { return Vec::new() };
+        let channels = usize::from(u16::from_le_bytes([head[22], head[23]]));
+        let rate = u32::from_le_bytes([head[24], head[25], head[26], head[27]]) as usize;
+        let samples = sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+        samples.step_by((channels * rate / 8_000).max(1)).collect()
     }
 
     /// Waits until it has heard the whistling of an agent.

@@ -3,12 +3,15 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use callwright::call::place::CallReport;
+use callwright::call::place::{CallReport, PlaceCall};
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::campaign::transfer::TransferWay;
 use callwright::config::SipTransport::{self, Tcp, Udp};
 use callwright::config::TlsFiles;
 use callwright::net::sip_tls::SipTls;
+use callwright::stir::verdict::IdentityPolicy;
+use callwright::trunk::callers::Wording;
+use callwright::trunk::media::{MediaTerms, TrunkCodec};
 use serde_json::json;
 
 use crate::agents::{Referrals, heard, office, patient, presser, referrer, seat, seated};
@@ -39,8 +42,13 @@ async fn is_called(office: &mut Office, mut phone: Baresip, transport: &str) {
     assert_eq!(report.ours.map(|number| number.expose().to_string()).as_deref(), Some(OURS));
 }
 
-async fn calls(office: &Office, mut phone: Baresip) {
-    let attempt = office.place(office.order(phone.address, NUMBER));
+async fn calls(office: &Office, phone: Baresip) {
+    let order = office.order(phone.address, NUMBER);
+    talks(office, phone, order).await;
+}
+
+async fn talks(office: &Office, mut phone: Baresip, order: PlaceCall) {
+    let attempt = office.place(order);
     phone.answers().await;
     phone.hears_the_agent().await;
     tokio::time::sleep(TALK).await;
@@ -83,6 +91,22 @@ async fn baresip_with_one_codec_is_understood() {
         let account = || Account { codecs, ..Account::alone(NUMBER) };
         is_called(&mut office, Baresip::start(account()).await, "").await;
         calls(&office, Baresip::start(account()).await).await;
+    }
+}
+
+/// Telephones that speak nothing but a wideband codec, over trunks that have it: both sides are heard, both ways.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn baresip_is_understood_in_g722_and_opus() {
+    for (codecs, codec) in [("G722", TrunkCodec::G722), ("opus", TrunkCodec::Opus)] {
+        let media = MediaTerms { codecs: vec![codec, TrunkCodec::Pcmu], ..MediaTerms::default() };
+        let mut office = office(Udp, &patient()).await;
+        office.open_as(patient(), 20, IdentityPolicy::Record, (media.clone(), Wording::default()));
+        let account = || Account { codecs, ..Account::alone(NUMBER) };
+        is_called(&mut office, Baresip::start(account()).await, "").await;
+        let phone = Baresip::start(account()).await;
+        let mut order = office.order(phone.address, NUMBER);
+        order.invite.media = media;
+        talks(&office, phone, order).await;
     }
 }
 

@@ -40,6 +40,7 @@ async fn registers(office: &Office, at: Flow, password: &str) -> (OurRegistratio
         contact_user: "agent".to_owned(),
         credentials: Some(credential(password)),
         expires: Duration::from_secs(600),
+        external: None,
     };
     let mut ours = office.sip.register(registration).await.expect("sent");
     let answered = ours.state.wait_for(Option::is_some);

@@ -42,7 +42,7 @@ impl Sipp {
             Udp => "u1",
             Tcp => "t1",
             Tls => "l1",
-            Ws | Wss => panic!("sipp knows no websockets"),
+            Ws | Wss => panic!("sipp has no websockets"),
         };
         let numbers = [port.to_string(), media_port.to_string()];
         let child = sipp
@@ -248,6 +248,7 @@ async fn the_built_in_branching_server_takes_both(transport: SipTransport, first
             contact_user: "ua2".to_owned(),
             credentials: None,
             expires: Duration::from_secs(600),
+            external: None,
         };
         let mut ours = office.sip.register(registration).await.expect("sent");
         let answered = ours.state.wait_for(Option::is_some);

@@ -13,8 +13,9 @@ use callwright::agent::turn::Timing;
 use callwright::pii::Pii;
 use callwright::provider::stt::{Manner, Transcript};
 use callwright_media::codec::Codec;
+use callwright_media::codec::g711::Law;
 use callwright_media::level::rms_dbfs;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::rtp::{HEADER_LENGTH, RtpHeader};
 use callwright_media::session::{ClipId, MAX_PACKET, MediaEvent, Session, SessionConfig};
 
@@ -131,6 +132,7 @@ impl Call {
             payload_type: 8,
             dtmf: None,
             remote: Some(peer),
+            rtcp: RtcpPath::default(),
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp: None,
@@ -250,6 +252,6 @@ fn packet(number: usize, samples: &[i16]) -> Vec<u8> {
     let mut bytes = vec![0; HEADER_LENGTH + FRAME];
     let (head, payload) = bytes.split_first_chunk_mut().expect("a packet is longer than a header");
     header.write(head);
-    Codec::Pcma.encode(samples, payload);
+    Law::A.encode(samples, payload);
     bytes
 }

@@ -277,6 +277,7 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         transfer: None,
         identity: None,
         arrival: Arrival::default(),
+        quality: None,
     };
     Report { call, conversation: Conversation::default() }
 }

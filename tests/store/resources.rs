@@ -5,6 +5,7 @@ use std::time::Duration;
 use callwright::agent::assistant::Disclosure;
 use callwright::agent::manners::disclosure::Disclosed;
 use callwright::agent::record::{Answer, AnswerStatus, AnswerValue, Channel, Line, LookUp, Speaker, TurnTiming};
+use callwright::call::quality::{HeardAudio, MediaQuality, ReportedAudio, RoundTripMs, SaidAudio};
 use callwright::campaign::disconnection::DisconnectionReason;
 use callwright::campaign::run::{Day, Days, Run};
 use callwright::campaign::settings::Settings;
@@ -270,6 +271,26 @@ async fn calls_come_back_as_they_were(test: TestDb) {
     let world = World::new(&test.db).await;
     let mut tx = test.db.begin().await.expect("a transaction");
     let now = tx.now().await.expect("the time");
+    let heard = HeardAudio {
+        packets: 1_450,
+        lost: 3,
+        late: 1,
+        foreign: 2,
+        dropped: 0,
+        jitter_ms: 1.5,
+        jitter_peak_ms: 12.25,
+        buffer_ms: 20.0,
+        concealed_ms: 60,
+        mos: Some(4.25),
+    };
+    let reported = ReportedAudio { lost: 5, worst_loss_percent: 0.5, jitter_ms: 2.0, jitter_peak_ms: 3.5 };
+    let quality = MediaQuality {
+        codec: "PCMA".to_owned(),
+        encrypted: true,
+        heard,
+        said: SaidAudio { packets: 1_448, reported: Some(reported), mos: None },
+        round_trip: Some(RoundTripMs { mean_ms: 40.5, most_ms: 81.0 }),
+    };
     let call = Call {
         id: CallId::generate(),
         org: world.org,
@@ -312,6 +333,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
                 reason: "no-answer".to_owned(),
             }),
         },
+        quality: Some(quality),
     };
     let answer = Answer {
         name: "interest".to_owned(),

@@ -8,6 +8,7 @@ use callwright::net::media_leg::MediaCommand;
 use callwright::net::media_ring::MediaNews;
 use callwright::net::media_worker::{MediaLeg, MediaWorkers};
 use callwright::net::ports::RtpPorts;
+use callwright::net::reports::reports;
 use callwright::net::sip_driver::{self, IncomingCall, Protection, SipHandle, SipService};
 use callwright::net::sip_tls::SipTls;
 use callwright::time;
@@ -16,7 +17,7 @@ use callwright_media::digit::Digit;
 use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::sdp::{self, Encryption, LocalMedia};
-use callwright_media::session::{Session, SessionConfig};
+use callwright_media::session::{ReportConfig, Session, SessionConfig};
 use callwright_sip::endpoint::{
     Body, Conduct, Config, Credential, Event, Flow, Invite, LegKey, PeerName, Rejection, SessionId, Transport,
 };
@@ -318,5 +319,9 @@ fn local(port: u16, encryption: Encryption) -> LocalMedia {
 
 fn speech(negotiated: Negotiated) -> Session {
     let config = SessionConfig { negotiated, ssrc: 5, sequence: 6, timestamp: 7, vad: None, uplink: true };
-    Session::new(time::now().mono, config)
+    let now = time::now();
+    let mut session = Session::new(now.mono, config);
+    // Often, so that short calls have reports.
+    session.report(now.mono, ReportConfig { minimum: Duration::from_millis(400), ..reports(now) });
+    session
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use callwright_media::codec::Codec;
 use callwright_media::frame::PcmFrame;
-use callwright_media::negotiated::{Direction, Negotiated};
+use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::session::{ClipId, MAX_PACKET, MediaEvent, Session, SessionConfig};
 use callwright_media::vad::SegmenterConfig;
 
@@ -63,6 +63,7 @@ fn config(remote: SocketAddr, vad: Option<SegmenterConfig>) -> SessionConfig {
         payload_type: 8,
         dtmf: None,
         remote: Some(remote),
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use callwright_media::codec::Codec;
 use callwright_media::negotiated::Direction;
+use callwright_media::rtcp::{Cname, NtpTime};
 use callwright_media::sdp::{self, Encryption, LocalMedia};
-use callwright_media::session::{Session, SessionConfig};
+use callwright_media::session::{ReportConfig, Session, SessionConfig};
 use callwright_sip::endpoint::{
     Body, Config, EndedBy, Endpoint, Event as SipEvent, FailureCause, IncomingInvite, Listener, ListenerId, Rejection,
     SessionId, Transport,
 };
 use callwright_sip::message::header::{CallId, From};
 use callwright_sip::message::{HostPort, Message, Method, StatusCode, parse};
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
@@ -369,12 +370,17 @@ impl Exchange {
             vad: None,
             uplink: false,
         };
+        // Draws of its own: those of lines and voices stay what they are.
+        let mut draws = rand::rngs::StdRng::seed_from_u64(config.ssrc.into());
+        let mut leg = Session::new(now, config);
+        let time = NtpTime::from_unix(Duration::from_secs_f64(self.clock.unix(now)));
+        leg.report(now, ReportConfig::new(time, Cname::new(draws.random()), draws.random()));
         self.endpoint.accept(now, session, Body::sdp(answer))?;
         self.note(session, &Event::Answer, now);
         let phone = Phone {
             id: session,
             socket,
-            session: Session::new(now, config),
+            session: leg,
             callee: Callee::new(persona, self.script.lines(persona, &mut rng), self.rng(session, 3)),
             studio: self.studio.clone(),
             voice: Voice::draw(&mut rng),

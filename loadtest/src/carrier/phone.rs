@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use callwright_media::digit::Digit;
 use callwright_media::frame::FRAME;
 use callwright_media::level::rms_dbfs;
-use callwright_media::session::{ClipId, MAX_PACKET, MediaEvent, Session};
+use callwright_media::session::{ClipId, MAX_PACKET, MediaEvent, Port, ReportOut, Session};
 use callwright_sip::endpoint::SessionId;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
@@ -105,6 +105,10 @@ impl Phone {
         let tick = self.session.tick(now, &mut packet);
         if let Some((to, length)) = tick.transmit {
             // A full socket buffer loses a packet, as networks do.
+            let _: io::Result<usize> = self.socket.try_send_to(&packet[..length], to);
+        }
+        // It has no port for reports alone, and takes part in them only over that of RTP.
+        if let Some(ReportOut { to, from: Port::Rtp, length }) = self.session.poll_report(now, &mut packet) {
             let _: io::Result<usize> = self.socket.try_send_to(&packet[..length], to);
         }
         let speaking = rms_dbfs(tick.heard.samples()) > SPEECH_DBFS;

@@ -9,6 +9,35 @@ pub static ALAW_TO_LINEAR: [i16; 256] = decode_table(true);
 /// μ-law bytes to 16-bit linear samples.
 pub static ULAW_TO_LINEAR: [i16; 256] = decode_table(false);
 
+/// One of the two laws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// A-law.
+    A,
+    /// μ-law.
+    Mu,
+}
+
+impl Law {
+    /// Encodes as many samples as fit `payload` and returns how many bytes were written.
+    pub fn encode(self, samples: &[i16], payload: &mut [u8]) -> usize {
+        let encode = match self {
+            Self::A => encode_alaw,
+            Self::Mu => encode_ulaw,
+        };
+        payload.iter_mut().zip(samples).map(|(byte, &sample)| *byte = encode(sample)).count()
+    }
+
+    /// Decodes as many bytes as fit `samples` and returns how many samples were written.
+    pub fn decode(self, payload: &[u8], samples: &mut [i16]) -> usize {
+        let table = match self {
+            Self::A => &ALAW_TO_LINEAR,
+            Self::Mu => &ULAW_TO_LINEAR,
+        };
+        samples.iter_mut().zip(payload).map(|(sample, &byte)| *sample = table[usize::from(byte)]).count()
+    }
+}
+
 static LINEAR_TO_ALAW: [u8; 1 << 13] = alaw_table();
 static LINEAR_TO_ULAW: [u8; 1 << 14] = ulaw_table();
 
@@ -125,6 +154,18 @@ mod tests {
         for sample in i16::MIN..=i16::MAX {
             assert_eq!(encode_alaw(sample), audio_codec_algorithms::encode_alaw(sample), "A-law {sample}");
             assert_eq!(encode_ulaw(sample), audio_codec_algorithms::encode_ulaw(sample), "μ-law {sample}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_short_takes_what_fits() {
+        for law in [Law::Mu, Law::A] {
+            let mut payload = [0xaa; 4];
+            assert_eq!(law.encode(&[1_000, -1_000], &mut payload), 2);
+            assert_eq!(payload[2..], [0xaa; 2]);
+            let mut samples = [7; 1];
+            assert_eq!(law.decode(&payload, &mut samples), 1);
+            assert!((i32::from(samples[0]) - 1_000).abs() < 40, "{law:?}: {}", samples[0]);
         }
     }
 

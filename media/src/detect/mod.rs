@@ -5,6 +5,7 @@
 
 mod beep;
 pub mod greeting;
+pub(crate) mod keys;
 mod ringback;
 mod tone;
 

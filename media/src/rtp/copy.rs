@@ -1,7 +1,7 @@
 //! One side of a call as packets for somebody who only listens.
 
 use super::{HEADER_LENGTH, RtpHeader};
-use crate::codec::Codec;
+use crate::codec::g711::Law;
 use crate::frame::{FRAME_8K, PcmFrame};
 
 /// Bytes of the longest packet: a header and 20 ms of G.711.
@@ -29,7 +29,7 @@ impl RtpCopy {
     /// at 8 kHz.
     pub fn packet(
         &mut self,
-        (codec, payload_type): (Codec, u8),
+        (law, payload_type): (Law, u8),
         skipped: u32,
         frame: &PcmFrame,
         out: &mut [u8; COPY_PACKET],
@@ -44,7 +44,7 @@ impl RtpCopy {
         let step = frame.samples().len() / FRAME_8K;
         let mut samples = [0; FRAME_8K];
         samples.iter_mut().zip(frame.samples().iter().step_by(step)).for_each(|(to, from)| *to = *from);
-        HEADER_LENGTH + codec.encode(&samples, payload)
+        HEADER_LENGTH + law.encode(&samples, payload)
     }
 
     /// So many frames are not sent: the next packet begins a talk spurt.
@@ -63,7 +63,7 @@ mod tests {
     fn sent(copy: &mut RtpCopy, skipped: u32, rate: Rate) -> (bool, u16, u32, Vec<u8>) {
         let frame = PcmFrame::from_samples(rate, &vec![-30_000; rate.samples()]).expect("a frame");
         let mut packet = [0; COPY_PACKET];
-        let length = copy.packet((Codec::Pcma, 8), skipped, &frame, &mut packet);
+        let length = copy.packet((Law::A, 8), skipped, &frame, &mut packet);
         let packet = RtpPacket::parse(&packet[..length]).expect("RTP");
         assert_eq!((packet.header.payload_type, packet.header.ssrc), (8, 9));
         (packet.header.marker, packet.header.sequence, packet.header.timestamp, packet.payload.to_vec())

@@ -10,7 +10,9 @@
 //!   can still take over, again with four packets.
 //! - A new SDP or two seconds without a packet open the question again.
 //!
-//! A stranger who forges the peer's own address passes; only SRTP helps against that.
+//! A stranger who forges the peer's own address passes; only SRTP helps against that. With SRTP whoever holds the key is
+//! the peer, wherever its packets come from: they are heard at once, and ours follow after four in a row, so that whoever
+//! sends on what he overheard, a packet at a time, does not turn them away.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -27,8 +29,21 @@ const CANDIDATES: usize = 8;
 /// A candidate that has been silent for this long gives up its place.
 const CANDIDATE_IDLE: Duration = Duration::from_millis(200);
 
-/// Samples a trial spans at least: four packets of the shortest packet time, 10 ms.
-const LEAST_SPAN: u32 = 3 * 80;
+/// Time that the timestamps of a trial span at least, in ms: four packets of the shortest packet time, 10 ms.
+const LEAST_SPAN: u32 = 3 * 10;
+
+/// What of a packet tells whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    /// It carries the negotiated codec: only those count for a trial.
+    pub(crate) audio: bool,
+    /// It is made with the peer's key.
+    pub(crate) authentic: bool,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    /// Timestamps a second.
+    pub(crate) clock_rate: u32,
+}
 
 /// What to do with a packet, judged by where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,28 +114,38 @@ impl SourceLearner {
         self.open();
     }
 
-    /// Judges a packet. `audio` says whether it carries the negotiated codec: only those count for a trial.
-    pub(crate) fn judge(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        audio: bool,
-        sequence: u16,
-        timestamp: u32,
-    ) -> Judgement {
+    /// Judges a packet.
+    pub(crate) fn judge(&mut self, now: Instant, from: SocketAddr, trace: Trace) -> Judgement {
         if self.locked && now.saturating_duration_since(self.heard) >= REOPEN_AFTER {
             self.open();
         }
-        let judgement = self.weigh(now, from, audio, sequence, timestamp);
+        let judgement = self.weigh(now, from, trace);
         if judgement == Judgement::Accept {
             self.heard = now;
         }
         judgement
     }
 
-    fn weigh(&mut self, now: Instant, from: SocketAddr, audio: bool, sequence: u16, timestamp: u32) -> Judgement {
+    /// Whether RTCP from there is the peer's: from where its RTP comes or, before any did, was announced.
+    pub(crate) fn is_peer(&self, from: SocketAddr) -> bool {
+        self.destination() == Some(from)
+    }
+
+    /// Whether the peer's packets come from where it announced.
+    pub(crate) fn is_as_announced(&self) -> bool {
+        self.learnt.is_none_or(|learnt| self.announced == Some(learnt))
+    }
+
+    fn weigh(&mut self, now: Instant, from: SocketAddr, trace: Trace) -> Judgement {
         if self.learnt == Some(from) {
             self.locked = true;
+            return Judgement::Accept;
+        }
+        if trace.authentic {
+            if self.learnt.is_none() || (trace.audio && self.try_out(now, from, trace)) {
+                self.learnt = Some(from);
+                self.locked = true;
+            }
             return Judgement::Accept;
         }
         let nearness = self.nearness(from);
@@ -132,7 +157,7 @@ impl SourceLearner {
         if beaten {
             return Judgement::Stranger;
         }
-        if audio && self.try_out(now, from, sequence, timestamp) {
+        if trace.audio && self.try_out(now, from, trace) {
             self.learnt = Some(from);
             self.locked = true;
             return Judgement::Accept;
@@ -145,7 +170,8 @@ impl SourceLearner {
     }
 
     /// Counts the packet for its candidate; whether the trial is passed.
-    fn try_out(&mut self, now: Instant, from: SocketAddr, sequence: u16, timestamp: u32) -> bool {
+    fn try_out(&mut self, now: Instant, from: SocketAddr, trace: Trace) -> bool {
+        let Trace { sequence, timestamp, .. } = trace;
         let fresh = Candidate { from, next: sequence, packets: 0, started: now, first_timestamp: timestamp, last: now };
         let Some(candidate) = self.place(now, from) else { return false };
         let candidate = candidate.get_or_insert(fresh);
@@ -155,7 +181,7 @@ impl SourceLearner {
         candidate.next = sequence.wrapping_add(1);
         candidate.packets += 1;
         candidate.last = now;
-        candidate.packets >= SEQUENTIAL && candidate.keeps_pace(now, timestamp)
+        candidate.packets >= SEQUENTIAL && candidate.keeps_pace(now, trace)
     }
 
     /// The place of a candidate, a free one, or the one of a candidate gone silent.
@@ -191,12 +217,13 @@ impl SourceLearner {
 }
 
 impl Candidate {
-    /// Whether the trial took at least half the time its timestamps claim, at 8 kHz. Half, because the first packets
-    /// may have queued up on their way.
-    fn keeps_pace(&self, now: Instant, timestamp: u32) -> bool {
-        let claimed = timestamp.wrapping_sub(self.first_timestamp);
-        let taken = now.saturating_duration_since(self.started).as_millis() * 8;
-        claimed >= LEAST_SPAN && taken >= u128::from(claimed / 2)
+    /// Whether the trial took at least half the time its timestamps claim. Half, because the first packets may have
+    /// queued up on their way.
+    fn keeps_pace(&self, now: Instant, trace: Trace) -> bool {
+        let claimed = trace.timestamp.wrapping_sub(self.first_timestamp);
+        let a_millisecond = trace.clock_rate / 1_000;
+        let taken = now.saturating_duration_since(self.started).as_millis() * u128::from(a_millisecond);
+        claimed >= LEAST_SPAN * a_millisecond && taken >= u128::from(claimed / 2)
     }
 }
 

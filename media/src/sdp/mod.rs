@@ -1,5 +1,5 @@
-//! SDP offer and answer (RFC 8866, RFC 3264) for one audio stream of G.711 with telephone events, plain or encrypted with
-//! keys that the descriptions carry (RFC 4568, RFC 8643).
+//! SDP offer and answer (RFC 8866, RFC 3264) for one audio stream with telephone events, plain or encrypted with keys that the
+//! descriptions carry (RFC 4568, RFC 8643).
 //!
 //! `rtc-sdp` reads and prints the lines; what they mean is decided here: `remote` is what a peer's description says,
 //! `offer_answer` what we make of it, `secure` whether and with which keys it is encrypted, `recording` what recorders of

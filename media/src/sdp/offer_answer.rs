@@ -11,11 +11,9 @@ use super::crypto::{self, CryptoLine};
 use super::remote::{Destination, Remote, RemoteMedia};
 use super::{LocalMedia, SdpError, secure};
 use crate::codec::Codec;
-use crate::negotiated::{Direction, Negotiated};
+use crate::negotiated::{Direction, Negotiated, RtcpPath};
+use crate::rtp::COMFORT_NOISE;
 use crate::srtp::{MasterKey, SrtpKeys};
-
-/// Payload type under which telephone events are offered; what most peers use.
-const DTMF_PAYLOAD_TYPE: u8 = 101;
 
 /// The events offered: keys 0 to 15 and hook flash.
 const DTMF_EVENTS: &str = "0-16";
@@ -25,14 +23,18 @@ const DTMF_EVENTS: &str = "0-16";
 pub fn offer(local: &LocalMedia) -> Vec<u8> {
     let mut audio = Audio::new(local.direction, local.ptime_ms);
     for &codec in &local.codecs {
-        audio.codec(codec, codec.static_payload_type());
+        audio.codec(codec, codec.payload_type());
     }
     if local.codecs.is_empty() {
         return describe(local, vec![declined("audio", "RTP/AVP", &["0".to_owned()])]);
     }
-    if local.dtmf {
-        audio.telephone_event(DTMF_PAYLOAD_TYPE);
+    // Events go by the clock of the audio beside them (RFC 4733 section 2.1), so each clock has its own.
+    for (place, codec) in local.codecs.iter().enumerate().filter(|_| local.dtmf) {
+        if local.codecs[..place].iter().all(|before| before.clock_rate() != codec.clock_rate()) {
+            audio.telephone_event(codec.events_payload_type(), codec.clock_rate());
+        }
     }
+    audio.muxed();
     for (tag, key) in local.encryption.keys().into_iter().flat_map(crypto::tagged) {
         audio.crypto(tag, key);
     }
@@ -46,9 +48,20 @@ pub fn answer(local: &LocalMedia, offer: &[u8]) -> Result<(Vec<u8>, Negotiated),
     let (chosen, negotiated, line) = choose(local, &remote)?;
     let mut audio = Audio::new(negotiated.direction, local.ptime_ms);
     // The numbers of the offer are kept (section 6.1 says SHOULD), so that both directions carry the same ones.
-    audio.codec(negotiated.codec, negotiated.payload_type);
+    let codec = negotiated.codec;
+    let ours = local.codecs.iter().copied().find(|ours| ours.is_same_format(codec)).unwrap_or(codec);
+    audio.codec(ours, negotiated.payload_type);
+    if remote.media[chosen].takes_comfort_noise()
+        && codec.clock_rate() == 8_000
+        && negotiated.payload_type != COMFORT_NOISE
+    {
+        audio.map(COMFORT_NOISE, "CN", 8_000, 1);
+    }
     if let Some(payload_type) = negotiated.dtmf {
-        audio.telephone_event(payload_type);
+        audio.telephone_event(payload_type, codec.clock_rate());
+    }
+    if negotiated.rtcp == RtcpPath::Muxed {
+        audio.muxed();
     }
     if let (Some(line), Some(keys)) = (line, &negotiated.srtp) {
         audio.crypto(line.tag, &keys.local);
@@ -96,15 +109,15 @@ fn negotiate(local: &LocalMedia, media: &RemoteMedia, line: Option<&CryptoLine>)
         // The hold of RFC 2543: neither RTP nor RTCP goes to 0.0.0.0 (section 8.4), whatever the direction says.
         Destination::Hold => without_receiving(media.direction()),
     };
-    let remote = match destination {
-        Destination::Unicast(ip) => Some(SocketAddr::new(ip, media.port)),
-        Destination::Hold => None,
+    let (remote, rtcp) = match destination {
+        Destination::Unicast(ip) => (Some(SocketAddr::new(ip, media.port)), media.rtcp(ip)),
+        Destination::Hold => (None, RtcpPath::default()),
     };
     let direction = common_direction(local.direction, peer.reversed());
     let srtp = line
         .zip(local.encryption.keys())
         .map(|(line, keys)| Box::new(SrtpKeys { local: keys.of(line.suite()).clone(), remote: line.key.clone() }));
-    Ok(Negotiated { codec, payload_type, dtmf, remote, direction, ptime_ms: media.ptime_ms(), srtp })
+    Ok(Negotiated { codec, payload_type, dtmf, remote, rtcp, direction, ptime_ms: media.ptime_ms(), srtp })
 }
 
 /// A stream carries what both sides allow.
@@ -135,21 +148,30 @@ impl Audio {
     }
 
     pub(super) fn codec(&mut self, codec: Codec, payload_type: u8) {
-        self.map(payload_type, codec.encoding_name(), codec.clock_rate());
+        self.map(payload_type, codec.encoding_name(), codec.clock_rate(), codec.channels());
+        if let Codec::Opus(terms) = codec {
+            self.value("fmtp", format!("{payload_type} {}", terms.print()));
+        }
     }
 
-    fn telephone_event(&mut self, payload_type: u8) {
-        self.map(payload_type, "telephone-event", 8_000);
+    fn telephone_event(&mut self, payload_type: u8, clock_rate: u32) {
+        self.map(payload_type, "telephone-event", clock_rate, 1);
         self.value("fmtp", format!("{payload_type} {DTMF_EVENTS}"));
+    }
+
+    /// RTCP may come over the port of RTP (RFC 5761 section 5.1.1).
+    fn muxed(&mut self) {
+        self.attributes.push(Attribute::new("rtcp-mux".to_owned(), None));
     }
 
     fn crypto(&mut self, tag: u32, key: &MasterKey) {
         self.value("crypto", crypto::print(tag, key));
     }
 
-    fn map(&mut self, payload_type: u8, encoding: &str, clock_rate: u32) {
+    fn map(&mut self, payload_type: u8, encoding: &str, clock_rate: u32, channels: u8) {
         self.formats.push(payload_type.to_string());
-        self.value("rtpmap", format!("{payload_type} {encoding}/{clock_rate}"));
+        let channels = if channels == 1 { String::new() } else { format!("/{channels}") };
+        self.value("rtpmap", format!("{payload_type} {encoding}/{clock_rate}{channels}"));
     }
 
     pub(super) fn value(&mut self, key: &str, value: String) {

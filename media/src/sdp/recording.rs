@@ -7,6 +7,7 @@ use super::offer_answer::{Audio, declined, describe};
 use super::remote::{Destination, Remote, RemoteMedia};
 use super::{Encryption, LocalMedia, SdpError};
 use crate::codec::Codec;
+use crate::codec::g711::Law;
 use crate::negotiated::Direction;
 
 /// The streams of a recording session: what the far side of the call says, and what we say.
@@ -34,8 +35,8 @@ pub struct RecordingMedia {
 /// How a recorder takes one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordingStream {
-    /// Codec.
-    pub codec: Codec,
+    /// Which of the laws of G.711, which is all that recorders are offered.
+    pub law: Law,
     /// Payload type.
     pub payload_type: u8,
     /// Where the packets go.
@@ -51,7 +52,7 @@ pub fn offer_recording(local: &RecordingMedia) -> Vec<u8> {
     let media = LABELS.iter().zip(local.ports).map(|(label, port)| {
         let mut audio = Audio::new(Direction::SendOnly, 20);
         for codec in CODECS {
-            audio.codec(codec, codec.static_payload_type());
+            audio.codec(codec, codec.payload_type());
         }
         audio.value("label", (*label).to_owned());
         audio.into_media(port, "RTP/AVP")
@@ -105,9 +106,10 @@ fn taken(media: &RemoteMedia) -> Result<Option<RecordingStream>, SdpError> {
         return Err(SdpError::SecureMedia);
     }
     let (codec, payload_type) = media.first_codec(&CODECS).ok_or(SdpError::NoCommonCodec)?;
+    let law = if codec == Codec::Pcma { Law::A } else { Law::Mu };
     let Destination::Unicast(ip) = media.destination()? else { return Ok(None) };
     let to = SocketAddr::new(ip, media.port);
-    Ok(media.direction().receives().then_some(RecordingStream { codec, payload_type, to }))
+    Ok(media.direction().receives().then_some(RecordingStream { law, payload_type, to }))
 }
 
 impl RecordingMedia {
@@ -142,7 +144,8 @@ mod tests {
 
     fn to(port: u16, codec: Codec) -> Option<RecordingStream> {
         let to = SocketAddr::from(([192, 0, 2, 9], port));
-        Some(RecordingStream { codec, payload_type: codec.static_payload_type(), to })
+        let law = if codec == Codec::Pcma { Law::A } else { Law::Mu };
+        Some(RecordingStream { law, payload_type: codec.payload_type(), to })
     }
 
     #[test]

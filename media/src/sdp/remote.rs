@@ -5,15 +5,16 @@
 //! are first put into a description of canonical shape; everything else is dropped.
 
 use std::io::Cursor;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rtc_sdp::MediaDescription;
 use rtc_sdp::description::common::{Attribute, ConnectionInformation};
 use rtc_sdp::description::session::SessionDescription;
 
 use super::{MAX_BYTES, MAX_LINES, MAX_MEDIA, SdpError};
-use crate::codec::Codec;
-use crate::negotiated::Direction;
+use crate::codec::{Codec, OpusTerms};
+use crate::negotiated::{Direction, RtcpPath};
+use crate::rtp::COMFORT_NOISE;
 
 /// Media types that `rtc-sdp` knows. A line of another type goes through it as `application`.
 const KNOWN_TYPES: [&str; 6] = ["audio", "video", "text", "application", "message", "image"];
@@ -119,21 +120,35 @@ impl RemoteMedia {
         }
     }
 
-    /// First codec, in the peer's order, that is one of `ours`, with the peer's payload type for it.
+    /// First codec, in the peer's order, that is one of `ours`, on the peer's terms and with its payload type.
     pub(super) fn first_codec(&self, ours: &[Codec]) -> Option<(Codec, u8)> {
         self.payload_types().find_map(|payload_type| {
             let codec = ours.iter().find(|codec| match self.mapping(payload_type) {
-                Some(mapping) => mapping.is(codec.encoding_name(), codec.clock_rate()),
-                None => codec.static_payload_type() == payload_type,
+                Some(mapping) => mapping.is(codec.encoding_name(), codec.clock_rate(), codec.channels()),
+                None => codec.static_payload_type() == Some(payload_type),
             })?;
-            Some((*codec, payload_type))
+            Some((self.on_its_terms(*codec, payload_type), payload_type))
         })
+    }
+
+    fn on_its_terms(&self, codec: Codec, payload_type: u8) -> Codec {
+        match codec {
+            Codec::Opus(_) => Codec::Opus(self.parameters(payload_type).map(OpusTerms::parse).unwrap_or_default()),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::L16(_) => codec,
+        }
     }
 
     /// Payload type of telephone events at the clock rate of the audio.
     pub(super) fn telephone_event(&self, clock_rate: u32) -> Option<u8> {
         self.payload_types()
-            .find(|&number| self.mapping(number).is_some_and(|mapping| mapping.is("telephone-event", clock_rate)))
+            .find(|&number| self.mapping(number).is_some_and(|mapping| mapping.is("telephone-event", clock_rate, 1)))
+    }
+
+    /// Whether it takes comfort noise at 8 kHz (RFC 3389), under its own number.
+    pub(super) fn takes_comfort_noise(&self) -> bool {
+        self.payload_types().any(|number| {
+            number == COMFORT_NOISE && self.mapping(number).is_none_or(|mapping| mapping.is("CN", 8_000, 1))
+        })
     }
 
     /// Direction seen from the peer; sendrecv when it says none (RFC 8866 section 6.7).
@@ -150,13 +165,39 @@ impl RemoteMedia {
             .unwrap_or(Direction::SendRecv)
     }
 
-    /// Length of the packets the peer would like to get, in ms.
+    /// Length of the packets the peer would like to get, in ms, which is no more than it can take.
     pub(super) fn ptime_ms(&self) -> u8 {
-        self.values("ptime")
-            .next()
-            .and_then(|value| value.trim().parse().ok())
-            .filter(|ptime| (10..=200).contains(ptime))
-            .unwrap_or(DEFAULT_PTIME_MS)
+        let wanted = self.milliseconds("ptime").unwrap_or(DEFAULT_PTIME_MS);
+        self.milliseconds("maxptime").map_or(wanted, |most| wanted.min(most))
+    }
+
+    fn milliseconds(&self, key: &str) -> Option<u8> {
+        self.values(key).next()?.trim().parse().ok().filter(|length| (10..=200).contains(length))
+    }
+
+    /// The parameters of a payload type.
+    fn parameters(&self, payload_type: u8) -> Option<&str> {
+        self.values("fmtp").find_map(|value| of_number(value, payload_type))
+    }
+
+    /// Where it takes RTCP, when its RTP goes to `ip`. Of two ways the one over the port of RTP is taken (RFC 5761 section
+    /// 5.1.3). An `a=rtcp` (RFC 3605) that cannot be read, and one whose address is nobody's, is passed over.
+    pub(super) fn rtcp(&self, ip: IpAddr) -> RtcpPath {
+        if self.attributes.iter().any(|attribute| attribute.key == "rtcp-mux") {
+            return RtcpPath::Muxed;
+        }
+        let said = self.values("rtcp").next().and_then(|value| {
+            let mut parts = value.split_whitespace();
+            let port: u16 = parts.next()?.parse().ok().filter(|port| *port != 0)?;
+            let ip = match (parts.next(), parts.next(), parts.next()) {
+                (None, None, None) => ip,
+                (Some("IN"), Some("IP4" | "IP6"), Some(address)) => address.parse().ok()?,
+                _ => return None,
+            };
+            let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+            (!ip.is_unspecified() && !ip.is_multicast() && !broadcast).then(|| SocketAddr::new(ip, port))
+        });
+        said.map_or(RtcpPath::Beside, RtcpPath::At)
     }
 
     fn payload_types(&self) -> impl Iterator<Item = u8> {
@@ -164,10 +205,7 @@ impl RemoteMedia {
     }
 
     fn mapping(&self, payload_type: u8) -> Option<Mapping<'_>> {
-        self.values("rtpmap").find_map(|value| {
-            let (number, mapping) = value.trim().split_once(char::is_whitespace)?;
-            (number.parse() == Ok(payload_type)).then(|| Mapping::parse(mapping.trim()))
-        })
+        self.values("rtpmap").find_map(|value| of_number(value, payload_type)).map(Mapping::parse)
     }
 
     /// The values of its attributes of this name, in order.
@@ -193,9 +231,16 @@ impl<'a> Mapping<'a> {
         }
     }
 
-    fn is(&self, encoding: &str, clock_rate: u32) -> bool {
-        self.encoding.eq_ignore_ascii_case(encoding) && self.clock_rate == Some(clock_rate) && self.channels == "1"
+    fn is(&self, encoding: &str, clock_rate: u32, channels: u8) -> bool {
+        let same_channels = self.channels.parse() == Ok(channels);
+        self.encoding.eq_ignore_ascii_case(encoding) && self.clock_rate == Some(clock_rate) && same_channels
     }
+}
+
+/// What an attribute that begins with a payload type says of this one.
+fn of_number(value: &str, payload_type: u8) -> Option<&str> {
+    let (number, rest) = value.trim().split_once(char::is_whitespace)?;
+    (number.parse() == Ok(payload_type)).then(|| rest.trim())
 }
 
 /// A description with the lines that matter in the order of RFC 8866.

@@ -3,7 +3,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::negotiated::Negotiated;
+use crate::codec::OpusTerms;
+use crate::frame::Rate;
+use crate::negotiated::{Negotiated, RtcpPath};
 
 fn local() -> LocalMedia {
     LocalMedia {
@@ -52,7 +54,7 @@ fn the_offer_lists_codecs_in_order_and_keys() {
         offer.replace("\r\n", "\n"),
         "v=0\no=- 42 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\nm=audio 20000 RTP/AVP 0 8 101\n\
          a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-16\n\
-         a=ptime:20\na=sendrecv\n"
+         a=rtcp-mux\na=ptime:20\na=sendrecv\n"
     );
 }
 
@@ -91,13 +93,40 @@ fn the_answer_takes_the_first_common_codec_of_the_offer() {
             payload_type: 8,
             dtmf: Some(101),
             remote: peer(),
+            rtcp: RtcpPath::Muxed,
             direction: Direction::SendRecv,
             ptime_ms: 20,
             srtp: None
         }
     );
     assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 8 101"]);
-    assert!(!text.contains("rtcp"), "{text}");
+    assert!(text.contains("a=rtcp-mux\r\n") && !text.contains("a=rtcp:"), "{text}");
+}
+
+#[test]
+fn rtcp_goes_where_the_peer_says() {
+    let path = |lines: &[&str]| {
+        let mut media = vec!["m=audio 4000 RTP/AVP 8"];
+        media.extend(lines);
+        let (text, negotiated) = answered(&plain(&media));
+        assert_eq!(
+            text.contains("a=rtcp-mux"),
+            negotiated.rtcp == RtcpPath::Muxed,
+            "only who offers it gets it: {text}"
+        );
+        negotiated.rtcp
+    };
+    let at = |ip: [u8; 4], port| RtcpPath::At(SocketAddr::from((ip, port)));
+    assert_eq!(path(&[]), RtcpPath::Beside);
+    assert_eq!(path(&["a=rtcp-mux"]), RtcpPath::Muxed);
+    assert_eq!(path(&["a=rtcp:53020"]), at([198, 51, 100, 1], 53_020));
+    assert_eq!(path(&["a=rtcp:53020 IN IP4 203.0.113.4"]), at([203, 0, 113, 4], 53_020));
+    let v6 = RtcpPath::At("[2001:db8::4]:7".parse().expect("an address"));
+    assert_eq!(path(&["a=rtcp:7 IN IP6 2001:db8::4"]), v6);
+    for nonsense in ["0", "x", "53020 IN", "53020 ATM x y", "7 IN IP4 0.0.0.0", "7 IN IP4 224.0.0.1", "7 IN IP4 phone"]
+    {
+        assert_eq!(path(&[&format!("a=rtcp:{nonsense}")]), RtcpPath::Beside, "{nonsense}");
+    }
 }
 
 #[test]
@@ -250,6 +279,7 @@ fn answers_to_our_offer_are_accepted_with_the_peers_numbers() {
             payload_type: 8,
             dtmf: Some(96),
             remote: peer(),
+            rtcp: RtcpPath::Beside,
             direction: Direction::SendRecv,
             ptime_ms: 30,
             srtp: None
@@ -263,10 +293,111 @@ fn answers_to_our_offer_are_accepted_with_the_peers_numbers() {
     assert_eq!(accept_answer(&without_keys, &answer).map(|negotiated| negotiated.dtmf), Ok(None));
 }
 
+/// Every codec there is, on our terms.
+const ALL: [Codec; 6] = [
+    Codec::Pcmu,
+    Codec::Pcma,
+    Codec::G722,
+    Codec::Opus(OpusTerms::OURS),
+    Codec::L16(Rate::Hz8000),
+    Codec::L16(Rate::Hz16000),
+];
+
+fn with(codecs: &[Codec]) -> LocalMedia {
+    LocalMedia { codecs: codecs.to_vec(), ..local() }
+}
+
+#[test]
+fn every_codec_is_offered_with_its_clock_its_terms_and_its_events() {
+    let offer = String::from_utf8(offer(&with(&ALL))).expect("we print ASCII");
+    assert_eq!(media_lines(&offer), ["m=audio 20000 RTP/AVP 0 8 9 111 98 97 101 110 113"]);
+    for line in [
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:111 opus/48000/2",
+        "a=fmtp:111 maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0;sprop-stereo=0;useinbandfec=1",
+        "a=rtpmap:98 L16/8000",
+        "a=rtpmap:97 L16/16000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=rtpmap:110 telephone-event/48000",
+        "a=rtpmap:113 telephone-event/16000",
+        "a=fmtp:113 0-16",
+    ] {
+        assert!(offer.lines().any(|own| own == line), "{line} in {offer}");
+    }
+}
+
+#[test]
+fn an_offer_of_opus_is_answered_with_its_numbers_and_our_terms() {
+    let description = plain(&[
+        "m=audio 4000 RTP/AVP 96 9 0 97 98",
+        "a=rtpmap:96 OPUS/48000/2",
+        "a=fmtp:97 0-15",
+        "a=fmtp:96 minptime=10;maxaveragebitrate=16000;useinbandfec=1;cbr=1;stereo=1",
+        "a=rtpmap:97 telephone-event/8000",
+        "a=rtpmap:98 telephone-event/48000",
+    ]);
+    let (body, negotiated) = answer(&with(&ALL), &description).expect("an offer we can take");
+    let terms =
+        OpusTerms { max_bitrate: Some(16_000), inband_fec: true, constant_bitrate: true, ..OpusTerms::default() };
+    assert_eq!((negotiated.codec, negotiated.payload_type), (Codec::Opus(terms), 96));
+    assert_eq!(negotiated.dtmf, Some(98), "events by the clock of the codec");
+    let text = String::from_utf8(body).expect("we print ASCII");
+    assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 96 98"]);
+    assert!(text.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 maxplaybackrate=8000;"), "{text}");
+    assert!(text.contains(";stereo=0;") && !text.contains("maxaveragebitrate"), "our own terms: {text}");
+}
+
+#[test]
+fn formats_that_only_look_like_ours_are_none_of_them() {
+    for mapping in ["opus/48000", "opus/48000/1", "opus/16000/2", "L16/44100/2", "L16/16000/2", "G722/16000", "CN/8000"]
+    {
+        let lines = ["m=audio 4000 RTP/AVP 99", &format!("a=rtpmap:99 {mapping}")];
+        assert_eq!(answer(&with(&ALL), &plain(&lines)).err(), Some(SdpError::NoCommonCodec), "{mapping}");
+    }
+    // Static numbers are those of RFC 3551, and ours mean nothing without a map.
+    for (number, codec) in [(9, Some(Codec::G722)), (111, None), (97, None), (10, None), (11, None)] {
+        let lines = [&*format!("m=audio 4000 RTP/AVP {number}")];
+        let agreed = answer(&with(&ALL), &plain(&lines)).ok().map(|(_, negotiated)| negotiated.codec);
+        assert_eq!(agreed, codec, "{number}");
+    }
+}
+
+#[test]
+fn comfort_noise_is_taken_where_it_is_offered() {
+    let cases = [
+        (vec!["m=audio 4000 RTP/AVP 0 13"], "m=audio 20000 RTP/AVP 0 13"),
+        (vec!["m=audio 4000 RTP/AVP 9 13", "a=rtpmap:13 CN/8000"], "m=audio 20000 RTP/AVP 9 13"),
+        (vec!["m=audio 4000 RTP/AVP 0 13", "a=rtpmap:13 foo/8000"], "m=audio 20000 RTP/AVP 0"),
+        (vec!["m=audio 4000 RTP/AVP 13 0", "a=rtpmap:13 PCMA/8000"], "m=audio 20000 RTP/AVP 13"),
+        (vec!["m=audio 4000 RTP/AVP 111 13", "a=rtpmap:111 opus/48000/2"], "m=audio 20000 RTP/AVP 111"),
+    ];
+    for (lines, expected) in cases {
+        let (body, _) = answer(&with(&ALL), &plain(&lines)).expect("an offer we can take");
+        let text = String::from_utf8(body).expect("we print ASCII");
+        assert_eq!(media_lines(&text), [expected], "{lines:?}");
+        assert_eq!(text.contains("a=rtpmap:13 CN/8000"), expected.ends_with(" 13") && !expected.ends_with("AVP 13"));
+    }
+}
+
+#[test]
+fn packets_are_no_longer_than_the_peer_can_take() {
+    let cases: [(&[&str], u8); 5] = [
+        (&["a=ptime:40", "a=maxptime:30"], 30),
+        (&["a=maxptime:10"], 10),
+        (&["a=maxptime:60"], 20),
+        (&["a=ptime:60", "a=maxptime:x"], 60),
+        (&["a=ptime:300", "a=maxptime:5"], 20),
+    ];
+    for (lines, ptime_ms) in cases {
+        let lines: Vec<&str> = ["m=audio 4000 RTP/AVP 0"].iter().chain(lines).copied().collect();
+        assert_eq!(answered(&plain(&lines)).1.ptime_ms, ptime_ms, "{lines:?}");
+    }
+}
+
 fn any_local() -> impl Strategy<Value = LocalMedia> {
     let direction =
         prop::sample::select(vec![Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive]);
-    let codecs = prop::sample::subsequence(vec![Codec::Pcmu, Codec::Pcma], 1..=2).prop_shuffle();
+    let codecs = prop::sample::subsequence(ALL.to_vec(), 1..=ALL.len()).prop_shuffle();
     (any::<u32>(), any::<bool>(), 1u16.., codecs, any::<bool>(), any::<u64>(), direction).prop_map(
         |(address, v6, port, codecs, dtmf, session_id, direction)| LocalMedia {
             address: if v6 {
@@ -295,7 +426,7 @@ proptest! {
         match answer(&callee, &offer(&caller)) {
             Ok((body, at_callee)) => {
                 let at_caller = accept_answer(&caller, &body).expect("our own answer");
-                prop_assert_eq!(at_callee.codec, common[0]);
+                prop_assert!(at_callee.codec.is_same_format(common[0]), "the first of the caller's");
                 prop_assert_eq!(at_caller.codec, at_callee.codec);
                 prop_assert_eq!(at_caller.payload_type, at_callee.payload_type);
                 prop_assert_eq!(at_caller.dtmf, at_callee.dtmf);
@@ -315,13 +446,14 @@ proptest! {
     #[test]
     fn answers_mirror_the_streams_of_any_offer(lines in prop::collection::vec(any_line(), 0..30)) {
         let offer = plain(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-        if let Ok((body, negotiated)) = answer(&local(), &offer) {
+        if let Ok((body, negotiated)) = answer(&with(&ALL), &offer) {
+            prop_assert!(negotiated.payload_type < 128 && (10..=200).contains(&negotiated.ptime_ms));
             let text = String::from_utf8(body.clone()).expect("kinds and formats of the offer are text");
             let offered = lines.iter().filter(|line| line.starts_with("m=")).count();
             prop_assert_eq!(media_lines(&text).len(), offered);
             prop_assert_eq!(media_lines(&text).iter().filter(|line| line.contains(" 20000 ")).count(), 1);
             let again = accept_first_live(&body);
-            prop_assert_eq!(again.map(|again| again.codec), Some(negotiated.codec));
+            prop_assert!(again.is_some_and(|again| again.codec.is_same_format(negotiated.codec)));
         }
     }
 
@@ -338,14 +470,15 @@ proptest! {
 
 /// Reads an answer as if its one stream that is switched on were the only one.
 fn accept_first_live(body: &[u8]) -> Option<Negotiated> {
-    answer(&local(), body).ok().map(|(_, negotiated)| negotiated)
+    answer(&with(&ALL), body).ok().map(|(_, negotiated)| negotiated)
 }
 
 fn any_line() -> impl Strategy<Value = String> {
     prop_oneof![
         "m=(audio|video|image|x) (0|4000|5000/2) (RTP/AVP|RTP/SAVP|RTP/AVPF|udptl) (0|8|96|101)( (0|8|97|t38)){0,3}",
-        "a=rtpmap:(0|8|96|97|101) (PCMU|pcma|opus|telephone-event)/(8000|48000)(/[12])?",
-        "a=(sendrecv|sendonly|recvonly|inactive|ptime:[0-9]{1,3}|rtcp-mux|crypto:1 x)",
+        "a=rtpmap:(0|8|96|97|101) (PCMU|pcma|opus|L16|G722|CN|telephone-event)/(8000|16000|48000)(/[12])?",
+        "a=fmtp:(0|96|97|101) ((maxaveragebitrate|maxplaybackrate|cbr|useinbandfec|x)=[0-9]{0,7};?){0,4}",
+        "a=(sendrecv|sendonly|recvonly|inactive|(max)?ptime:[0-9]{1,3}|rtcp-mux|crypto:1 x)",
         "c=IN (IP4 (198\\.51\\.100\\.9|0\\.0\\.0\\.0)|IP6 2001:db8::9)",
         "[a-z]=.{0,40}".prop_filter("media lines come from above", |line| !line.starts_with("m=")),
     ]

@@ -131,7 +131,7 @@ pub enum MediaEvent {
 pub enum Received {
     /// RTP of the peer.
     Accepted,
-    /// RTCP on the RTP port (RFC 5761): recognised and not looked into.
+    /// RTCP of the peer; a leg without [reports](super::Session::report) does not look into it.
     Rtcp,
     /// Dropped and counted.
     Dropped(DropReason),
@@ -159,7 +159,7 @@ pub enum DropReason {
     Learning,
     /// A payload type that was not negotiated.
     PayloadType,
-    /// A payload longer than 120 ms, or empty.
+    /// A payload longer than 120 ms, empty, or none of its codec.
     Size,
     /// A packet that was there already.
     Duplicate,
@@ -174,6 +174,10 @@ pub enum DropReason {
     Unauthentic,
     /// A protected packet that came before, or too late to tell.
     Replayed,
+    /// RTCP that is none (RFC 3550 appendix A.2), or of our own source.
+    ReportMalformed,
+    /// RTCP from an address that is not the peer's.
+    ReportSource,
 }
 
 /// What one tick produced.
@@ -184,8 +188,8 @@ pub struct Tick {
     /// What we say to the caller now, clips and the party of a joined leg; silence when nothing is played. Music on hold is
     /// not in it.
     pub said: PcmFrame,
-    /// Where to send the packet and how many bytes of the buffer it takes; `None` while nothing may be sent or no
-    /// address is known.
+    /// Where to send the packet and how many bytes of the buffer it takes; `None` while nothing may be sent, no address is
+    /// known, or a longer packet is not full yet.
     pub transmit: Option<(SocketAddr, usize)>,
     /// Frames of time that passed without a tick before this one, 0 when the worker keeps its deadlines. A recording
     /// puts that many frames of silence first.

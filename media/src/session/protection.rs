@@ -30,17 +30,32 @@ impl Protection {
 
     /// The packet as the peer wrote it.
     pub(super) fn open(&mut self, datagram: &[u8]) -> Result<&[u8], DropReason> {
-        let opened =
-            if is_rtcp(datagram) { self.receiver.unprotect_rtcp(datagram) } else { self.receiver.unprotect(datagram) };
-        opened.map_err(|error| match error {
-            UnprotectError::Malformed => DropReason::Malformed,
-            UnprotectError::Unauthentic => DropReason::Unauthentic,
-            UnprotectError::Replayed => DropReason::Replayed,
-        })
+        if is_rtcp(datagram) {
+            return self.open_report(datagram);
+        }
+        self.receiver.unprotect(datagram).map_err(|error| refusal(error, DropReason::Malformed))
+    }
+
+    /// The RTCP packet as the peer wrote it.
+    pub(super) fn open_report(&mut self, datagram: &[u8]) -> Result<&[u8], DropReason> {
+        self.receiver.unprotect_rtcp(datagram).map_err(|error| refusal(error, DropReason::ReportMalformed))
     }
 
     /// Protects the packet of this length and with this number in its place; `None` when it must not leave.
     pub(super) fn seal(&mut self, packet: &mut [u8; MAX_PACKET], length: usize, number: u64) -> Option<usize> {
         self.sender.protect(packet, length, u32::try_from(number >> 16).ok()?).ok()
+    }
+
+    /// Protects the RTCP packet of this length in its place; `None` when it must not leave.
+    pub(super) fn seal_report(&mut self, packet: &mut [u8; MAX_PACKET], length: usize) -> Option<usize> {
+        self.sender.protect_rtcp(packet, length).ok()
+    }
+}
+
+fn refusal(error: UnprotectError, malformed: DropReason) -> DropReason {
+    match error {
+        UnprotectError::Malformed => malformed,
+        UnprotectError::Unauthentic => DropReason::Unauthentic,
+        UnprotectError::Replayed => DropReason::Replayed,
     }
 }

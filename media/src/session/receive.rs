@@ -3,23 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::formats::Kind;
+use super::reports::Port;
 use super::{DropReason, MediaEvent, Received, Session};
+use crate::codec::{Codec, LONGEST_PAYLOAD};
+use crate::comfort::Noise;
 use crate::dtmf::KeyChange;
-use crate::rtp::source::Judgement;
-use crate::rtp::{COMFORT_NOISE, RtpHeader, RtpPacket, is_rtcp};
+use crate::packets::Content;
+use crate::rtp::source::{Judgement, Trace};
+use crate::rtp::{RtpHeader, RtpPacket, is_rtcp};
 use crate::stream::{Taken, Window};
 use crate::uplink::Uplink;
-
-/// Longest audio payload: 120 ms, twice what is asked of a peer.
-const MAX_PAYLOAD: usize = 960;
-
-/// What a packet is, by its payload type.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Audio,
-    ComfortNoise,
-    Keys,
-}
 
 impl Session {
     /// Takes a datagram that arrived on the leg's port. Events may be waiting afterwards.
@@ -28,37 +22,36 @@ impl Session {
     pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Received {
         // Nothing of a datagram counts before it is known to be the peer's: neither its numbers nor where it came from.
         let mut protection = self.protection.take();
+        let authentic = protection.is_some();
         let opened = protection.as_mut().map_or(Ok(datagram), |protection| protection.open(datagram));
-        let received = match opened.and_then(|clear| self.sort(now, from, clear)) {
-            Ok(received) => received,
-            Err(reason) => {
-                self.counted.dropped.count(reason);
-                Received::Dropped(reason)
-            }
-        };
+        let received = opened.and_then(|clear| match is_rtcp(clear) {
+            true => self.take_report(now, from, Port::Rtp, clear).map(|()| Received::Rtcp),
+            false => self.take(now, from, authentic, clear).map(|()| Received::Accepted),
+        });
         self.protection = protection;
-        received
+        self.account(received)
     }
 
-    fn sort(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<Received, DropReason> {
-        if is_rtcp(datagram) {
-            self.counted.rtcp += 1;
-            return Ok(Received::Rtcp);
-        }
-        self.take(now, from, datagram).map(|()| Received::Accepted)
+    /// Counts what was dropped.
+    pub(super) fn account(&mut self, received: Result<Received, DropReason>) -> Received {
+        received.unwrap_or_else(|reason| {
+            self.counted.dropped.count(reason);
+            Received::Dropped(reason)
+        })
     }
 
-    fn take(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Result<(), DropReason> {
+    fn take(&mut self, now: Instant, from: SocketAddr, authentic: bool, datagram: &[u8]) -> Result<(), DropReason> {
         let packet = RtpPacket::parse(datagram).map_err(|_| DropReason::Malformed)?;
-        let kind = self.kind(packet.header.payload_type).ok_or(DropReason::PayloadType)?;
+        let (kind, codec) = self.formats.of(now, packet.header.payload_type).ok_or(DropReason::PayloadType)?;
         if !self.negotiated.direction.receives() {
             return Err(DropReason::Direction);
         }
-        if kind == Kind::Audio && !(1..=MAX_PAYLOAD).contains(&packet.payload.len()) {
-            return Err(DropReason::Size);
-        }
-        self.judge_source(now, from, kind, &packet.header)?;
-        let reordered = self.put_in_place(now, kind, &packet)?;
+        let content = content(kind, codec, packet.payload).ok_or(DropReason::Size)?;
+        let RtpHeader { sequence, timestamp, .. } = packet.header;
+        let trace =
+            Trace { audio: kind == Kind::Audio, authentic, sequence, timestamp, clock_rate: codec.clock_rate() };
+        self.judge_source(now, from, trace)?;
+        let reordered = self.put_in_place(now, codec, content, &packet.header)?;
         self.counted.reordered += u64::from(reordered);
         self.counted.received += 1;
         self.counted.received_bytes += datagram.len() as u64;
@@ -71,25 +64,9 @@ impl Session {
         Ok(())
     }
 
-    fn kind(&self, payload_type: u8) -> Option<Kind> {
-        match payload_type {
-            audio if audio == self.negotiated.payload_type => Some(Kind::Audio),
-            keys if Some(keys) == self.negotiated.dtmf => Some(Kind::Keys),
-            COMFORT_NOISE => Some(Kind::ComfortNoise),
-            _ => None,
-        }
-    }
-
-    fn judge_source(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        kind: Kind,
-        header: &RtpHeader,
-    ) -> Result<(), DropReason> {
+    fn judge_source(&mut self, now: Instant, from: SocketAddr, trace: Trace) -> Result<(), DropReason> {
         let before = self.source.destination();
-        let audio = kind == Kind::Audio;
-        let judgement = self.source.judge(now, from, audio, header.sequence, header.timestamp);
+        let judgement = self.source.judge(now, from, trace);
         if let Some(to) = self.source.destination().filter(|_| self.source.destination() != before) {
             self.outbox.push(MediaEvent::SourceChanged { to });
         }
@@ -101,12 +78,17 @@ impl Session {
     }
 
     /// Puts the packet in its place in the stream; whether it came after a later one.
-    fn put_in_place(&mut self, now: Instant, kind: Kind, packet: &RtpPacket<'_>) -> Result<bool, DropReason> {
-        let audio = (kind == Kind::Audio).then_some((self.negotiated.codec, packet.payload));
+    fn put_in_place(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        content: Content<'_>,
+        header: &RtpHeader,
+    ) -> Result<bool, DropReason> {
         let clock = self.clock(now);
         let heard = self.jitter.place();
         let window = self.window(heard);
-        match self.stream.take(now, clock, window, &packet.header, audio) {
+        match self.stream.take(now, clock, window, header, codec.units(), content) {
             Taken::Accepted { end, reordered, begins } => {
                 if let Some(sequence) = begins {
                     self.keys_in.reset();
@@ -114,7 +96,7 @@ impl Session {
                     if let Some(uplink) = &mut self.uplink {
                         uplink.restart(sequence);
                     }
-                } else if kind == Kind::Audio && heard.is_some_and(|heard| end <= heard) {
+                } else if content.is_audio() && heard.is_some_and(|heard| end <= heard) {
                     self.counted.late += 1;
                 }
                 Ok(reordered)
@@ -125,7 +107,7 @@ impl Session {
             }
             Taken::Duplicate => Err(DropReason::Duplicate),
             // Some gateways send keys under a source number of their own; they say nothing about the audio.
-            Taken::Discontinuity if kind == Kind::Keys => Ok(false),
+            Taken::Discontinuity if matches!(content, Content::Keys) => Ok(false),
             Taken::Discontinuity => Err(DropReason::Discontinuity),
         }
     }
@@ -157,5 +139,17 @@ impl Session {
             self.stalled = false;
             self.outbox.push(MediaEvent::Resumed { at: now });
         }
+    }
+}
+
+/// What is in a packet; `None` when it is longer than any, or no audio although it should be.
+fn content(kind: Kind, codec: Codec, payload: &[u8]) -> Option<Content<'_>> {
+    match kind {
+        Kind::Audio => {
+            let payload = Some(payload).filter(|payload| payload.len() <= LONGEST_PAYLOAD)?;
+            Some(Content::Audio { codec, payload, samples: codec.samples_in(payload)? })
+        }
+        Kind::ComfortNoise => Some(Content::Noise(Noise::parse(payload))),
+        Kind::Keys => Some(Content::Keys),
     }
 }

@@ -1,8 +1,11 @@
 mod bridge;
 mod chaos;
+mod codecs;
 mod events;
 mod network;
+mod reports;
 mod secure;
 mod sending;
+mod sources;
 mod streaming;
 mod world;

@@ -1,16 +1,19 @@
 //! What happens every 20 ms.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{MAX_PACKET, MediaEvent, STALL_AFTER, Session, Tick};
 use crate::frame::{FRAME_8K, PcmFrame, Rate};
 use crate::rtp::{HEADER_LENGTH, RtpHeader};
+use crate::srtp::MAX_OVERHEAD;
 
 impl Session {
     /// The leg's next 20 ms: takes the caller's from the jitter buffer, and writes what leaves into `packet`.
     ///
     /// A packet leaves at every tick, silence when nothing is played, as long as the negotiated direction lets this side
-    /// send and an address is known. `now` should be the deadline's own time, 20 ms after the last; after a stall of
+    /// send and an address is known. Where the peer wants packets longer than 20 ms, some ticks have none; where it wants
+    /// them shorter, [`poll_transmit`](Self::poll_transmit) has more. `now` should be the deadline's own time, 20 ms after the last; after a stall of
     /// more than a frame the missed frames are skipped, not sent in a burst (see [`Tick::skipped`]).
     pub fn tick(&mut self, now: Instant, packet: &mut [u8; MAX_PACKET]) -> Tick {
         let clock = self.clock(now);
@@ -43,6 +46,7 @@ impl Session {
             Some(to) => self.write(&leaves, packet).map(|length| (to, length)),
             None => {
                 self.send_clock.pause();
+                self.packer.clear();
                 None
             }
         };
@@ -53,30 +57,55 @@ impl Session {
         Tick { heard: frame(&heard), said: frame(&said), transmit, skipped }
     }
 
-    /// Writes this tick's packet: a key that is down, otherwise audio. `None` when it must not leave.
+    /// The next packet of this tick after [`Tick::transmit`]: where to send it and how many bytes of the buffer it takes.
+    /// There are such packets where the peer wants them of 10 ms.
+    pub fn poll_transmit(&mut self, packet: &mut [u8; MAX_PACKET]) -> Option<(SocketAddr, usize)> {
+        let to = self.source.destination().filter(|_| self.negotiated.direction.sends())?;
+        self.write_audio(packet).map(|length| (to, length))
+    }
+
+    /// Writes this tick's packet: a key that is down, otherwise audio. `None` when there is too little for one, or it must
+    /// not leave.
     fn write(&mut self, audio: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> Option<usize> {
-        let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
-        let (number, marker) = self.send_clock.number();
-        let sequence = number as u16;
-        let timestamp = self.send_clock.timestamp();
-        let ssrc = self.ssrc;
-        let key = self.keys_out.next(timestamp);
-        let length = if let (Some(key), Some(payload_type)) = (key, self.negotiated.dtmf) {
-            let (marker, timestamp) = (key.marker, key.timestamp);
-            RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
+        // A key goes down at the end of a packet.
+        let key = if self.packer.is_empty() { self.keys_out.next(self.send_clock.timestamp()) } else { None };
+        if let (Some(key), Some(payload_type)) = (key, self.negotiated.dtmf) {
+            let (_, payload) = split(packet);
             payload[..key.payload.len()].copy_from_slice(&key.payload);
-            key.payload.len()
-        } else {
-            let payload_type = self.negotiated.payload_type;
-            RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(header);
-            self.negotiated.codec.encode(audio, payload)
-        };
-        let length = HEADER_LENGTH + length;
+            let (number, _) = self.send_clock.number();
+            return self.finish(packet, number, (key.marker, key.timestamp, payload_type), key.payload.len());
+        }
+        self.packer.push(audio);
+        self.write_audio(packet)
+    }
+
+    fn write_audio(&mut self, packet: &mut [u8; MAX_PACKET]) -> Option<usize> {
+        let (age, bytes) = self.packer.next(split(packet).1)?;
+        if bytes == 0 {
+            return None;
+        }
+        let timestamp = self.send_clock.timestamp_before_end(age);
+        let (number, marker) = self.send_clock.number();
+        self.finish(packet, number, (marker, timestamp, self.negotiated.payload_type), bytes)
+    }
+
+    /// Puts the header before a payload and protects both.
+    fn finish(
+        &mut self,
+        packet: &mut [u8; MAX_PACKET],
+        number: u64,
+        (marker, timestamp, payload_type): (bool, u32, u8),
+        payload: usize,
+    ) -> Option<usize> {
+        let (sequence, ssrc) = (number as u16, self.ssrc);
+        RtpHeader { marker, payload_type, sequence, timestamp, ssrc }.write(split(packet).0);
+        let length = HEADER_LENGTH + payload;
         let length = match &mut self.protection {
             Some(protection) => protection.seal(packet, length, number)?,
             None => length,
         };
         self.counted.sent += 1;
+        self.counted.sent_bytes += payload as u64;
         Some(length)
     }
 
@@ -89,6 +118,13 @@ impl Session {
             self.outbox.push(MediaEvent::Stalled { since: self.heard_at });
         }
     }
+}
+
+/// The header of a packet and the room for its payload, with that for what protects it left out.
+fn split(packet: &mut [u8; MAX_PACKET]) -> (&mut [u8; HEADER_LENGTH], &mut [u8]) {
+    let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
+    let room = payload.len() - MAX_OVERHEAD;
+    (header, &mut payload[..room])
 }
 
 fn frame(samples: &[i16; FRAME_8K]) -> PcmFrame {

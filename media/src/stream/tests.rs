@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::Codec;
+use crate::codec::{Codec, OpusTerms};
 
 /// A stream that is fed packets of 20 ms, each at the time in samples that it is given.
 struct Feed {
@@ -21,7 +21,8 @@ impl Feed {
 
     fn take_from(&mut self, ssrc: u32, clock: i64, sequence: u16, timestamp: u32) -> Taken {
         let header = RtpHeader { marker: false, payload_type: 0, sequence, timestamp, ssrc };
-        self.stream.take(self.now, clock, self.window, &header, Some((Codec::Pcmu, &[0; 160])))
+        let content = Content::Audio { codec: Codec::Pcmu, payload: &[0; 160], samples: 160 };
+        self.stream.take(self.now, clock, self.window, &header, 1, content)
     }
 }
 
@@ -85,7 +86,7 @@ fn packets_without_audio_say_nothing_of_time_and_begin_no_new_stream() {
     feed.take(80_000, 0, 0);
     let key = |feed: &mut Feed, ssrc, sequence| {
         let header = RtpHeader { marker: false, payload_type: 101, sequence, timestamp: 99_999, ssrc };
-        feed.stream.take(feed.now, 80_160, feed.window, &header, None)
+        feed.stream.take(feed.now, 80_160, feed.window, &header, 1, Content::Keys)
     };
     assert!(matches!(key(&mut feed, 1, 1), Taken::Accepted { reordered: false, begins: None, .. }));
     for sequence in 0..5 {
@@ -114,4 +115,22 @@ fn ten_packets_whose_numbers_and_timestamps_disagree_are_a_new_stream() {
         matches!(taken, Taken::Accepted { begins: Some(_), .. })
     });
     assert_eq!(restart, Some(18 + 10));
+}
+
+#[test]
+fn another_clock_goes_on_where_the_numbers_say() {
+    let mut feed = Feed::new();
+    feed.take(0, 0, 0);
+    feed.take(160, 1, 160);
+    let opus = |feed: &mut Feed, clock, sequence, timestamp| {
+        let header = RtpHeader { marker: false, payload_type: 111, sequence, timestamp, ssrc: 1 };
+        let content = Content::Audio { codec: Codec::Opus(OpusTerms::OURS), payload: &[0x08, 1, 2, 3], samples: 160 };
+        feed.stream.take(feed.now, clock, feed.window, &header, 6, content)
+    };
+    assert_eq!(opus(&mut feed, 480, 3, 7_000_000), accepted(640, false), "one was lost in between");
+    assert_eq!(opus(&mut feed, 640, 4, 7_000_960), accepted(800, false));
+    assert_eq!(feed.take(640, 2, 320), Taken::Late, "of the codec before");
+    assert_eq!(opus(&mut feed, 6_400, 5, 7_001_920), accepted(960, false), "however late it is");
+    assert_eq!(feed.take(16_000, 6, 99), accepted(16_160, false), "after a pause the arrival counts");
+    assert_eq!((feed.stream.lost(), feed.stream.restarts()), (1, 0));
 }

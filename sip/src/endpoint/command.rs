@@ -8,6 +8,7 @@ use crate::identity::LegKey;
 use crate::message::header::{NameAddr, Reason};
 use crate::message::{Headers, HostPort, StatusCode, StreamFault, Uri};
 use crate::registrar::RegisterId;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// An outgoing call.
@@ -47,6 +48,30 @@ pub struct Conduct {
     pub large_over: Option<ListenerId>,
     /// A feature tag that our Contact shows (RFC 3840), for example `+sip.src`.
     pub feature: Option<&'static str>,
+    /// The address that Via and Contact of the call name, where a NAT shows this peer another one than the listener
+    /// advertises; the host of the Call-ID too. None: the listener's.
+    pub external: Option<External>,
+}
+
+/// An address of ours as a peer sees it, where a NAT stands between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct External {
+    /// The address. For peers of the other address family it counts for nothing.
+    pub address: IpAddr,
+    /// The port, where it is not that of the listener.
+    pub port: Option<u16>,
+}
+
+impl External {
+    /// What Via and Contact say towards `peer`, in place of what the listener advertises.
+    #[must_use]
+    pub fn in_place_of(self, advertised: HostPort, peer: SocketAddr) -> HostPort {
+        if self.address.is_ipv4() != peer.is_ipv4() {
+            return advertised;
+        }
+        let port = self.port.or(advertised.port);
+        HostPort { host: self.address.into(), port }
+    }
 }
 
 /// How an incoming call is refused, beyond the status.
@@ -189,6 +214,8 @@ pub struct Registration {
     pub credentials: Option<Credential>,
     /// How long to ask for. The registrar decides.
     pub expires: Duration,
+    /// The address that Via and Contact name, as in [`Conduct::external`].
+    pub external: Option<External>,
 }
 
 /// Why a connection cannot go on.

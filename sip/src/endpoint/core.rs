@@ -1,6 +1,7 @@
 //! What every session, probe and registration works with: transactions, deadlines, randomness, and the queues of
 //! messages and events that go out.
 
+use super::command::External;
 use super::config::Config;
 use super::event::{Counters, Event, ProbeId, RegistrationId, SessionId, WatchId};
 use super::flow::{Flow, Listener, ListenerId, Transmit, TransmitId, Transport};
@@ -46,6 +47,8 @@ pub(crate) enum Purpose {
     Refer,
     /// How their REFER goes.
     Notify,
+    /// An INFO of ours.
+    Info,
 }
 
 /// What a client transaction has to say to its owner.
@@ -150,10 +153,16 @@ impl Core {
         self.listeners.get(&flow.listener).map_or_else(|| flow.peer.into(), |listener| listener.advertised.clone())
     }
 
-    /// Our Contact on this flow. Who is called by a `sips` address, or calls one, says one (RFC 3261 8.1.1.8 and 12.1.1),
-    /// which implies TLS.
-    pub(crate) fn contact(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Vec<u8> {
-        let mut uri = self.contact_uri(flow, user, scheme);
+    /// The same, towards a peer that sees us elsewhere.
+    pub(crate) fn seen(&self, flow: &Flow, external: Option<External>) -> HostPort {
+        let advertised = self.advertised(flow);
+        external.map_or_else(|| advertised.clone(), |external| external.in_place_of(advertised.clone(), flow.peer))
+    }
+
+    /// Our Contact at this address, on this flow. Who is called by a `sips` address, or calls one, says one (RFC 3261 8.1.1.8
+    /// and 12.1.1), which implies TLS.
+    pub(crate) fn contact(&self, flow: &Flow, at: HostPort, user: &[u8], scheme: &Scheme) -> Vec<u8> {
+        let mut uri = Self::contact_uri(flow, at, user, scheme);
         let first = (*flow, RegistrationId(0));
         if self.outbound.range(first..).next().is_some_and(|(kept, _)| kept == flow) {
             // RFC 5626 section 4.3: what comes within the call has to come back on the connection as well.
@@ -163,12 +172,12 @@ impl Core {
     }
 
     /// The address that we register.
-    pub(crate) fn registered_contact(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Vec<u8> {
-        bracketed(&self.contact_uri(flow, user, scheme))
+    pub(crate) fn registered_contact(flow: &Flow, at: HostPort, user: &[u8], scheme: &Scheme) -> Vec<u8> {
+        bracketed(&Self::contact_uri(flow, at, user, scheme))
     }
 
-    fn contact_uri(&self, flow: &Flow, user: &[u8], scheme: &Scheme) -> Uri {
-        let mut uri = Uri::sip(Some(user), self.advertised(flow));
+    fn contact_uri(flow: &Flow, at: HostPort, user: &[u8], scheme: &Scheme) -> Uri {
+        let mut uri = Uri::sip(Some(user), at);
         let secure = *scheme == Scheme::Sips;
         if secure {
             uri.scheme = Scheme::Sips;

@@ -24,7 +24,7 @@ pub use crate::digest::Credential;
 pub use crate::digest::server::{Account, AccountId};
 pub use crate::identity::{InstanceId, LegKey};
 pub use command::{
-    CommandError, Conduct, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection,
+    CommandError, Conduct, External, Invite, Orphan, OrphanInvite, OrphanStage, Probe, Refer, Registration, Rejection,
     StreamError, Watch,
 };
 pub use config::Config;
@@ -384,6 +384,26 @@ impl Endpoint {
         let name = ReferId(self.core.fresh_id());
         self.with_session(id, |core, session| session.refer(core, now, name, &refer))?;
         Ok(name)
+    }
+
+    /// Sends INFO within an answered call. What is answered to it is not told: 481 and silence end the call.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`], [`CommandError::WrongState`] if it is not answered, or [`CommandError::Full`].
+    pub fn info(&mut self, now: Instant, id: SessionId, body: &Body) -> Result<(), CommandError> {
+        self.with_session(id, |core, session| session.info(core, now, body))
+    }
+
+    /// The far side of an incoming call sees us at this address: it stands in Via and Contact of whatever leaves for it from
+    /// now on. For a call of ours [`Conduct::external`] says so from the beginning.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSession`].
+    pub fn known_as(&mut self, id: SessionId, external: External) -> Result<(), CommandError> {
+        self.with_session(id, |_, session| {
+            session.known_as(external);
+            Ok(())
+        })
     }
 
     /// Tells the far side how the call goes that it asked for ([`Event::Referred`]). 100 was told already; a final status

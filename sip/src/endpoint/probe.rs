@@ -35,8 +35,8 @@ impl OpenProbe {
         let advertised = core.advertised(&probe.flow);
         let call_id = probe.key.call_id(&advertised.host.to_string());
         let contact_user = core.config.contact_user.clone().into_bytes();
+        let contact = core.contact(&probe.flow, advertised.clone(), &contact_user, &probe.uri.scheme);
         let us = NameAddr::new(Uri::sip(Some(&contact_user), advertised));
-        let contact = core.contact(&probe.flow, &contact_user, &probe.uri.scheme);
         let mut request = Request::new(Method::Options, probe.uri.clone());
         request.headers.push(HeaderName::MaxForwards, "70");
         request.headers.push_typed(&From(us.with_tag(&probe.key.local_tag())));

@@ -9,7 +9,7 @@ use crate::endpoint::core::{Core, Delivered, Purpose, within_transaction};
 use crate::endpoint::envelope::{cseq_of, top_via};
 use crate::endpoint::{CommandError, Event, FailureCause, Flow, Invite, Orphan, SessionId, SessionTimer as Deadline};
 use crate::message::header::{CSeq, Reason, To};
-use crate::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::message::{HeaderName, HostPort, Method, Request, Response, StatusCode};
 use crate::transaction::{Fault, TransactionId};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -17,8 +17,8 @@ use std::time::Instant;
 impl Session {
     /// Sends the INVITE.
     pub(crate) fn call(core: &mut Core, now: Instant, id: SessionId, invite: Invite) -> Self {
-        let host = core.advertised(&invite.flow).host.to_string();
-        let call_id = invite.key.call_id(&host);
+        let own = core.seen(&invite.flow, invite.conduct.external);
+        let call_id = invite.key.call_id(&own.host.to_string());
         let contact_user =
             invite.from.uri.user.clone().unwrap_or_else(|| core.config.contact_user.clone().into_bytes());
         let auth = Authenticator::new(invite.credentials.clone());
@@ -27,6 +27,7 @@ impl Session {
         session.scheme = invite.uri.scheme.clone();
         session.large_over = invite.conduct.large_over;
         session.feature = invite.conduct.feature;
+        session.external = invite.conduct.external;
         let flow = invite.flow;
         let request = session.first_invite(core, &invite);
         let redirects = invite.conduct.redirectable.then(|| Redirects::new(&request.uri));
@@ -182,7 +183,7 @@ impl Session {
     fn acknowledge(&mut self, core: &mut Core, dialog: &Dialog, invite: &Request, wanted: bool) {
         let cseq = cseq_of(&invite.headers);
         let branch = if wanted { self.key.branch(cseq, &Method::Ack) } else { core.random.branch() };
-        let (flow, bytes) = ack_bytes(core, dialog, invite, cseq, &branch);
+        let (flow, bytes) = ack_bytes(core, self.own(core, &dialog.flow), dialog, invite, cseq, &branch);
         core.transmit(flow, bytes.clone(), crate::endpoint::TransmitId::UNTRACKED);
         self.acks.insert(dialog.remote_tag.clone(), (flow, bytes));
     }
@@ -192,7 +193,7 @@ impl Session {
         let (mut request, flow) = dialog.request(Method::Bye, self.cseq);
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &Method::Bye);
-        core.send_request(now, request, flow, &branch, self.owner(Purpose::ForkBye));
+        self.launch(core, now, request, flow, &branch, Purpose::ForkBye);
     }
 
     pub(super) fn on_fork_bye_outcome(
@@ -446,6 +447,7 @@ impl Calling {
 /// The ACK of a 2xx: a request of the dialog with the INVITE's CSeq number and credentials.
 pub(super) fn ack_bytes(
     core: &Core,
+    own: HostPort,
     dialog: &Dialog,
     invite: &Request,
     cseq: u32,
@@ -457,6 +459,6 @@ pub(super) fn ack_bytes(
             ack.headers.push(name.clone(), value);
         }
     }
-    core.stamp(&mut ack, flow.transport, core.advertised(&flow), branch);
+    core.stamp(&mut ack, flow.transport, own, branch);
     (flow, ack.to_bytes())
 }

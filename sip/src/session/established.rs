@@ -190,7 +190,7 @@ impl Session {
         }
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &Method::Bye);
-        core.send_request(now, request, flow, &branch, self.owner(Purpose::Bye));
+        self.launch(core, now, request, flow, &branch, Purpose::Bye);
     }
 
     pub(super) fn on_bye_outcome(
@@ -229,7 +229,7 @@ impl Session {
         request.headers.remove(&HeaderName::Via);
         request.headers.set_typed(&CSeq { number: self.cseq, method: Method::Bye });
         let branch = self.key.branch(self.cseq, &Method::Bye);
-        core.send_request(now, request, target, &branch, self.owner(Purpose::Bye));
+        self.launch(core, now, request, target, &branch, Purpose::Bye);
         true
     }
 

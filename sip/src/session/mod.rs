@@ -6,6 +6,7 @@
 mod callee;
 mod caller;
 mod established;
+mod info;
 mod oversize;
 mod recovery;
 mod redirect;
@@ -20,12 +21,12 @@ use crate::dialog::session_timer::{Grant, SessionTimer};
 use crate::dialog::{Dialog, DialogSnapshot};
 use crate::endpoint::core::{Core, Delivered, Owner, Purpose};
 use crate::endpoint::{
-    Body, EndedBy, Event, Failure, FailureCause, Flow, ListenerId, ReferEnd, SessionId, SessionTimer as Deadline,
-    WakeReason,
+    Body, EndedBy, Event, External, Failure, FailureCause, Flow, ListenerId, ReferEnd, SessionId,
+    SessionTimer as Deadline, WakeReason,
 };
 use crate::identity::LegKey;
-use crate::message::header::{CallId, Reason, RetryAfter, Tag};
-use crate::message::{HeaderName, Headers, Method, Request, Response, Scheme, StatusCode};
+use crate::message::header::{Branch, CallId, Reason, RetryAfter, Tag};
+use crate::message::{HeaderName, Headers, HostPort, Method, Request, Response, Scheme, StatusCode};
 use crate::transaction::{Fault, TransactionId};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -68,6 +69,8 @@ pub(crate) struct Session {
     reliable: Option<reliable::Reliable>,
     /// A feature tag of our Contact.
     feature: Option<&'static str>,
+    /// Where we are seen by the far side, if not where the listener says.
+    external: Option<External>,
     /// The listener for requests too large for a datagram.
     large_over: Option<ListenerId>,
     /// The requests that are on it only for that, with the flow they were for.
@@ -216,6 +219,7 @@ impl Session {
             early_offer: None,
             reliable: None,
             feature: None,
+            external: None,
             large_over: None,
             raised: BTreeMap::new(),
             acks: BTreeMap::new(),
@@ -252,6 +256,7 @@ impl Session {
             (Purpose::Reoffer, what) => self.on_reoffer_outcome(core, now, transaction, what),
             (Purpose::Refer, what) => self.on_refer_outcome(core, now, transaction, what),
             (Purpose::Notify, what) => self.on_notify_outcome(core, now, transaction, &what),
+            (Purpose::Info, what) => self.on_info_outcome(core, now, transaction, &what),
         }
     }
 
@@ -386,9 +391,33 @@ impl Session {
         self.conclude(core, Event::Ended { session, by, reason });
     }
 
+    /// Where the far side sees us on a flow.
+    fn own(&self, core: &Core, flow: &Flow) -> HostPort {
+        core.seen(flow, self.external)
+    }
+
+    /// The far side sees us there.
+    pub(crate) fn known_as(&mut self, external: External) {
+        self.external = Some(external);
+    }
+
+    /// Sends a request in a new transaction, with our Via on top.
+    fn launch(
+        &self,
+        core: &mut Core,
+        now: Instant,
+        mut request: Request,
+        flow: Flow,
+        branch: &Branch,
+        purpose: Purpose,
+    ) -> TransactionId {
+        core.stamp(&mut request, flow.transport, self.own(core, &flow), branch);
+        core.send_stamped(now, request, flow, branch, self.owner(purpose))
+    }
+
     /// Our Contact on a flow, with the feature tag of the call.
     fn contact(&self, core: &Core, flow: &Flow) -> Vec<u8> {
-        let mut contact = core.contact(flow, &self.contact_user, &self.scheme);
+        let mut contact = core.contact(flow, self.own(core, flow), &self.contact_user, &self.scheme);
         if let Some(feature) = self.feature {
             contact.push(b';');
             contact.extend_from_slice(feature.as_bytes());

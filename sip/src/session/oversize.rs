@@ -28,17 +28,17 @@ impl Session {
         let stream = large_over.map(|listener| Flow { listener, transport: Transport::Tcp, peer: flow.peer });
         let raised = stream.filter(|_| {
             let mut wire = request.clone();
-            core.stamp(&mut wire, flow.transport, core.advertised(&flow), &branch);
+            core.stamp(&mut wire, flow.transport, self.own(core, &flow), &branch);
             wire.to_bytes().len() > LARGEST_DATAGRAM
         });
         let Some(stream) = raised else {
-            return core.send_request(now, request, flow, &branch, self.owner(purpose));
+            return self.launch(core, now, request, flow, &branch, purpose);
         };
         if purpose == Purpose::Invite {
             // The dialog begins on the connection; one that is up stays where it is.
             request.headers.set(HeaderName::Contact, self.contact(core, &stream));
         }
-        let transaction = core.send_request(now, request, stream, &branch, self.owner(purpose));
+        let transaction = self.launch(core, now, request, stream, &branch, purpose);
         self.raised.insert(transaction, flow);
         transaction
     }
@@ -65,7 +65,7 @@ impl Session {
         }
         // The same transaction as far as anybody has heard of it: none of it left.
         let branch = self.key.branch(cseq_of(&request.headers), &request.method);
-        let transaction = core.send_request(now, request, flow, &branch, self.owner(purpose));
+        let transaction = self.launch(core, now, request, flow, &branch, purpose);
         if let Some(change) = &mut self.early_change {
             change.moved(failed, transaction);
         }

@@ -165,7 +165,7 @@ impl Session {
         let (mut request, flow) = dialog.request(Method::Bye, self.cseq);
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &Method::Bye);
-        core.send_request(now, request, flow, &branch, self.owner(Purpose::Bye));
+        self.launch(core, now, request, flow, &branch, Purpose::Bye);
         // Longer than the BYE can take.
         self.set(core, now + core.config.intervals.timeout() + core.config.linger, Deadline::Linger);
         true

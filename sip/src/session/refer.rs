@@ -74,7 +74,7 @@ impl Session {
         self.attempts.remove(&Purpose::Refer);
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &request.method);
-        core.send_request(now, request, flow, &branch, self.owner(Purpose::Refer));
+        self.launch(core, now, request, flow, &branch, Purpose::Refer);
         self.clear(core, Deadline::Subscription);
         let open = OpenRefer { id, cseq: self.cseq, stage: ReferStage::Asked };
         if let Stage::Up(up) = &mut self.stage {

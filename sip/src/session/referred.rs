@@ -113,7 +113,7 @@ impl Session {
         self.attempts.remove(&Purpose::Notify);
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &request.method);
-        core.send_request(now, request, flow, &branch, self.owner(Purpose::Notify));
+        self.launch(core, now, request, flow, &branch, Purpose::Notify);
     }
 
     pub(super) fn on_notify_outcome(

@@ -142,7 +142,8 @@ impl Session {
         if client.request.method == Method::Invite {
             let cseq = cseq_of(&client.request.headers);
             let branch = self.key.branch(cseq, &Method::Ack);
-            let (flow, ack) = ack_bytes(core, &up.dialog, &client.request, cseq, &branch);
+            let own = core.seen(&up.dialog.flow, self.external);
+            let (flow, ack) = ack_bytes(core, own, &up.dialog, &client.request, cseq, &branch);
             core.transmit(flow, ack.clone(), TransmitId::UNTRACKED);
             up.refresh_ack = Some((transaction, flow, ack));
         }

@@ -86,7 +86,7 @@ impl Session {
         request.headers.push_typed(&RAck { rseq, cseq, method: Method::Invite });
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.key.branch(self.cseq, &Method::Prack);
-        core.send_request(now, request, flow, &branch, self.owner(Purpose::Prack));
+        self.launch(core, now, request, flow, &branch, Purpose::Prack);
         true
     }
 

@@ -17,6 +17,7 @@ fn register(puppet: &mut Puppet) -> Request {
         contact_user: "bob".to_owned(),
         credentials: Some(credential("bob", "zanzibar")),
         expires: Duration::from_secs(3600),
+        external: None,
     };
     puppet.act(|endpoint, now| endpoint.register(now, registration)).expect("there is room");
     puppet.request(&Method::Register)

@@ -195,6 +195,7 @@ fn another_address_of_ours_is_noticed_and_the_binding_refreshed() {
         contact_user: "us".to_owned(),
         credentials: None,
         expires: Duration::from_secs(3600),
+        external: None,
     };
     puppet.act(|endpoint, now| endpoint.register(now, registration)).expect("there is room");
     let register = puppet.request(&Method::Register);
@@ -230,6 +231,7 @@ fn a_registrar_alone_shows_it_too() {
         contact_user: "us".to_owned(),
         credentials: None,
         expires: Duration::from_secs(60),
+        external: None,
     };
     puppet.act(|endpoint, now| endpoint.register(now, registration)).expect("there is room");
     for (port, changed) in [(1000, 0), (1000, 0), (1001, 1), (1001, 0)] {

@@ -223,6 +223,7 @@ fn registration(flow: Flow) -> Registration {
         contact_user: "trunk".to_owned(),
         credentials: None,
         expires: Duration::from_secs(3600),
+        external: None,
     }
 }
 

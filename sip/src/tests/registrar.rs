@@ -204,6 +204,7 @@ fn our_own_client_stays_bound_over_a_bad_network_and_leaves() {
         contact_user: "a user@x".to_owned(),
         credentials: None,
         expires: Duration::from_secs(300),
+        external: None,
     };
     let mut bindings = Bindings::default();
     let id = pair.act(Side::A, |endpoint, now| endpoint.register(now, registration)).expect("there is room");

@@ -16,6 +16,7 @@ fn start(puppet: &mut Puppet) -> (RegistrationId, Request) {
         contact_user: "trunk".to_owned(),
         credentials: Some(credential("trunk", "secret")),
         expires: Duration::from_secs(600),
+        external: None,
     };
     let id = puppet.act(|endpoint, now| endpoint.register(now, registration)).expect("there is room");
     (id, puppet.request(&Method::Register))

@@ -239,6 +239,7 @@ impl Identity {
             replay: remains.replay,
             transfer: remains.transfer,
             media: remains.media,
+            quality: remains.quality,
             identity: remains.signed.map(CallerIdentity::signed).or(self.vouched),
             arrival: self.arrival,
         }
@@ -277,5 +278,14 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         turns: Vec::new(),
         disclosed: Disclosed::default(),
     };
-    Remains { outcome, conversation, recording: None, replay: None, transfer: None, media: None, signed: None }
+    Remains {
+        outcome,
+        conversation,
+        recording: None,
+        replay: None,
+        transfer: None,
+        media: None,
+        quality: None,
+        signed: None,
+    }
 }

@@ -21,9 +21,10 @@ use crate::call::transfer::second::SecondNews;
 use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{CloseCause, MediaNews};
+use crate::net::reports::reports;
 use crate::siprec::RecordedCall;
 use crate::siprec::metadata::CallFacts;
-use crate::time;
+use crate::time::{self, Now};
 
 /// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
 const HURRY: Duration = Duration::from_secs(3);
@@ -43,7 +44,9 @@ impl CallTask {
                 vad: Some(VOICE),
                 uplink: true,
             };
-            let added = self.services.workers.add(rtp, Session::new(now, config)).await;
+            let mut session = Session::new(now, config);
+            session.report(now, reports(Now { mono: now, ..time::now() }));
+            let added = self.services.workers.add(rtp, session).await;
             added.map(|media| {
                 self.player.attach(media.control.clone());
                 self.tell_first(SecondNews::Media(media.control.clone()));

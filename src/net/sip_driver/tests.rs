@@ -223,6 +223,7 @@ fn registration(from: &Side, registrar: SocketAddr) -> Registration {
         contact_user: "trunk".to_owned(),
         credentials: None,
         expires: Duration::from_secs(600),
+        external: None,
     }
 }
 

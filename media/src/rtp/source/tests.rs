@@ -9,9 +9,17 @@ struct Talker {
     timestamp: u32,
     accepted: u32,
     dropped: u32,
+    /// Whether it holds the peer's key.
+    authentic: bool,
+    clock_rate: u32,
 }
 
 impl Talker {
+    fn trace(&self) -> Trace {
+        let Self { sequence, timestamp, authentic, clock_rate, .. } = *self;
+        Trace { audio: true, authentic, sequence, timestamp, clock_rate }
+    }
+
     fn new(from: &str, starts: Instant, every_micros: u64) -> Self {
         Self {
             from: address(from),
@@ -21,6 +29,8 @@ impl Talker {
             timestamp: u32::MAX - 200,
             accepted: 0,
             dropped: 0,
+            authentic: false,
+            clock_rate: 8_000,
         }
     }
 }
@@ -28,14 +38,19 @@ impl Talker {
 /// Lets all talkers send in order of time until `until`.
 fn run(learner: &mut SourceLearner, talkers: &mut [&mut Talker], until: Instant) {
     while let Some(talker) = talkers.iter_mut().filter(|talker| talker.next < until).min_by_key(|talker| talker.next) {
-        match learner.judge(talker.next, talker.from, true, talker.sequence, talker.timestamp) {
+        match learner.judge(talker.next, talker.from, talker.trace()) {
             Judgement::Accept => talker.accepted += 1,
             Judgement::Learning | Judgement::Stranger => talker.dropped += 1,
         }
         talker.sequence = talker.sequence.wrapping_add(1);
-        talker.timestamp = talker.timestamp.wrapping_add(160);
+        talker.timestamp = talker.timestamp.wrapping_add(talker.clock_rate / 50);
         talker.next += talker.every;
     }
+}
+
+/// The `n`th packet of a stream at 8 kHz.
+fn trace(n: u16) -> Trace {
+    Trace { audio: true, authentic: false, sequence: n, timestamp: u32::from(n) * 160, clock_rate: 8_000 }
 }
 
 fn address(text: &str) -> SocketAddr {
@@ -200,10 +215,52 @@ fn packets_of_another_payload_type_or_out_of_order_teach_nothing() {
     let mut learner = SourceLearner::new(t0, Some(address(SDP)));
     for n in 0..20u16 {
         let at = t0 + ms(20 * u64::from(n));
-        let judged = learner.judge(at, address(TRANSLATED), false, n, u32::from(n) * 160);
+        let judged = learner.judge(at, address(TRANSLATED), Trace { audio: false, ..trace(n) });
         assert_eq!(judged, Judgement::Learning);
-        let judged = learner.judge(at, address(STRANGER), true, n * 2, u32::from(n) * 160);
+        let judged = learner.judge(at, address(STRANGER), Trace { sequence: n * 2, ..trace(n) });
         assert_eq!(judged, Judgement::Learning);
     }
     assert_eq!(learner.destination(), Some(address(SDP)));
+}
+
+#[test]
+fn whoever_holds_the_key_is_heard_at_once_and_followed_after_four_packets() {
+    let t0 = origin();
+    let mut learner = SourceLearner::new(t0, Some(address(SDP)));
+    let mut peer = Talker { authentic: true, ..Talker::new(TRANSLATED, t0, PACE) };
+    run(&mut learner, &mut [&mut peer], t0 + ms(1));
+    assert_eq!(learner.destination(), Some(address(TRANSLATED)), "nobody was learnt before");
+    run(&mut learner, &mut [&mut peer], t0 + ms(1_000));
+    // It moves in mid-call.
+    let mut moved = Talker { from: address(STRANGER), accepted: 0, ..peer };
+    run(&mut learner, &mut [&mut moved], t0 + ms(1_060));
+    assert_eq!((moved.accepted, moved.dropped), (3, 0));
+    assert_eq!(learner.destination(), Some(address(TRANSLATED)));
+    run(&mut learner, &mut [&mut moved], t0 + ms(1_080));
+    assert_eq!(learner.destination(), Some(address(STRANGER)));
+}
+
+#[test]
+fn single_packets_of_the_key_from_elsewhere_turn_nothing_away() {
+    let t0 = origin();
+    let mut learner = SourceLearner::new(t0, Some(address(SDP)));
+    for n in 0..500_u16 {
+        // Two of three packets are caught on the way and sent on from elsewhere, before they can come themselves.
+        let from = if n % 3 == 0 { SDP } else { STRANGER };
+        let trace = Trace { authentic: true, ..trace(n) };
+        assert_eq!(learner.judge(t0 + ms(20 * u64::from(n)), address(from), trace), Judgement::Accept);
+        assert_eq!(learner.destination(), Some(address(SDP)));
+    }
+}
+
+#[test]
+fn the_pace_is_that_of_the_codecs_clock() {
+    let t0 = origin();
+    let mut learner = SourceLearner::new(t0, Some(address(SDP)));
+    let mut stranger = Talker { clock_rate: 48_000, ..Talker::new(STRANGER, t0, FLOOD) };
+    run(&mut learner, &mut [&mut stranger], t0 + ms(500));
+    assert_eq!(stranger.accepted, 0);
+    let mut peer = Talker { clock_rate: 48_000, ..Talker::new(TRANSLATED, t0 + ms(800), PACE) };
+    run(&mut learner, &mut [&mut peer], t0 + ms(1_800));
+    assert_eq!((peer.accepted, peer.dropped), (47, 3));
 }

@@ -230,3 +230,36 @@ fn speech_starts_and_stops_with_the_arrival_of_its_last_packet() {
         }
     }
 }
+
+/// "1" and "5" as sound, 100 ms each with 100 ms between them, after a second of silence.
+fn keys_as_sound(n: u64) -> i16 {
+    static KEYS: LazyLock<Vec<i16>> = LazyLock::new(|| {
+        let digits: Vec<Digit> = "15".chars().filter_map(Digit::from_char).collect();
+        crate::dtmf::in_band(&digits)
+    });
+    let place = usize::try_from(n).ok().and_then(|n| n.checked_sub(8_000));
+    place.and_then(|place| KEYS.get(place)).copied().unwrap_or(0)
+}
+
+#[test]
+fn keys_are_heard_in_the_audio_where_that_is_asked_for_and_there_are_no_events() {
+    let pressed = |listens: bool, dtmf: Option<u8>| {
+        let mut config = config();
+        config.negotiated.dtmf = dtmf;
+        config.uplink = false;
+        let mut world = World::new(1, Network::CLEAN, config);
+        world.peer.signal = keys_as_sound;
+        if listens {
+            world.session.listen_for_keys();
+        }
+        world.run(ms(2_000));
+        let keys = world.events.iter().filter_map(|event| match event {
+            MediaEvent::DtmfReceived { digit, .. } => Some(digit.as_char()),
+            _other => None,
+        });
+        keys.collect::<String>()
+    };
+    assert_eq!(pressed(true, None), "15");
+    assert_eq!(pressed(true, Some(DTMF)), "", "they would come as events");
+    assert_eq!(pressed(false, None), "");
+}

@@ -7,8 +7,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::world::{PEER, address, config, ms, negotiated, rtp, speech};
-use crate::codec::Codec;
-use crate::frame::FRAME;
+use crate::codec::{Codec, OpusTerms};
+use crate::frame::{FRAME, Rate};
 use crate::level::rms_dbfs;
 use crate::negotiated::Negotiated;
 use crate::rtp::{HEADER_LENGTH, RtpPacket};
@@ -183,6 +183,24 @@ fn a_new_description_brings_new_keys_without_a_gap() {
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 500, "no number was used twice");
+}
+
+#[test]
+fn a_new_codec_goes_on_under_the_same_keys() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let mut pair = Pair::new(secure(PEER, suite, 1, 2), secure(OURS, suite, 2, 1));
+    for codec in [Codec::Opus(OpusTerms::OURS), Codec::L16(Rate::Hz16000), Codec::G722, Codec::Pcma] {
+        pair.run(200);
+        assert!(pair.hears());
+        let (ours, theirs) = (secure(PEER, suite, 1, 2), secure(OURS, suite, 2, 1));
+        let payload_type = codec.payload_type();
+        pair.ours.renegotiate(pair.now, Negotiated { codec, payload_type, ..ours });
+        pair.theirs.renegotiate(pair.now, Negotiated { codec, payload_type, ..theirs });
+    }
+    pair.run(200);
+    assert!(pair.hears());
+    assert_eq!((pair.ours.stats().received, pair.theirs.stats().received), (1_000, 1_000));
+    assert_eq!((pair.ours.stats().restarts, pair.theirs.stats().dropped.total()), (0, 0));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::codec::Codec;
-use crate::frame::FRAME_8K;
-use crate::negotiated::{Direction, Negotiated};
+use crate::codec::{Codec, Decoder, Encoder, LONGEST_PAYLOAD};
+use crate::frame::{FRAME_8K, Rate};
+use crate::negotiated::{Direction, Negotiated, RtcpPath};
 use crate::rtp::{HEADER_LENGTH, RtpHeader, RtpPacket};
 use crate::session::{MAX_PACKET, MediaEvent, Received, Session, SessionConfig, Tick};
 
@@ -27,9 +27,10 @@ pub(super) fn ms(milliseconds: u64) -> Duration {
 pub(super) fn negotiated(codec: Codec) -> Negotiated {
     Negotiated {
         codec,
-        payload_type: codec.static_payload_type(),
+        payload_type: codec.payload_type(),
         dtmf: Some(DTMF),
         remote: Some(address(PEER)),
+        rtcp: RtcpPath::default(),
         direction: Direction::SendRecv,
         ptime_ms: 20,
         srtp: None,
@@ -78,7 +79,9 @@ impl Network {
 pub(super) struct Peer {
     pub(super) signal: fn(u64) -> i16,
     pub(super) codec: Codec,
+    encoder: Encoder,
     pub(super) payload_type: u8,
+    /// Samples of a packet.
     pub(super) ptime: usize,
     /// By how much its clock is fast, in parts per million.
     pub(super) ppm: i64,
@@ -135,7 +138,8 @@ impl World {
             peer: Peer {
                 signal: speech,
                 codec,
-                payload_type: codec.static_payload_type(),
+                encoder: Encoder::new(codec, Rate::Hz8000),
+                payload_type: codec.payload_type(),
                 ptime: FRAME_8K,
                 ppm: 0,
                 from: address(PEER),
@@ -208,8 +212,10 @@ impl World {
         let tick = self.session.tick(self.now, &mut packet);
         self.heard.extend(tick.heard.samples());
         self.said.extend(tick.said.samples());
-        if let Some((to, length)) = tick.transmit {
+        let mut transmit = tick.transmit;
+        while let Some((to, length)) = transmit {
             self.sent.push((self.now, to, packet[..length].to_vec()));
+            transmit = self.session.poll_transmit(&mut packet);
         }
         self.drain();
         self.check();
@@ -244,9 +250,13 @@ impl World {
     fn send_audio(&mut self) {
         let peer = &mut self.peer;
         let samples: Vec<i16> = (0..peer.ptime as u64).map(|n| (peer.signal)(peer.sent + n)).collect();
-        let mut payload = vec![0; peer.ptime];
-        peer.codec.encode(&samples, &mut payload);
-        let timestamp = peer.timestamp.wrapping_add(peer.sent as u32);
+        if peer.encoder.codec() != peer.codec {
+            peer.encoder = Encoder::new(peer.codec, Rate::Hz8000);
+        }
+        let mut payload = vec![0; LONGEST_PAYLOAD];
+        let length = peer.encoder.encode(&samples, &mut payload);
+        payload.truncate(length);
+        let timestamp = peer.timestamp.wrapping_add(peer.sent as u32 * peer.codec.units());
         let talking = peer.talking;
         peer.sent += peer.ptime as u64;
         if talking {
@@ -282,10 +292,11 @@ impl World {
     /// The audio of the packets sent, decoded.
     pub(super) fn sent_audio(&self) -> Vec<i16> {
         let mut audio = Vec::new();
+        let mut decoder = Decoder::new(self.peer.codec, Rate::Hz8000);
         for (_, _, bytes) in &self.sent {
             let packet = RtpPacket::parse(bytes).expect("what we send is RTP");
-            let mut samples = vec![0; packet.payload.len()];
-            self.peer.codec.decode(packet.payload, &mut samples);
+            let mut samples = vec![0; self.peer.codec.samples_in(packet.payload).expect("audio")];
+            assert_eq!(decoder.decode(packet.payload, &mut samples), Ok(samples.len()));
             audio.extend(samples);
         }
         audio

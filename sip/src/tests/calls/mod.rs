@@ -1,7 +1,9 @@
 //! Calls without tricks, and the ways in which they end.
 
 mod cancels;
+mod external;
 mod forks;
+mod info;
 mod oversize;
 mod recovery;
 mod redirects;
