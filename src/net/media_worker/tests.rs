@@ -204,6 +204,11 @@ async fn reported(local: IpAddr, known: IpAddr, path: RtcpPath, first_port: u16)
     }
     one.control.send(MediaCommand::Close).await.expect("running");
     let (_, first) = last_word(&mut one).await;
+    // The goodbye is on its way.
+    let until = time::now().mono + Duration::from_millis(200);
+    while time::now().mono < until {
+        next(&mut two).await;
+    }
     two.control.send(MediaCommand::Close).await.expect("running");
     let (_, second) = last_word(&mut two).await;
     (first, second)

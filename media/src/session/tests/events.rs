@@ -253,11 +253,13 @@ fn keys_are_heard_in_the_audio_where_that_is_asked_for_and_there_are_no_events()
             world.session.listen_for_keys();
         }
         world.run(ms(2_000));
-        let keys = world.events.iter().filter_map(|event| match event {
-            MediaEvent::DtmfReceived { digit, .. } => Some(digit.as_char()),
-            _other => None,
-        });
-        keys.collect::<String>()
+        let mut keys = String::new();
+        for event in &world.events {
+            if let MediaEvent::DtmfReceived { digit, .. } = event {
+                keys.push(digit.as_char());
+            }
+        }
+        keys
     };
     assert_eq!(pressed(true, None), "15");
     assert_eq!(pressed(true, Some(DTMF)), "", "they would come as events");
