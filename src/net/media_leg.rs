@@ -183,16 +183,7 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn new(sockets: Sockets, session: Session, ring: RingSender) -> Self {
-        Self {
-            sockets,
-            session,
-            ring,
-            audio_due: false,
-            recorder: None,
-            copy: None,
-            listener: None,
-            off_record: false,
-        }
+        Self { sockets, session, ring, audio_due: false, recorder: None, copy: None, listener: None, off_record: false }
     }
 
     /// Reads what has arrived on one of its ports.
