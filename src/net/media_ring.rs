@@ -24,7 +24,6 @@ const AUDIO_BATCH: usize = 4;
 
 /// What a media worker tells a call about its leg.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most news are frames, and a box would allocate for each")]
 pub enum MediaNews {
     /// 20 ms of the caller, for a recogniser.
     Audio {

@@ -127,7 +127,7 @@ impl PortPool {
     /// A pool over the even ports of `range`, in an order that `seed` decides.
     #[must_use]
     pub fn new(range: RangeInclusive<u16>, rest: Duration, seed: u64) -> Self {
-        let paired = |port: &u16| *port != 0 && port % 2 == 0 && range.contains(&(port + 1));
+        let paired = |port: &u16| *port != 0 && port.is_multiple_of(2) && range.contains(&(port + 1));
         let mut ports: Vec<u16> = range.clone().filter(paired).collect();
         shuffle(&mut ports, seed);
         Self { rest, free: ports.into(), resting: VecDeque::new(), in_use: 0 }

@@ -225,18 +225,18 @@ fn refuse(status: StatusCode, why: &str) -> ErrorResponse {
 /// What is answered to a request that [`judge`] never saw, because it asks for no websocket.
 fn unanswered(error: &Error) -> Option<String> {
     let Error::Protocol(fault) = error else { return None };
-    let (status, more) = match fault {
-        ProtocolError::WrongHttpMethod => (StatusCode::METHOD_NOT_ALLOWED, "Allow: GET\r\n"),
+    let no_upgrade = matches!(
+        fault,
         ProtocolError::MissingConnectionUpgradeHeader
-        | ProtocolError::MissingUpgradeWebSocketHeader
-        | ProtocolError::MissingSecWebSocketVersionHeader => {
-            (StatusCode::UPGRADE_REQUIRED, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
-        }
-        #[allow(
-            clippy::wildcard_enum_match_arm,
-            reason = "whatever else is wrong with a request is its sender's fault"
-        )]
-        _ => (StatusCode::BAD_REQUEST, ""),
+            | ProtocolError::MissingUpgradeWebSocketHeader
+            | ProtocolError::MissingSecWebSocketVersionHeader
+    );
+    let (status, more) = if no_upgrade {
+        (StatusCode::UPGRADE_REQUIRED, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+    } else if matches!(fault, ProtocolError::WrongHttpMethod) {
+        (StatusCode::METHOD_NOT_ALLOWED, "Allow: GET\r\n")
+    } else {
+        (StatusCode::BAD_REQUEST, "")
     };
     let connection = if status == StatusCode::UPGRADE_REQUIRED { "Upgrade, close" } else { "close" };
     Some(format!("HTTP/1.1 {status}\r\n{more}Connection: {connection}\r\nContent-Length: 0\r\n\r\n"))

@@ -163,6 +163,8 @@ async fn whoever_listens_on_the_wire_hears_nothing_of_an_encrypted_call() {
     let sniffer = Sniffer::new().await;
     let mut line = answers(&mut phone, &sniffer, |_| ()).await;
     assert!(line.hears_a_tone().await);
+    // Each side's first report comes within 3.1 s.
+    tokio::time::sleep(Duration::from_millis(3_300)).await;
     let counted = closes(line).await;
     let (_, report) = attempt.ends().await;
     assert_eq!(report.outcome.reason, Reason::UserHangup);

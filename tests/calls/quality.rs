@@ -27,7 +27,7 @@ async fn the_record_says_how_both_sides_were_heard() {
     assert!(rtcp >= 3 && rtcp_sent >= 2, "{rtcp} and {rtcp_sent}");
     let quality = report.quality.expect("there was media");
     let MediaQuality { codec, encrypted, heard, said, round_trip } = quality.clone();
-    assert_eq!((codec.as_str(), encrypted), ("PCMA", false));
+    assert_eq!((codec.as_str(), encrypted), ("PCMU", false));
     assert!(heard.packets > 150 && said.packets > 150, "{quality:?}");
     assert!(heard.mos.is_some_and(|mos| mos > 3.8) && said.mos.is_some_and(|mos| mos > 3.8), "{quality:?}");
     let Some(ReportedAudio { lost, jitter_ms, .. }) = said.reported else { panic!("no report: {quality:?}") };
