@@ -53,6 +53,7 @@ impl Station {
         let (stream, _) = timeout(PATIENCE, self.listener.accept()).await.expect("in time").expect("a connection");
         let signature = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&signature);
+        #[allow(clippy::result_large_err, reason = "the library wants it by value, once a connection")]
         let look = move |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
             *seen.lock().expect("nobody panics") = request.headers().get("x-twilio-signature").cloned();
             Ok(response)

@@ -129,10 +129,13 @@ impl Booth {
     }
 }
 
+/// 20 ms of the caller and of the agent, and when they came.
+type Frame = (Vec<i16>, Vec<i16>, Option<Instant>);
+
 /// What was heard: both sides, by their positions.
 #[derive(Default)]
 struct Sound {
-    frames: BTreeMap<u64, (Vec<i16>, Vec<i16>, Option<Instant>)>,
+    frames: BTreeMap<u64, Frame>,
 }
 
 /// Somebody who listens.
@@ -270,7 +273,6 @@ async fn both_sides_are_heard_at_once_and_the_call_hears_nothing() {
     assert!(ear.heard(MARKER, 1).is_none(), "and on the left only");
     assert!(position > 8_000, "positions count from the answer: {position}");
     assert_eq!(ear.gaps(), 0, "nothing is left out: {:?}", ear.texts);
-    println!("a listener hears the caller {delay:?} after they began");
     assert!(ear.texts.iter().any(|text| text["type"] == "fault"), "noise is no order");
     let heard = caller.heard();
     let quiet = &heard[(said + 800).min(heard.len())..];
