@@ -118,9 +118,12 @@ impl Session {
     /// Writes a report if one is due; to be called after each tick. Reports leave whatever the direction of the stream
     /// is, as long as an address is known.
     pub fn poll_report(&mut self, now: Instant, packet: &mut [u8; MAX_PACKET]) -> Option<ReportOut> {
+        // Looked at in every tick of every leg: who is there is counted only once the timer has run out.
+        if !self.reports.as_ref()?.schedule.rings(now) {
+            return None;
+        }
         let population = self.population(now)?;
-        let reports = self.reports.as_mut().filter(|reports| reports.schedule.rings(now))?;
-        if !reports.schedule.is_due(now, population) {
+        if !self.reports.as_mut()?.schedule.is_due(now, population) {
             return None;
         }
         self.write_report(now, false, packet)
