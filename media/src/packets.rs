@@ -146,6 +146,24 @@ impl Reader {
         self.timestamp += samples;
     }
 
+    /// Reads audio up to a gap or a pause, and returns how many samples were written. The reader moves on by them.
+    pub(crate) fn read(&mut self, packets: &Packets, samples: &mut [i16]) -> usize {
+        let mut filled = 0;
+        while filled < samples.len()
+            && let Next::Audio { codec, payload, .. } = self.next(packets)
+        {
+            let read = codec.decode(payload, &mut samples[filled..]);
+            self.advance(read as i64);
+            filled += read;
+        }
+        filled
+    }
+
+    /// A reader so many samples further.
+    pub(crate) fn after(self, samples: i64) -> Self {
+        Self { timestamp: self.timestamp + samples, ..self }
+    }
+
     /// What comes next. Steps over packets that hold nothing from here on.
     pub(crate) fn next<'a>(&mut self, packets: &'a Packets) -> Next<'a> {
         loop {

@@ -1,14 +1,14 @@
 //! The caller's audio for a recogniser: in order and as soon as it is there.
 //!
 //! Nothing is delayed for the sake of evenness. Only a gap waits, at most 60 ms after the packet behind it, because the
-//! missing packet may be on its way; then it is filled, so that frames go on counting the caller's own time. A peer that
-//! stops sending is filled in with silence, 200 ms behind its clock.
+//! missing packet may be on its way; then it is filled from both its sides, so that frames go on counting the caller's own
+//! time. A peer that stops sending is filled in with silence, 200 ms behind its clock.
 
 use std::time::{Duration, Instant};
 
 use crate::conceal::Concealer;
 use crate::frame::FRAME_8K;
-use crate::packets::{Next, Reader};
+use crate::packets::{Next, Packets, Reader};
 use crate::stream::Stream;
 
 /// How long a gap is waited for.
@@ -16,6 +16,9 @@ const GAP: Duration = Duration::from_millis(60);
 
 /// How far behind the peer's clock silence is filled in when nothing comes, in samples: 200 ms.
 const OVERDUE: i64 = 1_600;
+
+/// Samples behind a gap that are looked at to fill it: 35 ms.
+const FOLLOWING: usize = 280;
 
 /// The reader of one recogniser.
 #[derive(Debug)]
@@ -69,12 +72,12 @@ impl Uplink {
                     reader.advance(read as i64);
                     self.complete(read, arrived, &mut emit);
                 }
-                Next::Pause { samples } => self.pass(&mut reader, samples, false, now, &mut emit),
+                Next::Pause { samples } => self.pass(&mut reader, stream.packets(), samples, false, now, &mut emit),
                 Next::Lost { samples, since } => {
                     if now.saturating_duration_since(since) < GAP {
                         break;
                     }
-                    self.pass(&mut reader, samples, true, now, &mut emit);
+                    self.pass(&mut reader, stream.packets(), samples, true, now, &mut emit);
                 }
                 Next::Nothing => {
                     let behind = clock - arrivals.base() - reader.timestamp();
@@ -82,7 +85,7 @@ impl Uplink {
                         break;
                     }
                     let lost = !reader.silent();
-                    self.pass(&mut reader, FRAME_8K as i64, lost, now, &mut emit);
+                    self.pass(&mut reader, stream.packets(), FRAME_8K as i64, lost, now, &mut emit);
                 }
             }
         }
@@ -94,6 +97,7 @@ impl Uplink {
     fn pass(
         &mut self,
         reader: &mut Reader,
+        packets: &Packets,
         samples: i64,
         lost: bool,
         now: Instant,
@@ -102,7 +106,13 @@ impl Uplink {
         let rest = &mut self.partial[self.filled..];
         let step = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
         if lost {
-            self.concealer.conceal(&mut rest[..step]);
+            if samples == step as i64 {
+                let mut following = [0; FOLLOWING];
+                let known = reader.after(samples).read(packets, &mut following);
+                self.concealer.bridge(&mut rest[..step], &following[..known]);
+            } else {
+                self.concealer.conceal(&mut rest[..step]);
+            }
             self.made_up += step as i64;
         } else {
             rest[..step].fill(0);
