@@ -22,6 +22,13 @@ const SHORTEST: i64 = 40;
 /// A timestamp this far from where its arrival puts it is another time line's: 2 s.
 const MAX_OFF: i64 = 16_000;
 
+/// A sender that marks a packet as the first after a pause (RFC 3551 section 4.1), and has not let its timestamps go on in
+/// that pause, is this late at least: 100 ms.
+const STOOD_STILL: i64 = 800;
+
+/// How exactly its timestamps go on where they were: 10 ms.
+const CONTINUES: i64 = 80;
+
 /// Packets in a row that came too late to be of use, after which they are believed to be another stream: the peer has
 /// set its clock or its numbers back.
 const LATE_RUN: u32 = 10;
@@ -74,6 +81,8 @@ struct Line {
     ssrc: u32,
     sequence: Sequence,
     timestamp: Timestamp,
+    /// Where the newest audio ends.
+    end: i64,
     arrivals: Arrivals,
     first: i64,
     received: u64,
@@ -129,6 +138,9 @@ impl Stream {
         }
         self.trial = None;
         let line = self.line.as_mut().expect("a packet fits only what is there");
+        if audio.is_some() && line.stood_still(clock, header) {
+            return self.begin(now, clock, window, header, audio);
+        }
         let sequence = line.sequence.extend(header.sequence);
         let timestamp = line.timestamp.extend(header.timestamp);
         if self.packets.contains(sequence) {
@@ -153,6 +165,7 @@ impl Stream {
         if audio.is_some() {
             line.timestamp.advance(header.timestamp, timestamp);
             line.arrivals.note(clock, timestamp);
+            line.end = line.end.max(end);
         }
         self.packets.insert(sequence, timestamp, now, audio);
         if late { Taken::Late } else { Taken::Accepted { end, reordered, begins: None } }
@@ -173,17 +186,18 @@ impl Stream {
         if audio.is_some() {
             arrivals.note(clock, start);
         }
+        let samples = audio.map_or(0, |(codec, payload)| codec.samples_in(payload.len()) as i64);
         self.packets.clear();
         self.packets.insert(first, start, now, audio);
         self.line = Some(Line {
             ssrc: header.ssrc,
             sequence,
             timestamp: Timestamp::starting_at(header.timestamp, start),
+            end: start + samples,
             arrivals,
             first,
             received: 1,
         });
-        let samples = audio.map_or(0, |(codec, payload)| codec.samples_in(payload.len()) as i64);
         Taken::Accepted { end: start + samples, reordered: false, begins: Some(first) }
     }
 }
@@ -199,6 +213,15 @@ impl Line {
         header.ssrc == self.ssrc
             && (-MAX_BEHIND..=MAX_AHEAD).contains(&ahead)
             && (!audio || (off.abs() <= MAX_OFF && !jumps))
+    }
+
+    /// Whether the sender's timestamps have not counted the pause before this packet.
+    fn stood_still(&self, clock: i64, header: &RtpHeader) -> bool {
+        let timestamp = self.timestamp.extend(header.timestamp);
+        header.marker
+            && self.sequence.extend(header.sequence) == self.sequence.newest() + 1
+            && (timestamp - self.end).abs() <= CONTINUES
+            && self.arrivals.lateness(clock, timestamp) >= STOOD_STILL + self.arrivals.usual_lateness()
     }
 
     fn lost(&self) -> u64 {
