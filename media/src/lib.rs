@@ -23,6 +23,7 @@ mod predict;
 pub mod recording;
 pub mod resample;
 pub mod rtp;
+mod scale;
 pub mod sdp;
 pub mod session;
 #[cfg(test)]

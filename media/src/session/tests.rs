@@ -1,7 +1,9 @@
 mod bridge;
 mod chaos;
 mod events;
+mod hour;
 mod network;
+mod playout;
 mod secure;
 mod sending;
 mod streaming;
