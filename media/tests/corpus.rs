@@ -29,6 +29,11 @@ fn legs() {
 }
 
 #[test]
+fn streams() {
+    replay(harness::jitter, "jitter");
+}
+
+#[test]
 fn files() {
     replay(harness::wav, "wav");
 }
