@@ -149,6 +149,8 @@ pub(super) struct CallTask {
     off_record: bool,
     /// Until when what the caller says goes up without delay.
     hurry_until: Option<Instant>,
+    /// How the leg's sound is taken.
+    ear: media::LegEar,
     control: mpsc::Receiver<Control>,
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
@@ -214,6 +216,7 @@ impl CallTask {
             records,
             off_record: false,
             hurry_until: None,
+            ear: media::LegEar::default(),
             control,
             reports: None,
             stage,
@@ -418,7 +421,7 @@ impl CallTask {
 
     async fn answered(&mut self) {
         if let Some(recorder) = self.services.recorder.clone().filter(|_| self.records) {
-            self.recording.open(recorder, &self.services.recordings);
+            self.recording.open(recorder, &self.services.recordings, self.rate());
         }
         self.copy();
         self.get_ready();

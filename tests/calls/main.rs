@@ -37,3 +37,4 @@ mod supervision;
 mod tracing;
 mod transfers;
 mod vendors;
+mod wideband;
