@@ -137,11 +137,13 @@ fn places_are_counted_at_8_khz_whatever_the_rates_of_leg_and_clip() {
         let ended: Vec<_> = world
             .events
             .iter()
-            .filter_map(|event| match event {
-                MediaEvent::ClipFinished { clip, samples, .. } | MediaEvent::ClipCut { clip, samples, .. } => {
-                    Some((clip.0, *samples))
-                }
-                _ => None,
+            .filter_map(|event| {
+                let (MediaEvent::ClipFinished { clip, samples, .. } | MediaEvent::ClipCut { clip, samples, .. }) =
+                    event
+                else {
+                    return None;
+                };
+                Some((clip.0, *samples))
             })
             .collect();
         let [(0, 8_000), (1, 8_000), (2, cut)] = ended[..] else { panic!("{leg:?}: {ended:?}") };
