@@ -159,6 +159,7 @@ impl Entrance {
             identity: trunk.data.identity_policy,
             media: trunk.data.media,
             wording: trunk.data.wording,
+            external: trunk.data.signalling.external,
         });
     }
 }

@@ -64,6 +64,7 @@ use crate::stir::passport::Attestation;
 use crate::stir::service::unix;
 use crate::telemetry::spans::CallFacts;
 use crate::time::{self, Latest};
+use crate::trunk::media::DtmfMode;
 use crate::trunk::plan::{InvitePlan, leg_key};
 
 /// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
@@ -81,6 +82,8 @@ pub(super) struct Parts {
     pub(super) rtp: RtpSocket,
     /// Where the recording goes, relative to the folder of recordings.
     pub(super) recording: PathBuf,
+    /// How keys pressed are told and heard.
+    pub(super) dtmf: DtmfMode,
 }
 
 /// What a call has left when it is over.
@@ -117,6 +120,7 @@ pub(super) struct CallTask {
     brain: Brain,
     tools: Tools,
     keys: Keys,
+    dtmf: DtmfMode,
     leg: SipLeg,
     body: Option<Body>,
     dial: Option<Box<Dial>>,
@@ -155,7 +159,7 @@ impl CallTask {
         control: mpsc::Receiver<Control>,
         stage: watch::Sender<Stage>,
     ) -> Self {
-        let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
+        let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
@@ -179,6 +183,7 @@ impl CallTask {
             brain: Brain::new(lineup.llm, lineup.s2s, speech),
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
+            dtmf,
             leg,
             body: Some(body),
             dial: None,
@@ -286,7 +291,7 @@ impl CallTask {
             let trunk = self.context.trunk;
             tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
         }
-        if let Some(digit) = news.digit
+        if let Some(digit) = news.digit.filter(|_| self.dtmf.hears_info())
             && !self.relay(digit).await
         {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });

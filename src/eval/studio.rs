@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use callwright_sip::endpoint::{Config as SipConfig, Flow};
+use callwright_sip::endpoint::{Conduct, Config as SipConfig, Flow};
 use callwright_sip::message::{HostPort, StatusCode};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -282,6 +282,7 @@ impl Studio {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Conduct::default(),
         };
         let assistant = AssistantVersion {
             id: AssistantVersionId::generate(),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use callwright_sip::endpoint::{Flow, ListenerId, Transport};
+use callwright_sip::endpoint::{Conduct, Flow, ListenerId, Transport};
 use callwright_sip::message::HostPort;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -159,6 +159,7 @@ impl OpenDesk {
                     signing: Signing::default(),
                     media: MediaTerms::default(),
                     wording: Wording::default(),
+                    conduct: Conduct::default(),
                 };
                 InvitePlan::new(&route, number.expose(), from)
             }

@@ -16,5 +16,6 @@ pub mod presets;
 pub mod registrations;
 pub mod resolve;
 pub mod route;
+pub mod signalling;
 pub mod status;
 mod watcher;

@@ -34,6 +34,8 @@ pub struct TrunkRoute {
     pub media: MediaTerms,
     /// How it wants numbers and callers written.
     pub wording: Wording,
+    /// What its calls do beyond what every call does.
+    pub conduct: Conduct,
 }
 
 /// How well the callers of a trunk are vouched for.
@@ -71,6 +73,8 @@ pub struct InvitePlan {
     pub attest: Option<Vouching>,
     /// What the audio is like; not stored either.
     pub media: MediaTerms,
+    /// What the call does beyond what every call does; not stored either.
+    pub conduct: Conduct,
 }
 
 /// The stored text of a leg cannot be read.
@@ -109,6 +113,7 @@ impl InvitePlan {
             headers,
             attest: vouched,
             media: route.media.clone(),
+            conduct: route.conduct,
         }
     }
 
@@ -127,6 +132,7 @@ impl InvitePlan {
             headers: Headers::default(),
             attest: None,
             media: MediaTerms::default(),
+            conduct: Conduct::default(),
         }
     }
 
@@ -143,7 +149,7 @@ impl InvitePlan {
             body: offer,
             credentials,
             session_expires: Some(1_800),
-            conduct: Conduct::default(),
+            conduct: self.conduct,
         }
     }
 
@@ -185,6 +191,7 @@ impl InvitePlan {
             headers,
             attest: None,
             media: MediaTerms::default(),
+            conduct: Conduct::default(),
         })
     }
 }
@@ -229,7 +236,7 @@ pub fn orphan(
     let stage = match dialog {
         Some(dialog) if answered => OrphanStage::Confirmed(dialog),
         dialog => {
-            let InvitePlan { flow, sent_by, uri, from, to, headers, attest: _, media: _ } =
+            let InvitePlan { flow, sent_by, uri, from, to, headers, attest: _, media: _, conduct: _ } =
                 InvitePlan::from_json(invite)?;
             let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
             OrphanStage::Early(Box::new(OrphanInvite { flow, sent_by, uri, from, to, headers, invites, dialog }))
@@ -308,6 +315,7 @@ mod tests {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Conduct::default(),
         }
     }
 

@@ -24,6 +24,7 @@ mod native_manners;
 mod outbound;
 mod replay;
 mod sight;
+mod signalling;
 mod siprec;
 #[path = "../support/speech.rs"]
 mod speech;

@@ -34,7 +34,7 @@ use callwright::trunk::keeper;
 use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
 use callwright::trunk::status::TrunkStatus;
-use callwright_sip::endpoint::{Callers, Config, Flow, Transport};
+use callwright_sip::endpoint::{Callers, Conduct, Config, Flow, Transport};
 use callwright_sip::guard::Networks;
 use callwright_sip::message::HostPort;
 use tokio::sync::mpsc;
@@ -197,6 +197,7 @@ impl Office {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Conduct::default(),
         };
         let to = number.parse().expect("a number");
         let from = "+493012345678".parse().expect("a number");
@@ -265,6 +266,7 @@ impl Office {
             identity,
             media,
             wording,
+            external: None,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -285,6 +287,7 @@ impl Office {
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
             wording: Wording::default(),
+            external: None,
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }

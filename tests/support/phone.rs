@@ -318,5 +318,8 @@ fn local(port: u16, encryption: Encryption) -> LocalMedia {
 
 fn speech(negotiated: Negotiated) -> Session {
     let config = SessionConfig { negotiated, ssrc: 5, sequence: 6, timestamp: 7, vad: None, uplink: true };
-    Session::new(time::now().mono, config)
+    let mut session = Session::new(time::now().mono, config);
+    // Only where no events were agreed on.
+    session.listen_for_keys();
+    session
 }

@@ -1,6 +1,7 @@
 //! From what was asked for to what is stored, or everything that is wrong with it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use secrecy::SecretString;
 
@@ -14,6 +15,7 @@ use crate::trunk::callers::Wording;
 use crate::trunk::media::{MediaTerms, SrtpPolicy};
 use crate::trunk::numbers::RuleFault;
 use crate::trunk::presets;
+use crate::trunk::signalling::{self, Signalling};
 
 /// What is to be stored of a trunk and of who calls in over it. Passwords that are not given stay the old ones.
 pub(super) fn parse(
@@ -24,6 +26,8 @@ pub(super) fn parse(
     let mut faults = Vec::new();
     input.fill(&mut faults);
     check_media(&input, &mut faults);
+    let external_media = media_address(&input, &mut faults);
+    let signalling = signalling(&input, &mut faults);
     let (writing, callers) = (input.numbers.unwrap_or_default(), input.callers.unwrap_or_default());
     let mut numbers = BTreeSet::new();
     let mut caller_ids = Vec::new();
@@ -90,9 +94,10 @@ pub(super) fn parse(
         inbound_assistant: input.inbound_assistant_id,
         identity_policy: input.identity_policy,
         attestation: input.attestation,
-        media: MediaTerms { srtp: input.srtp, codecs: input.codecs },
+        media: MediaTerms { srtp: input.srtp, codecs: input.codecs, dtmf: input.dtmf, external: external_media },
         wording: Wording { numbers: writing, callers },
         options_s: input.options_s,
+        signalling,
     };
     Ok((data, inbound))
 }
@@ -139,4 +144,37 @@ fn check_media(input: &TrunkInput, faults: &mut Vec<FieldFault>) {
                       set transport to tls, or srtp to offered";
         fault("/srtp".to_owned(), "needs_tls", reason);
     }
+}
+
+fn media_address(input: &TrunkInput, faults: &mut Vec<FieldFault>) -> Option<IpAddr> {
+    let text = input.external_media.as_deref()?;
+    let address = text.parse().ok().filter(|address| signalling::is_reachable(*address));
+    if address.is_none() {
+        let reason = "write an IP address without a port: the ports of audio are those of this machine (media.port_min to media.port_max)";
+        faults.push(FieldFault {
+            pointer: "/external_media".to_owned(),
+            code: "address".to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+    address
+}
+
+fn signalling(input: &TrunkInput, faults: &mut Vec<FieldFault>) -> Signalling {
+    let mut fault = |pointer: &str, code: &str, reason: &str| {
+        let (pointer, code, reason) = (pointer.to_owned(), code.to_owned(), reason.to_owned());
+        faults.push(FieldFault { pointer, code, reason });
+    };
+    let external = input.external_signalling.as_deref().map(signalling::external);
+    if external == Some(None) {
+        let reason = "write an IP address, with a port where it differs from the listener's: 203.0.113.7 or \
+                      203.0.113.7:5070";
+        fault("/external_signalling", "address", reason);
+    }
+    if input.large_over_tcp && matches!(input.transport, Some(TrunkTransport::Tcp | TrunkTransport::Tls)) {
+        let reason = "is for requests by udp, and all of this trunk's leave over a connection: leave it out, or set \
+                      transport to udp or auto";
+        fault("/large_over_tcp", "unused", reason);
+    }
+    Signalling { large_over_tcp: input.large_over_tcp, external: external.flatten() }
 }

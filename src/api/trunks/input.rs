@@ -11,7 +11,7 @@ use crate::stir::signer::SigningLevel;
 use crate::stir::verdict::IdentityPolicy;
 use crate::store::trunk::TrunkTransport;
 use crate::trunk::callers::CallerRules;
-use crate::trunk::media::{SrtpPolicy, TrunkCodec};
+use crate::trunk::media::{DtmfMode, SrtpPolicy, TrunkCodec};
 use crate::trunk::numbers::NumberRules;
 
 /// What can be set of a trunk.
@@ -147,6 +147,31 @@ pub struct TrunkInput {
     #[garde(custom(is_interval))]
     #[schema(default = 0, maximum = 3600)]
     pub(super) options_s: u32,
+    /// Requests of more than 1300 bytes that are for UDP leave over TCP to the same address and port (RFC 3261 section
+    /// 18.1.1), and over UDP after all where the connection is refused. Signed INVITEs are as large as that.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = false)]
+    pub(super) large_over_tcp: bool,
+    /// The address, with a port where it differs from the listener's, at which the carrier sees our SIP: it stands in Via
+    /// and Contact in place of what the listener advertises, towards peers of its address family.
+    #[serde(default)]
+    #[garde(length(max = 60))]
+    #[schema(examples("203.0.113.7"))]
+    pub(super) external_signalling: Option<String>,
+    /// The address at which the carrier sees our audio: it stands in session descriptions in place of the listener's, where
+    /// that is of its address family. The ports are those of this machine.
+    #[serde(default)]
+    #[garde(length(max = 60))]
+    #[schema(examples("203.0.113.7"))]
+    pub(super) external_media: Option<String>,
+    /// How keys pressed are told and heard: `rfc4733` (telephone events; as sound to a carrier that takes none, and heard as
+    /// events alone), `info` (SIP INFO with `application/dtmf-relay`), `inband` (as sound), or `auto`: told as with
+    /// `rfc4733`, and heard in every way.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = "auto")]
+    pub(super) dtmf: DtmfMode,
 }
 
 const fn in_the_clear() -> SrtpPolicy {

@@ -1,5 +1,7 @@
 //! A trunk as it is read.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,9 +19,10 @@ use crate::store::{StoreError, Tx};
 use crate::time;
 use crate::trunk::breaker::{Breaker, BreakerCause, BreakerState};
 use crate::trunk::callers::CallerRules;
-use crate::trunk::media::{SrtpPolicy, TrunkCodec};
+use crate::trunk::media::{DtmfMode, SrtpPolicy, TrunkCodec};
 use crate::trunk::numbers::NumberRules;
 use crate::trunk::registrations::{Report, Standing};
+use crate::trunk::signalling;
 
 /// A trunk.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -80,6 +83,14 @@ pub struct TrunkView {
     callers: CallerRules,
     /// Seconds between two OPTIONS to each server; 0 asks none.
     options_s: u32,
+    /// Requests too large for a datagram leave over TCP.
+    large_over_tcp: bool,
+    /// Where the carrier sees our SIP, if not at the address that the listener advertises.
+    external_signalling: Option<String>,
+    /// Where it sees our audio, if not at the listener's address.
+    external_media: Option<IpAddr>,
+    /// How keys pressed are told and heard.
+    dtmf: DtmfMode,
     /// How our registration with the carrier goes, as this node sees it.
     registration: RegistrationView,
     /// Somebody at the trunk's address has registered with us: until then calls over the trunk go there, in place of
@@ -177,6 +188,10 @@ pub(super) async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkVi
         numbers: data.wording.numbers,
         callers: data.wording.callers,
         options_s: data.options_s,
+        large_over_tcp: data.signalling.large_over_tcp,
+        external_signalling: data.signalling.external.as_ref().map(signalling::text),
+        external_media: data.media.external,
+        dtmf: data.media.dtmf,
         registration: RegistrationView::of(api.trunks.status.report(id)),
         bound_until: api.trunks.status.bound_until(time::now(), id),
         breaker: BreakerView::of(&breaker, now),

@@ -137,10 +137,12 @@ impl Calls {
         let (control, stage, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
-        if let Some(host) = services.call_id_host(dial.invite.flow.listener) {
+        let host = dial.invite.sent_by.as_ref().map(|sent_by| sent_by.host.to_string());
+        if let Some(host) = host.or_else(|| services.call_id_host(dial.invite.flow.listener)) {
             self.watch(&identity, leg_key(&services.secret, dial.leg).call_id(&host).as_bytes());
         }
-        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
+        let dtmf = dial.invite.media.dtmf;
+        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf };
         let task = make(CallTask::new(self.clone(), parts, control, stage).placing(dial, reports.clone()));
         let control = entry.control.clone();
         self.spawn(identity, entry, task, Some(reports.clone()));

@@ -41,7 +41,11 @@ impl CallTask {
                 vad: Some(VOICE),
                 uplink: true,
             };
-            let added = self.services.workers.add(rtp, Session::new(now, config)).await;
+            let mut session = Session::new(now, config);
+            if self.dtmf.hears_sound() {
+                session.listen_for_keys();
+            }
+            let added = self.services.workers.add(rtp, session).await;
             added.map(|media| {
                 self.player.attach(media.control.clone());
                 self.tell_first(SecondNews::Media(media.control.clone()));
@@ -157,6 +161,8 @@ impl CallTask {
                 ear::told(now, &event)
             }
             MediaEvent::Overlap { .. } => ear::told(now, &event),
+            // What the line gives back of our own keys was not pressed by the far side.
+            MediaEvent::DtmfReceived { .. } if self.keys.are_sounding() => None,
             MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
