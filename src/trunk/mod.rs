@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod breaker;
+pub mod caller_health;
 pub mod callers;
 mod dns;
 pub mod health;
