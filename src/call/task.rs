@@ -9,6 +9,7 @@ mod line;
 mod media;
 mod player;
 mod recording;
+mod redirect;
 mod tools;
 mod track;
 mod transfer;
@@ -30,6 +31,7 @@ use self::ears::Ears;
 use self::keys::Keys;
 use self::player::Player;
 use self::recording::Recording;
+use self::redirect::{Onward, next_onward};
 use self::tools::Tools;
 use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
@@ -121,6 +123,7 @@ pub(super) struct CallTask {
     tools: Tools,
     keys: Keys,
     dtmf: DtmfMode,
+    onward: Onward,
     leg: SipLeg,
     body: Option<Body>,
     dial: Option<Box<Dial>>,
@@ -184,6 +187,7 @@ impl CallTask {
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
             dtmf,
+            onward: Onward::default(),
             leg,
             body: Some(body),
             dial: None,
@@ -257,6 +261,7 @@ impl CallTask {
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
+            flow = next_onward(&mut self.onward) => self.go_on(flow).await,
             news = next_handing(&mut self.handing) => self.handed(news).await,
             () = first_gone(&self.second) => self.first_is_gone(),
             () = sleep(wake) => {}
@@ -279,6 +284,10 @@ impl CallTask {
             self.events = None;
             self.tell(CallInput::Leg(LegEvent::Ended { by: LegEnd::Fault, q850: None }));
             return;
+        };
+        let event = match event {
+            Event::Redirected { redirection, .. } => return self.redirected(redirection.target.uri).await,
+            event => event,
         };
         let news = self.leg.handle(event);
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {

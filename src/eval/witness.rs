@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use callwright_sip::endpoint::{Conduct, Flow, ListenerId, Transport};
+use callwright_sip::endpoint::{Flow, ListenerId, Transport};
 use callwright_sip::message::HostPort;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::time::{self, Latest};
 use crate::trunk::callers::Wording;
 use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
+use crate::trunk::signalling::Manner;
 
 /// How long the INVITE of a second leg may be held up.
 const LATE: Duration = Duration::from_secs(5);
@@ -159,7 +160,7 @@ impl OpenDesk {
                     signing: Signing::default(),
                     media: MediaTerms::default(),
                     wording: Wording::default(),
-                    conduct: Conduct::default(),
+                    conduct: Manner::default(),
                 };
                 InvitePlan::new(&route, number.expose(), from)
             }

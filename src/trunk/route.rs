@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use callwright_sip::endpoint::{Conduct, Credential, Flow, Transport};
+use callwright_sip::endpoint::{Credential, Flow, Transport};
 use callwright_sip::locate::{Candidate, LocateError, Protocol};
 use callwright_sip::message::{Host, HostPort, Scheme, Uri};
 use secrecy::ExposeSecret;
 
 use super::plan::{Signing, TrunkRoute};
 use super::resolve::{self, Resolver};
+use super::signalling::Manner;
 use super::status::TrunkStatus;
 use crate::net::faults::ConnectionFaults;
 use crate::net::sip_driver::BoundListener;
@@ -194,13 +195,13 @@ impl Router {
         Some(external.map_or_else(|| advertised.clone(), |seen| seen.in_place_of(advertised.clone(), flow.peer)))
     }
 
-    fn conduct(&self, trunk: &Trunk, flow: &Flow) -> Conduct {
+    fn conduct(&self, trunk: &Trunk, flow: &Flow) -> Manner {
         let stream = |listener: &&BoundListener| {
             listener.transport == Transport::Tcp && listener.local.is_ipv4() == flow.peer.is_ipv4()
         };
         let large = trunk.data.signalling.large_over_tcp && flow.transport == Transport::Udp;
         let large_over = self.listeners.iter().find(stream).filter(|_| large).map(|listener| listener.id);
-        Conduct { large_over, external: trunk.data.signalling.external, ..Conduct::default() }
+        Manner { large_over, external: trunk.data.signalling.external, redirects: trunk.data.signalling.redirects }
     }
 
     /// The addresses that requests of the trunk come from: those of all servers behind its host.
@@ -330,12 +331,12 @@ mod tests {
         let router = router(&[Transport::Udp, Transport::Tcp]);
         let mut trunk = trunk("192.0.2.7", TrunkTransport::Udp);
         let plain = router.route(time::now(), &trunk).await.expect("an address");
-        assert_eq!(plain.conduct, Conduct::default());
+        assert_eq!(plain.conduct, Manner::default());
         assert_eq!(plain.sent_by.map(|own| own.to_string()).as_deref(), Some("127.0.0.1:5060"));
-        trunk.data.signalling = Signalling { large_over_tcp: true, external: external("203.0.113.7") };
+        trunk.data.signalling = Signalling { large_over_tcp: true, external: external("203.0.113.7"), redirects: 2 };
         let route = router.route(time::now(), &trunk).await.expect("an address");
         assert_eq!(route.conduct.large_over, Some(ListenerId(1)));
-        assert_eq!(route.conduct.external, external("203.0.113.7"));
+        assert_eq!((route.conduct.external, route.conduct.redirects), (external("203.0.113.7"), 2));
         assert_eq!(route.sent_by.map(|own| own.to_string()).as_deref(), Some("203.0.113.7:5060"));
         let udp_alone = self::router(&[Transport::Udp]).route(time::now(), &trunk).await.expect("an address");
         assert_eq!(udp_alone.conduct.large_over, None, "they leave over UDP where nothing speaks TCP");

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use callwright_sip::endpoint::External;
+use callwright_sip::endpoint::{Conduct, External, ListenerId};
 
 /// How requests over a trunk travel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,28 @@ pub struct Signalling {
     pub large_over_tcp: bool,
     /// Where the carrier sees us, if not at the address that the listener advertises.
     pub external: Option<External>,
+    /// How often a call may be redirected to the same number elsewhere, 0 to [`MAX_REDIRECTS`].
+    pub redirects: u32,
+}
+
+/// The most redirections of a call: each is an INVITE, and there are five at most.
+pub const MAX_REDIRECTS: u32 = 4;
+
+/// What calls over a trunk do beyond what every call does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// The listener over which requests of more than 1300 bytes leave that are for UDP.
+    pub large_over: Option<ListenerId>,
+    /// Where the carrier sees us, if not at the address that the listener advertises.
+    pub external: Option<External>,
+    /// How often a call may be redirected; 0 ends it by the first redirection.
+    pub redirects: u32,
+}
+
+impl From<Manner> for Conduct {
+    fn from(Manner { large_over, external, redirects }: Manner) -> Self {
+        Self { redirectable: redirects > 0, large_over, external, ..Self::default() }
+    }
 }
 
 /// Reads an address of ours with or without a port: `203.0.113.7`, `203.0.113.7:5070`, `[2001:db8::7]:5070`. None for what is

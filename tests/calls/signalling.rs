@@ -20,7 +20,7 @@ use callwright::trunk::media::{DtmfMode, MediaTerms};
 use callwright_media::digit::Digit;
 use callwright_media::dtmf;
 use callwright_media::session::{ClipId, MediaEvent};
-use callwright_sip::endpoint::External;
+use callwright_sip::endpoint::{External, Flow};
 use callwright_sip::guard::Networks;
 use callwright_sip::message::HostPort;
 use serde_json::json;
@@ -190,4 +190,48 @@ async fn a_carrier_behind_a_nat_reads_where_it_sees_us() {
     let contact = format!("@203.0.113.7:{}>", office.address.port());
     assert!(lines(&answer, "Contact")[0].contains(&contact), "{answer}");
     assert!(answer.contains("\r\nc=IN IP4 203.0.113.7\r\n"), "{answer}");
+}
+
+/// A redirection to this number at the peer.
+fn contact(peer: &Peer, number: &str) -> String {
+    format!("Contact: <sip:{number}@{}>\r\n", peer.address())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_goes_on_to_the_same_number_elsewhere_as_often_as_the_trunk_says() {
+    let office = office(41_000).await;
+    let (mut first, mut second) = (Peer::new(office.address).await, Peer::new(office.address).await);
+    let mut order = office.order(first.address(), NUMBER);
+    order.invite.conduct.redirects = 1;
+    let mut attempt = office.place(order);
+    let flow = Flow { listener: office.listener, transport: office.transport, peer: first.address() };
+    attempt.onward = Some(flow);
+    let ends = tokio::spawn(attempt.ends());
+    let invite = first.hears("INVITE").await;
+    // Another number would be another call: the gate has not seen it.
+    let elsewhere = format!("{}{}", contact(&second, "+4930901821"), contact(&second, NUMBER));
+    first.answers(&invite, "302 Moved Temporarily", &elsewhere, "").await;
+    first.hears("ACK").await;
+    let again = second.hears("INVITE").await;
+    assert!(again.starts_with(&format!("INVITE sip:{NUMBER}@{} ", second.address())), "{again}");
+    assert_eq!(lines(&again, "CSeq"), ["CSeq: 2 INVITE"]);
+    for name in ["Call-ID", "From", "To"] {
+        assert_eq!(lines(&again, name), lines(&invite, name));
+    }
+    second.answers(&again, "302 Moved Temporarily", &contact(&first, NUMBER), "").await;
+    second.hears("ACK").await;
+    let (seen, report) = ends.await.expect("it ends");
+    assert_eq!((seen, report.outcome.sip_code), (vec!["redirected"], Some(302)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_may_not_go_on_ends_by_the_redirection() {
+    let office = office(42_000).await;
+    let (mut first, second) = (Peer::new(office.address).await, Peer::new(office.address).await);
+    let attempt = office.place(office.order(first.address(), NUMBER));
+    let invite = first.hears("INVITE").await;
+    first.answers(&invite, "302 Moved Temporarily", &contact(&second, NUMBER), "").await;
+    first.hears("ACK").await;
+    let (seen, report) = attempt.ends().await;
+    assert_eq!((seen.len(), report.outcome.sip_code), (0, Some(302)));
 }

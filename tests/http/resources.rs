@@ -185,14 +185,14 @@ async fn a_trunk_says_how_it_signals(db: TestDb) {
     let mut body = trunk("Carrier");
     let path = format!("/api/v1/trunks/{}", client.create("/api/v1/trunks", body.clone()).await);
     let said = |trunk: &Value| {
-        ["large_over_tcp", "external_signalling", "external_media", "dtmf"].map(|field| trunk[field].clone())
+        ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects"]
+            .map(|field| trunk[field].clone())
     };
-    let plain = [json!(false), Value::Null, Value::Null, json!("auto")];
+    let plain = [json!(false), Value::Null, Value::Null, json!("auto"), json!(0)];
     assert_eq!(said(&client.get(&path).await.json), plain);
-    let wanted = [json!(true), json!("[2001:db8::7]:5070"), json!("203.0.113.7"), json!("info")];
-    for (field, value) in ["large_over_tcp", "external_signalling", "external_media", "dtmf"].iter().zip(&wanted) {
-        body[field] = value.clone();
-    }
+    let wanted = [json!(true), json!("[2001:db8::7]:5070"), json!("203.0.113.7"), json!("info"), json!(2)];
+    let fields = ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects"];
+    fields.iter().zip(&wanted).for_each(|(field, value)| body[field] = value.clone());
     assert_eq!(said(&client.put(&path, body.clone()).await.json), wanted);
     assert_eq!(said(&client.get(&path).await.json), wanted, "it is stored");
     body["transport"] = json!("tcp");
@@ -201,7 +201,9 @@ async fn a_trunk_says_how_it_signals(db: TestDb) {
     let expected = [("/external_media", "address"), ("/external_signalling", "address"), ("/large_over_tcp", "unused")];
     assert_eq!((bad.status, pointers(&bad)), (422, expected.to_vec()), "{}", bad.json);
     assert!(bad.json.to_string().contains("203.0.113.7:5070"), "it says what to write: {}", bad.json);
-    body["dtmf"] = json!("morse");
+    body["redirects"] = json!(5);
+    assert_eq!(client.put(&path, body.clone()).await.status, 422, "each redirection is an INVITE more");
+    (body["redirects"], body["dtmf"]) = (json!(0), json!("morse"));
     assert_eq!(client.put(&path, body).await.status, 422);
     assert_eq!(said(&client.get(&path).await.json), wanted, "nothing was changed");
 }

@@ -176,5 +176,5 @@ fn signalling(input: &TrunkInput, faults: &mut Vec<FieldFault>) -> Signalling {
                       transport to udp or auto";
         fault("/large_over_tcp", "unused", reason);
     }
-    Signalling { large_over_tcp: input.large_over_tcp, external: external.flatten() }
+    Signalling { large_over_tcp: input.large_over_tcp, external: external.flatten(), redirects: input.redirects }
 }

@@ -13,6 +13,7 @@ use crate::store::trunk::TrunkTransport;
 use crate::trunk::callers::CallerRules;
 use crate::trunk::media::{DtmfMode, SrtpPolicy, TrunkCodec};
 use crate::trunk::numbers::NumberRules;
+use crate::trunk::signalling::MAX_REDIRECTS;
 
 /// What can be set of a trunk.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -153,6 +154,12 @@ pub struct TrunkInput {
     #[garde(skip)]
     #[schema(default = false)]
     pub(super) large_over_tcp: bool,
+    /// How often a call may be redirected (300, 301, 302) to the same number at another address, 0 to 4. Redirections to other
+    /// numbers are not followed.
+    #[serde(default)]
+    #[garde(range(max = MAX_REDIRECTS))]
+    #[schema(default = 0, maximum = 4)]
+    pub(super) redirects: u32,
     /// The address, with a port where it differs from the listener's, at which the carrier sees our SIP: it stands in Via
     /// and Contact in place of what the listener advertises, towards peers of its address family.
     #[serde(default)]

@@ -85,6 +85,8 @@ pub struct TrunkView {
     options_s: u32,
     /// Requests too large for a datagram leave over TCP.
     large_over_tcp: bool,
+    /// How often a call may be redirected to the same number elsewhere.
+    redirects: u32,
     /// Where the carrier sees our SIP, if not at the address that the listener advertises.
     external_signalling: Option<String>,
     /// Where it sees our audio, if not at the listener's address.
@@ -189,6 +191,7 @@ pub(super) async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkVi
         callers: data.wording.callers,
         options_s: data.options_s,
         large_over_tcp: data.signalling.large_over_tcp,
+        redirects: data.signalling.redirects,
         external_signalling: data.signalling.external.as_ref().map(signalling::text),
         external_media: data.media.external,
         dtmf: data.media.dtmf,

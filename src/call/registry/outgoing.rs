@@ -165,7 +165,8 @@ async fn keep_leg(desk: Arc<dyn TransferDesk>, leg: LegId, mut events: mpsc::Rec
         let note = match event {
             AttemptEvent::Ringing { dialog, .. } => LegNote::Ringing(dialog),
             AttemptEvent::Answered { dialog, .. } => LegNote::Answered(dialog),
-            AttemptEvent::InConversation { .. } => continue,
+            // Without an answer it goes nowhere else: where a caller is handed over to is decided once.
+            AttemptEvent::InConversation { .. } | AttemptEvent::Redirected { .. } => continue,
             AttemptEvent::NotPlaced(_) => LegNote::Over(None),
             AttemptEvent::Ended(report) => LegNote::Over(Some(Box::new(report.outcome))),
         };

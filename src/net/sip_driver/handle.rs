@@ -1,7 +1,7 @@
 //! The way to the task that owns the SIP endpoint: commands in, answers and events back.
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Event, External, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration,
+    Body, CommandError, Event, External, Flow, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration,
     RegistrationId, Rejection, SessionId, Watch,
 };
 use callwright_sip::message::StatusCode;
@@ -58,6 +58,8 @@ pub(super) enum Command {
     Refer(SessionId, Box<Refer>, oneshot::Sender<Result<ReferId, CommandError>>),
     NotifyRefer(SessionId, StatusCode),
     Info(SessionId, Body),
+    Follow(SessionId, Flow),
+    PassOver(SessionId),
     KnownAs(SessionId, External),
     Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
     Guard(GuardOrder),
@@ -128,6 +130,22 @@ impl SipHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Refer(session, Box::new(refer), reply)).await?;
         Ok(answer.await.map_err(|_| SipStopped)??)
+    }
+
+    /// Lets a session go on to whom [`Event::Redirected`] named, over this flow.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn follow(&self, session: SessionId, flow: Flow) -> Result<(), SipStopped> {
+        self.send(Command::Follow(session, flow)).await
+    }
+
+    /// Does not let it go on there: the next contact is named, or the session ends by what redirected it.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn pass_over(&self, session: SessionId) -> Result<(), SipStopped> {
+        self.send(Command::PassOver(session)).await
     }
 
     /// Sends INFO within an answered session.

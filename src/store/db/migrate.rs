@@ -87,6 +87,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
     (63, "trunk signalling", Text::Both(include_str!("../../../migrations/0063_trunk_signalling.sql"))),
     (64, "caller numbers", Text::Both(include_str!("../../../migrations/0064_caller_numbers.sql"))),
+    (65, "trunk redirects", Text::Both(include_str!("../../../migrations/0065_trunk_redirects.sql"))),
 ];
 
 /// The version of the last one.
