@@ -168,6 +168,7 @@ impl OpenDesk {
         };
         let now = time::now().mono;
         Ok(Box::new(SecondLeg {
+            trunk: dial.trunk,
             leg: dial.leg,
             invite,
             credentials: None,
