@@ -150,7 +150,8 @@ fn media_address(input: &TrunkInput, faults: &mut Vec<FieldFault>) -> Option<IpA
     let text = input.external_media.as_deref()?;
     let address = text.parse().ok().filter(|address| signalling::is_reachable(*address));
     if address.is_none() {
-        let reason = "write an IP address without a port: the ports of audio are those of this machine (media.port_min to media.port_max)";
+        let reason = "write an IP address without a port: the ports of audio are those of this machine \
+                      (media.port_min to media.port_max)";
         faults.push(FieldFault {
             pointer: "/external_media".to_owned(),
             code: "address".to_owned(),
