@@ -75,7 +75,12 @@ impl Calls {
             Entrance::Unknown if self.of_org(admitted.org) >= admitted.max_org_calls => {
                 Err(plain(StatusCode::BUSY_HERE))
             }
-            Entrance::Open | Entrance::Unknown => self.take(call, admitted, incoming, vouched),
+            Entrance::Open | Entrance::Unknown => {
+                if let Some(external) = admitted.external {
+                    let _ = self.inner.services.sip.known_as(incoming.session, external).await;
+                }
+                self.take(call, admitted, incoming, vouched)
+            }
         };
         if let (Err(_), Some(door)) = (&taken, door) {
             door.over(call);
@@ -111,7 +116,7 @@ impl Calls {
         vouched: Option<CallerIdentity>,
     ) -> Result<(), Refusal> {
         let IncomingCall { session, invite, events } = incoming;
-        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, media: terms, arrival, called } = admitted;
+        let Admitted { trunk, org, assistant, media: terms, arrival, called, .. } = admitted;
         let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_full() {
             return Err(overload());
@@ -161,7 +166,8 @@ impl Calls {
         let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
-        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording };
+        let dtmf = terms.dtmf;
+        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording, dtmf };
         let task = CallTask::new(self.clone(), parts, ends).taking(session, events);
         self.spawn(identity, entry, task, None);
         Ok(())
