@@ -138,10 +138,10 @@ impl Default for MediaTerms {
 impl MediaTerms {
     /// Whether a call may go this way. Where encryption is a must, its keys must not travel in the open.
     #[must_use]
-    pub const fn allow(&self, transport: Transport) -> bool {
+    pub fn allow(&self, transport: Transport) -> bool {
         match self.srtp {
             SrtpPolicy::Off | SrtpPolicy::Offered => true,
-            SrtpPolicy::Required => matches!(transport, Transport::Tls(_)),
+            SrtpPolicy::Required => transport.is_secure(),
         }
     }
 
@@ -232,11 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_must_stay_secret_travel_over_tls_only() {
-        for open in [Transport::Udp, Transport::Tcp] {
+    fn keys_that_must_stay_secret_travel_where_nobody_reads_along() {
+        for open in [Transport::Udp, Transport::Tcp, Transport::Ws] {
             assert!(terms(SrtpPolicy::Off).allow(open) && terms(SrtpPolicy::Offered).allow(open));
             assert!(!terms(SrtpPolicy::Required).allow(open));
         }
-        assert!(terms(SrtpPolicy::Required).allow(Transport::Tls(PeerName::NONE)));
+        for secret in [Transport::Tls(PeerName::NONE), Transport::Wss] {
+            assert!(terms(SrtpPolicy::Required).allow(secret));
+        }
     }
 }

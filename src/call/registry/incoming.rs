@@ -125,7 +125,7 @@ impl Calls {
         let now = time::now();
         let media = services.media_address(invite.flow.listener).ok_or_else(overload)?;
         if !terms.allow(invite.flow.transport) {
-            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and it did not come by TLS");
+            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and its signalling was not");
             return Err(plain(StatusCode::NOT_ACCEPTABLE_HERE));
         }
         let definition = &assistant.definition;
