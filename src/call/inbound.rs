@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use callwright_sip::endpoint::{AccountId, IncomingInvite};
+use callwright_sip::endpoint::{AccountId, External, IncomingInvite};
 use callwright_sip::guard::Networks;
 use callwright_sip::message::{StatusCode, Uri};
 
@@ -66,6 +66,8 @@ pub struct InboundRoute {
     pub media: MediaTerms,
     /// How it writes numbers, and what it is believed about callers.
     pub wording: Wording,
+    /// Where it sees us, if not at the address that the listener advertises.
+    pub external: Option<External>,
 }
 
 /// All trunks that may bring calls in.
@@ -85,6 +87,7 @@ pub(super) struct Admitted {
     pub(super) media: MediaTerms,
     pub(super) arrival: Arrival,
     pub(super) called: Option<Pii<E164>>,
+    pub(super) external: Option<External>,
 }
 
 impl InboundRoutes {
@@ -113,6 +116,7 @@ impl InboundRoutes {
             media: route.media.clone(),
             arrival: route.wording.arrival(&invite.request),
             called,
+            external: route.external,
         })
     }
 }
@@ -166,6 +170,7 @@ mod tests {
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
             wording: Wording::default(),
+            external: None,
         };
         let answers = |route: &InboundRoute, user: &str| {
             let called = Uri::parse(format!("sip:{user}@us.example").as_bytes()).expect("a URI");

@@ -10,6 +10,7 @@ mod line;
 mod media;
 mod player;
 mod recording;
+mod redirect;
 mod tools;
 mod track;
 mod transfer;
@@ -33,6 +34,7 @@ use self::ears::Ears;
 use self::keys::Keys;
 use self::player::Player;
 use self::recording::Recording;
+use self::redirect::{Onward, next_onward};
 use self::tools::Tools;
 use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
@@ -71,6 +73,7 @@ use crate::stir::passport::Attestation;
 use crate::stir::service::unix;
 use crate::telemetry::spans::CallFacts;
 use crate::time::{self, Latest};
+use crate::trunk::media::DtmfMode;
 use crate::trunk::plan::{InvitePlan, leg_key};
 
 /// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
@@ -88,6 +91,8 @@ pub(super) struct Parts {
     pub(super) rtp: RtpSocket,
     /// Where the recording goes, relative to the folder of recordings.
     pub(super) recording: PathBuf,
+    /// How keys pressed are told and heard.
+    pub(super) dtmf: DtmfMode,
 }
 
 /// What a call has left when it is over.
@@ -133,6 +138,8 @@ pub(super) struct CallTask {
     bot: BotLine,
     tools: Tools,
     keys: Keys,
+    dtmf: DtmfMode,
+    onward: Onward,
     leg: SipLeg,
     body: Option<Body>,
     dial: Option<Box<Dial>>,
@@ -168,7 +175,7 @@ pub(super) struct CallTask {
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
         let Ends { control, stage, listeners } = ends;
-        let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
+        let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
@@ -201,6 +208,8 @@ impl CallTask {
             bot: BotLine::new(bot, request),
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
+            dtmf,
+            onward: Onward::default(),
             leg,
             body: Some(body),
             dial: None,
@@ -276,6 +285,7 @@ impl CallTask {
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
+            flow = next_onward(&mut self.onward) => self.go_on(flow).await,
             news = next_handing(&mut self.handing) => self.handed(news).await,
             () = first_gone(&self.second) => self.first_is_gone(),
             () = sleep(wake) => {}
@@ -306,6 +316,10 @@ impl CallTask {
             self.tell(CallInput::Leg(LegEvent::Ended { by: LegEnd::Fault, q850: None }));
             return;
         };
+        let event = match event {
+            Event::Redirected { redirection, .. } => return self.redirected(redirection.target.uri).await,
+            event => event,
+        };
         let news = self.leg.handle(event);
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
             let _ = self.services.sip.answer_reoffer(session, answer).await;
@@ -317,7 +331,7 @@ impl CallTask {
             let trunk = self.context.trunk;
             tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
         }
-        if let Some(digit) = news.digit
+        if let Some(digit) = news.digit.filter(|_| self.dtmf.hears_info())
             && !self.relay(digit).await
         {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });

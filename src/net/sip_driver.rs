@@ -396,6 +396,10 @@ impl Driver {
                 return;
             }
             Command::NotifyRefer(session, status) => endpoint.notify_refer(now, session, status),
+            Command::Info(session, body) => endpoint.info(now, session, &body),
+            Command::Follow(session, flow) => endpoint.follow(now, session, flow),
+            Command::PassOver(session) => endpoint.pass_over(now, session),
+            Command::KnownAs(session, external) => endpoint.known_as(session, external),
         };
         if let Err(error) = done {
             tracing::debug!(%error, "a command came too late for what it was about");

@@ -29,6 +29,7 @@ mod outbound;
 mod quality;
 mod replay;
 mod sight;
+mod signalling;
 mod siprec;
 #[path = "../support/speech.rs"]
 mod speech;

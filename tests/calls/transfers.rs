@@ -26,6 +26,7 @@ use self::scene::{
     tone, whistling,
 };
 use crate::phone::Phone;
+use crate::sight::Peer;
 use crate::talker::voice;
 use crate::vendors::Vendors;
 
@@ -129,6 +130,45 @@ async fn a_declined_caller_comes_back_to_the_agent_and_goes_on_talking() {
     let told = said.iter().position(|line| *line == (Speaker::Agent, ASK)).expect("the caller is told");
     assert_eq!(said[told + 1..], [(Speaker::Caller, MESSAGE), (Speaker::Agent, NOTED)]);
     assert_eq!(scene.notes(), ["admitted", "ringing", "answered", "over"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leg_that_its_server_gives_up_goes_on_by_another_way() {
+    let (mut scene, mut other) = Scene::with_other(23_600).await;
+    let mut server = Peer::new(scene.office.address).await;
+    let (attempt, mut caller) = scene.call_for(server.address(), "warm", Duration::from_secs(60)).await;
+    let invite = server.hears("INVITE").await;
+    server.answers(&invite, "503 Service Unavailable", "", "").await;
+    server.hears("ACK").await;
+    let ringing = other.rings().await;
+    caller.plays(tone(CALLER)).await;
+    let mut target = ringing.answer().await;
+    assert!(target.hears(is_briefing).await, "it is the same leg for the agent");
+    target.presses('1').await;
+    both_talk(&mut caller, &mut target).await;
+    caller.hangs_up().await;
+    assert!(target.gets_hung_up().await);
+    let (_, report) = attempt.ends().await;
+    assert!(report.transfer.is_some(), "{:?}", report.outcome);
+    let notes = scene.notes();
+    let times = |what| notes.iter().filter(|note| **note == what).count();
+    assert_eq!(["admitted", "ringing", "joined"].map(times), [2, 1, 1], "{notes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callee_who_is_busy_is_not_tried_by_another_way() {
+    let (mut scene, other) = Scene::with_other(24_000).await;
+    drop(other);
+    let mut server = Peer::new(scene.office.address).await;
+    let (attempt, caller) = scene.call_for(server.address(), "warm", Duration::from_secs(60)).await;
+    let invite = server.hears("INVITE").await;
+    server.answers(&invite, "486 Busy Here", "", "").await;
+    server.hears("ACK").await;
+    assert!(caller.gets_hung_up().await, "the agent says that nobody is there, and is done");
+    let (_, report) = attempt.ends().await;
+    assert_eq!(report.transfer, None);
+    let admitted = scene.notes().iter().filter(|note| **note == "admitted").count();
+    assert_eq!(admitted, 1, "whoever is busy is busy by any way");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,6 +33,7 @@ use callwright::trunk::callers::Wording;
 use callwright::trunk::keeper;
 use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
+use callwright::trunk::signalling::Manner;
 use callwright::trunk::status::TrunkStatus;
 use callwright_sip::endpoint::{Callers, Config, Flow, Transport};
 use callwright_sip::guard::Networks;
@@ -197,6 +198,7 @@ impl Office {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Manner::default(),
         };
         let to = number.parse().expect("a number");
         let from = "+493012345678".parse().expect("a number");
@@ -222,7 +224,7 @@ impl Office {
     }
 
     pub(crate) fn place(&self, order: PlaceCall) -> Attempt {
-        Attempt { events: self.calls.place(order) }
+        Attempt { events: self.calls.place(order), onward: None }
     }
 
     /// Answers calls to any number from this machine, which may also register.
@@ -265,6 +267,7 @@ impl Office {
             identity,
             media,
             wording,
+            external: None,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -285,6 +288,7 @@ impl Office {
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
             wording: Wording::default(),
+            external: None,
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }
@@ -304,6 +308,8 @@ impl Drop for Office {
 /// One attempt as the dialer sees it.
 pub(crate) struct Attempt {
     events: mpsc::Receiver<AttemptEvent>,
+    /// From where the call goes on when it is redirected; without it does not.
+    pub(crate) onward: Option<Flow>,
 }
 
 impl Attempt {
@@ -314,6 +320,12 @@ impl Attempt {
             let event = timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("an end");
             match event {
                 AttemptEvent::NotPlaced(why) => panic!("not placed: {why}"),
+                AttemptEvent::Redirected { to, reply } => {
+                    seen.push("redirected");
+                    let uri = to.expose();
+                    let peer = SocketAddr::new(uri.host.ip().expect("an address"), uri.port.unwrap_or(5060));
+                    let _ = reply.send(self.onward.map(|flow| Flow { peer, ..flow }));
+                }
                 AttemptEvent::Ringing { .. } => seen.push("ringing"),
                 AttemptEvent::Answered { dialog, .. } => {
                     assert!(dialog.is_some(), "an answered call has a dialog to be stored");

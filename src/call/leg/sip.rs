@@ -124,7 +124,7 @@ impl SipLeg {
                 };
                 LegNews::of(LegEvent::Ended { by, q850: reason.as_ref().and_then(q850) })
             }
-            // No leg makes new offers, and none lets itself be redirected.
+            // No leg makes new offers, and whether one goes on elsewhere is decided before it comes here.
             Event::Reoffered { .. }
             | Event::Redirected { .. }
             | Event::Incoming { .. }

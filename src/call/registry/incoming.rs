@@ -75,7 +75,12 @@ impl Calls {
             Entrance::Unknown if self.of_org(admitted.org) >= admitted.max_org_calls => {
                 Err(plain(StatusCode::BUSY_HERE))
             }
-            Entrance::Open | Entrance::Unknown => self.take(call, admitted, incoming, vouched),
+            Entrance::Open | Entrance::Unknown => {
+                if let Some(external) = admitted.external {
+                    let _ = self.inner.services.sip.known_as(incoming.session, external).await;
+                }
+                self.take(call, admitted, incoming, vouched)
+            }
         };
         if let (Err(_), Some(door)) = (&taken, door) {
             door.over(call);
@@ -111,7 +116,7 @@ impl Calls {
         vouched: Option<CallerIdentity>,
     ) -> Result<(), Refusal> {
         let IncomingCall { session, invite, events } = incoming;
-        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, media: terms, arrival, called } = admitted;
+        let Admitted { trunk, org, assistant, media: terms, arrival, called, .. } = admitted;
         let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_full() {
             return Err(overload());
@@ -120,7 +125,7 @@ impl Calls {
         let now = time::now();
         let media = services.media_address(invite.flow.listener).ok_or_else(overload)?;
         if !terms.allow(invite.flow.transport) {
-            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and it did not come by TLS");
+            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and its signalling was not");
             return Err(plain(StatusCode::NOT_ACCEPTABLE_HERE));
         }
         let definition = &assistant.definition;
@@ -161,7 +166,8 @@ impl Calls {
         let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
-        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording };
+        let dtmf = terms.dtmf;
+        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording, dtmf };
         let task = CallTask::new(self.clone(), parts, ends).taking(session, events);
         self.spawn(identity, entry, task, None);
         Ok(())

@@ -137,12 +137,18 @@ impl CallTask {
     pub(super) async fn press(&mut self) {
         let events = self.leg.negotiated().is_some_and(|negotiated| negotiated.dtmf.is_some());
         loop {
-            match self.keys.step(time::now().mono, events) {
+            match self.keys.step(time::now().mono, self.dtmf.way(events)) {
                 // Where there is no leg that could, the rest is passed over.
                 Next::Order(command) => {
                     if self.order(command).await {
                         return;
                     }
+                }
+                Next::Tell(body) => {
+                    if let Some(session) = self.session {
+                        let _ = self.services.sip.info(session, body).await;
+                    }
+                    return;
                 }
                 Next::Wait => return,
                 Next::Done => return self.inform(Input::DtmfSent),

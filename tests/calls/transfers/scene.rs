@@ -114,6 +114,8 @@ struct Ledger {
     listener: ListenerId,
     transport: Transport,
     refuses: Option<NotAdmitted>,
+    /// Where a leg goes that the first server gives up.
+    other: Option<SocketAddr>,
     notes: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -125,12 +127,19 @@ impl TransferDesk for Ledger {
 
     fn admit(&self, dial: TransferDial) -> Admission {
         let Destination::Address(uri) = &dial.to else { panic!("these desks have addresses") };
-        let peer: SocketAddr = format!("{}:{}", uri.host, uri.port.unwrap_or(5060)).parse().expect("digits");
+        let named: SocketAddr = format!("{}:{}", uri.host, uri.port.unwrap_or(5060)).parse().expect("digits");
+        let peer = match (dial.tried.len(), self.other) {
+            (0, _) => named,
+            (1, Some(other)) => other,
+            _ => return Box::pin(std::future::ready(Err(NotAdmitted::Unreachable))),
+        };
+        assert!(dial.tried.iter().all(|tried| tried.flow.peer == named), "what was tried is told");
         let flow = Flow { listener: self.listener, transport: self.transport, peer };
         let from = dial.from.as_ref().map(|number| number.expose());
         let now = time::now().mono;
         let leg = SecondLeg {
             leg: dial.leg,
+            trunk: dial.trunk,
             invite: InvitePlan::to_address(flow, None, uri, from, &HostPort::from(peer)),
             credentials: None,
             evidence: TrunkEvidence::default(),
@@ -176,14 +185,39 @@ impl Scene {
         let office = Office::staffed(Udp, ports, clocks, 100, Arc::new(staff), Arc::new(NoTools)).await;
         let notes = Arc::new(Mutex::new(Vec::new()));
         let (listener, transport) = (office.listener, office.transport);
-        office.calls.set_desk(Arc::new(Ledger { listener, transport, refuses, notes: Arc::clone(&notes) }));
+        office.calls.set_desk(Arc::new(Ledger {
+            listener,
+            transport,
+            refuses,
+            other: None,
+            notes: Arc::clone(&notes),
+        }));
         Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes }
+    }
+
+    /// Another server, for legs that the first one gives up.
+    pub(super) async fn with_other(ports: u16) -> (Self, Phone) {
+        let scene = Self::new(ports).await;
+        let other = Phone::new(Udp, ports + 1_400).await;
+        scene.office.calls.set_desk(Arc::new(Ledger {
+            listener: scene.office.listener,
+            transport: scene.office.transport,
+            refuses: None,
+            other: Some(other.address()),
+            notes: Arc::clone(&scene.notes),
+        }));
+        (scene, other)
     }
 
     /// A call to the caller, whom the agent then hands over.
     pub(super) async fn call(&mut self, kind: &str, longest: Duration) -> (Attempt, Line) {
+        self.call_for(self.target.address(), kind, longest).await
+    }
+
+    /// [`Scene::call`] with somebody else as the target.
+    pub(super) async fn call_for(&mut self, target: SocketAddr, kind: &str, longest: Duration) -> (Attempt, Line) {
         let mut order = self.office.order(self.caller.address(), NUMBER);
-        order.assistant = agent(self.target.address(), kind);
+        order.assistant = agent(target, kind);
         order.max_duration = longest;
         let attempt = self.office.place(order);
         let mut line = self.caller.rings().await.answer().await;
