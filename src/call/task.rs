@@ -50,6 +50,7 @@ use super::quality::MediaQuality;
 use super::registry::{Calls, Control, Services, Stage, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
+use super::transfer::came::CameBy;
 use super::transfer::desk::Transferred;
 use super::transfer::second::{SecondNews, SecondSide};
 use crate::agent::action::Ending;
@@ -161,6 +162,8 @@ pub(super) struct CallTask {
     reports: Option<mpsc::Sender<AttemptEvent>>,
     stage: watch::Sender<Stage>,
     listeners: Arc<Listeners>,
+    /// By which way the caller came.
+    came: Option<CameBy>,
     /// The caller is being handed over.
     handing: Option<Handing>,
     transferred: Option<Transferred>,
@@ -227,6 +230,7 @@ impl CallTask {
             reports: None,
             stage,
             listeners,
+            came: None,
             handing: None,
             transferred: None,
             second: None,

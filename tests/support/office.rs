@@ -1,7 +1,7 @@
 //! The server side of these tests: everything that calls need, with a voice that whistles and no recogniser.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +76,8 @@ pub(crate) struct Seat {
     pub(crate) bind: SocketAddr,
     pub(crate) tls: SipTls,
     pub(crate) protection: Protection,
+    /// The address announced for audio, where it is another one.
+    pub(crate) media: Option<IpAddr>,
 }
 
 impl Office {
@@ -120,7 +122,7 @@ impl Office {
     ) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
-        Self::seated(Seat { transport, bind, tls, protection }, first_port, clocks, staff).await
+        Self::seated(Seat { transport, bind, tls, protection, media: None }, first_port, clocks, staff).await
     }
 
     /// An office that speaks TLS, and believes whoever proves to be `localhost`.
@@ -128,7 +130,8 @@ impl Office {
     pub(crate) async fn over_tls(tls: SipTls, first_port: u16) -> Self {
         let callee = tls.names().learn("localhost").expect("a name");
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let seat = Seat { transport: SipTransport::Tls, bind, tls, protection: Protection::off() };
+        let protection = Protection::off();
+        let seat = Seat { transport: SipTransport::Tls, bind, tls, protection, media: None };
         let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
         let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
         let mut office = Self::seated(seat, first_port, (CallConfig::default(), 100), staff).await;
@@ -143,8 +146,8 @@ impl Office {
         (clocks, max_calls): (CallConfig, usize),
         (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
     ) -> Self {
-        let Seat { transport, bind, tls, protection } = seat;
-        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
+        let Seat { transport, bind, tls, protection, media } = seat;
+        let listener = ListenerConfig { transport, bind, external: None, external_media: media };
         let stop = CancellationToken::new();
         let config = Config { registrar: true, ..Config::default() };
         let (tap, tapping) = tap();

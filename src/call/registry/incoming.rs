@@ -16,6 +16,7 @@ use crate::call::facts;
 use crate::call::inbound::{Admitted, Entrance};
 use crate::call::leg::sip::SipLeg;
 use crate::call::task::{CallTask, Parts, refuse};
+use crate::call::transfer::came::CameBy;
 use crate::id::{CallId, OrgId};
 use crate::net::sip_driver::IncomingCall;
 use crate::pii::Pii;
@@ -146,6 +147,7 @@ impl Calls {
             tracing::info!(%trunk, %fault, "a call that came in is refused: its description cannot be answered");
             plain(StatusCode::NOT_ACCEPTABLE_HERE)
         })?;
+        let came = called.clone().map(|called| CameBy { called, diversion: arrival.diversion.clone() });
         let core = Call::inbound(now.mono, services.clocks.clone());
         let identity = Identity {
             call,
@@ -168,7 +170,7 @@ impl Calls {
         let recording = identity.recording();
         let dtmf = terms.dtmf;
         let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording, dtmf };
-        let task = CallTask::new(self.clone(), parts, ends).taking(session, events);
+        let task = CallTask::new(self.clone(), parts, ends).taking(session, events).come_by(came);
         self.spawn(identity, entry, task, None);
         Ok(())
     }

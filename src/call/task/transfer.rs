@@ -20,6 +20,7 @@ use crate::call::event::{CallInput, Withdrawal};
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::registry::{Control, Stage};
 use crate::call::transfer::briefing;
+use crate::call::transfer::came::CameBy;
 use crate::call::transfer::desk::{
     LegNote, MOST_WAYS, NotAdmitted, SecondLeg, TransferDesk, TransferDial, Transferred, Tried,
 };
@@ -297,6 +298,7 @@ impl CallTask {
             trunk: self.context.trunk,
             attempt: self.context.attempt.map(|(attempt, _)| attempt),
             from: self.context.ours.clone(),
+            came: self.came.clone(),
             to: handing.order.to.clone(),
             ring: handing.order.ring.unwrap_or(self.services.clocks.transfer.ring),
             longest: self.services.clocks.transferred,
@@ -487,6 +489,12 @@ impl CallTask {
         self.brain.close();
         self.bot.close();
         self.voice.close();
+    }
+
+    /// Keeps by which way the caller came, for who is called next.
+    pub(in crate::call) fn come_by(mut self, came: Option<CameBy>) -> Self {
+        self.came = came;
+        self
     }
 
     // --- the second leg's side ---

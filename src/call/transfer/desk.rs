@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use super::came::CameBy;
 use super::destination::Destination;
 use crate::call::outcome::{CallOutcome, TrunkEvidence};
 use crate::campaign::phone::E164;
@@ -50,6 +51,8 @@ pub struct TransferDial {
     pub attempt: Option<AttemptId>,
     /// The number shown.
     pub from: Option<Pii<E164>>,
+    /// By which way the caller came, where they called us and the number that they called is known.
+    pub came: Option<CameBy>,
     /// Whom to call.
     pub to: Destination,
     /// How long it may ring.

@@ -173,7 +173,10 @@ impl Shared {
         let from = dial.from.as_ref().map(|number| number.expose());
         match &dial.to {
             Destination::Number(number) => {
-                let invite = InvitePlan::new(&route, number.expose(), from);
+                let mut invite = InvitePlan::new(&route, number.expose(), from);
+                if let Some(came) = &dial.came {
+                    came.tell(&mut invite, &route.wording);
+                }
                 Ok((route, invite))
             }
             Destination::Address(uri) => {
