@@ -1,6 +1,10 @@
 //! What must hold for any input. Shared by the fuzz targets and by the test that replays the corpus.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
+mod jitter;
+
+pub(crate) use jitter::jitter;
+
 use std::io::Cursor;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
