@@ -11,6 +11,7 @@ mod media;
 mod player;
 mod recording;
 mod redirect;
+mod takeover;
 mod tools;
 mod track;
 mod transfer;
@@ -47,7 +48,7 @@ use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
 use super::quality::MediaQuality;
-use super::registry::{Calls, Control, Services, Stage, Supervision};
+use super::registry::{Calls, Control, LegSession, Services, Stage, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
 use super::transfer::desk::Transferred;
@@ -122,6 +123,8 @@ pub(super) struct Ends {
     pub(super) control: mpsc::Receiver<Control>,
     pub(super) stage: watch::Sender<Stage>,
     pub(super) listeners: Arc<Listeners>,
+    /// By which session others know it.
+    pub(super) known: Arc<LegSession>,
 }
 
 /// The task of one call.
@@ -144,6 +147,7 @@ pub(super) struct CallTask {
     body: Option<Body>,
     dial: Option<Box<Dial>>,
     session: Option<SessionId>,
+    known: Arc<LegSession>,
     events: Option<mpsc::Receiver<Event>>,
     rtp: Option<RtpSocket>,
     media: Option<MediaLeg>,
@@ -174,7 +178,7 @@ pub(super) struct CallTask {
 
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
-        let Ends { control, stage, listeners } = ends;
+        let Ends { control, stage, listeners, known } = ends;
         let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
@@ -214,6 +218,7 @@ impl CallTask {
             body: Some(body),
             dial: None,
             session: None,
+            known,
             events: None,
             rtp: Some(rtp),
             media: None,
@@ -245,8 +250,7 @@ impl CallTask {
 
     /// Makes it the task of a call we were offered.
     pub(super) fn taking(mut self, session: SessionId, events: mpsc::Receiver<Event>) -> Self {
-        self.session = Some(session);
-        self.events = Some(events);
+        self.is_on(session, events);
         self.get_ready();
         self
     }
@@ -299,6 +303,7 @@ impl CallTask {
             Control::Handover(handover) => self.handed_over(handover),
             Control::Listen => self.let_listen().await,
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
+            Control::TakeOver(incoming) => self.taken_over(*incoming).await,
             Control::Supervise(Supervision::Mute(muted)) => {
                 self.inform(Input::Muted(muted));
                 self.listeners.tell(|| Happening::Changed);
@@ -443,6 +448,13 @@ impl CallTask {
     }
 
     async fn invite(&mut self) {
+    /// The session that its leg is, from now on.
+    fn is_on(&mut self, session: SessionId, events: mpsc::Receiver<Event>) {
+        self.known.set(session);
+        self.session = Some(session);
+        self.events = Some(events);
+    }
+
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
         let mut invite = dial.invite.invite(key, dial.credentials.clone(), offer);
@@ -453,8 +465,7 @@ impl CallTask {
         }
         match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {
-                self.session = Some(session);
-                self.events = Some(events);
+                self.is_on(session, events);
             }
             Err(InviteError::Refused(error)) => self.not_placed = Some(error.into()),
             Err(InviteError::TooLate) => self.not_placed = Some(NotPlaced::TooLate),

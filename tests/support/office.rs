@@ -146,7 +146,7 @@ impl Office {
         let Seat { transport, bind, tls, protection } = seat;
         let listener = ListenerConfig { transport, bind, external: None, external_media: None };
         let stop = CancellationToken::new();
-        let config = Config { registrar: true, ..Config::default() };
+        let config = Config { registrar: true, replaceable: true, ..Config::default() };
         let (tap, tapping) = tap();
         let sip =
             sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
@@ -268,6 +268,7 @@ impl Office {
             media,
             wording,
             external: None,
+            replaces: false,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -289,6 +290,7 @@ impl Office {
             media: MediaTerms::default(),
             wording: Wording::default(),
             external: None,
+            replaces: false,
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }
