@@ -301,9 +301,10 @@ impl CallTask {
             Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
             Control::Handover(handover) => self.handed_over(handover),
+            Control::Press(digit) => self.pass_on(digit).await,
             Control::Listen => self.let_listen().await,
-            Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::TakeOver(incoming) => self.taken_over(*incoming).await,
+            Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::Supervise(Supervision::Mute(muted)) => {
                 self.inform(Input::Muted(muted));
                 self.listeners.tell(|| Happening::Changed);
@@ -337,7 +338,7 @@ impl CallTask {
             tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
         }
         if let Some(digit) = news.digit.filter(|_| self.dtmf.hears_info())
-            && !self.relay(digit).await
+            && !self.relay(digit)
         {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
@@ -447,7 +448,6 @@ impl CallTask {
         self.let_listen().await;
     }
 
-    async fn invite(&mut self) {
     /// The session that its leg is, from now on.
     fn is_on(&mut self, session: SessionId, events: mpsc::Receiver<Event>) {
         self.known.set(session);
@@ -455,6 +455,7 @@ impl CallTask {
         self.events = Some(events);
     }
 
+    async fn invite(&mut self) {
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
         let mut invite = dial.invite.invite(key, dial.credentials.clone(), offer);

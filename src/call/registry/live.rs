@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use callwright_media::digit::Digit;
 use callwright_sip::endpoint::SessionId;
 use tokio::sync::{mpsc, watch};
 
@@ -81,6 +82,8 @@ pub(in crate::call) enum Control {
     Listen,
     /// The transfer that this leg is for has come this far.
     Handover(Handover),
+    /// The party that this leg is joined with has pressed a key.
+    Press(Digit),
     /// A call that has come in takes the place of its leg, or is refused.
     TakeOver(Box<IncomingCall>),
 }
