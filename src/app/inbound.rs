@@ -138,7 +138,7 @@ impl Entrance {
                 self.callers.trusted.add(*address);
             }
         }
-        if otherwise.is_none() && numbers.is_empty() {
+        if otherwise.is_none() && numbers.is_empty() && !trunk.data.signalling.replaces {
             return;
         }
         let proves = inbound.auth.is_some();
@@ -161,6 +161,7 @@ impl Entrance {
             media: trunk.data.media,
             wording: trunk.data.wording,
             external: trunk.data.signalling.external,
+            replaces: trunk.data.signalling.replaces,
         });
     }
 }

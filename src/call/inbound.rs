@@ -68,6 +68,8 @@ pub struct InboundRoute {
     pub wording: Wording,
     /// Where it sees us, if not at the address that the listener advertises.
     pub external: Option<External>,
+    /// Whether its calls may take the place of its live ones (RFC 3891).
+    pub replaces: bool,
 }
 
 /// All trunks that may bring calls in.
@@ -99,12 +101,7 @@ impl InboundRoutes {
 
     /// Finds who answers. `Err` is the status of the refusal: 403 for an unknown source, 404 for an unknown number.
     pub(super) fn admit(&self, invite: &IncomingInvite) -> Result<Admitted, StatusCode> {
-        let source = invite.flow.peer.ip().to_canonical();
-        let is_its = |route: &&InboundRoute| match invite.account {
-            Some(AccountId(trunk)) => route.proves && route.trunk == TrunkId::from_u128(trunk),
-            None => !route.proves && (route.sources.contains(&source) || route.networks.contains(source)),
-        };
-        let route = self.routes.iter().find(is_its).ok_or(StatusCode::FORBIDDEN)?;
+        let route = self.brings(invite).ok_or(StatusCode::FORBIDDEN)?;
         let called = route.wording.incoming_called(&invite.request.uri);
         let assistant = route.answers(&invite.request.uri).ok_or(StatusCode::NOT_FOUND)?;
         Ok(Admitted {
@@ -117,6 +114,15 @@ impl InboundRoutes {
             arrival: route.wording.arrival(&invite.request),
             called,
             external: route.external,
+        })
+    }
+
+    /// The trunk that a call comes from.
+    pub(super) fn brings(&self, invite: &IncomingInvite) -> Option<&InboundRoute> {
+        let source = invite.flow.peer.ip().to_canonical();
+        self.routes.iter().find(|route| match invite.account {
+            Some(AccountId(trunk)) => route.proves && route.trunk == TrunkId::from_u128(trunk),
+            None => !route.proves && (route.sources.contains(&source) || route.networks.contains(source)),
         })
     }
 }
@@ -171,6 +177,7 @@ mod tests {
             media: MediaTerms::default(),
             wording: Wording::default(),
             external: None,
+            replaces: false,
         };
         let answers = |route: &InboundRoute, user: &str| {
             let called = Uri::parse(format!("sip:{user}@us.example").as_bytes()).expect("a URI");

@@ -4,6 +4,7 @@ mod incoming;
 mod live;
 mod outgoing;
 mod supervise;
+mod takeover;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +20,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-pub(super) use self::live::Control;
+pub(super) use self::live::{Control, LegSession};
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};
 pub use self::supervise::{NotReached, Reached, Supervision};

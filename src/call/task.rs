@@ -11,6 +11,7 @@ mod media;
 mod player;
 mod recording;
 mod redirect;
+mod takeover;
 mod tools;
 mod track;
 mod transfer;
@@ -47,7 +48,7 @@ use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
 use super::quality::MediaQuality;
-use super::registry::{Calls, Control, Services, Stage, Supervision};
+use super::registry::{Calls, Control, LegSession, Services, Stage, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
 use super::transfer::came::CameBy;
@@ -123,6 +124,8 @@ pub(super) struct Ends {
     pub(super) control: mpsc::Receiver<Control>,
     pub(super) stage: watch::Sender<Stage>,
     pub(super) listeners: Arc<Listeners>,
+    /// By which session others know it.
+    pub(super) known: Arc<LegSession>,
 }
 
 /// The task of one call.
@@ -145,6 +148,7 @@ pub(super) struct CallTask {
     body: Option<Body>,
     dial: Option<Box<Dial>>,
     session: Option<SessionId>,
+    known: Arc<LegSession>,
     events: Option<mpsc::Receiver<Event>>,
     rtp: Option<RtpSocket>,
     media: Option<MediaLeg>,
@@ -177,7 +181,7 @@ pub(super) struct CallTask {
 
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
-        let Ends { control, stage, listeners } = ends;
+        let Ends { control, stage, listeners, known } = ends;
         let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
@@ -217,6 +221,7 @@ impl CallTask {
             body: Some(body),
             dial: None,
             session: None,
+            known,
             events: None,
             rtp: Some(rtp),
             media: None,
@@ -249,8 +254,7 @@ impl CallTask {
 
     /// Makes it the task of a call we were offered.
     pub(super) fn taking(mut self, session: SessionId, events: mpsc::Receiver<Event>) -> Self {
-        self.session = Some(session);
-        self.events = Some(events);
+        self.is_on(session, events);
         self.get_ready();
         self
     }
@@ -301,7 +305,9 @@ impl CallTask {
             Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
             Control::Handover(handover) => self.handed_over(handover),
+            Control::Press(digit) => self.pass_on(digit).await,
             Control::Listen => self.let_listen().await,
+            Control::TakeOver(incoming) => self.taken_over(*incoming).await,
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::Supervise(Supervision::Mute(muted)) => {
                 self.inform(Input::Muted(muted));
@@ -336,7 +342,7 @@ impl CallTask {
             tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
         }
         if let Some(digit) = news.digit.filter(|_| self.dtmf.hears_info())
-            && !self.relay(digit).await
+            && !self.relay(digit)
         {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
@@ -446,6 +452,13 @@ impl CallTask {
         self.let_listen().await;
     }
 
+    /// The session that its leg is, from now on.
+    fn is_on(&mut self, session: SessionId, events: mpsc::Receiver<Event>) {
+        self.known.set(session);
+        self.session = Some(session);
+        self.events = Some(events);
+    }
+
     async fn invite(&mut self) {
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
@@ -457,8 +470,7 @@ impl CallTask {
         }
         match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {
-                self.session = Some(session);
-                self.events = Some(events);
+                self.is_on(session, events);
             }
             Err(InviteError::Refused(error)) => self.not_placed = Some(error.into()),
             Err(InviteError::TooLate) => self.not_placed = Some(NotPlaced::TooLate),

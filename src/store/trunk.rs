@@ -100,8 +100,8 @@ pub struct TrunkData {
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
                       enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
                       caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, srtp, codecs, numbers, \
-                      callers, options_s, large_over_tcp, external_signalling, external_media, dtmf, redirects, version, \
-                      created_at, updated_at FROM trunk";
+                      callers, options_s, large_over_tcp, external_signalling, external_media, dtmf, redirects, replaces, \
+                      version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -116,9 +116,9 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
          inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs, numbers, callers, \
-         options_s, large_over_tcp, external_signalling, external_media, dtmf, redirects) \
+         options_s, large_over_tcp, external_signalling, external_media, dtmf, redirects, replaces) \
          VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, $22, $23, $24, $25, $26, $27, $28, $29)",
+         $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
         args,
     )
     .await?;
@@ -159,7 +159,7 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
                inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20, \
                srtp = $21, codecs = $22, numbers = $23, callers = $24, options_s = $25, large_over_tcp = $26, \
-               external_signalling = $27, external_media = $28, dtmf = $29, redirects = $30 \
+               external_signalling = $27, external_media = $28, dtmf = $29, redirects = $30, replaces = $31 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -250,7 +250,7 @@ pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]
     Ok(())
 }
 
-fn values(data: &TrunkData) -> [Arg; 26] {
+fn values(data: &TrunkData) -> [Arg; 27] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     let codecs: Vec<_> = data.media.codecs.iter().map(|codec| codec.as_str()).collect();
     [
@@ -280,6 +280,7 @@ fn values(data: &TrunkData) -> [Arg; 26] {
         data.media.external.map(|address| address.to_string()).to_arg(),
         data.media.dtmf.to_arg(),
         data.signalling.redirects.to_arg(),
+        data.signalling.replaces.to_arg(),
     ]
 }
 
@@ -328,6 +329,7 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
             large_over_tcp: row.get("large_over_tcp")?,
             external,
             redirects: row.get("redirects")?,
+            replaces: row.get("replaces")?,
         },
     };
     Ok(Trunk {

@@ -333,7 +333,9 @@ mod tests {
         let plain = router.route(time::now(), &trunk).await.expect("an address");
         assert_eq!(plain.conduct, Manner::default());
         assert_eq!(plain.sent_by.map(|own| own.to_string()).as_deref(), Some("127.0.0.1:5060"));
-        trunk.data.signalling = Signalling { large_over_tcp: true, external: external("203.0.113.7"), redirects: 2 };
+        let external_address = external("203.0.113.7");
+        trunk.data.signalling =
+            Signalling { large_over_tcp: true, external: external_address, redirects: 2, replaces: false };
         let route = router.route(time::now(), &trunk).await.expect("an address");
         assert_eq!(route.conduct.large_over, Some(ListenerId(1)));
         assert_eq!((route.conduct.external, route.conduct.redirects), (external("203.0.113.7"), 2));

@@ -13,6 +13,8 @@ pub struct Signalling {
     pub external: Option<External>,
     /// How often a call may be redirected to the same number elsewhere, 0 to [`MAX_REDIRECTS`].
     pub redirects: u32,
+    /// Calls that come in over it may take the place of its live ones (RFC 3891).
+    pub replaces: bool,
 }
 
 /// The most redirections of a call: each is an INVITE, and there are five at most.

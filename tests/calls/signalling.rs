@@ -38,6 +38,25 @@ async fn office(first_port: u16) -> Office {
     Office::new(Udp, first_port, CallConfig::default(), 100).await
 }
 
+/// The trunk of the office's calls, from this machine.
+fn route(office: &Office) -> InboundRoute {
+    InboundRoute {
+        trunk: TrunkId::from_u128(2),
+        org: office.org,
+        sources: [Ipv4Addr::LOCALHOST.into()].into(),
+        networks: Networks::default(),
+        proves: false,
+        numbers: BTreeMap::new(),
+        otherwise: None,
+        max_org_calls: 1,
+        identity: IdentityPolicy::Record,
+        media: MediaTerms::default(),
+        wording: Wording::default(),
+        external: None,
+        replaces: false,
+    }
+}
+
 /// Presses two keys, then asks a question that a key answers.
 fn presser() -> Arc<AssistantVersion> {
     let definition = json!({
@@ -162,18 +181,10 @@ async fn a_carrier_behind_a_nat_reads_where_it_sees_us() {
     attempt.ends().await;
 
     let route = InboundRoute {
-        trunk: TrunkId::from_u128(2),
-        org: office.org,
-        sources: [Ipv4Addr::LOCALHOST.into()].into(),
-        networks: Networks::default(),
-        proves: false,
-        numbers: BTreeMap::new(),
         otherwise: Some(presser()),
-        max_org_calls: 1,
-        identity: IdentityPolicy::Record,
         media: MediaTerms { external: Some(SEEN), ..MediaTerms::default() },
-        wording: Wording::default(),
         external: Some(External { address: SEEN, port: None }),
+        ..route(&office)
     };
     office.calls.set_inbound(InboundRoutes::new(vec![route]));
     let here = peer.address();
@@ -234,4 +245,95 @@ async fn a_call_that_may_not_go_on_ends_by_the_redirection() {
     first.hears("ACK").await;
     let (seen, report) = attempt.ends().await;
     assert_eq!((seen.len(), report.outcome.sip_code), (0, Some(302)));
+}
+
+/// An INVITE that is to take the place of the leg that this one of the office's began.
+fn taking(office: &Office, peer: &Peer, call_id: &str, invite: &str) -> String {
+    let (there, here) = (office.address, peer.address());
+    let value = |name: &str| lines(invite, name)[0].split_once(':').expect("a header").1.trim().to_owned();
+    let replaces = format!("{};to-tag={};from-tag=peer", value("Call-ID"), tag(&value("From")));
+    format!(
+        "INVITE sip:anybody@{there} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{call_id}\r\nMax-Forwards: 70\r\n\
+         From: <sip:desk@{here}>;tag=desk\r\nTo: <sip:anybody@{there}>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:desk@{here}>\r\nRequire: replaces\r\nReplaces: {replaces}\r\n{}",
+        tail(&description(1))
+    )
+}
+
+fn tag(address: &str) -> &str {
+    address.split(";tag=").nth(1).expect("a tag")
+}
+
+/// A request within the dialog that this answer has made.
+fn within(peer: &Peer, answer: &str, (cseq, method): (u32, &str), more: &str, body: &str) -> String {
+    let here = peer.address();
+    let head = ["From", "To", "Call-ID"].map(|name| lines(answer, name)[0].clone()).join("\r\n");
+    let contact = &lines(answer, "Contact")[0];
+    let target = contact.split(['<', '>']).nth(1).expect("an address");
+    format!(
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{method}{cseq}\r\nMax-Forwards: 70\r\n{head}\r\n\
+         CSeq: {cseq} {method}\r\n{more}{}",
+        tail(body)
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leg_is_taken_over_and_the_agent_goes_on_with_the_new_one() {
+    let office = office(43_000).await;
+    office.calls.set_inbound(InboundRoutes::new(vec![InboundRoute { replaces: true, ..route(&office) }]));
+    let (mut first, mut second) = (Peer::new(office.address).await, Peer::new(office.address).await);
+    let attempt = office.place(order(&office, first.address(), DtmfMode::Info));
+    let invite = first.hears("INVITE").await;
+    first.answers(&invite, "200 OK", "", &description(1)).await;
+    for _ in ["1", "2"] {
+        let info = first.hears("INFO").await;
+        first.answers(&info, "200 OK", "", "").await;
+    }
+    second.says(taking(&office, &second, "taking", &invite)).await;
+    let answer = second.hears("SIP/2.0 200").await;
+    second.says(within(&second, &answer, (1, "ACK"), "", "")).await;
+    let bye = first.hears("BYE").await;
+    first.answers(&bye, "200 OK", "", "").await;
+    assert_eq!(office.calls.len(), 1, "it is the same call");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let key = within(
+        &second,
+        &answer,
+        (2, "INFO"),
+        "Content-Type: application/dtmf-relay\r\n",
+        "Signal=1\r\nDuration=160\r\n",
+    );
+    second.says(key).await;
+    let bye = second.hears("BYE").await;
+    second.answers(&bye, "200 OK", "", "").await;
+    let (_, report) = attempt.ends().await;
+    assert!(is_answered(&report), "{:?}", report.conversation);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leg_is_not_taken_over_where_the_trunk_does_not_let_it() {
+    let office = office(44_000).await;
+    let (mut first, mut second) = (Peer::new(office.address).await, Peer::new(office.address).await);
+    let attempt = office.place(order(&office, first.address(), DtmfMode::Info));
+    let invite = first.hears("INVITE").await;
+    let own = route(&office);
+    let let_in = |route| office.calls.set_inbound(InboundRoutes::new(vec![route]));
+    let_in(InboundRoute { replaces: true, ..own.clone() });
+    first.answers(&invite, "180 Ringing", "", "").await;
+    second.says(taking(&office, &second, "early", &invite)).await;
+    second.hears("SIP/2.0 603").await;
+    first.answers(&invite, "200 OK", "", &description(1)).await;
+    first.hears("ACK").await;
+    let_in(own.clone());
+    second.says(taking(&office, &second, "unwanted", &invite)).await;
+    second.hears("SIP/2.0 603").await;
+    let_in(InboundRoute { replaces: true, trunk: TrunkId::from_u128(3), ..own });
+    second.says(taking(&office, &second, "foreign", &invite)).await;
+    second.hears("SIP/2.0 603").await;
+    office.calls.set_inbound(InboundRoutes::default());
+    second.says(taking(&office, &second, "stranger", &invite)).await;
+    second.hears("SIP/2.0 403").await;
+    first.asks(&invite, "BYE", 9, "", "").await;
+    let (_, report) = attempt.ends().await;
+    assert_eq!(report.outcome.sip_code, Some(200), "the leg was there to the end");
 }

@@ -16,17 +16,20 @@ use callwright::campaign::transfer::TransferWay;
 use callwright::config::SipTransport::Udp;
 use callwright::id::OrgId;
 use callwright::time;
+use callwright::trunk::media::DtmfMode;
 use callwright_loadtest::vendors::Script;
 use callwright_media::codec::g711::Law;
 use callwright_media::recording::RecordingReader;
 use callwright_sip::endpoint::Config;
+use tokio::time::timeout;
 
 use self::scene::{
     ASK, CALLER, LEVEL, MESSAGE, NOTED, Scene, Staff, TARGET, agent, both_talk, clerk, is_alone, is_briefing, is_music,
     tone, whistling,
 };
+use crate::office::PATIENCE;
 use crate::phone::Phone;
-use crate::sight::Peer;
+use crate::sight::{Peer, description};
 use crate::talker::voice;
 use crate::vendors::Vendors;
 
@@ -169,6 +172,35 @@ async fn a_callee_who_is_busy_is_not_tried_by_another_way() {
     assert_eq!(report.transfer, None);
     let admitted = scene.notes().iter().filter(|note| **note == "admitted").count();
     assert_eq!(admitted, 1, "whoever is busy is busy by any way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_go_on_by_info_to_whom_has_them_so() {
+    let mut scene = Scene::with_keys(24_400, DtmfMode::Info).await;
+    let mut desk = Peer::new(scene.office.address).await;
+    let (attempt, mut caller) = scene.call_for(desk.address(), "warm", Duration::from_secs(60)).await;
+    let invite = desk.hears("INVITE").await;
+    desk.answers(&invite, "200 OK", "", &description(1)).await;
+    desk.hears("ACK").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let relay = "Content-Type: application/dtmf-relay\r\n";
+    desk.asks(&invite, "INFO", 8, relay, "Signal=1\r\nDuration=160\r\n").await;
+    let joined = async {
+        while !scene.notes().contains(&"joined") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, joined).await.expect("a key accepts the caller");
+    caller.presses('5').await;
+    let info = desk.hears("INFO").await;
+    assert!(info.contains("Signal=5\r\n"), "{info}");
+    desk.answers(&info, "200 OK", "", "").await;
+    desk.asks(&invite, "INFO", 9, relay, "Signal=7\r\nDuration=160\r\n").await;
+    assert_eq!(caller.is_pressed().await, Some('7'));
+    caller.hangs_up().await;
+    let bye = desk.hears("BYE").await;
+    desk.answers(&bye, "200 OK", "", "").await;
+    attempt.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

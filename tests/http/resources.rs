@@ -190,13 +190,13 @@ async fn a_trunk_says_how_it_signals(db: TestDb) {
     let mut body = trunk("Carrier");
     let path = format!("/api/v1/trunks/{}", client.create("/api/v1/trunks", body.clone()).await);
     let said = |trunk: &Value| {
-        ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects"]
+        ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects", "replaces"]
             .map(|field| trunk[field].clone())
     };
-    let plain = [json!(false), Value::Null, Value::Null, json!("auto"), json!(0)];
+    let plain = [json!(false), Value::Null, Value::Null, json!("auto"), json!(0), json!(false)];
     assert_eq!(said(&client.get(&path).await.json), plain);
-    let wanted = [json!(true), json!("[2001:db8::7]:5070"), json!("203.0.113.7"), json!("info"), json!(2)];
-    let fields = ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects"];
+    let wanted = [json!(true), json!("[2001:db8::7]:5070"), json!("203.0.113.7"), json!("info"), json!(2), json!(true)];
+    let fields = ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects", "replaces"];
     fields.iter().zip(&wanted).for_each(|(field, value)| body[field] = value.clone());
     assert_eq!(said(&client.put(&path, body.clone()).await.json), wanted);
     assert_eq!(said(&client.get(&path).await.json), wanted, "it is stored");

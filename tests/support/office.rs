@@ -149,7 +149,7 @@ impl Office {
         let Seat { transport, bind, tls, protection, media } = seat;
         let listener = ListenerConfig { transport, bind, external: None, external_media: media };
         let stop = CancellationToken::new();
-        let config = Config { registrar: true, ..Config::default() };
+        let config = Config { registrar: true, replaceable: true, ..Config::default() };
         let (tap, tapping) = tap();
         let sip =
             sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
@@ -271,6 +271,7 @@ impl Office {
             media,
             wording,
             external: None,
+            replaces: false,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -292,6 +293,7 @@ impl Office {
             media: MediaTerms::default(),
             wording: Wording::default(),
             external: None,
+            replaces: false,
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }

@@ -177,5 +177,10 @@ fn signalling(input: &TrunkInput, faults: &mut Vec<FieldFault>) -> Signalling {
                       transport to udp or auto";
         fault("/large_over_tcp", "unused", reason);
     }
-    Signalling { large_over_tcp: input.large_over_tcp, external: external.flatten(), redirects: input.redirects }
+    Signalling {
+        large_over_tcp: input.large_over_tcp,
+        external: external.flatten(),
+        redirects: input.redirects,
+        replaces: input.replaces,
+    }
 }

@@ -161,6 +161,12 @@ pub struct TrunkInput {
     #[garde(range(max = MAX_REDIRECTS))]
     #[schema(default = 0, maximum = 4)]
     pub(super) redirects: u32,
+    /// A call that comes in over this trunk may take the place of one that is going on over it (INVITE with Replaces, RFC
+    /// 3891), as when a switchboard connects whom we talk to with somebody else: the agent goes on with the new one.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = false)]
+    pub(super) replaces: bool,
     /// The address, with a port where it differs from the listener's, at which the carrier sees our SIP: it stands in Via
     /// and Contact in place of what the listener advertises, towards peers of its address family.
     #[serde(default)]

@@ -87,6 +87,8 @@ pub struct TrunkView {
     large_over_tcp: bool,
     /// How often a call may be redirected to the same number elsewhere.
     redirects: u32,
+    /// Whether calls that come in may take the place of live ones.
+    replaces: bool,
     /// Where the carrier sees our SIP, if not at the address that the listener advertises.
     external_signalling: Option<String>,
     /// Where it sees our audio, if not at the listener's address.
@@ -193,6 +195,7 @@ pub(super) async fn view(api: &Api, tx: &mut Tx, trunk: Trunk) -> Result<TrunkVi
         options_s: data.options_s,
         large_over_tcp: data.signalling.large_over_tcp,
         redirects: data.signalling.redirects,
+        replaces: data.signalling.replaces,
         external_signalling: data.signalling.external.as_ref().map(signalling::text),
         external_media: data.media.external,
         dtmf: data.media.dtmf,

@@ -30,15 +30,15 @@ use crate::time;
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// With which status a call is refused, and what else is said.
-type Refusal = (StatusCode, Rejection);
+pub(super) type Refusal = (StatusCode, Rejection);
 
 /// A call is refused with this status alone.
-const fn plain(status: StatusCode) -> Refusal {
+pub(super) const fn plain(status: StatusCode) -> Refusal {
     (status, Rejection { retry_after: None, reason: None, phrase: None })
 }
 
 /// This node has no room. An organisation that has none gets 486: carriers take 503 for a fault of the whole trunk.
-const fn overload() -> Refusal {
+pub(super) const fn overload() -> Refusal {
     (StatusCode::SERVICE_UNAVAILABLE, Rejection { retry_after: Some(RETRY_AFTER), reason: None, phrase: None })
 }
 
@@ -59,6 +59,9 @@ impl Calls {
 
     /// Lets a call in and takes it, or says with which status it is refused.
     async fn receive(&self, incoming: IncomingCall) -> Result<(), Refusal> {
+        if let Some(replaced) = incoming.invite.replaces {
+            return self.take_over(replaced, incoming);
+        }
         let admitted = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner).admit(&incoming.invite);
         let admitted = admitted.map_err(plain)?;
         if self.is_full() {

@@ -137,7 +137,7 @@ impl Keys {
 }
 
 /// A key as `application/dtmf-relay` has it.
-fn info(digit: Digit) -> Body {
+pub(super) fn info(digit: Digit) -> Body {
     let text = format!("Signal={}\r\nDuration={DOWN_MS}\r\n", digit.as_char());
     Body { content_type: "application/dtmf-relay".to_owned(), bytes: text.into_bytes() }
 }

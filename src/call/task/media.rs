@@ -180,7 +180,7 @@ impl CallTask {
             MediaEvent::Overlap { .. } => ear::told(now, &event),
             // What the line gives back of our own keys was not pressed by the far side.
             MediaEvent::DtmfReceived { .. } if self.keys.are_sounding() => None,
-            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
+            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit) => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
                 self.pressed().await;

@@ -370,7 +370,7 @@ impl CallTask {
             }
             Some(SecondNews::Pressed(digit)) => {
                 if handing.joined {
-                    self.order(MediaCommand::SendDtmf(vec![digit])).await;
+                    self.pass_on(digit).await;
                 }
                 return;
             }
@@ -454,9 +454,9 @@ impl CallTask {
     }
 
     /// Passes a key on between two who talk. `false` when it is meant for the agent.
-    pub(super) async fn relay(&mut self, digit: Digit) -> bool {
-        if let Some(Handing { joined: true, media: Some(media), .. }) = &self.handing {
-            let _ = media.send(MediaCommand::SendDtmf(vec![digit])).await;
+    pub(super) fn relay(&mut self, digit: Digit) -> bool {
+        if let Some(Handing { joined: true, second: Some(second), .. }) = &self.handing {
+            second.press(digit);
             return true;
         }
         let relayed = self.second.as_ref().is_some_and(|second| second.joined);

@@ -24,6 +24,7 @@ use callwright::provider::stt::SpeechToText;
 use callwright::provider::tts::Voice;
 use callwright::provider::witness::Witness;
 use callwright::time;
+use callwright::trunk::media::DtmfMode;
 use callwright::trunk::plan::InvitePlan;
 use callwright_media::level::rms_dbfs;
 use callwright_media::session::{ClipId, MediaEvent};
@@ -116,6 +117,8 @@ struct Ledger {
     refuses: Option<NotAdmitted>,
     /// Where a leg goes that the first server gives up.
     other: Option<SocketAddr>,
+    /// How its legs have keys.
+    dtmf: DtmfMode,
     notes: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -136,11 +139,13 @@ impl TransferDesk for Ledger {
         assert!(dial.tried.iter().all(|tried| tried.flow.peer == named), "what was tried is told");
         let flow = Flow { listener: self.listener, transport: self.transport, peer };
         let from = dial.from.as_ref().map(|number| number.expose());
+        let mut invite = InvitePlan::to_address(flow, None, uri, from, &HostPort::from(peer));
+        invite.media.dtmf = self.dtmf;
         let now = time::now().mono;
         let leg = SecondLeg {
             leg: dial.leg,
             trunk: dial.trunk,
-            invite: InvitePlan::to_address(flow, None, uri, from, &HostPort::from(peer)),
+            invite,
             credentials: None,
             evidence: TrunkEvidence::default(),
             send_at: now + Duration::from_millis(100),
@@ -190,6 +195,7 @@ impl Scene {
             transport,
             refuses,
             other: None,
+            dtmf: DtmfMode::Auto,
             notes: Arc::clone(&notes),
         }));
         Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes }
@@ -199,14 +205,26 @@ impl Scene {
     pub(super) async fn with_other(ports: u16) -> (Self, Phone) {
         let scene = Self::new(ports).await;
         let other = Phone::new(Udp, ports + 1_400).await;
-        scene.office.calls.set_desk(Arc::new(Ledger {
-            listener: scene.office.listener,
-            transport: scene.office.transport,
-            refuses: None,
-            other: Some(other.address()),
-            notes: Arc::clone(&scene.notes),
-        }));
+        scene.staff(Some(other.address()), DtmfMode::Auto);
         (scene, other)
+    }
+
+    /// Whoever is at the desk has keys so.
+    pub(super) async fn with_keys(ports: u16, dtmf: DtmfMode) -> Self {
+        let scene = Self::new(ports).await;
+        scene.staff(None, dtmf);
+        scene
+    }
+
+    fn staff(&self, other: Option<SocketAddr>, dtmf: DtmfMode) {
+        self.office.calls.set_desk(Arc::new(Ledger {
+            listener: self.office.listener,
+            transport: self.office.transport,
+            refuses: None,
+            other,
+            dtmf,
+            notes: Arc::clone(&self.notes),
+        }));
     }
 
     /// A call to the caller, whom the agent then hands over.
