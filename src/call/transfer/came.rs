@@ -55,6 +55,7 @@ mod tests {
     use crate::trunk::media::MediaTerms;
     use crate::trunk::numbers::{NumberForm, NumberRules, Writing};
     use crate::trunk::plan::{Signing, TrunkRoute};
+    use crate::trunk::signalling::Manner;
 
     fn number(text: &str) -> Pii<E164> {
         Pii::new(text.parse().expect("a number"))
@@ -76,6 +77,7 @@ mod tests {
             credentials: None,
             signing: Signing::default(),
             media: MediaTerms::default(),
+            conduct: Manner::default(),
             wording: Wording { numbers, callers },
         };
         let mut invite = InvitePlan::new(&route, number("+442012345678").expose(), Some(came.called.expose()));
