@@ -9,18 +9,23 @@ use std::time::Duration;
 
 use callwright::agent::record::Speaker;
 use callwright::call::place::CallReport;
+use callwright::call::transfer::came::CameBy;
 use callwright::call::transfer::desk::NotAdmitted;
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::campaign::states::EndedBy;
 use callwright::campaign::transfer::TransferWay;
 use callwright::config::SipTransport::Udp;
 use callwright::id::OrgId;
+use callwright::pii::Pii;
+use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
+use callwright::trunk::callers::Diversion;
 use callwright::trunk::media::DtmfMode;
 use callwright_loadtest::vendors::Script;
 use callwright_media::codec::g711::Law;
 use callwright_media::recording::RecordingReader;
 use callwright_sip::endpoint::Config;
+use callwright_sip::message::{HeaderName, Headers};
 use tokio::time::timeout;
 
 use self::scene::{
@@ -298,4 +303,23 @@ async fn a_cold_transfer_that_is_refused_is_bridged() {
     let (_, report) = attempt.ends().await;
     transferred(&report, TransferWay::Bridge);
     assert_eq!(report.outcome.ended_by, EndedBy::Agent);
+}
+
+/// By which way a caller came goes with the leg that takes them over; of a call that we made there is nothing to tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_leg_knows_by_which_way_the_caller_came() {
+    let mut scene = Scene::new(33_600).await;
+    scene.office.open_with(agent(scene.target.address(), "cold"), 20, IdentityPolicy::Record);
+    let mut headers = Headers::default();
+    headers.push(HeaderName::Diversion, "<sip:+493090180001@192.0.2.1>;reason=no-answer");
+    let called = scene.caller.calls_with(scene.office.address, "+493012345678", 1, headers).await;
+    let _line = called.expect("answered");
+    let _target = scene.target.rings().await.answer().await;
+    let number = |text: &str| Pii::new(text.parse().expect("a number"));
+    let diversion = Diversion { first_called: Some(number("+493090180001")), reason: "no-answer".to_owned() };
+    let came = CameBy { called: number("+493012345678"), diversion: Some(diversion) };
+    assert_eq!(scene.came(), [Some(came)]);
+    let (_attempt, _line) = scene.call("cold", Duration::from_secs(12)).await;
+    let _second = scene.target.rings().await;
+    assert_eq!(scene.came()[1..], [None]);
 }

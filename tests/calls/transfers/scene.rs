@@ -10,6 +10,7 @@ use callwright::call::call::CallConfig;
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
 use callwright::call::tools::NoTools;
+use callwright::call::transfer::came::CameBy;
 use callwright::call::transfer::desk::{
     Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial,
 };
@@ -120,6 +121,7 @@ struct Ledger {
     /// How its legs have keys.
     dtmf: DtmfMode,
     notes: Arc<Mutex<Vec<&'static str>>>,
+    came: Arc<Mutex<Vec<Option<CameBy>>>>,
 }
 
 impl TransferDesk for Ledger {
@@ -153,6 +155,7 @@ impl TransferDesk for Ledger {
         };
         let refused = self.refuses;
         self.notes.lock().expect("no panic").push("admitted");
+        self.came.lock().expect("no panic").push(dial.came);
         Box::pin(async move { refused.map_or(Ok(Box::new(leg)), Err) })
     }
 
@@ -176,6 +179,7 @@ pub(super) struct Scene {
     pub(super) caller: Phone,
     pub(super) target: Phone,
     notes: Arc<Mutex<Vec<&'static str>>>,
+    came: Arc<Mutex<Vec<Option<CameBy>>>>,
 }
 
 impl Scene {
@@ -188,8 +192,9 @@ impl Scene {
         // Not so soon that the agent has to say goodbye before it has handed anybody over.
         let clocks = CallConfig { closing: Duration::from_secs(2), ..CallConfig::default() };
         let office = Office::staffed(Udp, ports, clocks, 100, Arc::new(staff), Arc::new(NoTools)).await;
-        let notes = Arc::new(Mutex::new(Vec::new()));
+        let (notes, came) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
         let (listener, transport) = (office.listener, office.transport);
+<<<<<<< HEAD
         office.calls.set_desk(Arc::new(Ledger {
             listener,
             transport,
@@ -199,6 +204,11 @@ impl Scene {
             notes: Arc::clone(&notes),
         }));
         Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes }
+=======
+        let (noted, told) = (Arc::clone(&notes), Arc::clone(&came));
+        office.calls.set_desk(Arc::new(Ledger { listener, transport, refuses, notes: noted, came: told }));
+        Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes, came }
+>>>>>>> refs/heads/sip
     }
 
     /// Another server, for legs that the first one gives up.
@@ -241,6 +251,11 @@ impl Scene {
         let mut line = self.caller.rings().await.answer().await;
         assert!(line.hears_a_tone().await, "the agent says so first");
         (attempt, line)
+    }
+
+    /// By which way the callers of the legs that were wanted came.
+    pub(super) fn came(&self) -> Vec<Option<CameBy>> {
+        self.came.lock().expect("no panic").clone()
     }
 
     pub(super) fn notes(&self) -> Vec<&'static str> {
