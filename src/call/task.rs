@@ -326,10 +326,9 @@ impl CallTask {
             self.tell(CallInput::Leg(LegEvent::Ended { by: LegEnd::Fault, q850: None }));
             return;
         };
-        let event = match event {
-            Event::Redirected { redirection, .. } => return self.redirected(redirection.target.uri).await,
-            event => event,
-        };
+        if let Event::Redirected { redirection, .. } = event {
+            return self.redirected(redirection.target.uri).await;
+        }
         let news = self.leg.handle(event);
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
             let _ = self.services.sip.answer_reoffer(session, answer).await;
