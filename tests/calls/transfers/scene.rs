@@ -193,47 +193,35 @@ impl Scene {
         let clocks = CallConfig { closing: Duration::from_secs(2), ..CallConfig::default() };
         let office = Office::staffed(Udp, ports, clocks, 100, Arc::new(staff), Arc::new(NoTools)).await;
         let (notes, came) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
-        let (listener, transport) = (office.listener, office.transport);
-<<<<<<< HEAD
-        office.calls.set_desk(Arc::new(Ledger {
-            listener,
-            transport,
-            refuses,
-            other: None,
-            dtmf: DtmfMode::Auto,
-            notes: Arc::clone(&notes),
-        }));
-        Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes }
-=======
-        let (noted, told) = (Arc::clone(&notes), Arc::clone(&came));
-        office.calls.set_desk(Arc::new(Ledger { listener, transport, refuses, notes: noted, came: told }));
-        Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes, came }
->>>>>>> refs/heads/sip
+        let scene = Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes, came };
+        scene.staff(refuses, None, DtmfMode::Auto);
+        scene
     }
 
     /// Another server, for legs that the first one gives up.
     pub(super) async fn with_other(ports: u16) -> (Self, Phone) {
         let scene = Self::new(ports).await;
         let other = Phone::new(Udp, ports + 1_400).await;
-        scene.staff(Some(other.address()), DtmfMode::Auto);
+        scene.staff(None, Some(other.address()), DtmfMode::Auto);
         (scene, other)
     }
 
     /// Whoever is at the desk has keys so.
     pub(super) async fn with_keys(ports: u16, dtmf: DtmfMode) -> Self {
         let scene = Self::new(ports).await;
-        scene.staff(None, dtmf);
+        scene.staff(None, None, dtmf);
         scene
     }
 
-    fn staff(&self, other: Option<SocketAddr>, dtmf: DtmfMode) {
+    fn staff(&self, refuses: Option<NotAdmitted>, other: Option<SocketAddr>, dtmf: DtmfMode) {
         self.office.calls.set_desk(Arc::new(Ledger {
             listener: self.office.listener,
             transport: self.office.transport,
-            refuses: None,
+            refuses,
             other,
             dtmf,
             notes: Arc::clone(&self.notes),
+            came: Arc::clone(&self.came),
         }));
     }
 
