@@ -15,3 +15,4 @@ pub mod sip_tls;
 mod sip_udp;
 mod sip_ws;
 pub mod web;
+pub mod webrtc;
