@@ -41,8 +41,8 @@ pub struct LiveCallView {
     assistant_version: u32,
     /// Who leads it.
     mode: Mode,
-    /// The trunk.
-    trunk_id: TrunkId,
+    /// The trunk; absent for a browser's.
+    trunk_id: Option<TrunkId>,
     /// The attempt of a campaign; absent for calls that came in.
     attempt_id: Option<AttemptId>,
     /// The call whose caller is being handed over on this one, or has been.

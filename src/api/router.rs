@@ -19,7 +19,8 @@ use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, listen,
     live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces, suppression_lists,
-    suppressions, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks,
+    suppressions, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview,
+    trunk_recorders, trunks, whep,
 };
 
 /// The whole HTTP service.
@@ -73,6 +74,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(contacts::read, contacts::replace, contacts::delete))
         .routes(routes!(assistants::create, assistants::list))
         .routes(routes!(assistants::read, assistants::replace))
+        .routes(routes!(talks::begin))
+        .routes(routes!(talks::token))
+        .routes(routes!(talks::trickle, talks::end))
         .routes(routes!(trunks::create, trunks::list))
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
         .routes(routes!(trunks::resume))
@@ -147,6 +151,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(live_calls::list))
         .routes(routes!(live_calls::read))
         .routes(routes!(listen::ticket, listen::listen))
+        .routes(routes!(whep::begin))
+        .routes(routes!(whep::trickle, whep::end))
         .routes(routes!(live_calls::note))
         .routes(routes!(live_calls::mute))
         .routes(routes!(live_calls::off_record))

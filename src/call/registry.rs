@@ -1,5 +1,6 @@
 //! All calls of this node: placing them, taking them, listing them, ending them.
 
+mod browser;
 mod incoming;
 mod live;
 mod outgoing;
@@ -19,6 +20,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub use self::browser::{NotTaken, Talk};
 pub(super) use self::live::Control;
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};

@@ -39,7 +39,7 @@ use self::voice::Voice;
 use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::insight::beside;
-use super::leg::sip::SipLeg;
+use super::leg::Leg;
 use super::listen::{Happening, Listeners};
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
@@ -63,6 +63,8 @@ use crate::net::media_ring::{Closed, MediaNews};
 use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
+use crate::net::webrtc::link::LinkEvent;
+use crate::net::webrtc::sessions::BrowserSide;
 use crate::provider::bot::BotRequest;
 use crate::provider::stt::ListenRequest;
 use crate::replay::observed::{Observed, Seen};
@@ -82,9 +84,9 @@ pub(super) struct Parts {
     pub(super) conversation: Conversation,
     pub(super) lineup: Lineup,
     pub(super) context: Arc<ToolContext>,
-    pub(super) leg: SipLeg,
+    pub(super) leg: Leg,
     /// The offer of our INVITE, or the answer of our 200.
-    pub(super) body: Body,
+    pub(super) body: Option<Body>,
     pub(super) rtp: RtpSocket,
     /// Where the recording goes, relative to the folder of recordings.
     pub(super) recording: PathBuf,
@@ -133,11 +135,13 @@ pub(super) struct CallTask {
     bot: BotLine,
     tools: Tools,
     keys: Keys,
-    leg: SipLeg,
+    leg: Leg,
     body: Option<Body>,
     dial: Option<Box<Dial>>,
     session: Option<SessionId>,
     events: Option<mpsc::Receiver<Event>>,
+    /// The far side is a browser.
+    browser: Option<BrowserSide>,
     rtp: Option<RtpSocket>,
     media: Option<MediaLeg>,
     closed: Option<Closed>,
@@ -202,10 +206,11 @@ impl CallTask {
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
             leg,
-            body: Some(body),
+            body,
             dial: None,
             session: None,
             events: None,
+            browser: None,
             rtp: Some(rtp),
             media: None,
             closed: None,
@@ -242,6 +247,13 @@ impl CallTask {
         self
     }
 
+    /// Makes it the task of a call with a browser.
+    pub(super) fn with_browser(mut self, browser: BrowserSide) -> Self {
+        self.browser = Some(browser);
+        self.get_ready();
+        self
+    }
+
     /// Runs the call to its end. Boxed, because a future keeps a copy of what is moved into it for each step on the way.
     pub(super) async fn run(mut self: Box<Self>) -> Result<Remains, NotPlaced> {
         loop {
@@ -268,6 +280,7 @@ impl CallTask {
             biased;
             Some(control) = self.control.recv() => self.controlled(control).await,
             event = next_event(&mut self.events) => self.signalled(event).await,
+            news = next_browser(&mut self.browser) => self.browsed(news),
             sink = self.recording.opened() => self.record(sink).await,
             news = next_news(&mut self.media) => self.heard(news).await,
             input = self.ears.next() => self.inform(input),
@@ -306,7 +319,8 @@ impl CallTask {
             self.tell(CallInput::Leg(LegEvent::Ended { by: LegEnd::Fault, q850: None }));
             return;
         };
-        let news = self.leg.handle(event);
+        let Leg::Sip(leg) = &mut self.leg else { return };
+        let news = leg.handle(event);
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
             let _ = self.services.sip.answer_reoffer(session, answer).await;
         }
@@ -315,7 +329,7 @@ impl CallTask {
         }
         if let Some(fault) = news.fault {
             let trunk = self.context.trunk;
-            tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
+            tracing::warn!(call = %self.context.call, ?trunk, %fault, "a description of the far side's is not taken");
         }
         if let Some(digit) = news.digit
             && !self.relay(digit).await
@@ -323,6 +337,17 @@ impl CallTask {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
         if let Some(event) = news.event {
+            self.tell(CallInput::Leg(event));
+        }
+    }
+
+    /// Something became of the browser.
+    fn browsed(&mut self, news: Option<LinkEvent>) {
+        if news.is_none() {
+            self.browser = None;
+        }
+        let Leg::WebRtc(leg) = &mut self.leg else { return };
+        if let Some(event) = leg.handle(news) {
             self.tell(CallInput::Leg(event));
         }
     }
@@ -375,6 +400,9 @@ impl CallTask {
             CallAction::HangUp => {
                 if let Some(session) = self.session {
                     let _ = self.services.sip.hang_up(session, None).await;
+                }
+                if let Some(browser) = &self.browser {
+                    browser.end();
                 }
             }
             CallAction::StartMedia => self.start_media(now).await,
@@ -527,6 +555,13 @@ pub(super) async fn refuse(services: &Services, session: SessionId, status: Stat
 async fn next_event(events: &mut Option<mpsc::Receiver<Event>>) -> Option<Event> {
     match events {
         Some(events) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn next_browser(browser: &mut Option<BrowserSide>) -> Option<LinkEvent> {
+    match browser {
+        Some(browser) => browser.next().await,
         None => pending().await,
     }
 }

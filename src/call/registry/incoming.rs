@@ -14,6 +14,7 @@ use crate::agent::conversation::Conversation;
 use crate::call::call::Call;
 use crate::call::facts;
 use crate::call::inbound::{Admitted, Entrance};
+use crate::call::leg::Leg;
 use crate::call::leg::sip::SipLeg;
 use crate::call::task::{CallTask, Parts, refuse};
 use crate::id::{CallId, OrgId};
@@ -97,9 +98,9 @@ impl Calls {
         Ok(Some(verdict.into()))
     }
 
-    /// Live calls of an organisation on this node.
+    /// Live calls of an organisation on this node, but for those of browsers.
     fn of_org(&self, org: OrgId) -> usize {
-        self.inner.live.iter().filter(|entry| entry.identity.org == org).count()
+        self.inner.live.iter().filter(|entry| entry.identity.org == org && entry.identity.trunk.is_some()).count()
     }
 
     /// Starts the task of a call that came in, or says with which status it is refused.
@@ -145,7 +146,7 @@ impl Calls {
         let identity = Identity {
             call,
             org,
-            trunk,
+            trunk: Some(trunk),
             attempt: None,
             second_of: None,
             assistant,
@@ -161,6 +162,7 @@ impl Calls {
         let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
+        let (leg, body) = (Leg::Sip(leg), Some(body));
         let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording };
         let task = CallTask::new(self.clone(), parts, ends).taking(session, events);
         self.spawn(identity, entry, task, None);

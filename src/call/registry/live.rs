@@ -88,8 +88,8 @@ pub struct LiveCall {
     pub call: CallId,
     /// Whose it is.
     pub org: OrgId,
-    /// The trunk.
-    pub trunk: TrunkId,
+    /// The trunk; none for a browser's.
+    pub trunk: Option<TrunkId>,
     /// The version of the assistant that speaks.
     pub assistant: Arc<AssistantVersion>,
     /// The far side's number; `None` when it does not show one.
@@ -150,7 +150,7 @@ pub(super) struct Entry {
 pub(super) struct Identity {
     pub(super) call: CallId,
     pub(super) org: OrgId,
-    pub(super) trunk: TrunkId,
+    pub(super) trunk: Option<TrunkId>,
     pub(super) attempt: Option<(AttemptId, TargetId)>,
     pub(super) second_of: Option<CallId>,
     pub(super) assistant: Arc<AssistantVersion>,
@@ -213,9 +213,9 @@ impl Identity {
         PathBuf::from(day).join(format!("{}.wav", self.call))
     }
 
-    /// Whether it came in.
+    /// Whether it came in over a trunk.
     pub(super) fn came_in(&self) -> bool {
-        self.attempt.is_none() && self.second_of.is_none()
+        self.trunk.is_some() && self.attempt.is_none() && self.second_of.is_none()
     }
 
     /// Whether its assistant's calls are recorded at all.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::live::{Control, LiveCall, Stage};
 use super::{Calls, Entry};
 use crate::agent::assistant::Mode;
-use crate::call::listen::{self, Listener, Unheard};
+use crate::call::listen::{self, Encoding, Hearing, Listener, Unheard};
 use crate::id::{CallId, OrgId};
 use crate::pii::Pii;
 
@@ -131,6 +131,16 @@ impl Calls {
             })?;
         }
         Ok((listener, entry.live()))
+    }
+
+    /// Like [`listen`](Self::listen), but encoded for browsers: once for all who listen in this encoding.
+    ///
+    /// # Errors
+    /// [`NotReached::Unknown`], [`NotReached::Over`], [`NotReached::Busy`], [`NotReached::TooManyListeners`].
+    pub fn hear(&self, org: OrgId, call: CallId, encoding: Encoding) -> Result<Hearing, NotReached> {
+        let (listener, _) = self.listen(org, call)?;
+        let Some(entry) = self.inner.live.get(&call) else { return Err(NotReached::Over) };
+        Ok(entry.listeners.encode(listener, encoding))
     }
 
     /// The call has ended.
