@@ -109,8 +109,13 @@ fn begun(path: &str) -> Option<Subject> {
     if let Some(assistant) = path.strip_prefix("/api/v1/assistants/").and_then(|rest| rest.strip_suffix("/talk")) {
         return assistant.parse().ok().map(Subject::Talk);
     }
-    let call = path.strip_prefix("/api/v1/calls/")?.strip_suffix("/whep")?;
-    call.parse().ok().map(Subject::Listen)
+    let (call, what) = path.strip_prefix("/api/v1/calls/")?.split_once('/')?;
+    let call = call.parse().ok()?;
+    match what {
+        "whep" => Some(Subject::Listen(call)),
+        "take_over" => Some(Subject::TakeOver(call)),
+        _ => None,
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

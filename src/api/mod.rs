@@ -38,6 +38,7 @@ pub mod sip_guard;
 pub mod sip_traces;
 pub mod suppression_lists;
 pub mod suppressions;
+pub mod take_overs;
 pub mod talks;
 pub mod target_control;
 pub mod targets;

@@ -19,7 +19,7 @@ use super::{
     Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
     campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, listen,
     live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces, suppression_lists,
-    suppressions, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview,
+    suppressions, take_overs, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview,
     trunk_recorders, trunks, whep,
 };
 
@@ -151,6 +151,10 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(live_calls::list))
         .routes(routes!(live_calls::read))
         .routes(routes!(listen::ticket, listen::listen))
+        .routes(routes!(take_overs::begin))
+        .routes(routes!(take_overs::token))
+        .routes(routes!(take_overs::trickle, take_overs::end))
+        .routes(routes!(take_overs::hand_back))
         .routes(routes!(whep::begin))
         .routes(routes!(whep::trickle, whep::end))
         .routes(routes!(live_calls::note))

@@ -24,6 +24,7 @@ pub use self::browser::{NotTaken, Talk};
 pub(super) use self::live::Control;
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};
+pub(super) use self::supervise::Supervised;
 pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
 use super::inbound::{Door, InboundRoutes};

@@ -10,6 +10,7 @@ mod line;
 mod media;
 mod player;
 mod recording;
+mod takeover;
 mod tools;
 mod track;
 mod transfer;
@@ -33,6 +34,8 @@ use self::ears::Ears;
 use self::keys::Keys;
 use self::player::Player;
 use self::recording::Recording;
+pub(super) use self::takeover::Seat;
+use self::takeover::{Taken, next_taken};
 use self::tools::Tools;
 use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
@@ -45,7 +48,7 @@ use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
 use super::quality::MediaQuality;
-use super::registry::{Calls, Control, Services, Stage, Supervision};
+use super::registry::{Calls, Control, Services, Stage, Supervised, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
 use super::transfer::desk::Transferred;
@@ -66,7 +69,7 @@ use crate::net::sip_driver::InviteError;
 use crate::net::webrtc::link::LinkEvent;
 use crate::net::webrtc::sessions::BrowserSide;
 use crate::provider::bot::BotRequest;
-use crate::provider::stt::ListenRequest;
+use crate::provider::stt::{ListenRequest, SpeechToText};
 use crate::replay::observed::{Observed, Seen};
 use crate::siprec;
 use crate::stir::passport::Attestation;
@@ -119,6 +122,7 @@ pub(super) struct Ends {
     pub(super) control: mpsc::Receiver<Control>,
     pub(super) stage: watch::Sender<Stage>,
     pub(super) listeners: Arc<Listeners>,
+    pub(super) supervised: Arc<Supervised>,
 }
 
 /// The task of one call.
@@ -158,6 +162,11 @@ pub(super) struct CallTask {
     reports: Option<mpsc::Sender<AttemptEvent>>,
     stage: watch::Sender<Stage>,
     listeners: Arc<Listeners>,
+    supervised: Arc<Supervised>,
+    /// Recognises what a supervisor says, too.
+    stt: Arc<dyn SpeechToText>,
+    /// A supervisor has the call.
+    taken: Option<Taken>,
     /// The caller is being handed over.
     handing: Option<Handing>,
     transferred: Option<Transferred>,
@@ -171,13 +180,14 @@ pub(super) struct CallTask {
 
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
-        let Ends { control, stage, listeners } = ends;
+        let Ends { control, stage, listeners, supervised } = ends;
         let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
         let records = assistant.recording.audio;
         let services = Arc::clone(calls.services());
+        let stt = Arc::clone(&lineup.stt);
         let ears = Ears::new(lineup.stt, lineup.stand_in, listen);
         let deaf = match assistant.mode {
             Mode::SpeechToSpeech => true,
@@ -223,6 +233,9 @@ impl CallTask {
             reports: None,
             stage,
             listeners,
+            supervised,
+            stt,
+            taken: None,
             handing: None,
             transferred: None,
             second: None,
@@ -290,6 +303,7 @@ impl CallTask {
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
             news = next_handing(&mut self.handing) => self.handed(news).await,
+            news = next_taken(&mut self.taken) => self.taken_news(news).await,
             () = first_gone(&self.second) => self.first_is_gone(),
             () = sleep(wake) => {}
         }
@@ -301,6 +315,8 @@ impl CallTask {
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
             Control::Handover(handover) => self.handed_over(handover),
             Control::Listen => self.let_listen().await,
+            Control::TakeOver(Seat(browser)) => self.take_over(*browser).await,
+            Control::HandBack => self.hand_back().await,
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::Supervise(Supervision::Mute(muted)) => {
                 self.inform(Input::Muted(muted));
@@ -408,6 +424,7 @@ impl CallTask {
             CallAction::StartMedia => self.start_media(now).await,
             CallAction::StopMedia => {
                 self.transfer(TransferInput::CallerGone);
+                self.let_go();
                 self.ears.close();
                 self.brain.close();
                 self.bot.close();

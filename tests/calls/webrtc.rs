@@ -3,6 +3,7 @@
 mod hearing;
 mod page;
 mod signalling;
+mod taking;
 mod talking;
 
 use std::net::SocketAddr;

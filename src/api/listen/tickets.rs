@@ -29,6 +29,8 @@ pub struct Tickets {
 pub enum Subject {
     /// To listen to a call.
     Listen(CallId),
+    /// To take a call over.
+    TakeOver(CallId),
     /// To talk to an assistant.
     Talk(AssistantId),
 }

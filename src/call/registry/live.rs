@@ -14,7 +14,7 @@ use crate::agent::record::Outcome;
 use crate::call::listen::Listeners;
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::place::CallReport;
-use crate::call::task::{Ends, Remains};
+use crate::call::task::{Ends, Remains, Seat};
 use crate::call::tools::ToolContext;
 use crate::call::transfer::Handover;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -67,7 +67,7 @@ impl Stage {
 }
 
 /// What a call can be told from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::call) enum Control {
     /// A person ends it.
     HangUp,
@@ -77,6 +77,10 @@ pub(in crate::call) enum Control {
     Supervise(Supervision),
     /// Somebody listens, and the leg does not hand over its sound yet.
     Listen,
+    /// A supervisor's browser takes the call over.
+    TakeOver(Seat),
+    /// The agent has the word again.
+    HandBack,
     /// The transfer that this leg is for has come this far.
     Handover(Handover),
 }
@@ -106,6 +110,8 @@ pub struct LiveCall {
     pub stage: Stage,
     /// A supervisor has silenced the agent.
     pub muted: bool,
+    /// A supervisor has taken the call over.
+    pub taken_over: bool,
     /// A supervisor has taken the talk off the record.
     pub off_record: bool,
     /// How many listen to it.
@@ -119,6 +125,8 @@ pub enum Party {
     Agent,
     /// Nobody: a supervisor has silenced the agent.
     Muted,
+    /// A supervisor, who has taken the call over.
+    Supervisor,
     /// A person, to whom the caller was handed over.
     Person,
 }
@@ -129,6 +137,11 @@ impl LiveCall {
     pub const fn party(&self) -> Party {
         match self.stage {
             Stage::HandedOver { .. } => Party::Person,
+            Stage::Dialing | Stage::Ringing | Stage::Answered { .. } | Stage::InConversation { .. }
+                if self.taken_over =>
+            {
+                Party::Supervisor
+            }
             Stage::Dialing | Stage::Ringing | Stage::Answered { .. } | Stage::InConversation { .. } if self.muted => {
                 Party::Muted
             }
@@ -168,8 +181,10 @@ impl Entry {
         let (control, controls) = mpsc::channel(CONTROLS);
         let (stage, stages) = watch::channel(Stage::Dialing);
         let listeners = Arc::<Listeners>::default();
-        let ends = Ends { control: controls, stage, listeners: Arc::clone(&listeners) };
-        (ends, Self { identity, control, stage: stages, supervised: Arc::default(), listeners })
+        let supervised = Arc::<Supervised>::default();
+        let shared = (Arc::clone(&listeners), Arc::clone(&supervised));
+        let ends = Ends { control: controls, stage, listeners: shared.0, supervised: shared.1 };
+        (ends, Self { identity, control, stage: stages, supervised, listeners })
     }
 
     pub(super) fn live(&self) -> LiveCall {
@@ -185,6 +200,7 @@ impl Entry {
             started: self.identity.started,
             stage: *self.stage.borrow(),
             muted: self.supervised.is_muted(),
+            taken_over: self.supervised.is_taken(),
             off_record: self.supervised.is_off_record(),
             listeners: self.listeners.count(),
         }

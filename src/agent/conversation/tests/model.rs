@@ -305,6 +305,26 @@ fn a_muted_agent_listens_and_answers_when_it_may() {
 }
 
 #[test]
+fn what_was_said_during_a_take_over_is_known_to_the_model() {
+    let mut world = World::greeted(DESK, CONTINUOUS);
+    world.give(Input::Muted(true));
+    world.says("i want a refund");
+    world.give(Input::Colleague("You get forty euros back.".to_owned().into()));
+    world.says("thank you");
+    world.pass(ms(5_000));
+    assert!(world.requests.is_empty() && !world.is_heard());
+    world.give(Input::Muted(false));
+    world.hears_out("close at six");
+    let context = world.context();
+    let [.., asked, colleague, thanked] = &context[..] else { panic!("{context:?}") };
+    assert_eq!((asked.as_str(), thanked.as_str()), ("user: i want a refund", "user: thank you"));
+    assert!(
+        colleague.starts_with("system: A colleague of yours") && colleague.ends_with("forty euros back."),
+        "{colleague}"
+    );
+}
+
+#[test]
 fn off_the_record_nothing_is_kept() {
     let mut world = World::greeted(DESK, CONTINUOUS);
     world.give(Input::OffRecord(true));
