@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use callwright::id::CampaignId;
+
 use crate::run::{Dialed, Plan, Race};
 
 /// How much is asked for.
@@ -24,8 +26,8 @@ impl Promise {
     /// Everything: the machine is quiet.
     pub(crate) const WHOLE: Self = Self { late: 0.05, share: 100.0, fast: true, heaped: 0.0, pause: 0.1, unfair: 0.02 };
     /// What holds on a busy machine: the server takes back what it cannot send in time, so that a late arrival is the
-    /// carrier's own lateness.
-    pub(crate) const SAFE: Self = Self { late: 1.0, share: 98.0, fast: false, heaped: 1.0, pause: 1.5, unfair: 0.1 };
+    /// carrier's own lateness, and some sixty dials are left of whose shares a seventh is chance.
+    pub(crate) const SAFE: Self = Self { late: 1.0, share: 98.0, fast: false, heaped: 1.0, pause: 1.5, unfair: 0.15 };
 }
 
 /// Seconds at the beginning that do not count for the lower bound: the first promotion and claims.
@@ -105,14 +107,26 @@ impl Race {
         (most, least)
     }
 
-    /// Each campaign's share of the first trunk's dials.
-    fn shares(&self) -> BTreeMap<String, f64> {
-        let first = self.of(0);
-        let mut shares = BTreeMap::new();
-        for dialed in &first {
-            *shares.entry(dialed.campaign.to_string()).or_insert(0.0) += 1.0 / first.len() as f64;
+    /// Each campaign's share of the first trunk's dials, from the moment on at which all of them dial: they are started
+    /// one after the other, and nobody is owed what was dialed before they came.
+    fn shares(&self) -> BTreeMap<CampaignId, f64> {
+        let begun = self.begun();
+        let all = begun.values().copied().fold(0.0, f64::max);
+        let common: Vec<_> = self.of(0).into_iter().filter(|dialed| dialed.arrived >= all).collect();
+        let share = |campaign| {
+            let own = common.iter().filter(|dialed| dialed.campaign == campaign).count();
+            own as f64 / common.len() as f64
+        };
+        begun.into_keys().map(|campaign| (campaign, share(campaign))).collect()
+    }
+
+    /// When each campaign's first dial arrived over the first trunk, seconds since 1970 UTC.
+    fn begun(&self) -> BTreeMap<CampaignId, f64> {
+        let mut begun = BTreeMap::new();
+        for dialed in self.of(0) {
+            begun.entry(dialed.campaign).or_insert(dialed.arrived);
         }
-        shares
+        begun
     }
 
     /// Numbers that one carrier saw under several Call-IDs.
@@ -134,9 +148,11 @@ impl Race {
         late.sort_by(f64::total_cmp);
         let at = |percent: usize| late.get((late.len().max(1) - 1) * percent / 100).copied().unwrap_or(0.0) * 1e3;
         let (most, least) = self.minutes(plan);
+        let begun = self.begun();
         format!(
             "{}: {} dials over the first trunk, {} over the second; {least:.1} to {most:.1} a minute of {}; INVITEs after \
-             their moment p50 {:.1} p99 {:.1} max {:.1} ms; shares {:?}; the last INVITE {:.0} ms after the answer to {:?}",
+             their moment p50 {:.1} p99 {:.1} max {:.1} ms; shares {:?}, begun {:.1} s apart; the last INVITE {:.0} ms after \
+             the answer to {:?}",
             plan.name,
             self.of(0).len(),
             self.of(1).len(),
@@ -145,6 +161,8 @@ impl Race {
             at(99),
             at(100),
             self.shares().values().map(|share| (share * 1000.0).round() / 10.0).collect::<Vec<_>>(),
+            begun.values().copied().fold(f64::NEG_INFINITY, f64::max)
+                - begun.values().copied().fold(f64::INFINITY, f64::min),
             self.dialed.last().map_or(f64::NAN, |last| (last.arrived - self.paused) * 1e3),
             plan.halt,
         )
