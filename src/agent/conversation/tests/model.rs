@@ -308,20 +308,17 @@ fn a_muted_agent_listens_and_answers_when_it_may() {
 fn what_was_said_during_a_take_over_is_known_to_the_model() {
     let mut world = World::greeted(DESK, CONTINUOUS);
     world.give(Input::Muted(true));
-    world.says("i want a refund");
-    world.give(Input::Colleague("You get forty euros back.".to_owned().into()));
-    world.says("thank you");
+    world.says("when do you open");
+    world.give(Input::Colleague("We open at nine.".to_owned().into()));
     world.pass(ms(5_000));
     assert!(world.requests.is_empty() && !world.is_heard());
     world.give(Input::Muted(false));
     world.hears_out("close at six");
     let context = world.context();
-    let [.., asked, colleague, thanked] = &context[..] else { panic!("{context:?}") };
-    assert_eq!((asked.as_str(), thanked.as_str()), ("user: i want a refund", "user: thank you"));
-    assert!(
-        colleague.starts_with("system: A colleague of yours") && colleague.ends_with("forty euros back."),
-        "{colleague}"
-    );
+    let is_colleagues =
+        |line: &String| line.starts_with("system: A colleague of yours") && line.ends_with("We open at nine.");
+    assert!(context.iter().any(is_colleagues), "{context:?}");
+    assert!(context.iter().any(|line| line == "user: when do you open"), "{context:?}");
 }
 
 #[test]
