@@ -11,6 +11,7 @@ use self::webrtc::WebRtcLeg;
 
 /// The way to the far side of a call.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a call has one")]
 pub enum Leg {
     /// Over SIP.
     Sip(SipLeg),

@@ -51,6 +51,7 @@ struct Scribe {
 }
 
 /// Something became of the supervisor.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub(super) enum TakenNews {
     Link(Option<LinkEvent>),
     Media(Option<MediaNews>),
