@@ -113,6 +113,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         SipConfig {
             max_sessions: config.sip.max_calls.saturating_add(64),
             registrar: true,
+            replaceable: true,
             instance: Some(instance),
             ..SipConfig::default()
         },

@@ -7,6 +7,7 @@ pub mod assistants;
 pub mod auth;
 pub mod body;
 pub mod bulk;
+pub mod caller_numbers;
 pub mod calling_law;
 pub mod calls;
 pub mod campaign_control;

@@ -16,11 +16,11 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, listen,
-    live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces, suppression_lists,
-    suppressions, take_overs, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview,
-    trunk_recorders, trunks, whep,
+    Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
+    campaign_trunks, campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import,
+    knowledge, listen, live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces,
+    suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups, trunk_health,
+    trunk_preview, trunk_recorders, trunks, whep,
 };
 
 /// The whole HTTP service.
@@ -88,6 +88,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(prefix_routes::create, prefix_routes::list))
         .routes(routes!(prefix_routes::read, prefix_routes::replace, prefix_routes::delete))
         .routes(routes!(trunk_health::read))
+        .routes(routes!(caller_numbers::list))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))

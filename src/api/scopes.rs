@@ -194,6 +194,7 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/trunk_groups/{id}", S::SettingsRead),
         ("PUT", "/api/v1/trunk_groups/{id}", S::SettingsWrite),
         ("DELETE", "/api/v1/trunk_groups/{id}", S::SettingsWrite),
+        ("GET", "/api/v1/caller-numbers", S::SettingsRead),
         ("GET", "/api/v1/trunk_presets", S::SettingsRead),
         ("GET", "/api/v1/trunks", S::SettingsRead),
         ("POST", "/api/v1/trunks", S::SettingsWrite),

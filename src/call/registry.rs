@@ -4,6 +4,7 @@ mod browser;
 mod incoming;
 mod live;
 mod outgoing;
+mod replaced;
 mod supervise;
 
 use std::collections::VecDeque;
@@ -21,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 pub use self::browser::{NotTaken, Talk};
-pub(super) use self::live::Control;
+pub(super) use self::live::{Control, LegSession};
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};
 pub(super) use self::supervise::Supervised;

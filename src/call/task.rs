@@ -10,6 +10,8 @@ mod line;
 mod media;
 mod player;
 mod recording;
+mod redirect;
+mod replaced;
 mod takeover;
 mod tools;
 mod track;
@@ -34,6 +36,7 @@ use self::ears::Ears;
 use self::keys::Keys;
 use self::player::Player;
 use self::recording::Recording;
+use self::redirect::{Onward, next_onward};
 pub(super) use self::takeover::Seat;
 use self::takeover::{Taken, next_taken};
 use self::tools::Tools;
@@ -48,9 +51,10 @@ use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
 use super::quality::MediaQuality;
-use super::registry::{Calls, Control, Services, Stage, Supervised, Supervision};
+use super::registry::{Calls, Control, LegSession, Services, Stage, Supervised, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
+use super::transfer::came::CameBy;
 use super::transfer::desk::Transferred;
 use super::transfer::second::{SecondNews, SecondSide};
 use crate::agent::action::Ending;
@@ -76,6 +80,7 @@ use crate::stir::passport::Attestation;
 use crate::stir::service::unix;
 use crate::telemetry::spans::CallFacts;
 use crate::time::{self, Latest};
+use crate::trunk::media::DtmfMode;
 use crate::trunk::plan::{InvitePlan, leg_key};
 
 /// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
@@ -93,6 +98,8 @@ pub(super) struct Parts {
     pub(super) rtp: RtpSocket,
     /// Where the recording goes, relative to the folder of recordings.
     pub(super) recording: PathBuf,
+    /// How keys pressed are told and heard.
+    pub(super) dtmf: DtmfMode,
 }
 
 /// What a call has left when it is over.
@@ -123,6 +130,8 @@ pub(super) struct Ends {
     pub(super) stage: watch::Sender<Stage>,
     pub(super) listeners: Arc<Listeners>,
     pub(super) supervised: Arc<Supervised>,
+    /// By which session others know it.
+    pub(super) known: Arc<LegSession>,
 }
 
 /// The task of one call.
@@ -139,10 +148,13 @@ pub(super) struct CallTask {
     bot: BotLine,
     tools: Tools,
     keys: Keys,
+    dtmf: DtmfMode,
+    onward: Onward,
     leg: Leg,
     body: Option<Body>,
     dial: Option<Box<Dial>>,
     session: Option<SessionId>,
+    known: Arc<LegSession>,
     events: Option<mpsc::Receiver<Event>>,
     /// The far side is a browser.
     browser: Option<BrowserSide>,
@@ -167,6 +179,8 @@ pub(super) struct CallTask {
     stt: Arc<dyn SpeechToText>,
     /// A supervisor has the call.
     taken: Option<Taken>,
+    /// By which way the caller came.
+    came: Option<CameBy>,
     /// The caller is being handed over.
     handing: Option<Handing>,
     transferred: Option<Transferred>,
@@ -180,8 +194,8 @@ pub(super) struct CallTask {
 
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
-        let Ends { control, stage, listeners, supervised } = ends;
-        let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
+        let Ends { control, stage, listeners, supervised, known } = ends;
+        let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
@@ -215,10 +229,13 @@ impl CallTask {
             bot: BotLine::new(bot, request),
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
+            dtmf,
+            onward: Onward::default(),
             leg,
             body,
             dial: None,
             session: None,
+            known,
             events: None,
             browser: None,
             rtp: Some(rtp),
@@ -236,6 +253,7 @@ impl CallTask {
             supervised,
             stt,
             taken: None,
+            came: None,
             handing: None,
             transferred: None,
             second: None,
@@ -254,8 +272,7 @@ impl CallTask {
 
     /// Makes it the task of a call we were offered.
     pub(super) fn taking(mut self, session: SessionId, events: mpsc::Receiver<Event>) -> Self {
-        self.session = Some(session);
-        self.events = Some(events);
+        self.is_on(session, events);
         self.get_ready();
         self
     }
@@ -302,6 +319,7 @@ impl CallTask {
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
+            flow = next_onward(&mut self.onward) => self.go_on(flow).await,
             news = next_handing(&mut self.handing) => self.handed(news).await,
             news = next_taken(&mut self.taken) => self.taken_news(news).await,
             () = first_gone(&self.second) => self.first_is_gone(),
@@ -314,9 +332,11 @@ impl CallTask {
             Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
             Control::Handover(handover) => self.handed_over(handover),
+            Control::Press(digit) => self.pass_on(digit).await,
             Control::Listen => self.let_listen().await,
             Control::TakeOver(Seat(browser)) => self.take_over(*browser).await,
             Control::HandBack => self.hand_back().await,
+            Control::Replace(incoming) => self.replaced(*incoming).await,
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::Supervise(Supervision::Mute(muted)) => {
                 self.inform(Input::Muted(muted));
@@ -335,6 +355,9 @@ impl CallTask {
             self.tell(CallInput::Leg(LegEvent::Ended { by: LegEnd::Fault, q850: None }));
             return;
         };
+        if let Event::Redirected { redirection, .. } = event {
+            return self.redirected(redirection.target.uri).await;
+        }
         let Leg::Sip(leg) = &mut self.leg else { return };
         let news = leg.handle(event);
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
@@ -347,8 +370,8 @@ impl CallTask {
             let trunk = self.context.trunk;
             tracing::warn!(call = %self.context.call, ?trunk, %fault, "a description of the far side's is not taken");
         }
-        if let Some(digit) = news.digit
-            && !self.relay(digit).await
+        if let Some(digit) = news.digit.filter(|_| self.dtmf.hears_info())
+            && !self.relay(digit)
         {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
@@ -473,6 +496,13 @@ impl CallTask {
         self.let_listen().await;
     }
 
+    /// The session that its leg is, from now on.
+    fn is_on(&mut self, session: SessionId, events: mpsc::Receiver<Event>) {
+        self.known.set(session);
+        self.session = Some(session);
+        self.events = Some(events);
+    }
+
     async fn invite(&mut self) {
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
@@ -484,8 +514,7 @@ impl CallTask {
         }
         match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {
-                self.session = Some(session);
-                self.events = Some(events);
+                self.is_on(session, events);
             }
             Err(InviteError::Refused(error)) => self.not_placed = Some(error.into()),
             Err(InviteError::TooLate) => self.not_placed = Some(NotPlaced::TooLate),

@@ -7,6 +7,7 @@ mod media_wheel;
 pub mod media_worker;
 pub mod ports;
 pub mod reports;
+mod sip_alias;
 mod sip_door;
 pub mod sip_driver;
 pub mod sip_instance;

@@ -152,7 +152,8 @@ impl Maker<'_> {
         stage(1, "end_of_turn", "eou", Duration::ZERO, timing.decided);
         stage(2, "transcribe", "stt", Duration::ZERO, timing.understood);
         if let (Some(sentence), Some(audio)) = (timing.first_sentence, timing.first_audio) {
-            stage(3, "speak", "tts", sentence, audio);
+            // On a busy machine its arrival can be noted after it was heard.
+            stage(3, "speak", "tts", sentence, audio.min(timing.replied));
         }
         // What was made before the turn was declared over waited for that.
         let made = timing.first_audio.unwrap_or_default().max(timing.understood).min(timing.replied);

@@ -31,6 +31,7 @@ mod outbound;
 mod quality;
 mod replay;
 mod sight;
+mod signalling;
 mod siprec;
 #[path = "../support/speech.rs"]
 mod speech;

@@ -6,6 +6,7 @@ mod api;
 mod db;
 
 mod bulk;
+mod caller_numbers;
 mod calling_law;
 mod campaigns;
 mod client;

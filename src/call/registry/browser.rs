@@ -20,6 +20,7 @@ use crate::pii::Pii;
 use crate::provider::catalog::Room;
 use crate::time::{self, Now};
 use crate::trunk::callers::Arrival;
+use crate::trunk::media::DtmfMode;
 
 /// A talk with an assistant.
 #[derive(Clone)]
@@ -117,6 +118,8 @@ impl Calls {
             body: None,
             rtp,
             recording: identity.recording(),
+            // RFC 7874 section 3: every browser has telephone events.
+            dtmf: DtmfMode::Rfc4733,
         };
         let task = CallTask::new(self.clone(), parts, ends).with_browser(side);
         self.spawn(identity, entry, task, None);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use callwright_media::digit::Digit;
+use callwright_sip::endpoint::SessionId;
 use tokio::sync::{mpsc, watch};
 
 use super::supervise::{Supervised, Supervision};
@@ -21,6 +23,7 @@ use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::EndedBy;
 use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
+use crate::net::sip_driver::IncomingCall;
 use crate::pii::Pii;
 use crate::stir::verdict::CallerIdentity;
 use crate::time::{self, Now};
@@ -83,6 +86,24 @@ pub(in crate::call) enum Control {
     HandBack,
     /// The transfer that this leg is for has come this far.
     Handover(Handover),
+    /// The party that this leg is joined with has pressed a key.
+    Press(Digit),
+    /// A call that has come in takes the place of its leg, or is refused.
+    Replace(Box<IncomingCall>),
+}
+
+/// The session that is the leg of a call, told by its task; none before its INVITE.
+#[derive(Debug, Default)]
+pub(in crate::call) struct LegSession(Mutex<Option<SessionId>>);
+
+impl LegSession {
+    pub(in crate::call) fn set(&self, session: SessionId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+
+    fn is(&self, session: SessionId) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(session)
+    }
 }
 
 /// A live call.
@@ -156,6 +177,7 @@ pub(super) struct Entry {
     pub(super) stage: watch::Receiver<Stage>,
     pub(super) supervised: Arc<Supervised>,
     pub(super) listeners: Arc<Listeners>,
+    leg: Arc<LegSession>,
 }
 
 /// Who takes part in a call.
@@ -182,9 +204,20 @@ impl Entry {
         let (stage, stages) = watch::channel(Stage::Dialing);
         let listeners = Arc::<Listeners>::default();
         let supervised = Arc::<Supervised>::default();
-        let shared = (Arc::clone(&listeners), Arc::clone(&supervised));
-        let ends = Ends { control: controls, stage, listeners: shared.0, supervised: shared.1 };
-        (ends, Self { identity, control, stage: stages, supervised, listeners })
+        let leg = Arc::<LegSession>::default();
+        let ends = Ends {
+            control: controls,
+            stage,
+            listeners: Arc::clone(&listeners),
+            supervised: Arc::clone(&supervised),
+            known: Arc::clone(&leg),
+        };
+        (ends, Self { identity, control, stage: stages, supervised, listeners, leg })
+    }
+
+    /// Whether this session is its leg.
+    pub(super) fn has_leg(&self, session: SessionId) -> bool {
+        self.leg.is(session)
     }
 
     pub(super) fn live(&self) -> LiveCall {

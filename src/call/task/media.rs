@@ -46,6 +46,9 @@ impl CallTask {
             };
             let mut session = Session::new(now, config);
             session.report(now, reports(Now { mono: now, ..time::now() }));
+            if self.dtmf.hears_sound() {
+                session.listen_for_keys();
+            }
             let added = self.services.workers.add(rtp, session).await;
             added.map(|media| {
                 self.player.attach(media.control.clone());
@@ -178,7 +181,9 @@ impl CallTask {
                 ear::told(now, &event)
             }
             MediaEvent::Overlap { .. } => ear::told(now, &event),
-            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
+            // What the line gives back of our own keys was not pressed by the far side.
+            MediaEvent::DtmfReceived { .. } if self.keys.are_sounding() => None,
+            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit) => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
                 self.pressed().await;
