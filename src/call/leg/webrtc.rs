@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn however_a_link_ends_the_leg_ends_once() {
-        let by_whom = |end| leg().handle(end.map(LinkEvent::Over));
+        let by_whom = |end: Option<LinkEnd>| leg().handle(end.map(LinkEvent::Over));
         let ended = |by| Some(LegEvent::Ended { by, q850: None });
         assert_eq!(by_whom(Some(LinkEnd::Closed)), ended(LegEnd::Remote));
         assert_eq!(by_whom(Some(LinkEnd::Asked)), ended(LegEnd::Remote));
