@@ -40,6 +40,7 @@ use crate::net::sip_driver::{self, BoundListener, Doors};
 use crate::net::sip_instance;
 use crate::net::sip_tls::SipTls;
 use crate::net::web::Web;
+use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
 use crate::replay::keeper::Replays;
@@ -174,6 +175,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         catalog: catalog.clone(),
         lookups: lookups.clone(),
         calls: calls.clone(),
+        webrtc: WebRtc::start(config.webrtc.clone(), rand::random()).context("there are no sessions with browsers")?,
         dialer: status.clone(),
         trunks: router.clone(),
         web,

@@ -155,8 +155,8 @@ pub struct CallReport {
     pub org: OrgId,
     /// The attempt, for calls we made.
     pub attempt: Option<AttemptId>,
-    /// The trunk.
-    pub trunk: TrunkId,
+    /// The trunk; none for a browser's.
+    pub trunk: Option<TrunkId>,
     /// The version of the assistant that spoke.
     pub assistant: Arc<AssistantVersion>,
     /// The far side's number; `None` when it did not show one.

@@ -1,10 +1,11 @@
 //! All calls of this node: placing them, taking them, listing them, ending them.
 
+mod browser;
 mod incoming;
 mod live;
 mod outgoing;
+mod replaced;
 mod supervise;
-mod takeover;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -20,9 +21,11 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub use self::browser::{NotTaken, Talk};
 pub(super) use self::live::{Control, LegSession};
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};
+pub(super) use self::supervise::Supervised;
 pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
 use super::inbound::{Door, InboundRoutes};

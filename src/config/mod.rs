@@ -15,6 +15,7 @@ mod sip;
 mod sip_trace;
 mod store;
 mod telemetry;
+mod webrtc;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,7 @@ pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles, Websocket
 pub use self::sip_trace::{HepConfig, SipTraceConfig};
 pub use self::store::StoreConfig;
 pub use self::telemetry::{Collector, TelemetryConfig};
+pub use self::webrtc::{IceServer, WebRtcConfig};
 
 /// Variables of the program that are no settings of the server: logging begins before these are read, and `callwright sip`
 /// reads none of them.
@@ -54,6 +56,8 @@ pub struct Config {
     pub sip: SipConfig,
     /// RTP ports and workers.
     pub media: MediaConfig,
+    /// Sessions with browsers.
+    pub webrtc: WebRtcConfig,
     /// Offline voice and recogniser.
     pub agent: AgentConfig,
     /// Addresses that people typed in: pages to read, webhooks to call.
@@ -78,6 +82,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             sip: SipConfig::default(),
             media: MediaConfig::default(),
+            webrtc: WebRtcConfig::default(),
             agent: AgentConfig::default(),
             outbound: OutboundConfig::default(),
             providers: Vec::new(),
@@ -158,6 +163,7 @@ impl Config {
         }
         config.sip.validate()?;
         config.media.validate()?;
+        config.webrtc.validate()?;
         config.store.validate()?;
         config.agent.validate()?;
         providers::validate(&config.providers)?;

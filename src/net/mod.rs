@@ -16,3 +16,4 @@ pub mod sip_tls;
 mod sip_udp;
 mod sip_ws;
 pub mod web;
+pub mod webrtc;

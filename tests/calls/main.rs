@@ -4,6 +4,8 @@
 mod api;
 #[path = "../support/bots.rs"]
 mod bots;
+#[path = "../support/chromium.rs"]
+mod chromium;
 #[path = "../support/db.rs"]
 mod db;
 #[path = "../support/office.rs"]
@@ -38,3 +40,4 @@ mod supervision;
 mod tracing;
 mod transfers;
 mod vendors;
+mod webrtc;

@@ -14,6 +14,7 @@ use crate::agent::conversation::Conversation;
 use crate::call::call::Call;
 use crate::call::facts;
 use crate::call::inbound::{Admitted, Entrance};
+use crate::call::leg::Leg;
 use crate::call::leg::sip::SipLeg;
 use crate::call::task::{CallTask, Parts, refuse};
 use crate::call::transfer::came::CameBy;
@@ -60,7 +61,7 @@ impl Calls {
     /// Lets a call in and takes it, or says with which status it is refused.
     async fn receive(&self, incoming: IncomingCall) -> Result<(), Refusal> {
         if let Some(replaced) = incoming.invite.replaces {
-            return self.take_over(replaced, incoming);
+            return self.replace(replaced, incoming);
         }
         let admitted = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner).admit(&incoming.invite);
         let admitted = admitted.map_err(plain)?;
@@ -106,9 +107,9 @@ impl Calls {
         Ok(Some(verdict.into()))
     }
 
-    /// Live calls of an organisation on this node.
+    /// Live calls of an organisation on this node, but for those of browsers.
     fn of_org(&self, org: OrgId) -> usize {
-        self.inner.live.iter().filter(|entry| entry.identity.org == org).count()
+        self.inner.live.iter().filter(|entry| entry.identity.org == org && entry.identity.trunk.is_some()).count()
     }
 
     /// Starts the task of a call that came in, or says with which status it is refused.
@@ -155,7 +156,7 @@ impl Calls {
         let identity = Identity {
             call,
             org,
-            trunk,
+            trunk: Some(trunk),
             attempt: None,
             second_of: None,
             assistant,
@@ -172,6 +173,7 @@ impl Calls {
         let context = identity.context(variables);
         let recording = identity.recording();
         let dtmf = terms.dtmf;
+        let (leg, body) = (Leg::Sip(leg), Some(body));
         let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording, dtmf };
         let task = CallTask::new(self.clone(), parts, ends).taking(session, events).come_by(came);
         self.spawn(identity, entry, task, None);

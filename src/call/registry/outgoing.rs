@@ -11,6 +11,7 @@ use super::live::{Control, Entry, Identity};
 use crate::agent::conversation::Conversation;
 use crate::call::call::{Call, CallConfig};
 use crate::call::facts;
+use crate::call::leg::Leg;
 use crate::call::leg::sip::SipLeg;
 use crate::call::outcome::TrunkEvidence;
 use crate::call::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, NotPlaced, PlaceCall};
@@ -57,7 +58,7 @@ impl Calls {
         let identity = Identity {
             call: order.call,
             org: order.org,
-            trunk: order.trunk,
+            trunk: Some(order.trunk),
             attempt: Some((order.attempt, order.target)),
             second_of: None,
             assistant: order.assistant,
@@ -87,7 +88,7 @@ impl Calls {
         let identity = Identity {
             call: CallId::generate(),
             org,
-            trunk,
+            trunk: Some(trunk),
             attempt: None,
             second_of: Some(of),
             assistant,
@@ -142,6 +143,7 @@ impl Calls {
             self.watch(&identity, leg_key(&services.secret, dial.leg).call_id(&host).as_bytes());
         }
         let dtmf = dial.invite.media.dtmf;
+        let (leg, body) = (Leg::Sip(leg), Some(body));
         let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf };
         let task = make(CallTask::new(self.clone(), parts, ends).placing(dial, reports.clone()));
         let control = entry.control.clone();

@@ -105,7 +105,10 @@ impl CallTask {
     /// Begins to send the call to the recorder of its trunk, if it has one. The second leg of a transfer is heard on the
     /// first.
     pub(super) fn copy(&mut self) {
-        let (Some(recorders), Some(media)) = (self.calls.recorders(), &self.media) else { return };
+        let (Some(recorders), Some(media), Some(trunk)) = (self.calls.recorders(), &self.media, self.context.trunk)
+        else {
+            return;
+        };
         if !self.records || self.second.is_some() {
             return;
         }
@@ -116,7 +119,7 @@ impl CallTask {
             ours: self.context.ours.clone(),
             assistant: self.context.assistant.definition.name.clone(),
         };
-        self.copied = recorders.begin(RecordedCall { trunk: self.context.trunk, facts, media: media.control.clone() });
+        self.copied = recorders.begin(RecordedCall { trunk, facts, media: media.control.clone() });
     }
 
     /// Takes everything that waits in the ring: it was filled in one go.

@@ -242,9 +242,9 @@ impl CallTask {
     /// Has it found out whether the caller's side may be sent there: what it dials is dialed on our account.
     async fn ask_to_refer(&mut self) {
         let Some(handing) = &self.handing else { return };
-        match self.calls.desk() {
-            Some(desk) => {
-                let asked = tokio::spawn(desk.permits(&self.transfer_dial(handing)));
+        match self.calls.desk().zip(self.transfer_dial(handing)) {
+            Some((desk, dial)) => {
+                let asked = tokio::spawn(desk.permits(&dial));
                 if let Some(handing) = &mut self.handing {
                     handing.permitting = Some(asked);
                 }
@@ -282,20 +282,21 @@ impl CallTask {
     /// Has the second leg put on disk. That goes on when the transfer is called off meanwhile: see `drop_second`.
     fn admit_second(&mut self) {
         let Some(handing) = &self.handing else { return };
-        let Some(desk) = self.calls.desk() else {
+        let Some((desk, dial)) = self.calls.desk().zip(self.transfer_dial(handing)) else {
             return self.transfer(TransferInput::NotPlaced(TransferFailure::Broken));
         };
-        let asked = tokio::spawn(desk.admit(self.transfer_dial(handing)));
+        let asked = tokio::spawn(desk.admit(dial));
         if let Some(handing) = &mut self.handing {
             handing.admitting = Some(asked);
         }
     }
 
-    fn transfer_dial(&self, handing: &Handing) -> TransferDial {
-        TransferDial {
+    /// The dial of a second leg; none without a trunk it could go over.
+    fn transfer_dial(&self, handing: &Handing) -> Option<TransferDial> {
+        Some(TransferDial {
             leg: handing.leg,
             org: self.context.org,
-            trunk: self.context.trunk,
+            trunk: self.context.trunk?,
             attempt: self.context.attempt.map(|(attempt, _)| attempt),
             from: self.context.ours.clone(),
             came: self.came.clone(),
@@ -303,7 +304,7 @@ impl CallTask {
             ring: handing.order.ring.unwrap_or(self.services.clocks.transfer.ring),
             longest: self.services.clocks.transferred,
             tried: handing.tried.clone(),
-        }
+        })
     }
 
     /// A leg that was given up before anybody was rung goes on by another way, for the reasons for which a dial does. For the

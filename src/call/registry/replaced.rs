@@ -15,7 +15,7 @@ use crate::time;
 impl Calls {
     /// Tells the call whose leg is to be replaced. Whoever may take over a leg comes by the trunk that the leg is on: its
     /// carrier is at the far end of both.
-    pub(super) fn take_over(&self, replaced: SessionId, incoming: IncomingCall) -> Result<(), Refusal> {
+    pub(super) fn replace(&self, replaced: SessionId, incoming: IncomingCall) -> Result<(), Refusal> {
         let declined = || plain(StatusCode::DECLINE);
         let trunk = {
             let routes = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner);
@@ -28,10 +28,10 @@ impl Calls {
         let found = self.inner.live.iter().find(|entry| entry.has_leg(replaced)).map(|entry| *entry.key());
         let gone = || plain(StatusCode::CALL_DOES_NOT_EXIST);
         let entry = found.and_then(|call| self.inner.live.get(&call)).ok_or_else(gone)?;
-        if entry.identity.trunk != trunk || entry.stage.borrow().answered().is_none() {
+        if entry.identity.trunk != Some(trunk) || entry.stage.borrow().answered().is_none() {
             return Err(declined());
         }
-        entry.control.try_send(Control::TakeOver(Box::new(incoming))).map_err(|_| overload())
+        entry.control.try_send(Control::Replace(Box::new(incoming))).map_err(|_| overload())
     }
 
     /// A call goes on over another leg, whose messages are kept from now on.
