@@ -32,6 +32,8 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("PATCH", "/api/v1/assistants/{id}/talk/{session_id}"),
     ("DELETE", "/api/v1/assistants/{id}/talk/{session_id}"),
 ];
+/// Nobody answers here: whoever wants to talk is turned away.
+const TALK: &str = "/assistants/{id}/talk";
 /// No call is live here: the refusal is what the document says of it.
 const NOT_LIVE: [&str; 8] =
     ["hand_back", "hang_up", "listen", "{id}/live", "mute", "note", "off_record", "take_over/token"];
@@ -112,7 +114,11 @@ impl Scene {
         // By law it may be a holiday.
         let not_now = path.ends_with("/call") && answer.json["code"] == "not_now";
         let refused = not_now || NOT_LIVE.iter().any(|verb| path.ends_with(verb));
-        let wanted = if refused { answer.status == 409 } else { (200..300).contains(&answer.status) };
+        let wanted = match answer.status {
+            409 => refused,
+            503 => path.ends_with(TALK),
+            status => !refused && (200..300).contains(&status),
+        };
         assert!(wanted, "{label} was answered {}: {}", answer.status, answer.json);
         self.told(document, operation, &answer, &label);
     }
