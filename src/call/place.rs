@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::outcome::{CallOutcome, TrunkEvidence};
 use super::providers::NoProvider;
 use super::quality::MediaQuality;
+use super::record::RecordingFault;
 use super::transfer::desk::Transferred;
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::conversation::ScriptError;
@@ -160,6 +161,8 @@ pub struct CallReport {
     pub conversation: Outcome,
     /// The recording of an answered call.
     pub recording: Option<RecordingFile>,
+    /// Why the recording does not hold the whole call, or is not there although it should be.
+    pub recording_fault: Option<RecordingFault>,
     /// The file that runs the call again, relative to the folder of recordings.
     pub replay: Option<PathBuf>,
     /// To whom the caller was handed over, if they were.
@@ -182,8 +185,6 @@ pub struct RecordingFile {
     pub path: PathBuf,
     /// Its length.
     pub duration: Duration,
-    /// Whether it holds the whole call.
-    pub complete: bool,
 }
 
 impl CallReport {

@@ -5,6 +5,7 @@ mod api;
 #[path = "../support/db.rs"]
 mod db;
 
+mod bucket;
 mod bulk;
 mod calling_law;
 mod campaigns;
@@ -24,6 +25,7 @@ mod organisation;
 mod phones;
 mod providers;
 mod recorders;
+mod recordings;
 mod registrations;
 mod resources;
 mod sip_guard;

@@ -86,6 +86,8 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (59, "trunk inbound", Text::Both(include_str!("../../../migrations/0059_trunk_inbound.sql"))),
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
     (68, "call quality", Text::Both(include_str!("../../../migrations/0068_call_quality.sql"))),
+    (70, "recordings", Text::Both(include_str!("../../../migrations/0070_recordings.sql"))),
+    (71, "stored recordings", Text::Both(include_str!("../../../migrations/0071_stored_recordings.sql"))),
 ];
 
 /// The version of the last one.
