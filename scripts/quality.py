@@ -124,7 +124,7 @@ def budgets(cases):
         figures.append(entry | {"conditions": conditions})
 
     for case in cases:
-        if case["network"] == "loss-5":
+        if case["network"] == "loss-5" and case["codec"].startswith("pcm"):
             for what in ("recording", "uplink"):
                 gain = case[f"{what}_pesq"] - case["zeros_pesq"]
                 name = f"PESQ of the {what} above silence, {case['codec']}"

@@ -40,6 +40,7 @@ use crate::net::sip_driver::{self, BoundListener, Doors};
 use crate::net::sip_instance;
 use crate::net::sip_tls::SipTls;
 use crate::net::web::Web;
+use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
 use crate::recording::keeper::{Counters, Keeper};
@@ -116,6 +117,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         SipConfig {
             max_sessions: config.sip.max_calls.saturating_add(64),
             registrar: true,
+            replaceable: true,
             instance: Some(instance),
             ..SipConfig::default()
         },
@@ -192,6 +194,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         catalog: catalog.clone(),
         lookups: lookups.clone(),
         calls: calls.clone(),
+        webrtc: WebRtc::start(config.webrtc.clone(), rand::random()).context("there are no sessions with browsers")?,
         dialer: status.clone(),
         trunks: router.clone(),
         web,

@@ -135,7 +135,7 @@ fn spawn_callers(ports: &[u16]) -> anyhow::Result<Child> {
 fn echo_datagrams(sockets: Vec<RtpSocket>, stop: &AtomicBool) -> std::io::Result<()> {
     let mut poll = Poll::new()?;
     let mut open = Vec::new();
-    for (number, RtpSocket { socket, rtcp: _, lease }) in sockets.into_iter().enumerate() {
+    for (number, RtpSocket { socket, lease, .. }) in sockets.into_iter().enumerate() {
         let mut socket = mio::net::UdpSocket::from_std(socket);
         poll.registry().register(&mut socket, Token(number), Interest::READABLE)?;
         open.push((socket, lease));

@@ -10,12 +10,16 @@ mod cpu;
 mod figures;
 
 mod callers;
+mod generator;
 mod server;
 
 use std::time::Duration;
 
 use figures::{Cmp, Figure};
 use server::Server;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What Asterisk 22 takes for a set-up on the machine of the budgets, in CPU milliseconds.
 const ASTERISK_MS: f64 = 2.3;

@@ -83,7 +83,9 @@ impl Server {
             let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let listener = ListenerConfig { transport: SipTransport::Udp, bind, external: None, external_media: None };
             let tls = SipTls::new(&TlsFiles::default())?;
-            let config = Config { max_sessions: 60_000, ..Config::default() };
+            // What is looked for is what the processor bears: every ended call keeps two transactions for 32 s, and with the
+            // usual 65,536 of them the search would end at a thousand calls a second.
+            let config = Config { max_sessions: 60_000, max_transactions: 2_000_000, ..Config::default() };
             let protection = SipGuardConfig { max_waiting_calls: 10_000, ..SipGuardConfig::default() }.protection();
             let stop = CancellationToken::new();
             let sip = sip_driver::start_with(&[listener], tls, config, protection, rand::random(), stop).await?;

@@ -1,8 +1,9 @@
 //! Audio made up where packets are missing.
 //!
 //! The last pitch period is repeated, as ITU-T G.711 appendix I does, at full level for 10 ms and then fading to silence
-//! at 60 ms: a vowel goes on for as long as one believes it, and nothing buzzes after that. Unlike the appendix nothing
-//! is delayed to overlap the join; its step is spread over the first samples instead.
+//! at 120 ms: a vowel goes on for as long as one believes it, and nothing buzzes after that. Unlike the appendix nothing
+//! is delayed to overlap the join; its step is spread over the first samples instead. Where the audio behind a gap has
+//! come already, it is continued backwards in the same way and both meet in the gap.
 
 use crate::vector::dot;
 
@@ -22,9 +23,9 @@ const VOICED: f32 = 0.5;
 /// Repeated when there is no pitch: long enough not to sound like one.
 const UNVOICED: usize = LONGEST;
 
-/// Samples at full level, and after which there is silence: 10 and 60 ms.
+/// Samples at full level, and after which there is silence: 10 and 120 ms.
 const FULL: usize = 80;
-const SILENT: usize = 480;
+const SILENT: usize = 960;
 
 /// Samples over which the step at the beginning is spread: 2 ms.
 const SPREAD: usize = 16;
@@ -32,18 +33,17 @@ const SPREAD: usize = 16;
 /// Samples over which made-up audio passes into real audio: 5 ms.
 const CROSSFADE: usize = 40;
 
+/// Longest piece of a gap that is filled from both its sides: 20 ms. Further from either side both know too little.
+pub const BRIDGE: usize = 160;
+
 /// Fills gaps in one stream of 8 kHz audio.
 #[derive(Clone, Debug)]
 pub struct Concealer {
-    /// The last real samples, oldest first.
+    /// The last samples heard, oldest first.
     history: [i16; HISTORY],
-    /// The period repeated.
-    period: [i16; LONGEST],
-    length: usize,
+    extension: Extension,
     /// Samples made up since the last real one; 0 while audio is real.
     made_up: usize,
-    /// What the repetition misses of the last real sample.
-    step: f32,
 }
 
 impl Default for Concealer {
@@ -56,7 +56,7 @@ impl Concealer {
     /// A concealer that has heard silence.
     #[must_use]
     pub const fn new() -> Self {
-        Self { history: [0; HISTORY], period: [0; LONGEST], length: LONGEST, made_up: 0, step: 0.0 }
+        Self { history: [0; HISTORY], extension: Extension::SILENCE, made_up: 0 }
     }
 
     /// Takes note of real audio. When it follows made-up audio its first 5 ms are blended with what would have been
@@ -72,14 +72,34 @@ impl Concealer {
         self.remember(samples);
     }
 
-    /// Fills `samples` with made-up audio. Silence once 60 ms have been made up in a row.
+    /// Fills `samples` with made-up audio. Silence once 120 ms have been made up in a row.
     pub fn conceal(&mut self, samples: &mut [i16]) {
-        if self.made_up == 0 {
-            self.begin();
-        }
-        for sample in samples {
+        self.begin();
+        for sample in &mut *samples {
             *sample = round(self.next());
         }
+        self.remember(samples);
+    }
+
+    /// Fills the end of a gap, at most [`BRIDGE`] of it, when the audio behind it is known: what came before passes into
+    /// what comes. The more there is of `following` the better, up to 35 ms; it is not taken note of.
+    pub fn bridge(&mut self, gap: &mut [i16], following: &[i16]) {
+        let following = &following[..following.len().min(HISTORY)];
+        if gap.len() > BRIDGE || following.len() < 2 * SHORTEST {
+            return self.conceal(gap);
+        }
+        self.begin();
+        let mut backwards = [0.0; HISTORY];
+        let backwards = &mut backwards[..following.len()];
+        backwards.iter_mut().zip(following.iter().rev()).for_each(|(to, &from)| *to = f32::from(from));
+        let after = Extension::of(backwards);
+        let length = gap.len();
+        for (n, sample) in gap.iter_mut().enumerate() {
+            let weight = (n + 1) as f32 / (length + 1) as f32;
+            *sample = round(self.next() * (1.0 - weight) + after.at(length - 1 - n) * weight);
+        }
+        self.remember(gap);
+        self.made_up = 0;
     }
 
     /// Says that the next real audio does not continue the last: it is blended in as after made-up audio.
@@ -98,52 +118,15 @@ impl Concealer {
     }
 
     fn begin(&mut self) {
-        let (lag, similarity) = self.pitch();
-        self.length = if similarity >= VOICED { lag } else { UNVOICED };
-        let newest = &self.history[HISTORY - self.length..];
-        self.period[..self.length].copy_from_slice(newest);
-        // The end of the period passes into what came before its beginning, so that it repeats without a click.
-        let join = self.length / 4;
-        let before = &self.history[HISTORY - self.length - join..HISTORY - self.length];
-        for (n, &sample) in before.iter().enumerate() {
-            let weight = (n + 1) as f32 / (join + 1) as f32;
-            let end = &mut self.period[self.length - join + n];
-            *end = round(f32::from(*end) * (1.0 - weight) + f32::from(sample) * weight);
+        if self.made_up == 0 {
+            self.extension = Extension::of(&self.history.map(f32::from));
         }
-        self.step = f32::from(self.history[HISTORY - 1]) - f32::from(self.history[HISTORY - 1 - self.length]);
     }
 
     fn next(&mut self) -> f32 {
-        let n = self.made_up;
-        self.made_up = (n + 1).min(SILENT + self.length);
-        if n >= SILENT {
-            return 0.0;
-        }
-        let gain = if n < FULL { 1.0 } else { (SILENT - n) as f32 / (SILENT - FULL) as f32 };
-        let spread = if n < SPREAD { (SPREAD - n) as f32 / (SPREAD + 1) as f32 } else { 0.0 };
-        (f32::from(self.period[n % self.length]) + self.step * spread) * gain
-    }
-
-    /// The lag at which the newest 20 ms are most like what came before, and how like (1 is the same).
-    fn pitch(&self) -> (usize, f32) {
-        let history = self.history.map(f32::from);
-        let newest = &history[HISTORY - WINDOW..];
-        let own = dot(newest, newest);
-        let mut energy = own;
-        let mut best = (UNVOICED, 0.0);
-        for lag in 1..=LONGEST {
-            let from = HISTORY - WINDOW - lag;
-            energy += history[from] * history[from] - history[from + WINDOW] * history[from + WINDOW];
-            if lag < SHORTEST {
-                continue;
-            }
-            let similarity = dot(newest, &history[from..from + WINDOW]) / (own * energy.max(0.0)).sqrt().max(1.0);
-            // A multiple of the period is as similar; the shortest within 2 % is the period.
-            if similarity > best.1 + 0.02 {
-                best = (lag, similarity);
-            }
-        }
-        best
+        let sample = self.extension.at(self.made_up);
+        self.made_up = (self.made_up + 1).min(SILENT);
+        sample
     }
 
     fn remember(&mut self, samples: &[i16]) {
@@ -151,6 +134,79 @@ impl Concealer {
         self.history.copy_within(fresh.len().., 0);
         self.history[HISTORY - fresh.len()..].copy_from_slice(fresh);
     }
+}
+
+/// A stretch of audio continued for as long as one believes it.
+#[derive(Clone, Debug)]
+struct Extension {
+    /// The period repeated.
+    period: [f32; LONGEST],
+    length: usize,
+    /// What the repetition misses of the last real sample.
+    step: f32,
+}
+
+impl Extension {
+    const SILENCE: Self = Self { period: [0.0; LONGEST], length: LONGEST, step: 0.0 };
+
+    /// What follows `history`, oldest first: at least twice the shortest period.
+    fn of(history: &[f32]) -> Self {
+        let (lag, similarity) = pitch(history);
+        let period = if similarity >= VOICED { lag } else { UNVOICED };
+        let length = period.min(history.len() * 4 / 5);
+        let mut extension = Self { period: [0.0; LONGEST], length, step: 0.0 };
+        let end = history.len();
+        let period = &mut extension.period[..length];
+        period.copy_from_slice(&history[end - length..]);
+        // The end of the period passes into what came before its beginning, so that it repeats without a click.
+        let join = length / 4;
+        let before = &history[end - length - join..end - length];
+        for (n, (end, &sample)) in period[length - join..].iter_mut().zip(before).enumerate() {
+            let weight = (n + 1) as f32 / (join + 1) as f32;
+            *end = *end * (1.0 - weight) + sample * weight;
+        }
+        extension.step = history[end - 1] - history[end - 1 - length];
+        extension
+    }
+
+    /// The sample `n` after the last.
+    fn at(&self, n: usize) -> f32 {
+        if n >= SILENT {
+            return 0.0;
+        }
+        let gain = if n < FULL { 1.0 } else { (SILENT - n) as f32 / (SILENT - FULL) as f32 };
+        let spread = if n < SPREAD { (SPREAD - n) as f32 / (SPREAD + 1) as f32 } else { 0.0 };
+        (self.period[n % self.length] + self.step * spread) * gain
+    }
+}
+
+/// The lag at which the newest 20 ms, or what there is of them, are most like what came before, and how like (1 is the
+/// same). Looked for among every second sample first.
+fn pitch(history: &[f32]) -> (usize, f32) {
+    let mut halved = [0.0; HISTORY / 2];
+    let (pairs, _) = history[history.len() % 2..].as_chunks::<2>();
+    let halved = &mut halved[..pairs.len()];
+    halved.iter_mut().zip(pairs).for_each(|(to, [a, b])| *to = a + b);
+    let longest = LONGEST.min(history.len() * 2 / 3).max(SHORTEST);
+    let (rough, _) = most_similar(halved, SHORTEST / 2, longest / 2, WINDOW / 2, 0.02);
+    most_similar(history, (2 * rough).saturating_sub(3).max(SHORTEST), (2 * rough + 3).min(longest), WINDOW, 0.0)
+}
+
+/// The lag from `shortest` to `longest` with the greatest similarity. A multiple of the period is as similar: a longer
+/// lag has to be better by `margin`.
+fn most_similar(history: &[f32], shortest: usize, longest: usize, window: usize, margin: f32) -> (usize, f32) {
+    let mut best = (longest, 0.0);
+    let window = window.min(history.len() - longest);
+    let newest = &history[history.len() - window..];
+    let own = dot(newest, newest);
+    for lag in shortest..=longest {
+        let before = &history[history.len() - window - lag..history.len() - lag];
+        let similarity = dot(newest, before) / (own * dot(before, before)).sqrt().max(1.0);
+        if similarity > best.1 + margin {
+            best = (lag, similarity);
+        }
+    }
+    best
 }
 
 const _: () = assert!(HISTORY > LONGEST + LONGEST / 4, "the join reaches before the period");
@@ -239,15 +295,56 @@ mod tests {
     }
 
     #[test]
-    fn a_long_loss_fades_to_silence_within_sixty_milliseconds() {
+    fn a_gap_is_nearer_to_the_truth_when_the_audio_behind_it_is_known() {
+        let signal = vowel(16_000);
+        let mut concealer = Concealer::new();
+        let mut heard = signal.clone();
+        for n in 0..100 {
+            let (before, rest) = heard[n * FRAME_8K..].split_at_mut(FRAME_8K);
+            if n % 10 == 9 && n < 99 {
+                concealer.bridge(before, rest);
+                assert!(concealer.audible());
+            } else {
+                concealer.real(before);
+            }
+        }
+        let (bridged, repeated) = (snr_db(&signal, &heard), snr_db(&signal, &with_losses(&signal, 10, true)));
+        assert!(bridged > repeated + 3.0, "{bridged} dB, {repeated} dB from one side");
+        // What lies behind is as it was.
+        assert_eq!(heard[10 * FRAME_8K..11 * FRAME_8K], signal[10 * FRAME_8K..11 * FRAME_8K]);
+    }
+
+    #[test]
+    fn with_little_behind_it_a_gap_is_filled_from_before() {
+        let signal = vowel(3_200);
+        let fill = |following: &[i16]| {
+            let mut concealer = Concealer::new();
+            concealer.real(&mut signal.clone());
+            let mut gap = [0; FRAME_8K];
+            concealer.bridge(&mut gap, following);
+            gap
+        };
+        let mut concealer = Concealer::new();
+        concealer.real(&mut signal.clone());
+        let mut gap = [0; FRAME_8K];
+        concealer.conceal(&mut gap);
+        assert_eq!(fill(&[]), gap);
+        assert_eq!(fill(&signal[..2 * SHORTEST - 1]), gap);
+        for length in 2 * SHORTEST..600 {
+            assert!(fill(&signal[..length]).iter().any(|&sample| sample != 0), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_long_loss_fades_to_silence_within_a_hundred_and_twenty_milliseconds() {
         let mut concealer = Concealer::new();
         for frame in vowel(1_600).chunks_exact_mut(FRAME_8K) {
             concealer.real(frame);
         }
-        let mut gap = [0; 640];
+        let mut gap = [0; 1_280];
         concealer.conceal(&mut gap);
-        assert!(rms_dbfs(&gap[..80]) > rms_dbfs(&gap[160..320]), "it fades");
-        assert!(rms_dbfs(&gap[160..320]) > rms_dbfs(&gap[320..480]) + 3.0);
+        assert!(rms_dbfs(&gap[..80]) > rms_dbfs(&gap[320..480]), "it fades");
+        assert!(rms_dbfs(&gap[480..640]) > rms_dbfs(&gap[800..960]) + 3.0);
         assert!(gap[SILENT..].iter().all(|&sample| sample == 0));
         assert!(!concealer.audible());
     }

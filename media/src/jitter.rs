@@ -1,10 +1,18 @@
 //! The jitter buffer: turns packets that come when they come into 20 ms of audio every 20 ms.
 //!
 //! Its delay is how long after an undelayed packet's arrival that packet's audio is heard. It aims at the lateness that
-//! 98 of 100 recent packets stay under. It grows when a packet is missing at its time and nothing later has come, by
-//! waiting (what is heard meanwhile is made up); it shrinks by leaving out quiet frames and gaps that would have to be
-//! made up. Audible frames are never left out, except when the delay runs away altogether. Changes are whole frames, so
-//! that packets and frames stay aligned.
+//! 99 of 100 recent packets stay under. It grows when a packet is missing at its time and nothing later has come, by
+//! waiting (what is heard meanwhile is made up); it grows by quiet frames put in, and shrinks by leaving out quiet frames
+//! and gaps that would have to be made up. These changes are whole frames, so that packets and frames stay aligned: where
+//! a packet ends in the middle of a frame, the frame is complete only when the next one is there.
+//!
+//! Where nobody falls silent for a second, speech itself is made shorter or longer by pitch periods. The frames this
+//! leaves out of step come back into it in the next pause. Only when the delay runs away altogether are audible frames
+//! left out.
+
+mod ahead;
+mod offset;
+mod quiet;
 
 use crate::comfort::ComfortNoise;
 use crate::conceal::Concealer;
@@ -14,6 +22,9 @@ use crate::packets::{Next, Reader};
 use crate::rtp::arrivals::Arrivals;
 use crate::stream::Stream;
 use crate::unpacker::Unpacker;
+use ahead::Ahead;
+use offset::Offset;
+use quiet::NoiseFloor;
 
 /// One frame in samples.
 const FRAME: i64 = FRAME_8K as i64;
@@ -36,8 +47,16 @@ const SLACK: i64 = 40;
 /// A step between timestamps up to this is sloppiness of the sender, not a pause: 10 ms.
 const SLOPPY: i64 = 80;
 
-/// Frames over which the offset of packets in frames is looked at.
-const OFFSET_FRAMES: u32 = 256;
+/// Frames for which a pause is waited for before speech is made shorter or longer: 1 s.
+const PATIENCE: u32 = 50;
+
+/// How alike two stretches of speech have to be for one of them to be left out or repeated; less with each second that
+/// nothing was alike enough.
+const ALIKE: f32 = 0.75;
+const ALIKE_LOSS: f32 = 0.1;
+
+/// Samples behind a gap that are looked at to fill it: 35 ms.
+const FOLLOWING: usize = 280;
 
 /// The buffer of one listener.
 #[derive(Debug)]
@@ -51,6 +70,12 @@ pub(crate) struct JitterBuffer {
     /// How far into a frame packets begin: that much later the frame is complete.
     offset: Offset,
     unpacker: Unpacker,
+    /// What was read and not heard yet.
+    ahead: Ahead,
+    /// Frames for which the delay has been wrong while somebody spoke.
+    waited: u32,
+    /// Whether packets and frames are out of step because speech was made shorter or longer.
+    out_of_step: bool,
     concealer: Concealer,
     /// What is heard while the peer is silent.
     comfort: ComfortNoise,
@@ -71,6 +96,9 @@ impl JitterBuffer {
             delay: 0,
             offset: Offset::default(),
             unpacker: Unpacker::default(),
+            ahead: Ahead::new(),
+            waited: 0,
+            out_of_step: false,
             concealer: Concealer::new(),
             comfort: ComfortNoise::default(),
             noise: NoiseFloor::default(),
@@ -86,13 +114,16 @@ impl JitterBuffer {
         self.passed = self.place();
         self.reader = None;
         self.unpacker.reset();
+        self.ahead.clear();
+        self.waited = 0;
+        self.out_of_step = false;
         self.target = LEAST;
         self.offset = Offset::default();
     }
 
     /// The place of the next sample heard; `None` while the first packet's time has not come.
     pub(crate) fn place(&self) -> Option<i64> {
-        self.reader.map(Reader::timestamp).or(self.passed)
+        self.reader.map(|reader| reader.timestamp() - self.ahead.length()).or(self.passed)
     }
 
     /// The delay at the last frame, in samples.
@@ -115,7 +146,7 @@ impl JitterBuffer {
         self.shortened
     }
 
-    /// Samples put in where it was quiet.
+    /// Samples put in.
     pub(crate) fn lengthened(&self) -> i64 {
         self.lengthened
     }
@@ -132,11 +163,14 @@ impl JitterBuffer {
             }
         }
         let Some(mut reader) = self.reader else { return self.concealer.conceal(frame) };
+        let heard = reader.timestamp() - self.ahead.length();
         if skipped > 0 {
-            reader.advance(i64::from(skipped) * FRAME);
-            self.concealer.cut();
+            self.leave_out(i64::from(skipped) * FRAME, &mut reader);
         }
+        self.scale(due, &mut reader, stream);
         self.fill(due, &mut reader, stream, frame);
+        debug_assert!(reader.timestamp() - self.ahead.length() >= heard, "nothing is heard twice");
+        debug_assert!((LEAST..=MOST).contains(&self.target) && self.delay <= RUNAWAY + 2 * FRAME, "{self:?}");
         self.reader = Some(reader);
         let level = rms_dbfs(frame);
         self.quiet = self.noise.is_quiet(level);
@@ -147,24 +181,78 @@ impl JitterBuffer {
         self.target = (arrivals.usual_lateness().max(LEAST) + self.offset.largest()).min(MOST);
     }
 
+    /// Makes speech shorter or longer when the delay has been wrong for long, and brings packets and frames into step
+    /// again where it is quiet.
+    fn scale(&mut self, due: i64, reader: &mut Reader, stream: &Stream) {
+        let delay = due + self.ahead.length() - reader.timestamp();
+        let long = delay - self.target >= FRAME + SLACK;
+        if !long && delay >= self.target {
+            self.waited = 0;
+        }
+        if self.out_of_step && self.quiet && self.next_frame_is_quiet(*reader, stream) {
+            let beyond = self.offset.off_grid();
+            if beyond > 0 {
+                self.leave_out(beyond, reader);
+                self.shortened += beyond;
+                self.offset = Offset::default();
+            }
+            self.out_of_step = false;
+            return;
+        }
+        let speaks = matches!(reader.next(stream.packets()), Next::Audio { .. });
+        if !speaks || self.quiet || (!long && delay >= self.target) {
+            return;
+        }
+        self.waited += 1;
+        if self.waited < PATIENCE {
+            return;
+        }
+        let alike = ALIKE - ALIKE_LOSS * (self.waited / PATIENCE - 1) as f32;
+        let wanted = if long { 2 * FRAME_8K } else { FRAME_8K };
+        if !self.ahead.read(wanted, &mut self.unpacker, reader, stream) {
+            return;
+        }
+        let change = if long { self.ahead.shorten(alike) } else { self.ahead.lengthen(alike) };
+        self.shortened += change.min(0).abs();
+        self.lengthened += change.max(0);
+        if change != 0 {
+            // What is alike in one frame is so in the next: its bound stays.
+            self.waited -= 1;
+            let mut rest = 0;
+            if let Next::Audio { coded, .. } = reader.next(stream.packets()) {
+                rest = coded.left() as i64;
+            }
+            self.offset = Offset::at((self.ahead.length() - FRAME + rest) % FRAME);
+            self.out_of_step = true;
+        }
+    }
+
+    /// Goes on without the next `samples`.
+    fn leave_out(&mut self, samples: i64, reader: &mut Reader) {
+        reader.advance(samples - self.ahead.drop(samples));
+        self.concealer.cut();
+    }
+
     /// Fills a frame. `due` is the place on the time line that an undelayed packet has reached by now.
     fn fill(&mut self, due: i64, reader: &mut Reader, stream: &Stream, frame: &mut [i16; FRAME_8K]) {
-        let mut filled = 0;
-        let mut dropped = false;
+        let mut filled = self.ahead.take(frame);
+        if filled > 0 {
+            self.concealer.real(&mut frame[..filled]);
+        }
+        let mut begun = false;
         while filled < FRAME_8K {
             let rest = &mut frame[filled..];
             let next = reader.next(stream.packets());
             let delay = due + filled as i64 - reader.timestamp();
             match next {
                 Next::Audio { coded, .. } => {
-                    if filled == 0 {
+                    if !std::mem::replace(&mut begun, true) {
                         self.delay = delay;
-                        if !dropped && self.shorten(delay, reader, stream) {
-                            dropped = true;
+                        if self.shorten(delay, reader, stream) {
                             continue;
                         }
                         if delay < self.target && self.quiet {
-                            self.lengthened += FRAME;
+                            self.lengthened += rest.len() as i64;
                             return self.concealer.conceal(rest);
                         }
                     }
@@ -179,7 +267,7 @@ impl JitterBuffer {
                 Next::Pause { samples } if samples <= SLOPPY => reader.advance(samples),
                 Next::Pause { samples } => {
                     // A pause is as long as it takes to have the wanted delay again at its end.
-                    if filled == 0 && delay - samples >= self.target {
+                    if !begun && delay - samples >= self.target {
                         reader.advance(samples);
                     } else {
                         return self.be_silent(*reader, rest);
@@ -194,15 +282,18 @@ impl JitterBuffer {
                         continue;
                     }
                     let missing = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
-                    if self.unpacker.recover(reader.timestamp(), samples, &later, &mut rest[..missing]) {
-                        self.concealer.real(&mut rest[..missing]);
+                    let gap = &mut rest[..missing];
+                    if delay < self.target {
+                        self.make_up(gap);
+                    } else if self.unpacker.recover(reader.timestamp(), samples, &later, gap) {
+                        self.concealer.real(gap);
                         self.concealed += missing as i64;
-                    } else {
-                        self.make_up(&mut rest[..missing]);
-                    }
-                    if delay >= self.target {
                         reader.advance(missing as i64);
+                    } else {
+                        reader.advance(missing as i64);
+                        self.make_up_before(*reader, samples - missing as i64, stream, gap);
                     }
+                    begun = true;
                     filled += missing;
                 }
                 Next::Nothing if reader.silent() => return self.be_silent(*reader, rest),
@@ -231,16 +322,21 @@ impl JitterBuffer {
         true
     }
 
-    fn next_frame_is_quiet(&mut self, mut probe: Reader, stream: &Stream) -> bool {
+    fn next_frame_is_quiet(&mut self, reader: Reader, stream: &Stream) -> bool {
         let mut samples = [0; FRAME_8K];
-        let mut read = 0;
-        while read < FRAME_8K {
-            let Next::Audio { coded, .. } = probe.next(stream.packets()) else { return false };
-            let step = self.unpacker.read(&coded, &mut samples[read..]);
-            probe.advance(step as i64);
-            read += step;
+        let known = self.unpacker.peek(reader, stream.packets(), &mut samples);
+        known == FRAME_8K && self.noise.is_quiet(rms_dbfs(&samples))
+    }
+
+    /// Makes up what is missing before `reader`, and `more` behind it.
+    fn make_up_before(&mut self, reader: Reader, more: i64, stream: &Stream, samples: &mut [i16]) {
+        if more > 0 {
+            return self.make_up(samples);
         }
-        self.noise.is_quiet(rms_dbfs(&samples))
+        let mut following = [0; FOLLOWING];
+        let known = self.unpacker.peek(reader, stream.packets(), &mut following);
+        self.concealed += samples.len() as i64;
+        self.concealer.bridge(samples, &following[..known]);
     }
 
     fn make_up(&mut self, samples: &mut [i16]) {
@@ -266,91 +362,9 @@ fn whole_frames(samples: i64) -> i64 {
     samples.max(0) / FRAME * FRAME
 }
 
-/// The largest offset of a packet's beginning in a frame, over the last 256 to 512 frames.
-#[derive(Debug, Default)]
-struct Offset {
-    before: i64,
-    current: i64,
-    frames: u32,
-}
-
-impl Offset {
-    fn note(&mut self, offset: i64) {
-        self.current = self.current.max(offset);
-    }
-
-    fn end_frame(&mut self) {
-        self.frames += 1;
-        if self.frames == OFFSET_FRAMES {
-            *self = Self { before: self.current, current: 0, frames: 0 };
-        }
-    }
-
-    fn largest(&self) -> i64 {
-        self.before.max(self.current)
-    }
-}
-
-/// The level of the line when nobody speaks.
-#[derive(Debug)]
-struct NoiseFloor {
-    dbfs: f32,
-}
-
-impl Default for NoiseFloor {
-    fn default() -> Self {
-        Self { dbfs: Self::ALWAYS_QUIET }
-    }
-}
-
-impl NoiseFloor {
-    /// Under this everything is quiet, over the other nothing.
-    const ALWAYS_QUIET: f32 = -60.0;
-    const NEVER_QUIET: f32 = -35.0;
-
-    /// What a frame may lie above the floor.
-    const MARGIN: f32 = 4.0;
-
-    /// How fast the floor rises to meet a louder line: 1 dB a second.
-    const RISE: f32 = 0.02;
-
-    fn note(&mut self, dbfs: f32) {
-        self.dbfs = (self.dbfs + Self::RISE).min(dbfs);
-    }
-
-    fn is_quiet(&self, dbfs: f32) -> bool {
-        dbfs < (self.dbfs + Self::MARGIN).clamp(Self::ALWAYS_QUIET, Self::NEVER_QUIET)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quiet_is_what_is_near_the_noise_of_the_line() {
-        let mut noise = NoiseFloor::default();
-        assert!(noise.is_quiet(-96.0) && !noise.is_quiet(-50.0));
-        // Ten seconds of a line that hisses at -50 dBFS, and one of speech.
-        (0..600).for_each(|_| noise.note(-50.0));
-        assert!(noise.is_quiet(-47.0) && !noise.is_quiet(-45.0));
-        (0..50).for_each(|_| noise.note(-20.0));
-        assert!(noise.is_quiet(-47.0) && !noise.is_quiet(-40.0));
-        // However loud the line, speech is not quiet.
-        (0..10_000).for_each(|_| noise.note(-10.0));
-        assert!(!noise.is_quiet(-34.0));
-    }
-
-    #[test]
-    fn the_largest_offset_is_forgotten_after_512_frames() {
-        let mut offset = Offset::default();
-        offset.note(80);
-        offset.note(40);
-        (0..2 * OFFSET_FRAMES - 1).for_each(|_| offset.end_frame());
-        assert_eq!(offset.largest(), 80);
-        offset.end_frame();
-        assert_eq!(offset.largest(), 0);
-    }
 
     #[test]
     fn changes_are_whole_frames() {

@@ -26,6 +26,7 @@ pub mod recording;
 pub mod resample;
 pub mod rtcp;
 pub mod rtp;
+mod scale;
 pub mod sdp;
 pub mod session;
 #[cfg(test)]

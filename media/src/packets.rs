@@ -225,6 +225,11 @@ impl Reader {
         self.timestamp += samples;
     }
 
+    /// A reader so many samples further.
+    pub(crate) fn after(self, samples: i64) -> Self {
+        Self { timestamp: self.timestamp + samples, ..self }
+    }
+
     /// What comes next. Steps over packets that hold nothing from here on.
     pub(crate) fn next<'a>(&mut self, packets: &'a Packets) -> Next<'a> {
         loop {

@@ -24,6 +24,12 @@ const MAX_OFF: i64 = 16_000;
 
 /// A change of the clock this long after the audio before, by its arrival, was a pause: 200 ms.
 const PAUSE: i64 = 1_600;
+/// A sender that marks a packet as the first after a pause (RFC 3551 section 4.1), and has not let its timestamps go on in
+/// that pause, is this late at least: 100 ms.
+const STOOD_STILL: i64 = 800;
+
+/// How exactly its timestamps go on where they were: 10 ms.
+const CONTINUES: i64 = 80;
 
 /// Packets in a row that came too late to be of use, after which they are believed to be another stream: the peer has
 /// set its clock or its numbers back.
@@ -193,6 +199,9 @@ impl Stream {
         }
         self.trial = None;
         let line = self.line.as_mut().expect("a packet fits only what is there");
+        if is_audio && line.stood_still(clock, header) {
+            return self.begin(now, clock, window, header, units, content);
+        }
         let sequence = line.sequence.extend(header.sequence);
         let timestamp = line.place(header.timestamp);
         if self.packets.contains(sequence) {
@@ -305,6 +314,15 @@ impl Line {
         header.ssrc == self.ssrc
             && (-MAX_BEHIND..=MAX_AHEAD).contains(&ahead)
             && (!audio || (off.abs() <= MAX_OFF && !jumps))
+    }
+
+    /// Whether the sender's timestamps have not counted the pause before this packet.
+    fn stood_still(&self, clock: i64, header: &RtpHeader) -> bool {
+        let timestamp = self.place(header.timestamp);
+        header.marker
+            && self.sequence.extend(header.sequence) == self.sequence.newest() + 1
+            && (timestamp - self.end).abs() <= CONTINUES
+            && self.arrivals.lateness(clock, timestamp) >= STOOD_STILL + self.arrivals.usual_lateness()
     }
 
     fn lost(&self) -> u64 {

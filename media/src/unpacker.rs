@@ -2,17 +2,17 @@
 //!
 //! Readers take the time line as it is, with places in the middle of packets, second looks at the next frame and gaps; a
 //! decoder with a memory wants whole packets, each once. So packets of such codecs are decoded in one piece when a reader
-//! first comes to them, and the last two stay. G.711 needs none of this and is read where it lies.
+//! first comes to them, and the last few stay. G.711 needs none of this and is read where it lies.
 
 use crate::codec::{Codec, Decoder, LONGEST, OPUS_GRAIN, g711::Law};
 use crate::frame::{FRAME_8K, Rate};
-use crate::packets::Coded;
+use crate::packets::{Coded, Next, Packets, Reader};
 
 /// Longest gap, in samples at 8 kHz, that is filled by the codec: 60 ms. What is made up has faded away by then.
 const LONGEST_GAP: i64 = 480;
 
-/// Pieces of audio that stay: that of a packet, and of the next for those who look ahead.
-const PIECES: usize = 2;
+/// Pieces of audio that stay: that of a packet, and of the next ones for those who look ahead.
+const PIECES: usize = 6;
 
 /// The decoding of one reader.
 #[derive(Debug, Default)]
@@ -28,23 +28,29 @@ struct Stateful {
 }
 
 /// Audio on the time line.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 struct Piece {
     start: i64,
-    samples: [i16; LONGEST],
-    length: usize,
+    /// Grows to the longest there was.
+    samples: Vec<i16>,
 }
 
 impl Piece {
-    const NONE: Self = Self { start: 0, samples: [0; LONGEST], length: 0 };
-
     fn end(&self) -> i64 {
-        self.start + self.length as i64
+        self.start + self.samples.len() as i64
     }
 
     fn from(&self, place: i64) -> Option<&[i16]> {
         let at = usize::try_from(place - self.start).ok()?;
-        self.samples[..self.length].get(at..).filter(|rest| !rest.is_empty())
+        self.samples.get(at..).filter(|rest| !rest.is_empty())
+    }
+
+    /// Room for another piece.
+    fn begin(&mut self, start: i64, length: usize) -> &mut [i16] {
+        self.start = start;
+        self.samples.clear();
+        self.samples.resize(length, 0);
+        &mut self.samples
     }
 }
 
@@ -59,6 +65,36 @@ impl Unpacker {
                 copy(self.of(coded.codec).piece(coded).from(place).unwrap_or_default(), samples)
             }
         }
+    }
+
+    /// Reads up to a gap or a pause, and returns how many samples were written. The reader moves on by them.
+    pub(crate) fn follow(&mut self, reader: &mut Reader, packets: &Packets, samples: &mut [i16]) -> usize {
+        let mut filled = 0;
+        while filled < samples.len()
+            && let Next::Audio { coded, .. } = reader.next(packets)
+        {
+            let read = self.read(&coded, &mut samples[filled..]);
+            reader.advance(read as i64);
+            filled += read;
+        }
+        filled
+    }
+
+    /// Looks at what comes at `reader`, up to a gap, a pause or another codec, and returns how many samples were written.
+    /// It can still be read: no more packets are looked at than stay.
+    pub(crate) fn peek(&mut self, mut reader: Reader, packets: &Packets, samples: &mut [i16]) -> usize {
+        let mut filled = 0;
+        let mut first = None;
+        for _ in 1..PIECES {
+            let Next::Audio { coded, .. } = reader.next(packets) else { break };
+            if filled == samples.len() || *first.get_or_insert(coded.codec) != coded.codec {
+                break;
+            }
+            let read = self.read(&coded, &mut samples[filled..]);
+            reader.advance(read as i64);
+            filled += read;
+        }
+        filled
     }
 
     /// Fills a gap of so many samples that begins at `place` and ends at `next`, as far as the codec can. False, and
@@ -85,7 +121,7 @@ impl Unpacker {
     pub(crate) fn reset(&mut self) {
         if let Some(stateful) = &mut self.stateful {
             stateful.decoder.reset();
-            stateful.pieces.iter_mut().for_each(|piece| piece.length = 0);
+            stateful.pieces.iter_mut().for_each(|piece| piece.samples.clear());
         }
     }
 
@@ -93,7 +129,7 @@ impl Unpacker {
     fn of(&mut self, codec: Codec) -> &mut Stateful {
         if self.stateful.as_ref().is_none_or(|stateful| stateful.decoder.codec() != codec) {
             let decoder = Decoder::new(codec, Rate::Hz8000);
-            self.stateful = Some(Box::new(Stateful { decoder, pieces: [Piece::NONE; PIECES], newest: 0 }));
+            self.stateful = Some(Box::new(Stateful { decoder, pieces: Default::default(), newest: 0 }));
         }
         self.stateful.as_mut().expect("it was just put there")
     }
@@ -102,12 +138,10 @@ impl Unpacker {
 impl Stateful {
     /// The audio of a whole packet.
     fn piece(&mut self, coded: &Coded<'_>) -> &Piece {
-        let there = self.pieces.iter().position(|piece| piece.start == coded.start && piece.length == coded.samples);
-        let at = there.unwrap_or_else(|| {
+        let is_it = |piece: &Piece| piece.start == coded.start && piece.samples.len() == coded.samples;
+        let at = self.pieces.iter().position(is_it).unwrap_or_else(|| {
             let at = (self.newest + 1) % PIECES;
-            let piece = &mut self.pieces[at];
-            (piece.start, piece.length) = (coded.start, coded.samples);
-            let samples = &mut piece.samples[..coded.samples];
+            let samples = self.pieces[at].begin(coded.start, coded.samples);
             let decoded = match self.decoder.decode(coded.payload, samples) {
                 Ok(decoded) => decoded,
                 // Its length could be read and nothing else: as good as lost.
@@ -130,10 +164,10 @@ impl Stateful {
         }
         let at = (self.newest + 1) % PIECES;
         let piece = &mut self.pieces[at];
-        let room = usize::try_from(gap).unwrap_or(0).min(LONGEST);
-        piece.start = place;
-        piece.length = self.decoder.recover(Some(next.payload), &mut piece.samples[..room]);
-        if piece.length > 0 {
+        let room = piece.begin(place, usize::try_from(gap).unwrap_or(0).min(LONGEST));
+        let recovered = self.decoder.recover(Some(next.payload), room);
+        piece.samples.truncate(recovered);
+        if recovered > 0 {
             self.newest = at;
         }
     }

@@ -1,14 +1,14 @@
 //! The caller's audio for a recogniser: in order and as soon as it is there.
 //!
 //! Nothing is delayed for the sake of evenness. Only a gap waits, at most 60 ms after the packet behind it, because the
-//! missing packet may be on its way; then it is filled, so that frames go on counting the caller's own time. A peer that
-//! stops sending is filled in with silence, 200 ms behind its clock.
+//! missing packet may be on its way; then it is filled from both its sides, so that frames go on counting the caller's own
+//! time. A peer that stops sending is filled in with silence, 200 ms behind its clock.
 
 use std::time::{Duration, Instant};
 
 use crate::conceal::Concealer;
 use crate::frame::FRAME_8K;
-use crate::packets::{Coded, Next, Reader};
+use crate::packets::{Coded, Next, Packets, Reader};
 use crate::stream::Stream;
 use crate::unpacker::Unpacker;
 
@@ -17,6 +17,9 @@ const GAP: Duration = Duration::from_millis(60);
 
 /// How far behind the peer's clock silence is filled in when nothing comes, in samples: 200 ms.
 const OVERDUE: i64 = 1_600;
+
+/// Samples behind a gap that are looked at to fill it: 35 ms.
+const FOLLOWING: usize = 280;
 
 /// The reader of one recogniser.
 #[derive(Debug)]
@@ -90,12 +93,14 @@ impl Uplink {
                     reader.advance(read as i64);
                     self.complete(read, arrived, &mut emit);
                 }
-                Next::Pause { samples } => self.pass(&mut reader, samples, Missing::Unsent, now, &mut emit),
+                Next::Pause { samples } => {
+                    self.pass(&mut reader, stream.packets(), samples, Missing::Unsent, now, &mut emit);
+                }
                 Next::Lost { samples, later, since } => {
                     if now.saturating_duration_since(since) < GAP {
                         break;
                     }
-                    self.pass(&mut reader, samples, Missing::Before(later), now, &mut emit);
+                    self.pass(&mut reader, stream.packets(), samples, Missing::Before(later), now, &mut emit);
                 }
                 Next::Nothing => {
                     let behind = clock - arrivals.base() - reader.timestamp();
@@ -103,7 +108,7 @@ impl Uplink {
                         break;
                     }
                     let missing = if reader.silent() { Missing::Unsent } else { Missing::Late };
-                    self.pass(&mut reader, FRAME_8K as i64, missing, now, &mut emit);
+                    self.pass(&mut reader, stream.packets(), FRAME_8K as i64, missing, now, &mut emit);
                 }
             }
         }
@@ -115,6 +120,7 @@ impl Uplink {
     fn pass(
         &mut self,
         reader: &mut Reader,
+        packets: &Packets,
         samples: i64,
         missing: Missing<'_>,
         now: Instant,
@@ -130,6 +136,12 @@ impl Uplink {
             }
             Missing::Before(later) if self.unpacker.recover(reader.timestamp(), samples, &later, rest) => {
                 self.concealer.real(rest);
+                self.made_up += step as i64;
+            }
+            Missing::Before(_) if samples == step as i64 => {
+                let mut following = [0; FOLLOWING];
+                let known = self.unpacker.peek(reader.after(samples), packets, &mut following);
+                self.concealer.bridge(rest, &following[..known]);
                 self.made_up += step as i64;
             }
             Missing::Before(_) | Missing::Late => {

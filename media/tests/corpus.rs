@@ -34,6 +34,11 @@ fn reports() {
 }
 
 #[test]
+fn streams() {
+    replay(harness::jitter, "jitter");
+}
+
+#[test]
 fn files() {
     replay(harness::wav, "wav");
 }

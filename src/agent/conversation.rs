@@ -306,6 +306,7 @@ impl Conversation {
             Input::External(news) => self.external_news(now, news),
             Input::Detected(party) => self.party_detected(now, party),
             Input::Note(text) => self.whispered(text.expose()),
+            Input::Colleague(text) => self.overheard(text.expose()),
             Input::Muted(muted) => self.mute(now, muted),
             Input::OffRecord(off) => self.set_off_record(off),
             Input::TimeNearlyUp => self.time_nearly_up(now),

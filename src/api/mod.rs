@@ -7,6 +7,7 @@ pub mod assistants;
 pub mod auth;
 pub mod body;
 pub mod bulk;
+pub mod caller_numbers;
 pub mod calling_law;
 pub mod calls;
 pub mod campaign_control;
@@ -40,6 +41,8 @@ pub mod sip_guard;
 pub mod sip_traces;
 pub mod suppression_lists;
 pub mod suppressions;
+pub mod take_overs;
+pub mod talks;
 pub mod target_control;
 pub mod targets;
 pub mod trunk_groups;
@@ -48,6 +51,8 @@ pub mod trunk_inbound;
 pub mod trunk_preview;
 pub mod trunk_recorders;
 pub mod trunks;
+pub mod webrtc;
+pub mod whep;
 
 use std::sync::Arc;
 
@@ -59,6 +64,7 @@ use crate::config::HttpConfig;
 use crate::dialer::status::DialerStatus;
 use crate::lookup::Lookups;
 use crate::net::web::Web;
+use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::Catalog;
 use crate::recording::keeper::Counters;
 use crate::recording::vault::Vault;
@@ -89,6 +95,8 @@ pub struct Api {
     pub lookups: Lookups,
     /// The calls of this node.
     pub calls: Calls,
+    /// Its sessions with browsers.
+    pub webrtc: WebRtc,
     /// What keeps campaigns from being dialed.
     pub dialer: DialerStatus,
     /// The ways to trunks, and what is known of them beyond their settings.

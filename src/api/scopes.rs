@@ -25,6 +25,8 @@ wire_enum! {
         CallsControl = "calls:control",
         /// Listen to live calls.
         CallsListen = "calls:listen",
+        /// Talk to assistants from a browser.
+        CallsTalk = "calls:talk",
         /// Read assistants and their documents.
         AssistantsRead = "assistants:read",
         /// Change assistants and their documents.
@@ -69,6 +71,10 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("POST", "/api/v1/assistants", S::AssistantsWrite),
         ("GET", "/api/v1/assistants/{id}", S::AssistantsRead),
         ("PUT", "/api/v1/assistants/{id}", S::AssistantsWrite),
+        ("POST", "/api/v1/assistants/{id}/talk", S::CallsTalk),
+        ("POST", "/api/v1/assistants/{id}/talk/token", S::CallsTalk),
+        ("PATCH", "/api/v1/assistants/{id}/talk/{session_id}", S::CallsTalk),
+        ("DELETE", "/api/v1/assistants/{id}/talk/{session_id}", S::CallsTalk),
         ("GET", "/api/v1/attempts/{id}", S::CampaignsRead),
         ("GET", "/api/v1/attempts/{id}/sip", S::CallsRead),
         ("GET", "/api/v1/attempts/{id}/sip.pcap", S::CallsRead),
@@ -90,6 +96,14 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/calls/{id}/sip", S::CallsRead),
         ("GET", "/api/v1/calls/{id}/sip.pcap", S::CallsRead),
         ("GET", "/api/v1/calls/{id}/waveform", S::CallsRead),
+        ("POST", "/api/v1/calls/{id}/hand_back", S::CallsControl),
+        ("POST", "/api/v1/calls/{id}/take_over", S::CallsControl),
+        ("POST", "/api/v1/calls/{id}/take_over/token", S::CallsControl),
+        ("PATCH", "/api/v1/calls/{id}/take_over/{session_id}", S::CallsControl),
+        ("DELETE", "/api/v1/calls/{id}/take_over/{session_id}", S::CallsControl),
+        ("POST", "/api/v1/calls/{id}/whep", S::CallsListen),
+        ("PATCH", "/api/v1/calls/{id}/whep/{session_id}", S::CallsListen),
+        ("DELETE", "/api/v1/calls/{id}/whep/{session_id}", S::CallsListen),
         ("GET", "/api/v1/calling-law", S::SettingsRead),
         ("GET", "/api/v1/calling-policy", S::SettingsRead),
         ("PUT", "/api/v1/calling-policy", S::SettingsWrite),
@@ -182,6 +196,7 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/trunk_groups/{id}", S::SettingsRead),
         ("PUT", "/api/v1/trunk_groups/{id}", S::SettingsWrite),
         ("DELETE", "/api/v1/trunk_groups/{id}", S::SettingsWrite),
+        ("GET", "/api/v1/caller-numbers", S::SettingsRead),
         ("GET", "/api/v1/trunk_presets", S::SettingsRead),
         ("GET", "/api/v1/trunks", S::SettingsRead),
         ("POST", "/api/v1/trunks", S::SettingsWrite),

@@ -1,8 +1,10 @@
 //! All calls of this node: placing them, taking them, listing them, ending them.
 
+mod browser;
 mod incoming;
 mod live;
 mod outgoing;
+mod replaced;
 mod supervise;
 
 use std::collections::VecDeque;
@@ -19,9 +21,11 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-pub(super) use self::live::Control;
+pub use self::browser::{NotTaken, Talk};
+pub(super) use self::live::{Control, LegSession};
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};
+pub(super) use self::supervise::Supervised;
 pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
 use super::inbound::{Door, InboundRoutes};

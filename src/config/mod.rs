@@ -17,6 +17,7 @@ mod sip;
 mod sip_trace;
 mod store;
 mod telemetry;
+mod webrtc;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,7 @@ pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles, Websocket
 pub use self::sip_trace::{HepConfig, SipTraceConfig};
 pub use self::store::StoreConfig;
 pub use self::telemetry::{Collector, TelemetryConfig};
+pub use self::webrtc::{IceServer, WebRtcConfig};
 
 /// Variables of the program that are no settings of the server: logging begins before these are read, and `callwright sip`
 /// reads none of them.
@@ -60,6 +62,8 @@ pub struct Config {
     pub media: MediaConfig,
     /// Recordings after the call.
     pub recording: RecordingConfig,
+    /// Sessions with browsers.
+    pub webrtc: WebRtcConfig,
     /// Offline voice and recogniser.
     pub agent: AgentConfig,
     /// Addresses that people typed in: pages to read, webhooks to call.
@@ -85,6 +89,7 @@ impl Default for Config {
             sip: SipConfig::default(),
             media: MediaConfig::default(),
             recording: RecordingConfig::default(),
+            webrtc: WebRtcConfig::default(),
             agent: AgentConfig::default(),
             outbound: OutboundConfig::default(),
             providers: Vec::new(),
@@ -165,6 +170,7 @@ impl Config {
         }
         config.sip.validate()?;
         config.media.validate()?;
+        config.webrtc.validate()?;
         config.store.validate()?;
         config.recording.validate()?;
         config.agent.validate()?;

@@ -13,9 +13,12 @@ use callwright_media::frame::{PcmFrame, Rate};
 use callwright_media::negotiated::Negotiated;
 use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session};
 use mio::net::UdpSocket;
+use tokio::sync::mpsc;
 
 use super::media_ring::{CloseCause, Pushed, RingSender};
 use super::ports::{PortLease, RtpSocket};
+use super::webrtc::driver::Stray;
+use super::webrtc::is_links;
 
 /// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
 const READ_BATCH: usize = 16;
@@ -135,13 +138,14 @@ pub(super) struct Sockets {
     pub(super) rtcp: UdpSocket,
     /// They take IPv4 as well, which comes with addresses in the form of IPv6.
     dual: bool,
+    aside: Option<mpsc::Sender<Stray>>,
     _lease: PortLease,
 }
 
 impl From<RtpSocket> for Sockets {
-    fn from(RtpSocket { socket, rtcp, lease }: RtpSocket) -> Self {
+    fn from(RtpSocket { socket, rtcp, lease, aside }: RtpSocket) -> Self {
         let dual = socket.local_addr().is_ok_and(|local| local.is_ipv6());
-        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, _lease: lease }
+        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, aside, _lease: lease }
     }
 }
 
@@ -156,6 +160,13 @@ impl Sockets {
     fn receive(&self, port: Port, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (length, from) = self.of(port).recv_from(buffer)?;
         Ok((length, SocketAddr::new(from.ip().to_canonical(), from.port())))
+    }
+
+    /// Puts aside what is not media; whether it was.
+    fn put_aside(&self, at: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        let Some(aside) = self.aside.as_ref().filter(|_| is_links(datagram)) else { return false };
+        let _ = aside.try_send(Stray { at, from, bytes: datagram.into() });
+        true
     }
 
     /// A full send buffer or an unreachable peer costs this packet; the clock goes on.
@@ -192,6 +203,7 @@ impl Leg {
             for _ in 0..READ_BATCH {
                 match leg.sockets.receive(port, buffer) {
                     Ok((length, from)) => match port {
+                        Port::Rtp if leg.sockets.put_aside(now, from, &buffer[..length]) => {}
                         Port::Rtp => drop(leg.session.receive(now, from, &buffer[..length])),
                         Port::Rtcp => drop(leg.session.receive_report(now, from, &buffer[..length])),
                     },

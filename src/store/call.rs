@@ -34,6 +34,8 @@ wire_enum! {
         Outbound = "outbound",
         /// We were called.
         Inbound = "inbound",
+        /// Somebody talked to an assistant from a browser.
+        Browser = "browser",
     }
 }
 
@@ -141,7 +143,8 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
 /// # Errors
 /// [`StoreError::Conflict`] when its attempt has a record, or when the database fails.
 pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Result<(), StoreError> {
-    if let Some(answered) = call.answered_at {
+    // Who tries out an assistant spends no minutes of the plan.
+    if let Some(answered) = call.answered_at.filter(|_| call.direction != Direction::Browser) {
         quota::count(tx, call.org, answered, call.ended_at).await?;
     }
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();

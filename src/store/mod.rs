@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod audit;
 pub mod bulk;
 pub mod call;
+pub mod caller_number;
 pub mod campaign;
 pub mod consent;
 pub mod contact;

@@ -21,10 +21,22 @@ use crate::sip_traces;
 
 on_both!(every_route_answers_its_example_as_the_document_says);
 
-/// What tests of their own look at: websockets.
-const ELSEWHERE: [(&str, &str); 2] = [("GET", "/api/v1/events/stream"), ("GET", "/api/v1/calls/{id}/listen")];
+/// What tests of their own look at: websockets, and sessions with browsers.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("GET", "/api/v1/events/stream"),
+    ("GET", "/api/v1/calls/{id}/listen"),
+    ("POST", "/api/v1/calls/{id}/take_over"),
+    ("PATCH", "/api/v1/calls/{id}/take_over/{session_id}"),
+    ("DELETE", "/api/v1/calls/{id}/take_over/{session_id}"),
+    ("POST", "/api/v1/calls/{id}/whep"),
+    ("PATCH", "/api/v1/calls/{id}/whep/{session_id}"),
+    ("DELETE", "/api/v1/calls/{id}/whep/{session_id}"),
+    ("PATCH", "/api/v1/assistants/{id}/talk/{session_id}"),
+    ("DELETE", "/api/v1/assistants/{id}/talk/{session_id}"),
+];
 /// No call is live here: the refusal is what the document says of it.
-const NOT_LIVE: [&str; 6] = ["hang_up", "listen", "{id}/live", "mute", "note", "off_record"];
+const NOT_LIVE: [&str; 8] =
+    ["hand_back", "hang_up", "listen", "{id}/live", "mute", "note", "off_record", "take_over/token"];
 
 async fn every_route_answers_its_example_as_the_document_says(db: TestDb) {
     let document = serde_json::to_value(callwright::api::openapi()).expect("the document");

@@ -7,6 +7,7 @@ mod db;
 
 mod bucket;
 mod bulk;
+mod caller_numbers;
 mod calling_law;
 mod campaigns;
 mod client;

@@ -323,5 +323,7 @@ fn speech(negotiated: Negotiated) -> Session {
     let mut session = Session::new(now.mono, config);
     // Often, so that short calls have reports.
     session.report(now.mono, ReportConfig { minimum: Duration::from_millis(400), ..reports(now) });
+    // Only where no events were agreed on.
+    session.listen_for_keys();
     session
 }

@@ -20,6 +20,11 @@ const TRANSIT: Duration = Duration::from_millis(30);
 /// The delay of the buffers that the two simplest ways to fill a gap are given: nothing that comes later is heard.
 const FIXED: Duration = Duration::from_millis(60);
 
+/// Longest payload of 20 ms here, in bytes.
+const LONGEST: usize = 400;
+
+const FRAMES_A_SECOND: u32 = 50;
+
 /// Delays of the first second do not count: the buffer knows nothing yet.
 const LEARNING: usize = 50;
 
@@ -85,16 +90,20 @@ fn wire(
     let mut wire = BTreeMap::new();
     for (n, frame) in voice.chunks_exact(FRAME_8K).enumerate() {
         let sent = FRAME * (n as u32 + 1);
-        let mut bytes = vec![0; HEADER_LENGTH + FRAME_8K];
+        let mut bytes = vec![0; HEADER_LENGTH + LONGEST];
         let (header, payload) = bytes.split_first_chunk_mut().expect("it was made longer");
-        let (sequence, timestamp) = (n as u16, (n * FRAME_8K) as u32);
+        let (sequence, timestamp) = (n as u16, n as u32 * codec.clock_rate() / FRAMES_A_SECOND);
         let payload_type = codec.payload_type();
         RtpHeader { marker: n == 0, payload_type, sequence, timestamp, ssrc: 7 }.write(header);
-        encoder.encode(frame, payload);
-        let mut decoded = [0; FRAME_8K];
-        decoder.decode(payload, &mut decoded).expect("it was encoded just now");
+        let length = encoder.encode(frame, payload);
         let late = fate.next(sent);
-        fixed(late.filter(|&late| late <= FIXED).map(|_| decoded));
+        // What is lost is not decoded either: it is missing to whatever the codec remembers.
+        fixed(late.filter(|&late| late <= FIXED).map(|_| {
+            let mut decoded = [0; FRAME_8K];
+            decoder.decode(&payload[..length], &mut decoded).expect("it was encoded just now");
+            decoded
+        }));
+        bytes.truncate(HEADER_LENGTH + length);
         if let Some(late) = late {
             wire.insert((sent + TRANSIT + late, n), bytes);
         }

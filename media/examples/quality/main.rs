@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 use callwright_media::clip::decode_wav;
-use callwright_media::codec::Codec;
+use callwright_media::codec::{Codec, OpusTerms};
 use network::NETWORKS;
 
 fn main() -> io::Result<()> {
@@ -38,7 +38,7 @@ fn calls(voices: &Path, out: &Path) -> io::Result<()> {
     for file in &files {
         let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| io::Error::other("a strange name"))?;
         let voice = decode_wav(&fs::read(file)?).map_err(io::Error::other)?;
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus(OpusTerms::OURS)] {
             for (seed, network) in NETWORKS.iter().enumerate() {
                 let outcome = call::run(&voice, codec, network, seed as u64).map_err(io::Error::other)?;
                 let codec = codec.encoding_name().to_ascii_lowercase();

@@ -11,8 +11,9 @@ const BUCKETS: usize = 8;
 /// Samples of time in a bucket: 1.25 s, so that the minimum looks back 8.75 to 10 s. At a drift of 200 ppm that is 2 ms.
 const BUCKET: i64 = 10_000;
 
-/// Packets that the lateness percentile looks back on: 5 s of 20 ms packets.
-const RECENT: usize = 256;
+/// Packets that the lateness percentile looks back on: 10 s of 20 ms packets. A late packet counts at once, and is
+/// forgotten with the last of them.
+const RECENT: usize = 512;
 
 /// Width of a lateness class in samples: 2 ms.
 const CLASS: i64 = 16;
@@ -21,7 +22,7 @@ const CLASS: i64 = 16;
 const CLASSES: usize = 128;
 
 /// One packet in this many may come later than the buffer aims at; it is caught by waiting for it.
-const MISSED: usize = 50;
+const MISSED: usize = 100;
 
 /// A packet that is earlier than any before by more than this is believed when the next is as early: 40 ms. A single
 /// wild timestamp would otherwise pass for a faster route for ten seconds.
@@ -95,7 +96,7 @@ impl Arrivals {
         arrived - timestamp - self.base
     }
 
-    /// The lateness that all but one recent packet in fifty stay under, in samples.
+    /// The lateness that all but one recent packet in a hundred stay under, in samples.
     pub(crate) fn usual_lateness(&self) -> i64 {
         let mut allowed = self.seen.min(RECENT) / MISSED;
         for (class, &count) in self.counts.iter().enumerate().rev() {
@@ -175,17 +176,30 @@ mod tests {
     }
 
     #[test]
-    fn one_packet_in_fifty_may_be_later_than_usual() {
+    fn one_packet_in_a_hundred_may_be_later_than_usual() {
         let late_every = |every: i64| {
             let mut arrivals = Arrivals::starting(0, 0);
-            for n in 0..256 {
+            for n in 0..RECENT as i64 {
                 let late = if n % every == every - 1 { 800 } else { 0 };
                 arrivals.note(n * 160 + late, n * 160);
             }
             arrivals.usual_lateness()
         };
-        assert!(late_every(100) <= CLASS);
-        assert!(late_every(20) >= 800);
+        assert!(late_every(120) <= CLASS);
+        assert!(late_every(80) >= 800);
+    }
+
+    #[test]
+    fn lateness_counts_at_once_and_is_forgotten_slowly() {
+        let mut arrivals = Arrivals::starting(0, 0);
+        let mut note = |from: i64, to: i64, late: i64| {
+            (from..to).for_each(|n| arrivals.note(n * 160 + late, n * 160));
+            arrivals.usual_lateness()
+        };
+        assert!(note(0, 600, 0) <= CLASS);
+        assert!(note(600, 606, 480) >= 480, "six of the last 512");
+        assert!(note(606, 1_112, 0) >= 480, "still");
+        assert!(note(1_112, 1_120, 0) <= CLASS);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::codec::{Encoder, OpusTerms};
 use crate::level::rms_dbfs;
+use crate::packets::Content;
 use crate::sounds::caller_man;
 
 const OPUS: Codec = Codec::Opus(OpusTerms::OURS);
@@ -57,6 +58,55 @@ fn a_stream_is_the_same_in_whatever_steps_it_is_read() {
             }
         }
     }
+}
+
+#[test]
+fn a_look_ahead_changes_nothing() {
+    #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
+    let now = std::time::Instant::now();
+    for codec in [Codec::Pcma, Codec::G722, OPUS, Codec::L16(Rate::Hz16000)] {
+        for length in [80, 160] {
+            let voice = packets(codec, length);
+            let mut held = Packets::new();
+            for (n, payload) in voice[..60].iter().enumerate() {
+                held.insert(n as i64, (n * length) as i64, now, Content::Audio { codec, payload, samples: length });
+            }
+            let read = |looks: bool| {
+                let mut unpacker = Unpacker::default();
+                let mut reader = held.reader().expect("audio is there");
+                let mut heard = vec![0; 60 * length];
+                for step in heard.chunks_mut(75) {
+                    let mut seen = [0; 280];
+                    let known = if looks { unpacker.peek(reader, &held, &mut seen) } else { 0 };
+                    let count = unpacker.follow(&mut reader, &held, step);
+                    assert_eq!(count, step.len());
+                    let known = known.min(count);
+                    assert_eq!(seen[..known], step[..known], "{codec:?}");
+                    assert!(!looks || known == count);
+                }
+                heard
+            };
+            assert!(read(true) == read(false), "{codec:?}, packets of {length}");
+        }
+    }
+}
+
+#[test]
+fn nobody_looks_further_than_what_stays() {
+    #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
+    let now = std::time::Instant::now();
+    let mut held = Packets::new();
+    let mut insert = |n: i64, codec, payload: &[u8], samples| {
+        held.insert(n, n * 40, now, Content::Audio { codec, payload, samples });
+    };
+    (0..20).for_each(|n| insert(n, Codec::G722, &[0x5a; 40], 40));
+    insert(20, Codec::Pcma, &[0x5a; 40], 40);
+    let mut unpacker = Unpacker::default();
+    let mut reader = held.reader().expect("audio is there");
+    assert_eq!(unpacker.peek(reader, &held, &mut [0; 320]), 40 * (PIECES - 1));
+    reader.advance(18 * 40 + 10);
+    assert_eq!(unpacker.peek(reader, &held, &mut [0; 320]), 70, "another codec is not looked at");
+    assert_eq!(unpacker.follow(&mut reader, &held, &mut [0; 320]), 110, "it is read");
 }
 
 #[test]

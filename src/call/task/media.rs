@@ -46,6 +46,9 @@ impl CallTask {
             };
             let mut session = Session::new(now, config);
             session.report(now, reports(Now { mono: now, ..time::now() }));
+            if self.dtmf.hears_sound() {
+                session.listen_for_keys();
+            }
             let added = self.services.workers.add(rtp, session).await;
             added.map(|media| {
                 self.player.attach(media.control.clone());
@@ -102,7 +105,10 @@ impl CallTask {
     /// Begins to send the call to the recorder of its trunk, if it has one. The second leg of a transfer is heard on the
     /// first.
     pub(super) fn copy(&mut self) {
-        let (Some(recorders), Some(media)) = (self.calls.recorders(), &self.media) else { return };
+        let (Some(recorders), Some(media), Some(trunk)) = (self.calls.recorders(), &self.media, self.context.trunk)
+        else {
+            return;
+        };
         if !self.records || self.second.is_some() {
             return;
         }
@@ -113,7 +119,7 @@ impl CallTask {
             ours: self.context.ours.clone(),
             assistant: self.context.assistant.definition.name.clone(),
         };
-        self.copied = recorders.begin(RecordedCall { trunk: self.context.trunk, facts, media: media.control.clone() });
+        self.copied = recorders.begin(RecordedCall { trunk, facts, media: media.control.clone() });
     }
 
     /// Takes everything that waits in the ring: it was filled in one go.
@@ -175,7 +181,9 @@ impl CallTask {
                 ear::told(now, &event)
             }
             MediaEvent::Overlap { .. } => ear::told(now, &event),
-            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
+            // What the line gives back of our own keys was not pressed by the far side.
+            MediaEvent::DtmfReceived { .. } if self.keys.are_sounding() => None,
+            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit) => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
                 self.pressed().await;

@@ -56,7 +56,8 @@ fn losses_are_concealed_one_for_one() {
     for (loss, burst) in [(0.01, 1), (0.05, 1), (0.2, 1), (0.05, 3), (0.05, 8)] {
         for seed in SEEDS {
             let network = Network { jitter: ms(10), loss, burst, ..Network::CLEAN };
-            let (world, stats) = run(seed, network, 30, |_| ());
+            let (mut world, _) = run(seed, network, 30, |_| ());
+            let stats = world.settle();
             let case = format!("seed {seed}, loss {loss} in bursts of {burst}, {} lost: {stats:?}", world.lost);
             assert!(stats.lost.abs_diff(world.lost) <= 3 + u64::from(burst), "{case}");
             assert!(stats.concealed <= ms(20 * world.lost + 400), "{case}");

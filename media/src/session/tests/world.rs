@@ -11,7 +11,7 @@ use crate::codec::{Codec, Decoder, Encoder, LONGEST_PAYLOAD};
 use crate::frame::{FRAME_8K, Rate};
 use crate::negotiated::{Direction, Negotiated, RtcpPath};
 use crate::rtp::{HEADER_LENGTH, RtpHeader, RtpPacket};
-use crate::session::{MAX_PACKET, MediaEvent, Received, Session, SessionConfig, Tick};
+use crate::session::{MAX_PACKET, MediaEvent, Received, Session, SessionConfig, Stats, Tick};
 
 pub(super) const PEER: &str = "192.0.2.1:4000";
 pub(super) const DTMF: u8 = 101;
@@ -56,7 +56,8 @@ pub(super) struct Network {
     pub(super) jitter: Duration,
     /// Share lost, 0 to 1.
     pub(super) loss: f64,
-    /// Packets lost in a row when one is.
+    /// Packets lost in a row when one is, on the average: above 1 the model of Gilbert and Elliott, with a state in which
+    /// all is lost.
     pub(super) burst: u32,
     /// Share that comes twice.
     pub(super) duplicates: f64,
@@ -94,6 +95,8 @@ pub(super) struct Peer {
     pub(super) packets: u64,
     /// While not, no packets are sent and its clock runs on.
     pub(super) talking: bool,
+    /// Whether the next packet is marked as the first after a pause.
+    pub(super) marker: bool,
     started: Instant,
 }
 
@@ -108,7 +111,7 @@ pub(super) struct World {
     rng: StdRng,
     wire: BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>,
     posted: u64,
-    losing: u32,
+    losing: bool,
     pub(super) heard: Vec<i16>,
     pub(super) said: Vec<i16>,
     pub(super) uplink: Vec<i16>,
@@ -118,6 +121,7 @@ pub(super) struct World {
     /// What the session sent: when, to where, the packet.
     pub(super) sent: Vec<(Instant, SocketAddr, Vec<u8>)>,
     pub(super) lost: u64,
+    delivered: u64,
     /// Largest buffer delay seen.
     pub(super) deepest: Duration,
     place: i64,
@@ -149,6 +153,7 @@ impl World {
                 sent: 0,
                 packets: 0,
                 talking: true,
+                marker: false,
                 started: now,
             },
             session: Session::new(now, config),
@@ -158,7 +163,7 @@ impl World {
             rng,
             wire: BTreeMap::new(),
             posted: 0,
-            losing: 0,
+            losing: false,
             heard: Vec::new(),
             said: Vec::new(),
             uplink: Vec::new(),
@@ -166,6 +171,7 @@ impl World {
             events: Vec::new(),
             sent: Vec::new(),
             lost: 0,
+            delivered: 0,
             deepest: Duration::ZERO,
             place: i64::MIN,
             orderly: true,
@@ -196,6 +202,13 @@ impl World {
         self.now = until;
     }
 
+    /// Half a second without losses, so that everything lost is known of; what was counted then.
+    pub(super) fn settle(&mut self) -> Stats {
+        self.network = Network { loss: 0.0, burst: 1, ..self.network };
+        self.run(ms(500));
+        self.session.stats()
+    }
+
     /// Keeps the worker from ticking for so long; its deadlines stay on their grid.
     pub(super) fn stall(&mut self, frames: u32) {
         self.next_tick += ms(20) * frames;
@@ -203,6 +216,10 @@ impl World {
 
     pub(super) fn deliver(&mut self, from: SocketAddr, bytes: &[u8]) -> Received {
         let received = self.session.receive(self.now, from, bytes);
+        self.delivered += 1;
+        let stats = self.session.stats();
+        let counted = stats.received + stats.rtcp + stats.dropped.total();
+        assert_eq!(counted, self.delivered, "seed {}: each is counted once: {stats:?}", self.seed);
         self.drain();
         received
     }
@@ -267,15 +284,16 @@ impl World {
 
     /// Sends one packet of the peer through the network, with the next sequence number.
     pub(super) fn post(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
-        let bytes = rtp(payload_type, self.peer.sequence, timestamp, self.peer.ssrc, payload);
+        let mut bytes = rtp(payload_type, self.peer.sequence, timestamp, self.peer.ssrc, payload);
+        bytes[1] |= u8::from(std::mem::take(&mut self.peer.marker)) << 7;
         self.peer.sequence = self.peer.sequence.wrapping_add(1);
         self.peer.packets += 1;
         let Network { delay, jitter, loss, burst, duplicates, queue } = self.network;
-        if self.losing == 0 && self.rng.random_bool(loss / f64::from(burst)) {
-            self.losing = burst;
-        }
-        if self.losing > 0 {
-            self.losing -= 1;
+        let burst = f64::from(burst);
+        let stays = if self.losing { 1.0 - 1.0 / burst } else { (loss / (1.0 - loss) / burst).min(1.0) };
+        // What is lost before the first packet nobody can count.
+        self.losing = self.rng.random_bool(if burst > 1.0 { stays } else { loss }) && self.posted > 0;
+        if self.losing {
             self.lost += 1;
             return;
         }
@@ -304,9 +322,17 @@ impl World {
 }
 
 impl Peer {
+    /// When the sample after those sent is spoken.
+    pub(super) fn speaks(&self) -> Instant {
+        self.at(self.sent)
+    }
+
     /// When the next packet leaves: once its last sample has been spoken, by the peer's own clock.
     fn due(&self) -> Instant {
-        let samples = self.sent + self.ptime as u64;
+        self.at(self.sent + self.ptime as u64)
+    }
+
+    fn at(&self, samples: u64) -> Instant {
         let nanos = u128::from(samples) * 125_000 * 1_000_000 / (1_000_000 + i128::from(self.ppm)) as u128;
         self.started + Duration::from_nanos(nanos as u64)
     }
