@@ -58,6 +58,7 @@ use crate::stir::service::IdentityService;
 use crate::store::Db;
 use crate::store::db::Settings;
 use crate::telemetry::export;
+use crate::telemetry::metrics::Metrics;
 use crate::toolbox::Toolbox;
 use crate::trunk::keeper;
 use crate::trunk::resolve::Resolver;
@@ -73,6 +74,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where SIP listens.
     pub sip: Vec<BoundListener>,
+    /// Where Prometheus asks, if it may.
+    pub metrics: Option<SocketAddr>,
     /// The API key, only at the first start on a database: it is not stored.
     pub first_key: Option<SecretString>,
     shutdown: Shutdown,
@@ -162,6 +165,10 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         false => None,
     };
     calls.set_insight(Insight { sight, ..insight(&config, &tasks, &shutdown)? });
+    let metrics = match config.telemetry.metrics_listen {
+        Some(listen) => Some(serve_metrics(listen, &calls, &tasks, &shutdown).await?),
+        None => None,
+    };
     let resolver = Resolver::new(&config.sip.dns, &sip.bound);
     let router = Router { listeners: sip.bound.clone(), resolver, names, faults, ..Router::default() };
     let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
@@ -241,7 +248,20 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     });
     tasks.spawn(serve_http(http, api, shutdown.clone()));
     tasks.spawn(end_calls((calls, recorders), [dialer.task, registrations], mark, shutdown.clone()));
-    Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
+    Ok(Server { http: address, sip: sip.bound, metrics, first_key: first.key, shutdown, tasks })
+}
+
+/// Shows Prometheus the figures.
+async fn serve_metrics(
+    listen: SocketAddr,
+    calls: &Calls,
+    tasks: &TaskTracker,
+    shutdown: &Shutdown,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("no figures can be shown on {listen}"))?;
+    let address = listener.local_addr().context("figures have no address")?;
+    tasks.spawn(Metrics::start()?.serve(listener, calls.clone(), shutdown.stop.clone()));
+    Ok(address)
 }
 
 /// Keeps what calls say over SIP.

@@ -12,6 +12,7 @@ pub mod dialer;
 pub mod eval;
 pub mod id;
 pub mod lookup;
+pub mod memory;
 pub(crate) mod nanos;
 pub mod net;
 pub mod outlook;

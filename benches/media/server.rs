@@ -174,7 +174,7 @@ fn ports() -> RtpPorts {
     RtpPorts::new(Ipv4Addr::LOCALHOST.into(), 30_000..=39_998, rand::random())
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 

@@ -45,6 +45,7 @@ use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
 use crate::sight::{Owner, Sight};
 use crate::siprec::Recorders;
 use crate::stir::service::IdentityService;
+use crate::telemetry::metrics::call_ended;
 use crate::time;
 
 /// What calls need.
@@ -277,6 +278,18 @@ impl Calls {
     }
 
     /// What calls need.
+    /// Calls now, ringing ones included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.inner.live.len()
+    }
+
+    /// What the media threads have counted.
+    #[must_use]
+    pub fn media(&self) -> WorkerStats {
+        self.inner.services.workers.stats()
+    }
+
     pub(super) fn services(&self) -> &Arc<Services> {
         &self.inner.services
     }
@@ -312,12 +325,11 @@ impl Calls {
             if let Some(door) = calls.door().filter(|_| identity.came_in()) {
                 door.over(call);
             }
+            let direction = identity.direction();
+            let ended = ended.map(|remains| identity.report(remains)).inspect(|report| call_ended(report, direction));
             match (ended, reports) {
-                (Ok(remains), Some(reports)) => {
-                    let report = Box::new(identity.report(remains));
-                    let _ = reports.send(AttemptEvent::Ended(report)).await;
-                }
-                (Ok(remains), None) => drop(calls.inner.inbound_reports.send(identity.report(remains)).await),
+                (Ok(report), Some(reports)) => drop(reports.send(AttemptEvent::Ended(Box::new(report))).await),
+                (Ok(report), None) => drop(calls.inner.inbound_reports.send(report).await),
                 (Err(why), Some(reports)) => drop(reports.send(AttemptEvent::NotPlaced(why)).await),
                 (Err(_), None) => {}
             }

@@ -11,10 +11,11 @@ use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::digit::Digit;
 use callwright_media::frame::{PcmFrame, Rate};
 use callwright_media::negotiated::Negotiated;
-use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session};
+use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session, Stats};
 use mio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use super::datagram::Overrun;
 use super::media_ring::{CloseCause, Pushed, RingSender};
 use super::ports::{PortLease, RtpSocket};
 use super::webrtc::driver::Stray;
@@ -138,6 +139,8 @@ pub(super) struct Sockets {
     pub(super) rtcp: UdpSocket,
     /// They take IPv4 as well, which comes with addresses in the form of IPv6.
     dual: bool,
+    /// What the kernel has dropped on the socket of RTP.
+    overrun: Overrun,
     aside: Option<mpsc::Sender<Stray>>,
     _lease: PortLease,
 }
@@ -145,7 +148,8 @@ pub(super) struct Sockets {
 impl From<RtpSocket> for Sockets {
     fn from(RtpSocket { socket, rtcp, lease, aside }: RtpSocket) -> Self {
         let dual = socket.local_addr().is_ok_and(|local| local.is_ipv6());
-        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, aside, _lease: lease }
+        let overrun = Overrun::of(&socket);
+        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, overrun, aside, _lease: lease }
     }
 }
 
@@ -158,8 +162,13 @@ impl Sockets {
     }
 
     fn receive(&self, port: Port, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (length, from) = self.of(port).recv_from(buffer)?;
-        Ok((length, SocketAddr::new(from.ip().to_canonical(), from.port())))
+        match port {
+            Port::Rtp => self.overrun.receive(&self.rtp, buffer),
+            Port::Rtcp => {
+                let (length, from) = self.rtcp.recv_from(buffer)?;
+                Ok((length, SocketAddr::new(from.ip().to_canonical(), from.port())))
+            }
+        }
     }
 
     /// Puts aside what is not media; whether it was.
@@ -290,7 +299,7 @@ impl Leg {
         // Ending a recording runs the sink's code; a bug in it is still this leg's alone.
         let ended = catch_unwind(AssertUnwindSafe(|| drop(recorder)));
         let cause = if ended.is_ok() { cause } else { CloseCause::Panicked };
-        self.ring.close(cause, self.session.stats());
+        self.ring.close(cause, Stats { overrun: self.sockets.overrun.dropped(), ..self.session.stats() });
     }
 
     /// Passes on what the session says.

@@ -1,5 +1,6 @@
 //! Sockets and the threads that serve them.
 
+mod datagram;
 pub mod faults;
 pub mod media_leg;
 pub mod media_ring;

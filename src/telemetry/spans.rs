@@ -305,6 +305,7 @@ fn media(quality: &MediaQuality) -> Vec<KeyValue> {
         count("callwright.media.heard.packets", heard.packets),
         count("callwright.media.heard.lost", heard.lost),
         count("callwright.media.heard.late", heard.late),
+        count("callwright.media.heard.overrun", heard.overrun),
         KeyValue::new("callwright.media.heard.jitter", heard.jitter_ms / 1_000.0),
         count("callwright.media.said.packets", said.packets),
     ];

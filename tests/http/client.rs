@@ -173,7 +173,7 @@ async fn no_calls() -> Calls {
         toolbox: Arc::new(NoTools),
         clocks: CallConfig::default(),
         secret: [4; 32],
-        max_calls: 0,
+        max_calls: 4,
     };
     Calls::new(services).0
 }

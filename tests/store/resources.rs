@@ -277,6 +277,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
         late: 1,
         foreign: 2,
         dropped: 0,
+        overrun: 6,
         jitter_ms: 1.5,
         jitter_peak_ms: 12.25,
         buffer_ms: 20.0,

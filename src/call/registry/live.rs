@@ -267,6 +267,16 @@ impl Identity {
         self.trunk.is_some() && self.attempt.is_none() && self.second_of.is_none()
     }
 
+    /// Which way it went, as figures name it.
+    pub(super) fn direction(&self) -> &'static str {
+        match (self.trunk, self.second_of, self.attempt) {
+            (None, _, _) => "browser",
+            (Some(_), Some(_), _) => "transfer",
+            (Some(_), None, Some(_)) => "outbound",
+            (Some(_), None, None) => "inbound",
+        }
+    }
+
     /// Whether its assistant's calls are recorded at all.
     pub(super) fn is_recorded(&self) -> bool {
         self.assistant.definition.recording.audio
