@@ -19,8 +19,8 @@ use super::{
     Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
     campaign_trunks, campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import,
     knowledge, listen, live_calls, organisation, prefix_routes, providers, recordings, run_export, runs, sip_guard,
-    sip_traces, suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups, trunk_health,
-    trunk_preview, trunk_recorders, trunks, whep,
+    sip_traces, suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups,
+    trunk_health, trunk_preview, trunk_recorders, trunks, whep,
 };
 
 /// The whole HTTP service.

@@ -387,9 +387,13 @@ impl Recording {
 
     fn finish(&mut self, shared: Option<&Shared>) {
         if let Some(writer) = self.writer.take() {
+            let sure = writer.sure();
             match writer.finalize() {
                 Ok(duration) => self.duration = duration,
-                Err(error) => self.fail(&error, shared),
+                Err(error) => {
+                    self.duration = sure;
+                    self.fail(&error, shared);
+                }
             }
         }
         let chunks_dropped = self.dropped.load(Ordering::Relaxed);

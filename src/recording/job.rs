@@ -103,9 +103,9 @@ fn encoded_and_compared(wav: &Path, encoded: &Path) -> Result<Waveform, Fault> {
     {
         return Ok(waveform);
     }
+    let samples = RecordingReader::new(BufReader::new(File::open(wav)?))?;
     let part = encoded.with_extension("ogg.part");
     let file = File::create(&part)?;
-    let samples = RecordingReader::new(BufReader::new(File::open(wav)?))?;
     encode(samples.rate(), samples, serial(encoded), BufWriter::new(&file))?;
     file.sync_all()?;
     let (agreement, waveform) = match compared(wav, &part) {

@@ -105,7 +105,7 @@ async fn a_recording_is_heard_in_parts_before_and_after_it_is_encoded(db: TestDb
             client.send_with(&headers, method, path, None, Body::empty()).await
         }
     };
-    let mut parts = Vec::new();
+    let mut parts: Vec<u8> = Vec::new();
     for range in ["bytes=0-99", "bytes=100-1000", "bytes=1001-"] {
         let part = ask(vec![("range", range.to_owned()), ("if-range", tag.clone())], "GET").await;
         assert_eq!(part.status, 206, "{range}");

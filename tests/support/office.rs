@@ -179,7 +179,7 @@ impl Office {
     pub(crate) async fn cramped(first_port: u16, bytes: u64) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
-        let seat = Seat { transport: SipTransport::Udp, bind, tls, protection: Protection::off() };
+        let seat = Seat { transport: SipTransport::Udp, bind, tls, protection: Protection::off(), media: None };
         let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
         let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
         let make = move |path: &Path| -> io::Result<Box<dyn RecordFile>> {
