@@ -43,6 +43,10 @@ use crate::net::web::Web;
 use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
+use crate::recording::keeper::{Counters, Keeper};
+use crate::recording::remote::Remote;
+use crate::recording::vault::Vault;
+use crate::recording::workers::Workers;
 use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
 use crate::sight::keeper::{Capture, Parts as SightParts};
@@ -170,6 +174,20 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
     calls.set_recorders(recorders.clone());
 
+    let remote = config.recording.store.as_ref().map(Remote::new).transpose();
+    let remote = remote.context("recordings cannot be taken to the object store of the settings")?;
+    let (vault, recorded) = (Vault::new(config.recordings_dir(), remote), Counters::default());
+    let threads = config.recording.threads();
+    let encoders = Workers::start(threads, vault.folder(), config.recording.format);
+    let recordings = Keeper {
+        db: db.clone(),
+        vault: vault.clone(),
+        workers: encoders.context("no thread encodes recordings")?,
+        at_once: threads,
+        format: config.recording.format,
+        counters: recorded.clone(),
+    };
+
     let http = TcpListener::bind(config.http.listen)
         .await
         .with_context(|| format!("the API cannot listen on {}", config.http.listen))?;
@@ -178,7 +196,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         db: db.clone(),
         secrets: Arc::clone(&secrets),
         lexicon: Some(voice.lexicon),
-        recordings: config.recordings_dir().into(),
+        vault: vault.clone(),
+        recorded: recorded.clone(),
         catalog: catalog.clone(),
         lookups: lookups.clone(),
         calls: calls.clone(),
@@ -213,6 +232,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(identity.keep(shutdown.stop.clone()));
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), config.sip.trace.days, shutdown.clone()));
+    tasks.spawn(recordings.keep(shutdown.stop.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(router.resolver.clone().keep(shutdown.stop.clone()));
     tasks.spawn(recorders::keep(db.clone(), recorders.clone(), shutdown.clone()));

@@ -18,6 +18,7 @@ pub mod net;
 pub mod outlook;
 pub mod pii;
 pub mod provider;
+pub mod recording;
 pub mod replay;
 pub mod shutdown;
 pub mod sight;

@@ -44,6 +44,12 @@ pub enum ApiError {
         /// Tag of its state now.
         tag: String,
     },
+    /// The range that was asked for begins behind the end.
+    #[error("the range begins behind the end: there are {length} bytes")]
+    BeyondEnd {
+        /// How long it is.
+        length: u64,
+    },
     /// The path exists, but not for this method.
     #[error("this path does not take this method")]
     MethodNotAllowed,
@@ -113,6 +119,7 @@ impl ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -130,6 +137,7 @@ impl ApiError {
             Self::NotFound(_) => "not_found",
             Self::Conflict { code, .. } | Self::Busy { code, .. } => code,
             Self::Changed { .. } => "changed",
+            Self::BeyondEnd { .. } => "beyond_end",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedType(_) => "unsupported_type",
             Self::TooLarge => "too_large",
@@ -146,6 +154,7 @@ impl ApiError {
             Self::NotFound(_) => "Not found",
             Self::Conflict { .. } => "The state does not allow this",
             Self::Changed { .. } => "It has changed meanwhile",
+            Self::BeyondEnd { .. } => "There is nothing at this place",
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnsupportedType(_) => "Unsupported content type",
             Self::TooLarge => "The body is too large",
@@ -160,8 +169,11 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let tag = match &self {
-            Self::Changed { tag } => HeaderValue::from_str(tag).ok(),
+        let told = match &self {
+            Self::Changed { tag } => HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)),
+            Self::BeyondEnd { length } => {
+                HeaderValue::from_str(&format!("bytes */{length}")).ok().map(|place| (header::CONTENT_RANGE, place))
+            }
             Self::Unauthorized
             | Self::Forbidden(_)
             | Self::Malformed(_)
@@ -176,8 +188,8 @@ impl IntoResponse for ApiError {
         };
         let (status, body) = self.document();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        if let Some(tag) = tag {
-            response.headers_mut().insert(header::ETAG, tag);
+        if let Some((name, value)) = told {
+            response.headers_mut().insert(name, value);
         }
         response
     }
@@ -198,6 +210,7 @@ impl ApiError {
             | Self::Malformed(_)
             | Self::NotFound(_)
             | Self::Changed { .. }
+            | Self::BeyondEnd { .. }
             | Self::MethodNotAllowed
             | Self::UnsupportedType(_)
             | Self::TooLarge

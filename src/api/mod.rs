@@ -31,6 +31,8 @@ pub mod organisation;
 pub mod paging;
 pub mod prefix_routes;
 pub mod providers;
+mod range;
+pub mod recordings;
 mod router;
 pub mod run_export;
 pub mod runs;
@@ -52,7 +54,6 @@ pub mod trunks;
 pub mod webrtc;
 pub mod whep;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -65,6 +66,8 @@ use crate::lookup::Lookups;
 use crate::net::web::Web;
 use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::Catalog;
+use crate::recording::keeper::Counters;
+use crate::recording::vault::Vault;
 use crate::store::Db;
 use crate::store::org::Secrets;
 use crate::trunk::route::Router;
@@ -82,8 +85,10 @@ pub struct Api {
     pub secrets: Arc<Secrets>,
     /// Words the recogniser knows; without it the words of choices are not checked.
     pub lexicon: Option<Arc<dyn Lexicon + Send + Sync>>,
-    /// Folder of the recordings.
-    pub recordings: Arc<Path>,
+    /// Where recordings lie, and replays beside them.
+    pub vault: Vault,
+    /// What became of recordings since the start.
+    pub recorded: Counters,
     /// The vendors that serve calls.
     pub catalog: Catalog,
     /// What looks things up in documents.

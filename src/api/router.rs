@@ -18,9 +18,9 @@ use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
     campaign_trunks, campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import,
-    knowledge, listen, live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces,
-    suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups, trunk_health,
-    trunk_preview, trunk_recorders, trunks, whep,
+    knowledge, listen, live_calls, organisation, prefix_routes, providers, recordings, run_export, runs, sip_guard,
+    sip_traces, suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups,
+    trunk_health, trunk_preview, trunk_recorders, trunks, whep,
 };
 
 /// The whole HTTP service.
@@ -163,7 +163,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(live_calls::off_record))
         .routes(routes!(live_calls::hang_up))
         .routes(routes!(calls::read))
-        .routes(routes!(calls::recording))
+        .routes(routes!(recordings::hear))
+        .routes(routes!(recordings::waveform))
+        .routes(routes!(recordings::state))
         .routes(routes!(calls::replay))
         .routes(routes!(sip_traces::of_call))
         .routes(routes!(sip_traces::packets_of_call))

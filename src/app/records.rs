@@ -75,6 +75,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
             path: file.path.to_string_lossy().into_owned(),
             ms: i64::try_from(file.duration.as_millis()).unwrap_or(i64::MAX),
         }),
+        recording_fault: report.recording_fault,
         replay: report.replay.as_ref().map(|path| path.to_string_lossy().into_owned()),
         transfer: report.transfer.as_ref().map(|transfer| Transfer {
             to: transfer.to.clone(),

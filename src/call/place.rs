@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::outcome::{CallOutcome, TrunkEvidence};
 use super::providers::NoProvider;
 use super::quality::MediaQuality;
+use super::record::RecordingFault;
 use super::transfer::desk::Transferred;
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::conversation::ScriptError;
@@ -171,6 +172,8 @@ pub struct CallReport {
     pub conversation: Outcome,
     /// The recording of an answered call.
     pub recording: Option<RecordingFile>,
+    /// Why the recording does not hold the whole call, or is not there although it should be.
+    pub recording_fault: Option<RecordingFault>,
     /// The file that runs the call again, relative to the folder of recordings.
     pub replay: Option<PathBuf>,
     /// To whom the caller was handed over, if they were.
@@ -193,8 +196,6 @@ pub struct RecordingFile {
     pub path: PathBuf,
     /// Its length.
     pub duration: Duration,
-    /// Whether it holds the whole call.
-    pub complete: bool,
 }
 
 impl CallReport {

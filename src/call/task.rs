@@ -51,6 +51,7 @@ use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
 use super::quality::MediaQuality;
+use super::record::RecordingFault;
 use super::registry::{Calls, Control, LegSession, Services, Stage, Supervised, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
@@ -107,6 +108,7 @@ pub(super) struct Remains {
     pub(super) outcome: CallOutcome,
     pub(super) conversation: Outcome,
     pub(super) recording: Option<RecordingFile>,
+    pub(super) recording_fault: Option<RecordingFault>,
     /// The file that runs it again.
     pub(super) replay: Option<PathBuf>,
     pub(super) transfer: Option<Transferred>,
@@ -581,10 +583,11 @@ impl CallTask {
             let quality = quality.as_ref();
             spans.send(&CallFacts { context, outbound, outcome: &outcome, conversation, quality, trail });
         }
-        let recording = self.recording.finished().await;
+        let (recording, recording_fault) = self.recording.finished().await;
         let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
         let replay = kept.then_some(replay);
-        Remains { outcome, conversation, recording, replay, transfer, media, quality, signed: self.signed }
+        let signed = self.signed;
+        Remains { outcome, conversation, recording, recording_fault, replay, transfer, media, quality, signed }
     }
 }
 

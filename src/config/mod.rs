@@ -11,6 +11,8 @@ mod insight;
 mod media;
 mod outbound;
 mod providers;
+mod recording;
+mod recording_store;
 mod sip;
 mod sip_trace;
 mod store;
@@ -32,6 +34,8 @@ pub use self::insight::{InsightConfig, ReplayFiles};
 pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
+pub use self::recording::{RecordingConfig, RecordingFormat};
+pub use self::recording_store::RecordingStoreConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles, WebsocketConfig};
 pub use self::sip_trace::{HepConfig, SipTraceConfig};
 pub use self::store::StoreConfig;
@@ -56,6 +60,8 @@ pub struct Config {
     pub sip: SipConfig,
     /// RTP ports and workers.
     pub media: MediaConfig,
+    /// Recordings after the call.
+    pub recording: RecordingConfig,
     /// Sessions with browsers.
     pub webrtc: WebRtcConfig,
     /// Offline voice and recogniser.
@@ -82,6 +88,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             sip: SipConfig::default(),
             media: MediaConfig::default(),
+            recording: RecordingConfig::default(),
             webrtc: WebRtcConfig::default(),
             agent: AgentConfig::default(),
             outbound: OutboundConfig::default(),
@@ -165,6 +172,7 @@ impl Config {
         config.media.validate()?;
         config.webrtc.validate()?;
         config.store.validate()?;
+        config.recording.validate()?;
         config.agent.validate()?;
         providers::validate(&config.providers)?;
         config.telemetry.validate()?;
@@ -214,6 +222,11 @@ mod tests {
         assert!(closed.contains("sip.tls.client_trusted") && closed.contains("sip.tls.certificate"), "{closed}");
         let path = from_toml("[sip.websocket]\npath = 'sip?x'\n").expect_err("it is none").to_string();
         assert!(path.contains("sip.websocket.path") && path.contains("begin it with /"), "{path}");
+        let bucket = from_toml("[recording.store]\nbucket = 'My Calls'\n").expect_err("it is none").to_string();
+        assert!(bucket.contains("recording.store.bucket"), "{bucket}");
+        let half = "[recording.store]\nbucket = 'calls'\naccess_key_id = 'AKIA-not-told'\n";
+        let half = from_toml(half).expect_err("a key is missing").to_string();
+        assert!(half.contains("recording.store.secret_access_key") && !half.contains("AKIA"), "{half}");
         let page = "[sip.websocket]\norigins = ['https://phone.example.org', 'https://phone.example.org/']\n";
         let page = from_toml(page).expect_err("an origin has no path").to_string();
         assert!(page.contains("sip.websocket.origins") && page.contains("phone.example.org/"), "{page}");

@@ -30,6 +30,7 @@ pub mod prefix_route;
 pub mod provider;
 pub mod quota;
 pub mod recorder;
+pub mod recording;
 pub mod sip_trace;
 pub mod suppression;
 pub mod suppression_list;

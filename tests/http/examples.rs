@@ -8,6 +8,8 @@ use axum::body::Body;
 use axum::http::header;
 use axum::routing::get;
 use callwright::id::CallId;
+use callwright::store::recording::{self, Worked};
+use callwright_media::recording::Waveform;
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
@@ -288,6 +290,14 @@ impl Scene {
                 std::fs::create_dir_all(self.client.recordings.join("a")).expect("a folder");
                 for file in ["a/b.wav", "a/b.replay.gz"] {
                     std::fs::write(self.client.recordings.join(file), b"content").expect("a file");
+                }
+                if path.ends_with("/waveform") {
+                    let peaks = Waveform { bucket_ms: 20, heard: vec![0, 90], said: vec![255, 0] }.to_bytes();
+                    let worked =
+                        Worked { path: "a/b.wav".to_owned(), bytes: 7, sha256: "a".repeat(64), peaks: Some(peaks) };
+                    let mut tx = self.client.db.db.begin().await.expect("a transaction");
+                    assert!(recording::keep(&mut tx, call.id, &worked).await.expect("kept"));
+                    tx.commit().await.expect("committed");
                 }
                 sip_traces::kept(&self.client, call.id, None).await;
                 only(call.id.to_string())

@@ -5,6 +5,7 @@ mod api;
 #[path = "../support/db.rs"]
 mod db;
 
+mod bucket;
 mod bulk;
 mod caller_numbers;
 mod calling_law;
@@ -25,6 +26,7 @@ mod organisation;
 mod phones;
 mod providers;
 mod recorders;
+mod recordings;
 mod registrations;
 mod resources;
 mod sip_guard;

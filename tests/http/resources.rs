@@ -374,9 +374,14 @@ fn quality() -> MediaQuality {
 
 /// The record of a call that is over.
 pub(crate) async fn over(client: &Client) -> Call {
+    record(client, |call| call).await
+}
+
+/// The record of a call that is over, as it is made of the usual one.
+pub(crate) async fn record(client: &Client, make: impl FnOnce(Call) -> Call) -> Call {
     let mut tx = client.db.db.begin().await.expect("a transaction");
     let now = tx.now().await.expect("a clock");
-    let recorded = Call {
+    let recorded = make(Call {
         id: CallId::generate(),
         org: client.org,
         direction: Direction::Inbound,
@@ -397,6 +402,7 @@ pub(crate) async fn over(client: &Client) -> Call {
         ended_by: None,
         answered_by: None,
         recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
+        recording_fault: None,
         replay: Some("a/b.replay.gz".to_owned()),
         transfer: None,
         identity: Some(CallerIdentity {
@@ -408,7 +414,7 @@ pub(crate) async fn over(client: &Client) -> Call {
         }),
         arrival: Arrival::default(),
         quality: Some(quality()),
-    };
+    });
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");
     recorded

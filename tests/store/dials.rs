@@ -300,6 +300,7 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         ended_by: None,
         answered_by: Some(AnsweredBy::Human),
         recording: None,
+        recording_fault: None,
         replay: None,
         transfer: None,
         identity: None,

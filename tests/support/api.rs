@@ -13,6 +13,8 @@ use callwright::net::webrtc::sessions::WebRtc;
 use callwright::provider::catalog::{Catalog, Fixed, Kind, Sealer};
 use callwright::provider::prompts::Prompts;
 use callwright::provider::vendor::Vendor;
+use callwright::recording::keeper::Counters;
+use callwright::recording::vault::Vault;
 use callwright::store::{api_key, org};
 use callwright::trunk::route::Router;
 
@@ -53,7 +55,8 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         db: db.db.clone(),
         secrets: Arc::new(secrets),
         lexicon: None,
-        recordings: recordings.into(),
+        vault: Vault::new(recordings, None),
+        recorded: Counters::default(),
         trunks: Router::default(),
         web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() })
             .expect("a client"),

@@ -1,8 +1,10 @@
 //! The server side of these tests: everything that calls need, with a voice that whistles and no recogniser.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use callwright::call::inbound::{InboundRoute, InboundRoutes};
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::place::{AttemptEvent, CallPlacer, CallReport, PlaceCall};
 use callwright::call::providers::{Offline, Providers};
-use callwright::call::record::Recorder;
+use callwright::call::record::{RecordFile, Recorder};
 use callwright::call::registry::{Calls, Services};
 use callwright::call::tools::{NoTools, Toolbox};
 use callwright::config::{ListenerConfig, SipGuardConfig, SipTransport, TlsFiles};
@@ -68,6 +70,29 @@ pub(crate) struct Office {
     #[allow(dead_code, reason = "only the tests of what is seen look")]
     pub(crate) tapping: Option<Tapping>,
     stop: CancellationToken,
+}
+
+/// A file on a disk with little room.
+struct Cramped {
+    file: File,
+    left: u64,
+}
+
+impl Write for Cramped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::StorageFull)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Cramped {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 /// Where an office is reached.
@@ -143,8 +168,33 @@ impl Office {
     pub(crate) async fn seated(
         seat: Seat,
         first_port: u16,
+        clocks: (CallConfig, usize),
+        staff: (Arc<dyn Providers>, Arc<dyn Toolbox>),
+    ) -> Self {
+        Self::recorded(seat, first_port, clocks, staff, Recorder::start().expect("a thread")).await
+    }
+
+    /// An office whose disk is full after so many bytes of each recording.
+    #[allow(dead_code, reason = "most disks have room")]
+    pub(crate) async fn cramped(first_port: u16, bytes: u64) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
+        let seat = Seat { transport: SipTransport::Udp, bind, tls, protection: Protection::off(), media: None };
+        let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
+        let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
+        let make = move |path: &Path| -> io::Result<Box<dyn RecordFile>> {
+            Ok(Box::new(Cramped { file: File::create_new(path)?, left: bytes }))
+        };
+        let recorder = Recorder::start_on(Box::new(make)).expect("a thread");
+        Self::recorded(seat, first_port, (CallConfig::default(), 100), staff, recorder).await
+    }
+
+    async fn recorded(
+        seat: Seat,
+        first_port: u16,
         (clocks, max_calls): (CallConfig, usize),
         (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
+        recorder: Recorder,
     ) -> Self {
         let Seat { transport, bind, tls, protection, media } = seat;
         let listener = ListenerConfig { transport, bind, external: None, external_media: media };
@@ -163,7 +213,7 @@ impl Office {
             listeners: sip.bound,
             ports: RtpPorts::new(bind.ip(), first_port..=first_port + 998, 1),
             workers: MediaWorkers::start(1).expect("a thread"),
-            recorder: Some(Recorder::start().expect("a thread")),
+            recorder: Some(recorder),
             recordings: recordings.clone(),
             providers,
             toolbox,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hound::{SampleFormat, WavReader};
 
-use super::SAMPLE_RATE;
+use super::SIDES;
+use crate::frame::Rate;
 use crate::level::rms_dbfs;
 
 /// Why a file is no recording of ours.
@@ -15,7 +16,7 @@ pub enum ReadError {
     #[error("not a WAV file")]
     NotWav(#[source] hound::Error),
     /// A WAV file of another shape.
-    #[error("a recording has two channels of 16 bit at 8 kHz")]
+    #[error("a recording has two channels of 16 bit at 8 or 16 kHz")]
     Format,
 }
 
@@ -31,6 +32,7 @@ pub struct Levels {
 /// A recording being read: an iterator over (heard, said) samples. A file cut short ends where it was cut.
 pub struct RecordingReader<R: Read> {
     samples: hound::WavIntoSamples<R, i16>,
+    rate: Rate,
 }
 
 impl<R: Read> RecordingReader<R> {
@@ -38,19 +40,23 @@ impl<R: Read> RecordingReader<R> {
     pub fn new(reader: R) -> Result<Self, ReadError> {
         let reader = WavReader::new(reader).map_err(ReadError::NotWav)?;
         let spec = reader.spec();
-        let ours = spec.channels == 2
-            && spec.sample_rate == SAMPLE_RATE
+        let ours = usize::from(spec.channels) == SIDES
             && spec.bits_per_sample == 16
             && spec.sample_format == SampleFormat::Int;
-        if !ours {
-            return Err(ReadError::Format);
-        }
-        Ok(Self { samples: reader.into_samples() })
+        let rate = Rate::of(spec.sample_rate).filter(|_| ours).ok_or(ReadError::Format)?;
+        Ok(Self { samples: reader.into_samples(), rate })
+    }
+
+    /// The rate of its samples.
+    #[must_use]
+    pub const fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Loudness window by window, the last one as long as what is left. Holds one window in memory.
     pub fn levels(mut self, window: Duration) -> impl Iterator<Item = Levels> {
-        let length = (window.as_millis() as usize * SAMPLE_RATE as usize / 1000).clamp(1, SAMPLE_RATE as usize * 60);
+        let hertz = self.rate.hertz() as usize;
+        let length = (window.as_millis() as usize * hertz / 1000).clamp(1, hertz * 60);
         std::iter::from_fn(move || {
             let (heard, said): (Vec<i16>, Vec<i16>) = self.by_ref().take(length).unzip();
             (!heard.is_empty()).then(|| Levels { heard: rms_dbfs(&heard), said: rms_dbfs(&said) })

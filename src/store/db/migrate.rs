@@ -89,6 +89,8 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (64, "caller numbers", Text::Both(include_str!("../../../migrations/0064_caller_numbers.sql"))),
     (65, "trunk redirects", Text::Both(include_str!("../../../migrations/0065_trunk_redirects.sql"))),
     (68, "call quality", Text::Both(include_str!("../../../migrations/0068_call_quality.sql"))),
+    (70, "recordings", Text::Both(include_str!("../../../migrations/0070_recordings.sql"))),
+    (71, "stored recordings", Text::Both(include_str!("../../../migrations/0071_stored_recordings.sql"))),
     (69, "trunk replaces", Text::Both(include_str!("../../../migrations/0069_trunk_replaces.sql"))),
 ];
 
