@@ -37,3 +37,4 @@ mod unpacker;
 mod uplink;
 pub mod vad;
 mod vector;
+pub mod words;

@@ -95,6 +95,8 @@ pub struct Conversation {
     opted_out: bool,
     /// Nobody understands the caller any more.
     deaf: bool,
+    /// A switch on the way has answered: the callee's phone still rings.
+    rings_on: bool,
     timers: BTreeMap<Timer, Instant>,
     actions: VecDeque<Action>,
     answered: Option<Instant>,
@@ -113,7 +115,7 @@ enum Lead {
 /// What a conversation waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
-    /// The callee's first word; then the agent speaks first.
+    /// The callee's first word; then the agent speaks first. While it rings on after the answer: whoever takes the call.
     Greeting,
     /// The caller's turn.
     Turn(TurnTimer),
@@ -237,6 +239,7 @@ impl Conversation {
             off_record: false,
             opted_out: false,
             deaf: false,
+            rings_on: false,
             timers: BTreeMap::new(),
             actions: VecDeque::new(),
             answered: None,
@@ -323,6 +326,7 @@ impl Conversation {
             self.timers.remove(&timer);
             match timer {
                 Timer::Turn(_) => self.turns.handle_timeout(now),
+                Timer::Greeting if self.rings_on => self.end(now, Ending::NotAnswered),
                 Timer::Greeting => self.open(now),
                 Timer::Digit => self.digits_over(now),
                 Timer::Idle => self.idle(now),

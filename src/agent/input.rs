@@ -281,6 +281,10 @@ pub enum Party {
     Ringback,
     /// A fax machine.
     Fax,
+    /// A service that asks who calls and why, by its words.
+    Screening,
+    /// A menu, by its words.
+    Menu,
 }
 
 /// The names that verdicts on overlaps have in a file.

@@ -315,7 +315,7 @@ impl CallTask {
             news = next_browser(&mut self.browser) => self.browsed(news),
             sink = self.recording.opened() => self.record(sink).await,
             news = next_news(&mut self.media) => self.heard(news).await,
-            input = self.ears.next() => self.inform(input),
+            input = self.ears.next() => self.understood(input).await,
             thought = self.brain.next(ahead) => self.thought(thought).await,
             news = self.bot.next() => self.bot_sent(news).await,
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,

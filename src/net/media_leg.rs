@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use callwright_media::bridge::Joint;
 use callwright_media::detect::greeting::GreetingConfig;
+use callwright_media::detect::phrases::PhraseBook;
 use callwright_media::digit::Digit;
 use callwright_media::frame::{PcmFrame, Rate};
 use callwright_media::negotiated::Negotiated;
@@ -20,6 +21,7 @@ use super::media_ring::{CloseCause, Pushed, RingSender};
 use super::ports::{PortLease, RtpSocket};
 use super::webrtc::driver::Stray;
 use super::webrtc::is_links;
+use crate::pii::Pii;
 
 /// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
 const READ_BATCH: usize = 16;
@@ -86,6 +88,15 @@ pub enum MediaCommand {
     Hold(Option<Arc<[i16]>>),
     /// Find out who has just answered.
     DetectCallee(GreetingConfig),
+    /// Find out what the network plays before that.
+    DetectProgress,
+    /// What the callee says, as far as it is known, for whoever finds out who has answered.
+    CalleeSaid {
+        /// The phrases of the language.
+        book: &'static PhraseBook,
+        /// The words.
+        words: Pii<String>,
+    },
     /// Record from now on.
     Record(Box<dyn FrameSink>),
     /// Send both sides to somebody else as well, in place of whoever got them before; `None` ends it.
@@ -113,6 +124,8 @@ impl std::fmt::Debug for MediaCommand {
             Self::Part => "Part",
             Self::Hold(_) => "Hold",
             Self::DetectCallee(_) => "DetectCallee",
+            Self::DetectProgress => "DetectProgress",
+            Self::CalleeSaid { .. } => "CalleeSaid",
             Self::Record(_) => "Record",
             Self::Copy(_) => "Copy",
             Self::Listen(_) => "Listen",
@@ -275,6 +288,8 @@ impl Leg {
                 MediaCommand::Part => leg.session.part(),
                 MediaCommand::Hold(music) => leg.session.hold(music),
                 MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
+                MediaCommand::DetectProgress => leg.session.detect_progress(now),
+                MediaCommand::CalleeSaid { book, words } => leg.session.callee_said(now, book, words.expose()),
                 MediaCommand::Record(sink) => leg.recorder = Some(sink),
                 MediaCommand::Copy(sink) => leg.copy = sink,
                 MediaCommand::Listen(sink) => leg.listener = Some(sink),

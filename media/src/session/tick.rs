@@ -41,6 +41,7 @@ impl Session {
         if let Some(voice) = &mut self.voice {
             let outbox = &mut self.outbox;
             voice.said(now, &leaves, skipped, |event| outbox.push(event));
+            voice.tick(now, |event| outbox.push(event));
         }
         let transmit = match destination {
             Some(to) => self.write(&leaves, packet).map(|length| (to, length)),

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use callwright_media::detect::Detection;
 use callwright_media::detect::greeting::GreetingConfig;
+use callwright_media::detect::phrases::PhraseBook;
+use callwright_media::detect::{Callee, Detection, Refusal, Signal};
 use callwright_media::frame::{FRAME, FRAME_8K, PcmFrame};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use tokio::time::timeout;
@@ -12,9 +13,10 @@ use super::bot::BotLine;
 use super::player::Ended;
 use super::{CallTask, LAST_WORD};
 use crate::agent::ear::{self, VOICE};
-use crate::agent::input::{Input, Party};
+use crate::agent::input::{Heard, Input, Party};
 use crate::call::event::{CallInput, MediaNotice};
 use crate::call::listen::to_listeners;
+use crate::call::outcome::NetworkTone;
 use crate::call::record::RecordingSink;
 use crate::call::transfer::TargetParty;
 use crate::call::transfer::second::SecondNews;
@@ -22,9 +24,13 @@ use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{CloseCause, MediaNews};
 use crate::net::reports::reports;
+use crate::provider::stt::Transcript;
 use crate::siprec::RecordedCall;
 use crate::siprec::metadata::CallFacts;
 use crate::time::{self, Now};
+
+/// So long after the answer the words of the callee may tell who that is.
+const TELLING: Duration = Duration::from_secs(60);
 
 /// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
 const HURRY: Duration = Duration::from_secs(3);
@@ -64,6 +70,9 @@ impl CallTask {
         }
         if self.off_record {
             self.order(MediaCommand::OffRecord(true)).await;
+        }
+        if self.dial.is_some() && self.call.answered_at().is_none() {
+            self.order(MediaCommand::DetectProgress).await;
         }
         self.let_listen().await;
     }
@@ -222,7 +231,7 @@ impl CallTask {
                 let ended = self.player.ended(clip, samples, true);
                 ended.map(|Ended { reply, heard }| Input::SpeechCut { reply, heard, ago: ago(at) })
             }
-            MediaEvent::Detected(detection) => Some(self.detected(detection)),
+            MediaEvent::Detected(detection) => self.detected(detection),
             MediaEvent::Parted { .. } => {
                 self.parted();
                 None
@@ -255,22 +264,71 @@ impl CallTask {
         self.hurry_until = until;
     }
 
-    fn detected(&mut self, detection: Detection) -> Input {
-        let (answered_by, party) = match detection {
-            Detection::Human { .. } => (AnsweredBy::Human, Party::Human),
-            Detection::Machine { .. } => (AnsweredBy::Voicemail, Party::Machine),
-            Detection::Beep { .. } => (AnsweredBy::Voicemail, Party::Beep),
-            Detection::Ringback { .. } => (AnsweredBy::FalseAnswer, Party::Ringback),
+    fn detected(&mut self, detection: Detection) -> Option<Input> {
+        if self.call.answered_at().is_none() {
+            self.network_plays(detection.callee);
+            return None;
+        }
+        let (answered_by, party) = match detection.callee {
+            Callee::Human => (AnsweredBy::Human, Party::Human),
+            Callee::Machine => (AnsweredBy::Voicemail, Party::Machine),
+            Callee::Beep => (AnsweredBy::Voicemail, Party::Beep),
+            Callee::Screening => (AnsweredBy::Screening, Party::Screening),
+            Callee::Menu => (AnsweredBy::Ivr, Party::Menu),
+            Callee::Fax => (AnsweredBy::Fax, Party::Fax),
+            Callee::Network(Signal::Ringback) => (AnsweredBy::FalseAnswer, Party::Ringback),
+            Callee::Network(Signal::Busy | Signal::Congestion) | Callee::Refused(_) => {
+                self.network_plays(detection.callee);
+                return None;
+            }
         };
         self.tell(CallInput::AnsweredBy(answered_by));
-        match detection {
-            Detection::Human { .. } => self.tell_first(SecondNews::Judged(TargetParty::Human)),
-            Detection::Machine { .. } | Detection::Beep { .. } => {
+        match party {
+            Party::Human => self.tell_first(SecondNews::Judged(TargetParty::Human)),
+            Party::Machine | Party::Beep | Party::Screening | Party::Menu | Party::Fax => {
                 self.tell_first(SecondNews::Judged(TargetParty::Machine));
             }
-            Detection::Ringback { .. } => {}
+            Party::Ringback => {}
         }
-        Input::Detected(party)
+        Some(Input::Detected(party))
+    }
+
+    /// Tells the call of a tone that stands for a final response. Ringing does not.
+    fn network_plays(&mut self, callee: Callee) {
+        let tone = match callee {
+            Callee::Network(Signal::Busy) => NetworkTone::Engaged,
+            Callee::Network(Signal::Congestion) => NetworkTone::Congested,
+            Callee::Refused(Refusal::Intercept | Refusal::Vacant) => NetworkTone::NoSuchNumber,
+            Callee::Refused(Refusal::Reorder | Refusal::NoCircuit) => NetworkTone::Congested,
+            Callee::Refused(Refusal::Unspecified) => NetworkTone::Announcement,
+            Callee::Network(Signal::Ringback)
+            | Callee::Human
+            | Callee::Machine
+            | Callee::Beep
+            | Callee::Screening
+            | Callee::Menu
+            | Callee::Fax => return,
+        };
+        self.tell(CallInput::Tone(tone));
+    }
+
+    /// Tells what a recogniser makes of the callee: the conversation, and the leg as long as that finds out who answered.
+    pub(super) async fn understood(&mut self, input: Input) {
+        let words =
+            if let Input::Heard(Heard::Partial { words } | Heard::EagerEnd { words } | Heard::TurnEnded { words })
+            | Input::Understood { transcript: Transcript::Words { text: words, .. }, .. } = &input
+            {
+                Some(words.clone())
+            } else {
+                None
+            };
+        let now = time::now().mono;
+        let answered = self.call.answered_at().filter(|at| now.saturating_duration_since(*at) < TELLING);
+        if let (Some(words), Some(_), Some(_)) = (words, answered, &self.dial) {
+            let book = PhraseBook::of(&self.context.assistant.definition.language);
+            self.order(MediaCommand::CalleeSaid { book, words }).await;
+        }
+        self.inform(input);
     }
 
     /// Closes the leg and waits for what it has counted.
