@@ -163,9 +163,9 @@ fn hear(socket: &UdpSocket, stop: &AtomicBool) -> anyhow::Result<Arrivals> {
             Err(nix::Error::EAGAIN | nix::Error::EINTR) => continue,
             Err(error) => return Err(error.into()),
         };
-        let stamp = message.cmsgs()?.find_map(|said| match said {
-            ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
-            _ => None,
+        let stamp = message.cmsgs()?.find_map(|said| {
+            let ControlMessageOwned::ScmTimestampns(stamp) = said else { return None };
+            Some(stamp)
         });
         let (length, stamp) = (message.bytes, stamp.context("a packet without its time of arrival")?);
         if length < 12 {
