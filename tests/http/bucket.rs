@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -38,7 +38,8 @@ impl Bucket {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let bucket = Self { address: listener.local_addr().expect("an address"), shelf: Arc::default() };
-        let router = Router::new().route("/calls/{*key}", any(answer)).with_state(bucket.clone());
+        let router = Router::new().route("/calls/{*key}", any(answer)).layer(DefaultBodyLimit::disable());
+        let router = router.with_state(bucket.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         bucket
     }
