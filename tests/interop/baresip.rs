@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use crate::office::PATIENCE;
 use crate::program::{Program, free_ports};
 
-/// The tone that it sends, in Hz.
-pub(crate) const TONE: f64 = 440.0;
+/// The tone that it sends, in Hz: one with which no network rings.
+pub(crate) const TONE: f64 = 800.0;
 
 /// One telephone.
 pub(crate) struct Baresip {

@@ -19,6 +19,9 @@ const LISTENING: Duration = Duration::from_secs(20);
 /// The longest pause between two rings, and a little more: then it does not ring any longer.
 const RING_PAUSE: Duration = Duration::from_millis(5_400);
 
+/// Frames of the longest ring of all networks, 2 s, and a little more: what sounds on hums and does not ring.
+const LONGEST_RING: u32 = 115;
+
 /// Voiced frames that make speech out of clicks and coughs: 200 ms.
 const SPEECH_FRAMES: u32 = 10;
 
@@ -61,6 +64,8 @@ pub struct CalleeDetector {
     fax: FaxDetector,
     signals: SignalDetector,
     sit: SitDetector,
+    /// Frames in a row of a tone that rings somewhere.
+    ringing: u32,
     voiced: u32,
     /// Voiced frames in a row, and those without voice since.
     syllable: u32,
@@ -89,6 +94,7 @@ impl CalleeDetector {
             fax: FaxDetector::default(),
             signals: SignalDetector::default(),
             sit: SitDetector::default(),
+            ringing: 0,
             voiced: 0,
             syllable: 0,
             unvoiced: 0,
@@ -110,6 +116,7 @@ impl CalleeDetector {
         let voiced = voiced && !tone.is_some_and(|tone| tone.pure) && self.is_foreground(frame);
         let beeped = self.beep.push(tone);
         let (fax, signal, refusal) = (self.fax.push(tone), self.signals.push(tone), self.sit.push(tone));
+        self.ringing = if self.signals.sounds() { self.ringing + 1 } else { 0 };
         // A ring or a fax machine under the agent's echo is not pure any more, and no voice for that.
         self.count(voiced && !self.signals.sounds() && !self.fax.sounds());
         if self.voiced >= SPEECH_FRAMES {
@@ -130,6 +137,10 @@ impl CalleeDetector {
         // A line's echo of the agent spoils the tone at times; then its lengths tell, and a ring of which it is known that
         // it rings need not be clean.
         let rings = if self.is_ringing() { self.signals.sounds() } else { signal == Some(Signal::Ringback) };
+        if self.ringing > LONGEST_RING {
+            // Somebody may be there beside it.
+            return if self.is_ringing() { self.say(now, Callee::Human, 30) } else { self.follow(now, voiced) };
+        }
         if rings || self.signals.rings() {
             self.since = now;
             self.rang = true;

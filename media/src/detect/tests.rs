@@ -182,6 +182,13 @@ fn whoever_picks_up_after_all_is_a_person() {
 }
 
 #[test]
+fn a_tone_without_end_hums_and_does_not_ring() {
+    let said = listen(&sounds::chord(&[440.0], 4_000.0, 12_000));
+    assert_eq!(kinds(&said), [RINGBACK, Human], "{said:?}");
+    assert!((2_300..=2_400).contains(&said[1].0), "{said:?}");
+}
+
+#[test]
 fn ringing_after_a_silence_that_was_taken_for_a_persons_is_noticed() {
     let ring = sounds::chord(&[440.0, 480.0], 4_000.0, 2_000);
     let call = joined(&[sounds::silence(4_600), ring, sounds::silence(3_000)]);
