@@ -152,7 +152,12 @@ impl Keeper {
             Ok(()) => *patience = Patience::default(),
             Err(error) => {
                 patience.lose();
-                tracing::warn!(cause = %std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default(), wait = ?patience.left(), "recordings stay on the disk for now: {error}");
+                let wait = patience.left();
+                tracing::warn!(
+                    cause = cause(&error),
+                    ?wait,
+                    "recordings stay on the disk until they are tried again: {error}"
+                );
             }
         }
         Ok(())
@@ -281,7 +286,7 @@ impl Keeper {
                 None
             }
             Err(error @ JobError::Io(_)) => {
-                tracing::warn!(path, cause = %std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default(), "a recording waits: {error}");
+                tracing::warn!(path, cause = cause(&error), "a recording waits: {error}");
                 Counters::count(&counts.put_off);
                 None
             }
@@ -342,6 +347,11 @@ impl Patience {
     fn left(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(time::now().mono)).filter(|left| !left.is_zero())
     }
+}
+
+/// What stands behind an error, in words.
+fn cause(error: &dyn std::error::Error) -> Option<String> {
+    error.source().map(ToString::to_string)
 }
 
 async fn remove(file: Option<PathBuf>) {
