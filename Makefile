@@ -1,6 +1,6 @@
 # Everything a person or CI does here has a target. `make demo` and `make run` need git, make and Rust; the rest is installed.
 .DEFAULT_GOAL := build
-.PHONY: setup setup-run build run demo test chaos bench bench-quality fmt lint help
+.PHONY: setup setup-run build run demo test chaos bench bench-quality bench-detect fmt lint help
 
 CARGO := cargo --locked
 RELEASE := target/release
@@ -34,6 +34,9 @@ chaos: setup    ## the long proofs, for an hour: 500 kills, 100 freezes, 100 dat
 
 bench: setup ## measure; figures as JSON in target/bench
 	cargo bench --locked --workspace --no-fail-fast --bench '*'
+
+bench-detect: setup ## how well it is told who answered; figures in target/bench/detect.json
+	cargo bench --locked -p callwright-media --bench callee
 
 bench-quality: setup-run ## judge how calls sound over bad networks (PESQ, STOI); needs python3 and PyPI
 	@scripts/bench-quality

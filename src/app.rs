@@ -40,8 +40,13 @@ use crate::net::sip_driver::{self, BoundListener, Doors};
 use crate::net::sip_instance;
 use crate::net::sip_tls::SipTls;
 use crate::net::web::Web;
+use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::{self, Catalog, Sealer};
 use crate::provider::prompts::Prompts;
+use crate::recording::keeper::{Counters, Keeper};
+use crate::recording::remote::Remote;
+use crate::recording::vault::Vault;
+use crate::recording::workers::Workers;
 use crate::replay::keeper::Replays;
 use crate::shutdown::Shutdown;
 use crate::sight::keeper::{Capture, Parts as SightParts};
@@ -53,6 +58,7 @@ use crate::stir::service::IdentityService;
 use crate::store::Db;
 use crate::store::db::Settings;
 use crate::telemetry::export;
+use crate::telemetry::metrics::Metrics;
 use crate::toolbox::Toolbox;
 use crate::trunk::keeper;
 use crate::trunk::resolve::Resolver;
@@ -68,6 +74,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where SIP listens.
     pub sip: Vec<BoundListener>,
+    /// Where Prometheus asks, if it may.
+    pub metrics: Option<SocketAddr>,
     /// The API key, only at the first start on a database: it is not stored.
     pub first_key: Option<SecretString>,
     shutdown: Shutdown,
@@ -112,6 +120,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         SipConfig {
             max_sessions: config.sip.max_calls.saturating_add(64),
             registrar: true,
+            replaceable: true,
             instance: Some(instance),
             ..SipConfig::default()
         },
@@ -156,10 +165,28 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         false => None,
     };
     calls.set_insight(Insight { sight, ..insight(&config, &tasks, &shutdown)? });
+    let metrics = match config.telemetry.metrics_listen {
+        Some(listen) => Some(serve_metrics(listen, &calls, &tasks, &shutdown).await?),
+        None => None,
+    };
     let resolver = Resolver::new(&config.sip.dns, &sip.bound);
     let router = Router { listeners: sip.bound.clone(), resolver, names, faults, ..Router::default() };
     let recorders = Recorders::new(sip.handle.clone(), router.clone(), sip.bound.clone(), ports);
     calls.set_recorders(recorders.clone());
+
+    let remote = config.recording.store.as_ref().map(Remote::new).transpose();
+    let remote = remote.context("recordings cannot be taken to the object store of the settings")?;
+    let (vault, recorded) = (Vault::new(config.recordings_dir(), remote), Counters::default());
+    let threads = config.recording.threads();
+    let encoders = Workers::start(threads, vault.folder(), config.recording.format);
+    let recordings = Keeper {
+        db: db.clone(),
+        vault: vault.clone(),
+        workers: encoders.context("no thread encodes recordings")?,
+        at_once: threads,
+        format: config.recording.format,
+        counters: recorded.clone(),
+    };
 
     let http = TcpListener::bind(config.http.listen)
         .await
@@ -169,10 +196,12 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         db: db.clone(),
         secrets: Arc::clone(&secrets),
         lexicon: Some(voice.lexicon),
-        recordings: config.recordings_dir().into(),
+        vault: vault.clone(),
+        recorded: recorded.clone(),
         catalog: catalog.clone(),
         lookups: lookups.clone(),
         calls: calls.clone(),
+        webrtc: WebRtc::start(config.webrtc.clone(), rand::random()).context("there are no sessions with browsers")?,
         dialer: status.clone(),
         trunks: router.clone(),
         web,
@@ -203,6 +232,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(identity.keep(shutdown.stop.clone()));
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), config.sip.trace.days, shutdown.clone()));
+    tasks.spawn(recordings.keep(shutdown.stop.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(router.resolver.clone().keep(shutdown.stop.clone()));
     tasks.spawn(recorders::keep(db.clone(), recorders.clone(), shutdown.clone()));
@@ -218,7 +248,20 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     });
     tasks.spawn(serve_http(http, api, shutdown.clone()));
     tasks.spawn(end_calls((calls, recorders), [dialer.task, registrations], mark, shutdown.clone()));
-    Ok(Server { http: address, sip: sip.bound, first_key: first.key, shutdown, tasks })
+    Ok(Server { http: address, sip: sip.bound, metrics, first_key: first.key, shutdown, tasks })
+}
+
+/// Shows Prometheus the figures.
+async fn serve_metrics(
+    listen: SocketAddr,
+    calls: &Calls,
+    tasks: &TaskTracker,
+    shutdown: &Shutdown,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("no figures can be shown on {listen}"))?;
+    let address = listener.local_addr().context("figures have no address")?;
+    tasks.spawn(Metrics::start()?.serve(listener, calls.clone(), shutdown.stop.clone()));
+    Ok(address)
 }
 
 /// Keeps what calls say over SIP.

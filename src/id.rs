@@ -87,6 +87,8 @@ ids! {
     AttemptId;
     /// One SIP leg.
     LegId;
+    /// A session with a browser.
+    WebRtcSessionId;
     /// One call, inbound or outbound.
     CallId;
     /// A carrier's trunk.

@@ -11,12 +11,12 @@ use callwright::store::Db;
 use callwright::store::db::Settings;
 use callwright::store::forecast::Question;
 use callwright::telemetry::{self, LogFormat};
-use callwright::{api, app, demo, eval, outlook, replay, sight, time};
+use callwright::{api, app, demo, eval, memory, outlook, replay, sight, time};
 use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(Parser)]
 #[command(name = "callwright", version, about = "Makes and takes phone calls by itself")]
@@ -143,6 +143,9 @@ fn main() -> ExitCode {
             | Command::Sip { .. }
     );
     telemetry::start(options.log_format, if quiet { "error" } else { "info" });
+    if let Err(error) = memory::keep_pages_small() {
+        tracing::warn!(%error, "memory that is freed may stay with the process: huge pages cannot be turned off");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,8 +1,10 @@
 //! Logs: one line an event on standard error, filtered by `CALLWRIGHT_LOG` (default `info`), JSON on request. Traces of
-//! calls: what is kept while one goes on ([`trail`]), what is made of it ([`spans`]), where it is sent ([`export`]).
+//! calls: what is kept while one goes on ([`trail`]), what is made of it ([`spans`]), where it is sent ([`export`]). Figures
+//! for Prometheus ([`metrics`]).
 
 pub mod context;
 pub mod export;
+pub mod metrics;
 pub mod spans;
 pub mod trail;
 

@@ -14,6 +14,7 @@ use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, assistant, campaign, org, trunk};
 use callwright::trunk::callers::Wording;
 use callwright::trunk::media::MediaTerms;
+use callwright::trunk::signalling::Signalling;
 
 /// Contacts written in one transaction.
 const CHUNK: u64 = 100_000;
@@ -68,6 +69,7 @@ pub(crate) async fn fill(db: &Db, shape: Shape) -> anyhow::Result<CampaignId> {
         media: MediaTerms::default(),
         wording: Wording::default(),
         options_s: 0,
+        signalling: Signalling::default(),
     };
     let caller_id = carrier.caller_ids[0].clone();
     let trunk = trunk::insert(&mut tx, org, carrier).await?.id;

@@ -1,5 +1,6 @@
 //! What a call costs in media: CPU per call-second of an echo call and of a played, listened-to and recorded call,
-//! beside a bare UDP echo measured in the same run; and what encryption adds to a packet.
+//! beside a bare UDP echo measured in the same run; how even the packets of calls that play are; and what encryption adds
+//! to a packet.
 //!
 //! The callers are another process, so that what is counted is the server's threads and nothing else.
 
@@ -7,6 +8,8 @@
 mod cpu;
 #[path = "../support/figures.rs"]
 mod figures;
+#[path = "../support/packets.rs"]
+mod packets;
 
 mod callers;
 mod secrecy;
@@ -14,6 +17,7 @@ mod server;
 
 use std::time::Duration;
 
+use anyhow::Context;
 use figures::{Cmp, Figure};
 
 /// Calls at one time.
@@ -23,6 +27,8 @@ const SETTLE: Duration = Duration::from_millis(1_500);
 /// Each thing is measured so often, in turn with the others, and the quietest run counts: on a shared machine noise only
 /// adds.
 const ROUNDS: usize = 3;
+/// Calls whose packets' clock is looked at.
+const PLAYING: usize = 200;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,7 +77,40 @@ fn main() -> anyhow::Result<()> {
         ));
         figures.push(at_most(format!("cached flow call, {calls} calls"), flow.cost, unit, 2.0, &flow));
     }
+    if only.is_none_or(|only| only == PLAYING) {
+        figures.extend(evenness(measured)?);
+    }
     figures::settle("media", &figures)
+}
+
+/// The clock of packets that two hundred calls send at one time, by the best of several runs: noise only adds.
+fn evenness(measured: Duration) -> anyhow::Result<Vec<Figure>> {
+    let runtime = server::runtime()?;
+    let mut best: Option<packets::PacketClock> = None;
+    for _ in 0..ROUNDS {
+        let playing = packets::Playing::start(&runtime, PLAYING, 2 * SETTLE + measured)?;
+        std::thread::park_timeout(SETTLE + measured);
+        let clock = playing.end()?;
+        best = best.filter(|best| best.p999 <= clock.p999).or(Some(clock));
+    }
+    let clock = best.context("there are rounds")?;
+    let conditions =
+        format!("{PLAYING} calls play on loopback, quietest of {ROUNDS} runs of {} s; {clock}", measured.as_secs());
+    let figure = |name: &str, value, unit, budget| Figure {
+        name: format!("{name}, {PLAYING} calls"),
+        value,
+        unit,
+        cmp: Cmp::AtMost,
+        budget,
+        conditions: conditions.clone(),
+    };
+    Ok(vec![
+        figure("packets that play, p99", clock.p99, "ms apart", 20.5),
+        figure("packets that play, p99.9", clock.p999, "ms apart", 21.5),
+        figure("off the even clock, p99.9", clock.off, "ms", 2.0),
+        figure("mean interval beside 20 ms", clock.drift, "ppm", 100.0),
+        figure("packets back to back", clock.burst as f64, "", 2.0),
+    ])
 }
 
 fn quietest(runs: Vec<server::Run>) -> server::Run {

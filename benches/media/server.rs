@@ -136,7 +136,7 @@ fn spawn_callers(ports: &[u16]) -> anyhow::Result<Child> {
 fn echo_datagrams(sockets: Vec<RtpSocket>, stop: &AtomicBool) -> std::io::Result<()> {
     let mut poll = Poll::new()?;
     let mut open = Vec::new();
-    for (number, RtpSocket { socket, rtcp: _, lease }) in sockets.into_iter().enumerate() {
+    for (number, RtpSocket { socket, lease, .. }) in sockets.into_iter().enumerate() {
         let mut socket = mio::net::UdpSocket::from_std(socket);
         poll.registry().register(&mut socket, Token(number), Interest::READABLE)?;
         open.push((socket, lease));
@@ -175,7 +175,7 @@ fn ports() -> RtpPorts {
     RtpPorts::new(Ipv4Addr::LOCALHOST.into(), 30_000..=39_998, rand::random())
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 

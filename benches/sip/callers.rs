@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::generator;
 use crate::server::{Run, SDP, answer};
 
 /// Longer than any answer takes: the INVITE has given up by itself before.
@@ -42,14 +43,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let run = runtime.block_on(async {
         let mut standing = Vec::new();
         for _ in 0..up {
-            standing.push(begin(&handle, flow).await.context("a call that stays up")?);
+            standing.push(stand(&handle, flow).await.context("a call that stays up")?);
         }
         let strangers = Arc::new(AtomicU64::new(0));
         let flooding = (flood > 0).then(|| {
             let count = Arc::clone(&strangers);
             std::thread::spawn(move || pour(address, flood, seconds, &count))
         });
-        let mut run = dial(handle.clone(), flow, rate, seconds).await;
+        let mut run = tokio::task::spawn_blocking(move || generator::run(address, rate, seconds)).await??;
         for (session, mut events) in standing {
             let silent = events.try_recv().is_err();
             let _ = handle.hang_up(session, None).await;
@@ -173,6 +174,18 @@ async fn begin(handle: &SipHandle, flow: Flow) -> Result<Started, Refusal> {
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => return Err(Refusal(None)),
         }
+    }
+}
+
+/// Begins a call that is to stay up; again while the load before is still felt.
+async fn stand(handle: &SipHandle, flow: Flow) -> Result<Started, Refusal> {
+    let mut tries = 0;
+    loop {
+        match begin(handle, flow).await {
+            Err(Refusal(Some(503))) if tries < 100 => tokio::time::sleep(Duration::from_millis(100)).await,
+            end => return end,
+        }
+        tries += 1;
     }
 }
 

@@ -19,6 +19,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callers;
 use crate::cpu::Clocks;
+use crate::packets::{PacketClock, Playing};
+
+/// The limits of a server as it is shipped, but for calls at one time.
+pub(crate) fn shipped() -> Config {
+    Config { max_sessions: 60_000, ..Config::default() }
+}
+
+/// Limits that the processor reaches first. Every ended call keeps two transactions for 32 s, and with the usual 65,536 of
+/// them the search for saturation would end at a thousand calls a second.
+pub(crate) fn unbounded() -> Config {
+    Config { max_transactions: 2_000_000, ..shipped() }
+}
 
 /// What is answered to an offer; nobody listens there.
 pub(crate) const SDP: &[u8] =
@@ -77,13 +89,12 @@ impl fmt::Display for Run {
 }
 
 impl Server {
-    pub(crate) fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start(config: Config) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (handle, flow, address) = runtime.block_on(async {
             let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let listener = ListenerConfig { transport: SipTransport::Udp, bind, external: None, external_media: None };
             let tls = SipTls::new(&TlsFiles::default())?;
-            let config = Config { max_sessions: 60_000, ..Config::default() };
             let protection = SipGuardConfig { max_waiting_calls: 10_000, ..SipGuardConfig::default() }.protection();
             let stop = CancellationToken::new();
             let sip = sip_driver::start_with(&[listener], tls, config, protection, rand::random(), stop).await?;
@@ -114,6 +125,21 @@ impl Server {
         let mut run = callers::read(&told)?;
         run.cpu = Clocks::read()?.since(&before);
         Ok(run)
+    }
+
+    /// [`Self::called`] with legs that play meanwhile, and how their packets came.
+    pub(crate) fn flooded(
+        &mut self,
+        rate: u64,
+        seconds: u64,
+        up: u64,
+        flood: u64,
+        playing: usize,
+    ) -> anyhow::Result<(Run, PacketClock)> {
+        let legs = Playing::start(&self.runtime, playing, Duration::from_secs(seconds + 5))?;
+        let run = self.called(rate, seconds, up, flood);
+        let clock = legs.end()?;
+        Ok((run?, clock))
     }
 
     /// The server calls so often a second.

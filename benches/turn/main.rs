@@ -25,7 +25,7 @@ use crate::callers::Findings;
 use crate::cpu::Clocks;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// From the first call until all of them talk.
 const SETTLE: Duration = Duration::from_secs(6);

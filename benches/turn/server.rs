@@ -33,6 +33,7 @@ use callwright::time;
 use callwright::trunk::callers::Wording;
 use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
+use callwright::trunk::signalling::Manner;
 use callwright_loadtest::vendors::KEY;
 use callwright_sip::endpoint::{Config, Flow};
 use callwright_sip::message::HostPort;
@@ -91,6 +92,7 @@ impl Server {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Manner::default(),
         };
         let to = "+4930901820".parse().expect("a number");
         self.calls.place(PlaceCall {

@@ -25,6 +25,16 @@ pub enum Rate {
 }
 
 impl Rate {
+    /// The rate of so many samples a second, when it is one of these.
+    #[must_use]
+    pub const fn of(hertz: u32) -> Option<Self> {
+        match hertz {
+            8_000 => Some(Self::Hz8000),
+            16_000 => Some(Self::Hz16000),
+            _ => None,
+        }
+    }
+
     /// Samples a second.
     #[must_use]
     pub const fn hertz(self) -> u32 {

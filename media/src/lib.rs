@@ -38,3 +38,4 @@ mod unpacker;
 mod uplink;
 pub mod vad;
 mod vector;
+pub mod words;

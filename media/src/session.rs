@@ -37,6 +37,7 @@ use crate::convert::{Converter, narrowed};
 use crate::detect::CalleeDetector;
 use crate::detect::greeting::GreetingConfig;
 use crate::detect::keys::KeyEar;
+use crate::detect::phrases::PhraseBook;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::frame::{PcmFrame, Rate};
@@ -203,11 +204,25 @@ impl Session {
         self.heard_at = now;
     }
 
-    /// Finds out who, or what, has answered at `now`: [`MediaEvent::Detected`] in the next 20 s. Needs no `vad` in the
+    /// Finds out who, or what, has answered at `now`: [`MediaEvent::Detected`] in the next 20 s, by the deadline also where nothing comes. Needs no `vad` in the
     /// configuration. Called again, it begins again.
     pub fn detect_callee(&mut self, now: Instant, config: GreetingConfig) {
         self.uplink.get_or_insert_with(|| Uplink::new(self.rate));
         self.voice.get_or_insert_with(|| Voice::new(now, None)).detect(CalleeDetector::new(now, config));
+    }
+
+    /// Finds out what the network plays until [`detect_callee`](Self::detect_callee): [`MediaEvent::Detected`].
+    pub fn detect_progress(&mut self, now: Instant) {
+        self.uplink.get_or_insert_with(Uplink::new);
+        self.voice.get_or_insert_with(|| Voice::new(now, None)).detect_progress();
+    }
+
+    /// Tells the callee's words as far as they are known to whoever finds out what answered.
+    pub fn callee_said(&mut self, now: Instant, book: &PhraseBook, words: &str) {
+        let outbox = &mut self.outbox;
+        if let Some(voice) = &mut self.voice {
+            voice.callee_said(now, book, words, |event| outbox.push(event));
+        }
     }
 
     /// Hears keys in the peer's audio as well, as long as the description in force has no telephone events: a peer that has

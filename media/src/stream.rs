@@ -254,10 +254,7 @@ impl Stream {
         let start = clock.max(window.to);
         let sequence = Sequence::starting_at(header.sequence);
         let first = sequence.newest();
-        let mut arrivals = Arrivals::starting(clock, start);
-        if content.is_audio() {
-            arrivals.note(clock, start);
-        }
+        let arrivals = Arrivals::starting(clock, start);
         let (units, length) = (i64::from(units), content.samples());
         self.packets.clear();
         self.packets.insert(first, start, now, content);

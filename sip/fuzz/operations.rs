@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use callwright_sip::callerid::{DiversionReason, Diverted, tell_stations};
 use callwright_sip::endpoint::{
     Body, CommandError, Conduct, Config, Credential, Endpoint, Event, External, InstanceId, Invite, LegKey, Listener,
     ListenerId, Orphan, OrphanInvite, OrphanStage, PeerName, Probe, Refer, ReferId, ReferProgress, Registration,
@@ -80,6 +81,7 @@ impl<'a> Play<'a> {
             referable: data.len().is_multiple_of(2),
             replaceable: data.len().is_multiple_of(2),
             registrar: data.len().is_multiple_of(3),
+            reusable: data.len().is_multiple_of(5),
             ..Config::default()
         };
         let mut endpoint = Endpoint::new(config, [3; 32]);
@@ -130,7 +132,7 @@ impl<'a> Play<'a> {
             from: NameAddr::new(uri.clone()),
             to: NameAddr::new(uri.clone()),
             uri,
-            headers: Headers::new(),
+            headers: if options & 6 == 6 { diverted() } else { Headers::new() },
             body: Body::sdp(if options & 16 > 0 { vec![b'x'; 1400] } else { b"offer".to_vec() }),
             credentials: (options & 1 > 0).then(credential),
             session_expires: (options & 2 > 0).then_some(90),
@@ -317,6 +319,9 @@ impl<'a> Play<'a> {
             self.hear(&event);
         }
         while self.endpoint.poll_close().is_some() {}
+        while let Some(alias) = self.endpoint.poll_alias() {
+            assert_eq!(alias.flow.transport, Transport::Tls(PeerName::NONE), "nobody else proves anything");
+        }
         let transactions = self.endpoint.transactions();
         assert!(transactions <= LIMIT + LIMIT / 8 + 64, "{transactions} transactions");
         assert!(self.endpoint.live_sessions() <= 8);
@@ -386,6 +391,19 @@ impl<'a> Play<'a> {
 
 fn address(text: &str) -> Uri {
     Uri::parse(text.as_bytes()).expect("an address")
+}
+
+/// What a call says that others were called for before.
+fn diverted() -> Headers {
+    let station = |user: &str, withheld| Diverted {
+        from: NameAddr::new(address(user)),
+        reason: DiversionReason::UserBusy,
+        withheld,
+    };
+    let mut headers = Headers::new();
+    let stations = [station("tel:+49301", true), station("sip:second@example.org", false)];
+    tell_stations(&mut headers, &stations, &address("sip:callee@example.org"));
+    headers
 }
 
 fn credential() -> Credential {

@@ -33,7 +33,7 @@ const LINES: [&str; 24] = [
     "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"\r\n",
     "Proxy-Authenticate: Digest realm=\"r\", nonce=\"m\", algorithm=SHA-256, stale=true\r\n",
     "Min-SE: 400\r\n",
-    "Contact: <sip:x@example.org>;q=0.5, <sip:y@example.org>\r\n",
+    "Contact: <sip:x@example.org>;q=0.5;rc=1, <sip:y@example.org?Privacy=history>\r\nDiversion: <sip:z@example.org>\r\n",
     "Contact: <sips:z@example.org>, <sip:z@example.org;transport=tls>;q=0.1\r\n",
     "Expires: 60\r\n",
     "Min-Expires: 90\r\n",
@@ -120,7 +120,7 @@ impl Play<'_> {
         self.say(
             format!(
                 "{method} {scheme}:us@198.51.100.1 SIP/2.0\r\n\
-                 Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{branch};rport\r\nMax-Forwards: 70\r\n\
+                 Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{branch};rport;alias\r\nMax-Forwards: 70\r\n\
                  From: <sip:peer@192.0.2.9>;tag={theirs}\r\nTo: <sip:us@198.51.100.1>{to_tag}\r\n\
                  Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{contact}{lines}{content}Content-Length: {}\r\n\r\n{body}",
                 body.len()

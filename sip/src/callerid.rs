@@ -1,6 +1,10 @@
 //! Who calls, and by which way the call came: P-Asserted-Identity and Privacy (RFC 3323, 3325), History-Info (RFC 7044) and
 //! Diversion (RFC 5806), read into one answer, and written.
 
+pub(crate) mod history;
+
+pub use history::tell_stations;
+
 use crate::endpoint::Invite;
 use crate::message::header::{
     Diversion, From, HistoryInfo, NameAddr, PAssertedIdentity, PPreferredIdentity, Privacy, TypedHeader,
@@ -84,7 +88,24 @@ impl DiversionReason {
         Self::WORDS.iter().find(|(reason, _)| *reason == self).map_or("unknown", |(_, word)| word)
     }
 
-    fn of_word(word: &[u8]) -> Self {
+    /// The cause that stands for it in History-Info (RFC 4458 section 2): that of an unknown one for those without.
+    #[must_use]
+    pub fn cause(self) -> u16 {
+        match self {
+            Self::Unconditional => 302,
+            Self::UserBusy => 486,
+            Self::NoAnswer => 408,
+            Self::Deflection => 480,
+            Self::Unavailable => 503,
+            Self::Unknown | Self::TimeOfDay | Self::DoNotDisturb | Self::FollowMe | Self::OutOfService | Self::Away => {
+                404
+            }
+        }
+    }
+
+    /// The reason that a Diversion header means by this word.
+    #[must_use]
+    pub fn of_word(word: &[u8]) -> Self {
         let known = Self::WORDS.iter().find(|(_, known)| word.eq_ignore_ascii_case(known.as_bytes()));
         known.map_or(Self::Unknown, |(reason, _)| *reason)
     }
@@ -181,8 +202,7 @@ impl Diverted {
 /// itself (RFC 3325 section 9.3). A peer that trusts us takes P-Asserted-Identity, any other P-Preferred-Identity; what else
 /// `headers` tell of the caller goes.
 pub fn withhold(from: &mut NameAddr, headers: &mut Headers, identity: NameAddr, trusted: bool) {
-    let nobody = HostPort::parse(b"anonymous.invalid").expect("a host name");
-    *from = NameAddr::new(Uri::sip(Some(b"anonymous"), nobody));
+    *from = NameAddr::new(nobody());
     from.display = Some(b"Anonymous".to_vec());
     for name in [PAssertedIdentity::NAME, PPreferredIdentity::NAME, crate::message::HeaderName::RemotePartyId] {
         headers.remove(&name);
@@ -200,6 +220,11 @@ impl Invite {
     pub fn withhold_caller(&mut self, identity: NameAddr, trusted: bool) {
         withhold(&mut self.from, &mut self.headers, identity, trusted);
     }
+}
+
+/// The address of somebody who is not to be known (RFC 3323 section 4.1.1.3).
+fn nobody() -> Uri {
+    Uri::sip(Some(b"anonymous"), HostPort::parse(b"anonymous.invalid").expect("a host name"))
 }
 
 /// RFC 3323 section 4.1.1.3 and the forms that came before it.

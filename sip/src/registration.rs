@@ -307,7 +307,7 @@ impl Binding {
         self.auth.apply(&mut request, &mut core.random);
         let branch = self.spec.key.branch(self.cseq, &Method::Register);
         let owner = Owner::Registration(self.id);
-        core.stamp(&mut request, self.spec.flow.transport, own(core, &self.spec), &branch);
+        core.stamp(&mut request, &self.spec.flow, own(core, &self.spec), &branch);
         self.current = Some(core.send_stamped(now, request, self.spec.flow, &branch, owner));
     }
 }

@@ -206,6 +206,10 @@ pub enum Ending {
     Screened,
     /// Menus led round in circles, or nowhere.
     LostInMenus,
+    /// It rang on after the answer, and nobody came: a switch on the way had answered.
+    NotAnswered,
+    /// A fax machine answered.
+    FaxReached,
     /// The time was up; a goodbye was said.
     TimeUp,
     /// A text could not be spoken: technical.

@@ -95,6 +95,8 @@ pub struct Conversation {
     opted_out: bool,
     /// Nobody understands the caller any more.
     deaf: bool,
+    /// A switch on the way has answered: the callee's phone still rings.
+    rings_on: bool,
     timers: BTreeMap<Timer, Instant>,
     actions: VecDeque<Action>,
     answered: Option<Instant>,
@@ -113,7 +115,7 @@ enum Lead {
 /// What a conversation waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
-    /// The callee's first word; then the agent speaks first.
+    /// The callee's first word; then the agent speaks first. While it rings on after the answer: whoever takes the call.
     Greeting,
     /// The caller's turn.
     Turn(TurnTimer),
@@ -237,6 +239,7 @@ impl Conversation {
             off_record: false,
             opted_out: false,
             deaf: false,
+            rings_on: false,
             timers: BTreeMap::new(),
             actions: VecDeque::new(),
             answered: None,
@@ -306,6 +309,7 @@ impl Conversation {
             Input::External(news) => self.external_news(now, news),
             Input::Detected(party) => self.party_detected(now, party),
             Input::Note(text) => self.whispered(text.expose()),
+            Input::Colleague(text) => self.overheard(text.expose()),
             Input::Muted(muted) => self.mute(now, muted),
             Input::OffRecord(off) => self.set_off_record(off),
             Input::TimeNearlyUp => self.time_nearly_up(now),
@@ -322,6 +326,7 @@ impl Conversation {
             self.timers.remove(&timer);
             match timer {
                 Timer::Turn(_) => self.turns.handle_timeout(now),
+                Timer::Greeting if self.rings_on => self.end(now, Ending::NotAnswered),
                 Timer::Greeting => self.open(now),
                 Timer::Digit => self.digits_over(now),
                 Timer::Idle => self.idle(now),

@@ -226,6 +226,8 @@ pub enum Input {
 
     /// A supervisor's word to the agent: the model sees it, the caller does not hear it.
     Note(Pii<String>),
+    /// What a supervisor said to the caller, who has taken the call over.
+    Colleague(Pii<String>),
     /// A supervisor silences the agent, or gives it the word again.
     Muted(bool),
     /// A supervisor or a pattern takes the talk off the record (card data), or puts it on again.
@@ -279,6 +281,10 @@ pub enum Party {
     Ringback,
     /// A fax machine.
     Fax,
+    /// A service that asks who calls and why, by its words.
+    Screening,
+    /// A menu, by its words.
+    Menu,
 }
 
 /// The names that verdicts on overlaps have in a file.

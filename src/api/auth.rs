@@ -10,8 +10,9 @@ use axum::response::Response;
 
 use super::Api;
 use super::error::ApiError;
+use super::listen::{Pass, Subject};
 use super::scopes::{Scope, Scopes, needed};
-use crate::id::{ApiKeyId, CallId, OrgId};
+use crate::id::{ApiKeyId, CallId, OrgId, WebRtcSessionId};
 use crate::store::{StoreError, api_key};
 use crate::time;
 
@@ -40,7 +41,10 @@ pub(super) async fn require_key(
 ) -> Result<Response, ApiError> {
     let caller = match token(&request) {
         Some((token, call)) => by_token(&api, token, call).await?,
-        None => by_key(&api, bearer(&request)).await?,
+        None => match by_pass(&api, &mut request).await? {
+            Some(caller) => caller,
+            None => by_key(&api, bearer(&request)).await?,
+        },
     };
     let scope = scope(&request);
     if !caller.scopes.allow(scope) {
@@ -77,9 +81,41 @@ fn token(request: &Request) -> Option<(String, CallId)> {
 }
 
 async fn by_token(api: &Api, token: String, call: CallId) -> Result<Caller, ApiError> {
-    let caller = api.tickets.redeem(time::now().mono, &token, call).ok_or(ApiError::Unauthorized)?;
+    let caller = api.tickets.redeem(time::now().mono, &token, Subject::Listen(call)).ok_or(ApiError::Unauthorized)?;
     let mut tx = api.db.read().await?;
     if api_key::in_force(&mut tx, caller.key).await? { Ok(caller) } else { Err(ApiError::Unauthorized) }
+}
+
+/// Who asks with a token in place of a key: to begin a session with a browser, or for the session that it began.
+async fn by_pass(api: &Api, request: &mut Request) -> Result<Option<Caller>, ApiError> {
+    let (Some(secret), path) = (bearer(request), request.uri().path()) else { return Ok(None) };
+    let caller = if *request.method() == Method::POST {
+        begun(path).and_then(|subject| api.tickets.redeem(time::now().mono, &secret, subject))
+    } else {
+        let session = path.rsplit('/').next().and_then(|name| name.parse::<WebRtcSessionId>().ok());
+        session.and_then(|session| api.tickets.holder(&secret, session))
+    };
+    let Some(caller) = caller else { return Ok(None) };
+    let mut tx = api.db.read().await?;
+    if !api_key::in_force(&mut tx, caller.key).await? {
+        return Err(ApiError::Unauthorized);
+    }
+    request.extensions_mut().insert(Pass::of(&secret));
+    Ok(Some(caller))
+}
+
+/// What a POST to this path begins, if it is a session with a browser.
+fn begun(path: &str) -> Option<Subject> {
+    if let Some(assistant) = path.strip_prefix("/api/v1/assistants/").and_then(|rest| rest.strip_suffix("/talk")) {
+        return assistant.parse().ok().map(Subject::Talk);
+    }
+    let (call, what) = path.strip_prefix("/api/v1/calls/")?.split_once('/')?;
+    let call = call.parse().ok()?;
+    match what {
+        "whep" => Some(Subject::Listen(call)),
+        "take_over" => Some(Subject::TakeOver(call)),
+        _ => None,
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

@@ -1,4 +1,4 @@
-//! Calls that are over: who, when, why they ended, what was said, how it sounded.
+//! Calls that are over: who, when, why they ended, what was said. How it sounded: [`super::recordings`].
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -17,6 +17,7 @@ use super::paging::{Id, Items, Listed, Ordering};
 use crate::agent::conversation::{Answer, Line, TurnTiming};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::call::quality::MediaQuality;
+use crate::call::record::RecordingFault;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -67,6 +68,11 @@ pub struct CallView {
     answered_by: Option<AnsweredBy>,
     /// Length of the recording in milliseconds; absent when there is none.
     recording_ms: Option<i64>,
+    /// What `…/recording` has: `ogg` (Ogg/Opus) or `wav`, which most recordings are for a minute or so after the call; absent
+    /// when there is none.
+    recording_format: Option<&'static str>,
+    /// Why the recording does not hold the whole call, or is not there although it should be; absent when nothing was wrong.
+    recording_fault: Option<RecordingFault>,
     /// Whether there is a file that runs the call again: `…/replay` has it.
     has_replay: bool,
     /// To whom the caller was handed over; absent when they were not.
@@ -152,29 +158,6 @@ pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) ->
     Ok(Tagged(CallDetail { call: view(call), answers, transcript, turns, disclosed, quality }))
 }
 
-/// Hear a call: stereo WAV, the other side left, the agent right
-///
-/// Ranges are served, so that players can seek.
-#[utoipa::path(
-    get, path = "/api/v1/calls/{id}/recording", tag = "calls", params(("id" = CallId, Path)),
-    responses(
-        (status = 200, content_type = "audio/wav", body = Vec<u8>),
-        (status = 404, body = super::Problem)
-    )
-)]
-pub async fn recording(
-    State(api): State<Api>,
-    caller: Caller,
-    Id(id): Id<CallId>,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let mut tx = api.db.read().await?;
-    let call = call::get(&mut tx, caller.org, id).await?;
-    drop(tx);
-    let recording = call.recording.ok_or(ApiError::NotFound("recording"))?;
-    serve(&api, "recording", &recording.path, request).await
-}
-
 /// Get the file that `callwright replay` runs the call again from
 ///
 /// JSON lines, compressed with gzip: what the conversation was told, what it asked for, and notes on signalling and
@@ -196,14 +179,9 @@ pub async fn replay(
     let call = call::get(&mut tx, caller.org, id).await?;
     drop(tx);
     let replay = call.replay.ok_or(ApiError::NotFound("replay"))?;
-    serve(&api, "replay", &replay, request).await
-}
-
-/// Serves a file of the folder of recordings.
-async fn serve(api: &Api, what: &'static str, path: &str, request: Request) -> Result<Response, ApiError> {
-    let path = api.recordings.join(path);
+    let path = api.vault.folder().join(replay);
     if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-        return Err(ApiError::NotFound(what));
+        return Err(ApiError::NotFound("replay"));
     }
     match ServeFile::new(path).oneshot(request).await {
         Ok(response) => Ok(response.into_response()),
@@ -231,7 +209,9 @@ fn view(call: Call) -> CallView {
         q850: call.q850,
         ended_by: call.ended_by,
         answered_by: call.answered_by,
+        recording_format: call.recording.as_ref().map(|file| if file.path.ends_with(".ogg") { "ogg" } else { "wav" }),
         recording_ms: call.recording.map(|recording| recording.ms),
+        recording_fault: call.recording_fault,
         has_replay: call.replay.is_some(),
         transfer: call.transfer.map(|Transfer { to, way, at }| TransferView { to, way, at }),
         caller_identity: call.identity,

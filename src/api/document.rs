@@ -17,8 +17,13 @@ pub(super) fn empty() -> utoipa::openapi::OpenApi {
 /// Says what holds for all routes of a kind.
 pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let all =
-            [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)];
+        let all = [
+            ("GET", &mut item.get),
+            ("POST", &mut item.post),
+            ("PUT", &mut item.put),
+            ("PATCH", &mut item.patch),
+            ("DELETE", &mut item.delete),
+        ];
         for (method, operation) in all {
             if let (Some(operation), Some((.., scope))) =
                 (operation.as_mut(), ROUTES.iter().find(|(of, route, _)| *of == method && route == path))
@@ -43,7 +48,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
             refusal(post, "422", "Fields are invalid, or the key was used for another request");
         }
-        let all = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+        let all = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         all.into_iter().flatten().for_each(refusals_are_problems);
     }
 }

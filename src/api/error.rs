@@ -44,6 +44,12 @@ pub enum ApiError {
         /// Tag of its state now.
         tag: String,
     },
+    /// The range that was asked for begins behind the end.
+    #[error("the range begins behind the end: there are {length} bytes")]
+    BeyondEnd {
+        /// How long it is.
+        length: u64,
+    },
     /// The path exists, but not for this method.
     #[error("this path does not take this method")]
     MethodNotAllowed,
@@ -61,6 +67,11 @@ pub enum ApiError {
         /// What there is too much of and what to do.
         detail: String,
     },
+    /// The database cannot be reached.
+    #[error(
+        "the database cannot be reached, and whether a change was made is not known: ask again, with the same Idempotency-Key"
+    )]
+    Away(#[source] anyhow::Error),
     /// Our own fault.
     #[error("internal error")]
     Internal(#[source] anyhow::Error),
@@ -113,10 +124,11 @@ impl ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Changed { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::BeyondEnd { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } | Self::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -130,9 +142,11 @@ impl ApiError {
             Self::NotFound(_) => "not_found",
             Self::Conflict { code, .. } | Self::Busy { code, .. } => code,
             Self::Changed { .. } => "changed",
+            Self::BeyondEnd { .. } => "beyond_end",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedType(_) => "unsupported_type",
             Self::TooLarge => "too_large",
+            Self::Away(_) => "database_away",
             Self::Internal(_) => "internal",
         }
     }
@@ -146,22 +160,31 @@ impl ApiError {
             Self::NotFound(_) => "Not found",
             Self::Conflict { .. } => "The state does not allow this",
             Self::Changed { .. } => "It has changed meanwhile",
+            Self::BeyondEnd { .. } => "There is nothing at this place",
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnsupportedType(_) => "Unsupported content type",
             Self::TooLarge => "The body is too large",
             Self::Busy { .. } => "Too much goes on",
+            Self::Away(_) => "The database cannot be reached",
             Self::Internal(_) => "Internal error",
         }
     }
 }
+
+/// After so many seconds a database that was away may be back.
+const RETRY_S: &str = "5";
 
 /// Content type of a [`Problem`].
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let tag = match &self {
-            Self::Changed { tag } => HeaderValue::from_str(tag).ok(),
+        let told = match &self {
+            Self::Changed { tag } => HeaderValue::from_str(tag).ok().map(|tag| (header::ETAG, tag)),
+            Self::BeyondEnd { length } => {
+                HeaderValue::from_str(&format!("bytes */{length}")).ok().map(|place| (header::CONTENT_RANGE, place))
+            }
+            Self::Away(_) => Some((header::RETRY_AFTER, HeaderValue::from_static(RETRY_S))),
             Self::Unauthorized
             | Self::Forbidden(_)
             | Self::Malformed(_)
@@ -176,8 +199,8 @@ impl IntoResponse for ApiError {
         };
         let (status, body) = self.document();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        if let Some(tag) = tag {
-            response.headers_mut().insert(header::ETAG, tag);
+        if let Some((name, value)) = told {
+            response.headers_mut().insert(name, value);
         }
         response
     }
@@ -189,6 +212,10 @@ impl ApiError {
         let (status, code, title, detail) = (self.status_code(), self.code(), self.title(), self.to_string());
         let errors = match self {
             Self::Invalid(faults) | Self::Conflict { faults, .. } => faults,
+            Self::Away(cause) => {
+                tracing::warn!(cause = format!("{cause:#}"), "a request found no database");
+                Vec::new()
+            }
             Self::Internal(cause) => {
                 tracing::error!(cause = format!("{cause:#}"), "request failed");
                 Vec::new()
@@ -198,6 +225,7 @@ impl ApiError {
             | Self::Malformed(_)
             | Self::NotFound(_)
             | Self::Changed { .. }
+            | Self::BeyondEnd { .. }
             | Self::MethodNotAllowed
             | Self::UnsupportedType(_)
             | Self::TooLarge
@@ -217,6 +245,7 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
+            error if error.is_away() => Self::Away(error.into()),
             StoreError::NotFound => Self::NotFound("record"),
             StoreError::Conflict(constraint) => match conflict(constraint) {
                 Some((code, detail)) => Self::Conflict { code, detail: detail.to_owned(), faults: Vec::new() },
@@ -261,5 +290,21 @@ const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)
         | Constraint::AttemptLivePhone
         | Constraint::CallAttempt
         | Constraint::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_not_the_caller_s_fault_and_may_be_back() {
+        for cause in [sqlx::Error::PoolTimedOut, sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into())] {
+            let answer = ApiError::from(StoreError::from(cause)).into_response();
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(answer.headers()[header::RETRY_AFTER], RETRY_S);
+        }
+        let answer = ApiError::from(StoreError::from(sqlx::Error::ColumnNotFound("x".to_owned()))).into_response();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

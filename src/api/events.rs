@@ -16,7 +16,7 @@ use super::Api;
 use super::auth::Caller;
 use super::error::ApiError;
 use super::paging::Params;
-use crate::id::{AttemptId, CampaignId, OrgId, TargetId};
+use crate::id::{AttemptId, CallId, CampaignId, OrgId, TargetId};
 use crate::store::api_key;
 use crate::store::event::{self, Event, EventKind, Events, Forgotten, Position, Wish};
 use crate::store::filter::OneOf;
@@ -84,6 +84,9 @@ pub struct EventView {
     /// The attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt_id: Option<AttemptId>,
+    /// The call, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_id: Option<CallId>,
     /// The state before.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
@@ -117,7 +120,7 @@ pub struct EventsView {
 
 /// Read what happened
 ///
-/// To campaigns, to their contacts, to attempts. Every change of a state is an event, written by the change itself; a contact
+/// To campaigns, to their contacts, to attempts, to recordings of calls. Every change of a state is an event, written by the change itself; a contact
 /// whose turn comes near is none, and a request that adds contacts is one, with their number. Events have ids, states and reasons, no names and no numbers. They are kept
 /// for seven days, two million of them; a cursor from before that is answered with 409 `events_forgotten`.
 #[utoipa::path(
@@ -301,7 +304,8 @@ fn view(event: Event) -> EventView {
         | EventKind::TargetCallbackMissed
         | EventKind::TargetHold
         | EventKind::TargetHeld
-        | EventKind::AttemptState => Vec::new(),
+        | EventKind::AttemptState
+        | EventKind::CallRecordingFault => Vec::new(),
     };
     EventView {
         cursor: event.position.to_string(),
@@ -310,6 +314,7 @@ fn view(event: Event) -> EventView {
         campaign_id: event.campaign,
         target_id: event.target,
         attempt_id: event.attempt,
+        call_id: event.call,
         from: event.before,
         to: event.after,
         reason: event.reason.filter(|_| guards.is_empty()),

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use utoipa::{IntoParams, ToSchema};
 
-pub use self::tickets::{LIFE, Tickets};
+pub use self::tickets::{LIFE, Pass, Subject, Tickets};
 use super::Api;
 use super::auth::Caller;
 use super::body::parse;
@@ -113,7 +113,7 @@ pub async fn ticket(
 ) -> Result<(StatusCode, Json<ListenToken>), ApiError> {
     stands(&api, caller, id).await?;
     let now = crate::time::now();
-    let token = api.tickets.issue(now.mono, id, caller).ok_or_else(|| ApiError::Busy {
+    let token = api.tickets.issue(now.mono, Subject::Listen(id), caller).ok_or_else(|| ApiError::Busy {
         code: "too_many_tokens",
         detail: format!("too many tokens wait to be used: use them, or ask again in {} seconds", LIFE.as_secs()),
     })?;

@@ -41,8 +41,8 @@ pub struct LiveCallView {
     assistant_version: u32,
     /// Who leads it.
     mode: Mode,
-    /// The trunk.
-    trunk_id: TrunkId,
+    /// The trunk; absent for a browser's.
+    trunk_id: Option<TrunkId>,
     /// The attempt of a campaign; absent for calls that came in.
     attempt_id: Option<AttemptId>,
     /// The call whose caller is being handed over on this one, or has been.
@@ -53,6 +53,8 @@ pub struct LiveCallView {
     answered_at: Option<Timestamp>,
     /// A supervisor has silenced the agent.
     muted: bool,
+    /// A supervisor has taken the call over.
+    taken_over: bool,
     /// A supervisor has taken the talk off the record.
     off_record: bool,
     /// Who speaks with the far side. Further values may come.
@@ -69,6 +71,8 @@ pub enum LiveParty {
     Agent,
     /// Nobody: a supervisor has silenced the agent.
     Muted,
+    /// A supervisor, who has taken the call over.
+    Supervisor,
     /// A person, to whom the caller was handed over.
     Person,
 }
@@ -256,7 +260,7 @@ pub(super) async fn step_in(
 }
 
 /// The call, with room kept for a command.
-async fn reach(api: &Api, caller: Caller, id: CallId) -> Result<Reached, ApiError> {
+pub(super) async fn reach(api: &Api, caller: Caller, id: CallId) -> Result<Reached, ApiError> {
     match api.calls.reach(caller.org, id) {
         Ok(reached) => Ok(reached),
         Err(NotReached::Unknown) => Err(gone(api, caller, id).await),
@@ -309,6 +313,9 @@ pub(super) fn refusal(why: NotReached) -> ApiError {
         NotReached::SecondLeg(_) => ("second_leg", "step into that call instead"),
         NotReached::TooManyListeners => ("too_many_listeners", "close one of them"),
         NotReached::TooManyNotes => ("too_many_notes", "mute the agent or end the call"),
+        NotReached::TakenOver => ("taken_over", "hand it back at /api/v1/calls/{id}/hand_back first"),
+        NotReached::NotTakenOver => ("not_taken_over", "take it over at /api/v1/calls/{id}/take_over first"),
+        NotReached::NotAnswered => ("not_answered", "wait until it is answered"),
         NotReached::Busy => ("call_busy", "send it again in a moment"),
     };
     ApiError::Conflict { code, detail: format!("{why}: {remedy}"), faults: Vec::new() }
@@ -329,6 +336,7 @@ pub(super) fn view(call: LiveCall) -> LiveCallView {
     let speaks = match call.party() {
         Party::Agent => LiveParty::Agent,
         Party::Muted => LiveParty::Muted,
+        Party::Supervisor => LiveParty::Supervisor,
         Party::Person => LiveParty::Person,
     };
     let answered_at = call.stage.answered().map(|at| call.started.wall_at(at));
@@ -346,6 +354,7 @@ pub(super) fn view(call: LiveCall) -> LiveCallView {
         started_at: call.started.wall,
         answered_at,
         muted: call.muted,
+        taken_over: call.taken_over,
         off_record: call.off_record,
         speaks,
         listeners: call.listeners,

@@ -7,6 +7,7 @@ pub mod assistants;
 pub mod auth;
 pub mod body;
 pub mod bulk;
+pub mod caller_numbers;
 pub mod calling_law;
 pub mod calls;
 pub mod campaign_control;
@@ -30,6 +31,8 @@ pub mod organisation;
 pub mod paging;
 pub mod prefix_routes;
 pub mod providers;
+mod range;
+pub mod recordings;
 mod router;
 pub mod run_export;
 pub mod runs;
@@ -38,6 +41,8 @@ pub mod sip_guard;
 pub mod sip_traces;
 pub mod suppression_lists;
 pub mod suppressions;
+pub mod take_overs;
+pub mod talks;
 pub mod target_control;
 pub mod targets;
 pub mod trunk_groups;
@@ -46,8 +51,9 @@ pub mod trunk_inbound;
 pub mod trunk_preview;
 pub mod trunk_recorders;
 pub mod trunks;
+pub mod webrtc;
+pub mod whep;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -58,7 +64,10 @@ use crate::config::HttpConfig;
 use crate::dialer::status::DialerStatus;
 use crate::lookup::Lookups;
 use crate::net::web::Web;
+use crate::net::webrtc::sessions::WebRtc;
 use crate::provider::catalog::Catalog;
+use crate::recording::keeper::Counters;
+use crate::recording::vault::Vault;
 use crate::store::Db;
 use crate::store::org::Secrets;
 use crate::trunk::route::Router;
@@ -76,14 +85,18 @@ pub struct Api {
     pub secrets: Arc<Secrets>,
     /// Words the recogniser knows; without it the words of choices are not checked.
     pub lexicon: Option<Arc<dyn Lexicon + Send + Sync>>,
-    /// Folder of the recordings.
-    pub recordings: Arc<Path>,
+    /// Where recordings lie, and replays beside them.
+    pub vault: Vault,
+    /// What became of recordings since the start.
+    pub recorded: Counters,
     /// The vendors that serve calls.
     pub catalog: Catalog,
     /// What looks things up in documents.
     pub lookups: Lookups,
     /// The calls of this node.
     pub calls: Calls,
+    /// Its sessions with browsers.
+    pub webrtc: WebRtc,
     /// What keeps campaigns from being dialed.
     pub dialer: DialerStatus,
     /// The ways to trunks, and what is known of them beyond their settings.

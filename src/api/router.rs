@@ -16,10 +16,11 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, api_keys, assistants, auth, bulk, calling_law, calls, campaign_control, campaign_copies, campaign_trunks,
-    campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import, knowledge, listen,
-    live_calls, organisation, prefix_routes, providers, run_export, runs, sip_guard, sip_traces, suppression_lists,
-    suppressions, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks,
+    Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
+    campaign_trunks, campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import,
+    knowledge, listen, live_calls, organisation, prefix_routes, providers, recordings, run_export, runs, sip_guard,
+    sip_traces, suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups,
+    trunk_health, trunk_preview, trunk_recorders, trunks, whep,
 };
 
 /// The whole HTTP service.
@@ -73,6 +74,9 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(contacts::read, contacts::replace, contacts::delete))
         .routes(routes!(assistants::create, assistants::list))
         .routes(routes!(assistants::read, assistants::replace))
+        .routes(routes!(talks::begin))
+        .routes(routes!(talks::token))
+        .routes(routes!(talks::trickle, talks::end))
         .routes(routes!(trunks::create, trunks::list))
         .routes(routes!(trunks::read, trunks::replace, trunks::delete))
         .routes(routes!(trunks::resume))
@@ -84,6 +88,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(prefix_routes::create, prefix_routes::list))
         .routes(routes!(prefix_routes::read, prefix_routes::replace, prefix_routes::delete))
         .routes(routes!(trunk_health::read))
+        .routes(routes!(caller_numbers::list))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))
@@ -147,12 +152,20 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(live_calls::list))
         .routes(routes!(live_calls::read))
         .routes(routes!(listen::ticket, listen::listen))
+        .routes(routes!(take_overs::begin))
+        .routes(routes!(take_overs::token))
+        .routes(routes!(take_overs::trickle, take_overs::end))
+        .routes(routes!(take_overs::hand_back))
+        .routes(routes!(whep::begin))
+        .routes(routes!(whep::trickle, whep::end))
         .routes(routes!(live_calls::note))
         .routes(routes!(live_calls::mute))
         .routes(routes!(live_calls::off_record))
         .routes(routes!(live_calls::hang_up))
         .routes(routes!(calls::read))
-        .routes(routes!(calls::recording))
+        .routes(routes!(recordings::hear))
+        .routes(routes!(recordings::waveform))
+        .routes(routes!(recordings::state))
         .routes(routes!(calls::replay))
         .routes(routes!(sip_traces::of_call))
         .routes(routes!(sip_traces::packets_of_call))

@@ -132,7 +132,8 @@ pub async fn preview(
         TrunkTransport::Tcp => Transport::Tcp,
         TrunkTransport::Tls => Transport::Tls(PeerName::NONE),
     };
-    let own = api.calls.advertised(transport).map(HostPort::from);
+    let own = trunk.data.signalling.external.map(|seen| HostPort { host: seen.address.into(), port: seen.port });
+    let own = own.or_else(|| api.calls.advertised(transport).map(HostPort::from));
     let place = Place { domain: &domain, own: own.as_ref(), account: trunk.data.username.as_deref() };
     let wording = &trunk.data.wording;
     let Words { uri, from: shown, to: callee, headers } = wording.words(place, &to, from.as_ref());

@@ -271,6 +271,12 @@ async fn remove_files(db: &Db, recordings: &Path) -> Result<(), StoreError> {
         let (mut there, mut not_there) = (Vec::new(), Vec::new());
         for file in wanted {
             let path = recordings.join(&file);
+            if path.extension().is_some_and(|kind| kind == "wav") {
+                // What may have been made of it when a server was killed.
+                for made in ["ogg", "ogg.part"] {
+                    let _ = tokio::fs::remove_file(path.with_extension(made)).await;
+                }
+            }
             match tokio::fs::remove_file(&path).await {
                 Ok(()) => there.push(file),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => not_there.push(file),

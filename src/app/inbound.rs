@@ -14,6 +14,7 @@ use crate::call::inbound::{InboundRoute, InboundRoutes};
 use crate::call::registry::Calls;
 use crate::id::{AssistantId, OrgId, TrunkId};
 use crate::net::sip_driver::SipHandle;
+use crate::pii::Pii;
 use crate::shutdown::Shutdown;
 use crate::store::trunk::Trunk;
 use crate::store::trunk_inbound::{self, TrunkInbound};
@@ -65,34 +66,64 @@ struct Entrance {
 }
 
 async fn entrance(db: &Db, sources: &mut Sources) -> Result<Entrance, StoreError> {
-    let mut tx = db.read().await?;
+    let trunks = trunks(db).await?;
     let mut entrance = Entrance::default();
+    for known in trunks {
+        // The name servers are asked when the database has been let go: they may take seconds.
+        let addresses = sources.of(&known.trunk).await;
+        entrance.add(known, addresses);
+    }
+    Ok(entrance)
+}
+
+/// A trunk that is switched on, with all that the database says about who calls in over it.
+struct KnownTrunk {
+    trunk: Trunk,
+    inbound: TrunkInbound,
+    numbers: BTreeMap<Pii<String>, Arc<AssistantVersion>>,
+    otherwise: Option<Arc<AssistantVersion>>,
+    max_org_calls: usize,
+}
+
+/// All of them, in one short transaction.
+async fn trunks(db: &Db) -> Result<Vec<KnownTrunk>, StoreError> {
+    let mut tx = db.read().await?;
+    let mut trunks = Vec::new();
     let mut page = Page::first(Page::<TrunkId>::MAX_LIMIT);
     let limits = org::limits(&mut tx).await?;
     loop {
         let listing = trunk::list(&mut tx, None, page).await?;
         for trunk in listing.items.into_iter().filter(|trunk| trunk.data.enabled) {
-            let inbound = trunk_inbound::get(&mut tx, trunk.id).await?;
             let max_org_calls = limits.get(&trunk.org).map_or(0, |limit| *limit as usize);
-            entrance.add(&mut tx, sources, &trunk, inbound, max_org_calls).await?;
+            trunks.push(known(&mut tx, trunk, max_org_calls).await?);
         }
         match listing.next {
             Some(next) => page.after = Some(next),
-            None => return Ok(entrance),
+            None => return Ok(trunks),
         }
     }
 }
 
+async fn known(tx: &mut Tx, trunk: Trunk, max_org_calls: usize) -> Result<KnownTrunk, StoreError> {
+    let mut inbound = trunk_inbound::get(tx, trunk.id).await?;
+    let mut numbers = BTreeMap::new();
+    for (digits, id) in std::mem::take(&mut inbound.numbers) {
+        numbers.insert(digits, answers(tx, trunk.org, id).await?);
+    }
+    let otherwise = match trunk.data.inbound_assistant {
+        Some(id) => Some(answers(tx, trunk.org, id).await?),
+        None => None,
+    };
+    Ok(KnownTrunk { trunk, inbound, numbers, otherwise, max_org_calls })
+}
+
+async fn answers(tx: &mut Tx, org: OrgId, id: AssistantId) -> Result<Arc<AssistantVersion>, StoreError> {
+    Ok(Arc::new(assistant::get(tx, org, id).await?.current))
+}
+
 impl Entrance {
-    async fn add(
-        &mut self,
-        tx: &mut Tx,
-        sources: &mut Sources,
-        trunk: &Trunk,
-        inbound: TrunkInbound,
-        max_org_calls: usize,
-    ) -> Result<(), StoreError> {
-        let addresses = sources.of(trunk).await;
+    fn add(&mut self, known: KnownTrunk, addresses: BTreeSet<IpAddr>) {
+        let KnownTrunk { trunk, inbound, numbers, otherwise, max_org_calls } = known;
         let mut networks = Networks::default();
         for net in inbound.sources.iter().filter_map(|text| parse_net(text)) {
             networks.add_net(net);
@@ -107,9 +138,8 @@ impl Entrance {
                 self.callers.trusted.add(*address);
             }
         }
-        let otherwise = trunk.data.inbound_assistant;
-        if otherwise.is_none() && inbound.numbers.is_empty() {
-            return Ok(());
+        if otherwise.is_none() && numbers.is_empty() && !trunk.data.signalling.replaces {
+            return;
         }
         let proves = inbound.auth.is_some();
         if let Some(auth) = inbound.auth {
@@ -118,14 +148,6 @@ impl Entrance {
             let id = AccountId(u128::from_be_bytes(*trunk.id.as_bytes()));
             self.callers.accounts.push(Account { id, credential });
         }
-        let mut numbers = BTreeMap::new();
-        for (digits, id) in inbound.numbers {
-            numbers.insert(digits, answers(tx, trunk.org, id).await?);
-        }
-        let otherwise = match otherwise {
-            Some(id) => Some(answers(tx, trunk.org, id).await?),
-            None => None,
-        };
         self.routes.push(InboundRoute {
             trunk: trunk.id,
             org: trunk.org,
@@ -136,15 +158,12 @@ impl Entrance {
             otherwise,
             max_org_calls,
             identity: trunk.data.identity_policy,
-            media: trunk.data.media.clone(),
-            wording: trunk.data.wording.clone(),
+            media: trunk.data.media,
+            wording: trunk.data.wording,
+            external: trunk.data.signalling.external,
+            replaces: trunk.data.signalling.replaces,
         });
-        Ok(())
     }
-}
-
-async fn answers(tx: &mut Tx, org: OrgId, id: AssistantId) -> Result<Arc<AssistantVersion>, StoreError> {
-    Ok(Arc::new(assistant::get(tx, org, id).await?.current))
 }
 
 /// The addresses of trunks' hosts, as they were found last.

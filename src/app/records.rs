@@ -20,7 +20,8 @@ pub(super) async fn keep_inbound(db: Db, mut reports: mpsc::Receiver<CallReport>
             () = stop.cancelled() => reports.try_recv().ok(),
         };
         let Some(report) = report else { return };
-        let (call, conversation) = record(report, Direction::Inbound);
+        let direction = if report.trunk.is_some() { Direction::Inbound } else { Direction::Browser };
+        let (call, conversation) = record(report, direction);
         for attempt in 1..=TRIES {
             match insert(&db, &call, &conversation).await {
                 Ok(()) => break,
@@ -46,7 +47,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
         Pii::new(number.as_ref().map_or_else(String::new, |number| number.expose().as_str().to_owned()))
     };
     let (from, to) = match direction {
-        Direction::Inbound => (text(&report.contact), text(&report.ours)),
+        Direction::Inbound | Direction::Browser => (text(&report.contact), text(&report.ours)),
         Direction::Outbound => (text(&report.ours), text(&report.contact)),
     };
     let call = Call {
@@ -58,14 +59,15 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
         attempt: report.attempt,
         contact: None,
         assistant_version: Some(report.assistant.id),
-        trunk: Some(report.trunk),
+        trunk: report.trunk,
         from,
         to,
         started_at: report.started.wall,
         answered_at: report.outcome.answered_at.map(|at| report.wall(at)),
         ended_at: report.wall(report.outcome.ended_at),
         reason: report.outcome.reason,
-        sip_code: report.outcome.sip_code,
+        // What a call of a browser's has of SIP is the shape of its core.
+        sip_code: report.outcome.sip_code.filter(|_| report.trunk.is_some()),
         q850: report.outcome.q850,
         ended_by: Some(report.outcome.ended_by),
         answered_by: report.outcome.answered_by,
@@ -73,6 +75,7 @@ pub fn record(report: CallReport, direction: Direction) -> (Call, Conversation) 
             path: file.path.to_string_lossy().into_owned(),
             ms: i64::try_from(file.duration.as_millis()).unwrap_or(i64::MAX),
         }),
+        recording_fault: report.recording_fault,
         replay: report.replay.as_ref().map(|path| path.to_string_lossy().into_owned()),
         transfer: report.transfer.as_ref().map(|transfer| Transfer {
             to: transfer.to.clone(),

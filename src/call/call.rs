@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::verdict::Verdict;
 use super::event::{Advice, CallAction, CallInput, CallTimer, LegEvent, MediaNotice, Progress, Withdrawal};
-use super::outcome::TrunkEvidence;
+use super::outcome::{NetworkTone, TrunkEvidence};
 use super::transfer::{Handover, TransferConfig};
 use crate::agent::action::Ending;
 use crate::campaign::disconnection::DisconnectionReason;
@@ -187,6 +187,7 @@ impl Call {
                 CallInput::AgentReady => self.handle_agent_ready(now),
                 CallInput::AgentEnded(ending) => self.handle_ending(now, &ending),
                 CallInput::AnsweredBy(party) => self.seen.answered_by = Some(party),
+                CallInput::Tone(tone) => self.handle_tone(now, tone),
                 CallInput::Handover(handover) => self.handle_handover(now, handover),
                 CallInput::Withdraw(why) => self.handle_withdraw(now, why),
             }
@@ -273,7 +274,7 @@ impl Call {
         match self.state {
             State::Dialing { .. } | State::Ringing { .. } => {}
             // A 200 that crossed our ring timeout is a person who has just said hello.
-            State::Withdrawing { why: Withdrawal::TimedOut, .. } => {}
+            State::Withdrawing { why: Withdrawal::TimedOut | Withdrawal::Tone(_), .. } => {}
             State::Withdrawing { why: Withdrawal::Person | Withdrawal::Shutdown | Withdrawal::Fault, .. } => {
                 self.actions.push_back(CallAction::HangUp);
                 return;
@@ -404,6 +405,15 @@ impl Call {
                 self.seen.answered_by = Some(AnsweredBy::Ivr);
                 Verdict::new(DisconnectionReason::CallScreened, EndedBy::Agent, now)
             }
+            Ending::NotAnswered => {
+                self.seen.answered_by = Some(AnsweredBy::FalseAnswer);
+                Verdict::new(DisconnectionReason::DialNoAnswer, EndedBy::System, now)
+            }
+            // Nobody can be talked to there: another number of the contact's may do.
+            Ending::FaxReached => {
+                self.seen.answered_by = Some(AnsweredBy::Fax);
+                Verdict::new(DisconnectionReason::InvalidPhoneNumber, EndedBy::Agent, now)
+            }
             Ending::OptedOut => Verdict::new(DisconnectionReason::VoiceCallsOptedOut, EndedBy::Agent, now),
             Ending::Transferred => Verdict::new(DisconnectionReason::CallTransfer, EndedBy::Agent, now),
             Ending::TimeUp => Verdict::new(self.hard_reason(), EndedBy::System, now),
@@ -412,6 +422,18 @@ impl Call {
         };
         if let State::Talking(_) = self.state {
             self.hang_up(now, verdict);
+        }
+    }
+
+    /// A dial is withdrawn, unless the far side has a word of its own yet; an answer with a tone behind it was a switch's.
+    fn handle_tone(&mut self, now: Instant, tone: NetworkTone) {
+        match self.state {
+            State::Dialing { .. } | State::Ringing { .. } => self.withdraw(now, Withdrawal::Tone(tone)),
+            State::Talking(_) => {
+                self.seen.answered_by = Some(AnsweredBy::FalseAnswer);
+                self.hang_up(now, Verdict::of_tone(tone, now));
+            }
+            State::Offered { .. } | State::Withdrawing { .. } | State::HangingUp { .. } | State::Ended => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::outcome::{CallOutcome, DialFailure};
+use super::outcome::{CallOutcome, DialFailure, NetworkTone};
 use super::transfer::Handover;
 use crate::agent::action::Ending;
 use crate::campaign::states::AnsweredBy;
@@ -20,6 +20,8 @@ pub enum CallInput {
     AgentEnded(Ending),
     /// It became known who took the call.
     AnsweredBy(AnsweredBy),
+    /// The network plays a tone that stands for a final response.
+    Tone(NetworkTone),
     /// How far a transfer of the caller is.
     Handover(Handover),
     /// Somebody or something outside ends the call.
@@ -97,6 +99,8 @@ pub enum Withdrawal {
     Shutdown,
     /// Something of ours broke before the answer.
     Fault,
+    /// The network played instead of saying it by signalling.
+    Tone(NetworkTone),
 }
 
 /// What a call asks for, to be done in this order.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use callwright_sip::endpoint::{AccountId, IncomingInvite};
+use callwright_sip::endpoint::{AccountId, External, IncomingInvite};
 use callwright_sip::guard::Networks;
 use callwright_sip::message::{StatusCode, Uri};
 
@@ -66,6 +66,10 @@ pub struct InboundRoute {
     pub media: MediaTerms,
     /// How it writes numbers, and what it is believed about callers.
     pub wording: Wording,
+    /// Where it sees us, if not at the address that the listener advertises.
+    pub external: Option<External>,
+    /// Whether its calls may take the place of its live ones (RFC 3891).
+    pub replaces: bool,
 }
 
 /// All trunks that may bring calls in.
@@ -85,6 +89,7 @@ pub(super) struct Admitted {
     pub(super) media: MediaTerms,
     pub(super) arrival: Arrival,
     pub(super) called: Option<Pii<E164>>,
+    pub(super) external: Option<External>,
 }
 
 impl InboundRoutes {
@@ -96,12 +101,7 @@ impl InboundRoutes {
 
     /// Finds who answers. `Err` is the status of the refusal: 403 for an unknown source, 404 for an unknown number.
     pub(super) fn admit(&self, invite: &IncomingInvite) -> Result<Admitted, StatusCode> {
-        let source = invite.flow.peer.ip().to_canonical();
-        let is_its = |route: &&InboundRoute| match invite.account {
-            Some(AccountId(trunk)) => route.proves && route.trunk == TrunkId::from_u128(trunk),
-            None => !route.proves && (route.sources.contains(&source) || route.networks.contains(source)),
-        };
-        let route = self.routes.iter().find(is_its).ok_or(StatusCode::FORBIDDEN)?;
+        let route = self.brings(invite).ok_or(StatusCode::FORBIDDEN)?;
         let called = route.wording.incoming_called(&invite.request.uri);
         let assistant = route.answers(&invite.request.uri).ok_or(StatusCode::NOT_FOUND)?;
         Ok(Admitted {
@@ -113,6 +113,16 @@ impl InboundRoutes {
             media: route.media.clone(),
             arrival: route.wording.arrival(&invite.request),
             called,
+            external: route.external,
+        })
+    }
+
+    /// The trunk that a call comes from.
+    pub(super) fn brings(&self, invite: &IncomingInvite) -> Option<&InboundRoute> {
+        let source = invite.flow.peer.ip().to_canonical();
+        self.routes.iter().find(|route| match invite.account {
+            Some(AccountId(trunk)) => route.proves && route.trunk == TrunkId::from_u128(trunk),
+            None => !route.proves && (route.sources.contains(&source) || route.networks.contains(source)),
         })
     }
 }
@@ -166,6 +176,8 @@ mod tests {
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
             wording: Wording::default(),
+            external: None,
+            replaces: false,
         };
         let answers = |route: &InboundRoute, user: &str| {
             let called = Uri::parse(format!("sip:{user}@us.example").as_bytes()).expect("a URI");

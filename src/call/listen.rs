@@ -5,6 +5,7 @@
 //! of sound and [`EVENTS`] events before it: one that is slower loses its own, and is told how many. The call never
 //! waits for a listener.
 
+mod encoded;
 mod feed;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,8 @@ use callwright_media::frame::Rate;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use self::encoded::Encoders;
+pub use self::encoded::{Encoded, Encoding, Heard, Hearing};
 pub use self::feed::POSITION;
 pub(super) use self::feed::to_listeners;
 use crate::agent::record::Line;
@@ -72,6 +75,7 @@ struct State {
 struct Channels {
     sound: broadcast::Sender<Bytes>,
     events: broadcast::Sender<Happening>,
+    encoders: Encoders,
 }
 
 /// Why somebody cannot listen.
@@ -102,6 +106,7 @@ impl Listeners {
         let channels = state.channels.get_or_insert_with(|| Channels {
             sound: broadcast::channel(SOUND).0,
             events: broadcast::channel(EVENTS).0,
+            encoders: Encoders::default(),
         });
         if channels.events.receiver_count() >= MOST {
             return Err(Unheard::Full);
@@ -212,6 +217,23 @@ impl Listener {
                     },
                 },
             }
+        }
+    }
+}
+
+impl Listener {
+    /// What happens next, without the sound; `None` after the end of the call.
+    async fn happens(&mut self) -> Option<Next> {
+        if self.over {
+            return None;
+        }
+        match self.events.recv().await {
+            Ok(happening) => {
+                self.over = matches!(happening, Happening::Ended(..));
+                Some(Next::Happened(happening))
+            }
+            Err(RecvError::Lagged(_)) => Some(Next::Happened(Happening::Changed)),
+            Err(RecvError::Closed) => None,
         }
     }
 }

@@ -104,6 +104,31 @@ pub enum DialFault {
     Local,
 }
 
+/// What the network plays in the place of a final response (ITU-T E.180).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NetworkTone {
+    /// Engaged tone.
+    Engaged,
+    /// Congestion tone; North American reorder or no circuit.
+    Congested,
+    /// The three tones that say in North America that a number is vacant or was changed.
+    NoSuchNumber,
+    /// The three tones before an announcement; which, is not known.
+    Announcement,
+}
+
+/// The disconnection reason of a dial, or of an answer that was none, to which a tone was played. What an announcement
+/// says is not guessed: it may be about the number or about the network.
+#[must_use]
+pub const fn tone_reason(tone: NetworkTone) -> DisconnectionReason {
+    match tone {
+        NetworkTone::Engaged => DisconnectionReason::DialBusy,
+        NetworkTone::Congested => DisconnectionReason::TelephonyProviderUnavailable,
+        NetworkTone::NoSuchNumber => DisconnectionReason::InvalidPhoneNumber,
+        NetworkTone::Announcement => DisconnectionReason::DialFailed,
+    }
+}
+
 /// What is known about the trunk when a failure is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrunkEvidence {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callwright_media::session::Stats;
-use callwright_sip::endpoint::{CommandError, Credential, DialogSnapshot};
-use tokio::sync::mpsc;
+use callwright_sip::endpoint::{CommandError, Credential, DialogSnapshot, Flow};
+use callwright_sip::message::Uri;
+use tokio::sync::{mpsc, oneshot};
 
 use super::outcome::{CallOutcome, TrunkEvidence};
 use super::providers::NoProvider;
 use super::quality::MediaQuality;
+use super::record::RecordingFault;
 use super::transfer::desk::Transferred;
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::conversation::ScriptError;
@@ -24,17 +26,18 @@ use crate::stir::verdict::CallerIdentity;
 use crate::time::{Latest, Now};
 use crate::trunk::callers::Arrival;
 use crate::trunk::plan::InvitePlan;
+use crate::trunk::signalling::MAX_REDIRECTS;
 
 /// Makes calls. The dialer knows this and nothing behind it.
 pub trait CallPlacer: Send + Sync {
-    /// Places a call. Events come in this order: [`AttemptEvent::NotPlaced`] alone, or any of ringing, answered and in
-    /// conversation, each at most once, then [`AttemptEvent::Ended`]. The channel holds all of them: a receiver may be
-    /// slow. A call goes on when its receiver is gone.
+    /// Places a call. Events come in this order: [`AttemptEvent::NotPlaced`] alone, or redirections, any of ringing,
+    /// answered and in conversation, each at most once, then [`AttemptEvent::Ended`]. The channel holds all of them: a
+    /// receiver may be slow. A call goes on when its receiver is gone.
     fn place(&self, order: PlaceCall) -> mpsc::Receiver<AttemptEvent>;
 }
 
 /// Most events of one attempt.
-pub const ATTEMPT_EVENTS: usize = 8;
+pub const ATTEMPT_EVENTS: usize = 8 + MAX_REDIRECTS as usize;
 
 /// A call to be made. Its leg is on disk already.
 #[derive(Clone, Debug)]
@@ -80,6 +83,15 @@ pub struct PlaceCall {
 pub enum AttemptEvent {
     /// Nothing has left this machine and nothing will: the dial may be made again.
     NotPlaced(NotPlaced),
+    /// The carrier names the same number at another address, and the trunk lets the call go on there. It waits up to 5 s for
+    /// the flow over which it may, which is told once a crash would find the leg there; without one it ends by the redirection,
+    /// or another address is named. At most [`MAX_REDIRECTS`] of them are followed.
+    Redirected {
+        /// The address.
+        to: Pii<Uri>,
+        /// Who waits.
+        reply: oneshot::Sender<Option<Flow>>,
+    },
     /// The far end rings.
     Ringing {
         /// When.
@@ -144,8 +156,8 @@ pub struct CallReport {
     pub org: OrgId,
     /// The attempt, for calls we made.
     pub attempt: Option<AttemptId>,
-    /// The trunk.
-    pub trunk: TrunkId,
+    /// The trunk; none for a browser's.
+    pub trunk: Option<TrunkId>,
     /// The version of the assistant that spoke.
     pub assistant: Arc<AssistantVersion>,
     /// The far side's number; `None` when it did not show one.
@@ -160,6 +172,8 @@ pub struct CallReport {
     pub conversation: Outcome,
     /// The recording of an answered call.
     pub recording: Option<RecordingFile>,
+    /// Why the recording does not hold the whole call, or is not there although it should be.
+    pub recording_fault: Option<RecordingFault>,
     /// The file that runs the call again, relative to the folder of recordings.
     pub replay: Option<PathBuf>,
     /// To whom the caller was handed over, if they were.
@@ -182,8 +196,6 @@ pub struct RecordingFile {
     pub path: PathBuf,
     /// Its length.
     pub duration: Duration,
-    /// Whether it holds the whole call.
-    pub complete: bool,
 }
 
 impl CallReport {

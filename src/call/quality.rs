@@ -37,6 +37,10 @@ pub struct HeardAudio {
     pub foreign: u64,
     /// Packets dropped for any other reason, such as those that came twice.
     pub dropped: u64,
+    /// Datagrams that the operating system dropped on our side because they were not fetched in time; those of the far side
+    /// are counted as lost as well.
+    #[serde(default)]
+    pub overrun: u64,
     /// Interarrival jitter at the end, milliseconds.
     pub jitter_ms: f64,
     /// The highest jitter, milliseconds.
@@ -105,6 +109,7 @@ impl MediaQuality {
                 late: stats.late,
                 foreign,
                 dropped: dropped.total().saturating_sub(foreign + reports),
+                overrun: stats.overrun,
                 jitter_ms: ms(stats.jitter),
                 jitter_peak_ms: ms(stats.jitter_peak),
                 buffer_ms: ms(stats.delay),
@@ -165,6 +170,7 @@ mod tests {
             received: 990,
             expected: 1_000,
             lost: 10,
+            overrun: 4,
             sent: 1_000,
             dropped,
             jitter: Duration::from_micros(3_125),
@@ -174,8 +180,8 @@ mod tests {
         };
         let quality = MediaQuality::of(&negotiated(), &stats);
         assert_eq!((quality.codec.as_str(), quality.encrypted), ("PCMA", false));
-        let HeardAudio { packets, lost, foreign, dropped, jitter_ms, .. } = quality.heard;
-        assert_eq!((packets, lost, foreign, dropped), (990, 10, 7, 3));
+        let HeardAudio { packets, lost, foreign, dropped, overrun, jitter_ms, .. } = quality.heard;
+        assert_eq!((packets, lost, foreign, dropped, overrun), (990, 10, 7, 3, 4));
         assert!((jitter_ms - 3.1).abs() < 1e-9, "{jitter_ms}");
         let reported = quality.said.reported.expect("the far side reported");
         assert!(reported.lost == 20 && (reported.worst_loss_percent - 25.0).abs() < 1e-9, "{reported:?}");

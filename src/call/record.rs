@@ -6,7 +6,7 @@
 //! the call goes on.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -19,6 +19,7 @@ use callwright_media::frame::{FRAME, PcmFrame, Rate};
 use callwright_media::recording::{RecordingError, StereoRecorder};
 use tokio::sync::oneshot;
 
+use crate::campaign::wire::wire_enum;
 use crate::net::media_leg::FrameSink;
 
 /// Frames in a chunk: a killed process loses less than the last second, and a call has two of them all the time.
@@ -30,6 +31,43 @@ const SWEEP: Duration = Duration::from_millis(100);
 /// Recordings that wait to be opened.
 const OPENING: usize = 1_024;
 
+wire_enum! {
+    /// Why a recording does not hold the whole call, or is not there. Each is an alarm: whoever runs the server has to act.
+    pub enum RecordingFault is "fault of a recording" {
+        /// No space was left on the disk, or a quota was used up: it ends there.
+        DiskFull = "disk_full",
+        /// The file could not be made or written: it ends there.
+        DiskFailed = "disk_failed",
+        /// The disk did not keep up: silence stands where it did not, or its end was not on disk in time.
+        DiskSlow = "disk_slow",
+        /// The call lasted longer than a recording can.
+        TooLong = "too_long",
+    }
+}
+
+impl RecordingFault {
+    fn of(error: &RecordingError) -> Self {
+        match error {
+            RecordingError::Full(_) => Self::DiskFull,
+            RecordingError::TooLong => Self::TooLong,
+            RecordingError::Io(_) | RecordingError::Rate | RecordingError::Stopped => Self::DiskFailed,
+        }
+    }
+
+    fn of_io(error: &io::Error) -> Self {
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        if full { Self::DiskFull } else { Self::DiskFailed }
+    }
+}
+
+/// What a recording is written into.
+pub trait RecordFile: Write + Seek + Send {}
+
+impl<T: Write + Seek + Send> RecordFile for T {}
+
+/// Makes the file of a recording; it must not be there before.
+pub type MakeFile = dyn Fn(&Path) -> io::Result<Box<dyn RecordFile>> + Send + Sync;
+
 /// The recorder thread. Cloning shares it; it ends when the last clone is gone and every recording is closed.
 #[derive(Clone, Debug)]
 pub struct Recorder {
@@ -37,11 +75,17 @@ pub struct Recorder {
     thread: thread::Thread,
 }
 
-#[derive(Debug)]
 struct Shared {
+    make: Box<MakeFile>,
     opening: Mutex<Vec<Recording>>,
     alarms: AtomicU64,
     dropped: AtomicU64,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("alarms", &self.alarms).field("dropped", &self.dropped).finish_non_exhaustive()
+    }
 }
 
 /// A finished recording.
@@ -53,8 +97,8 @@ pub struct Recorded {
     pub duration: Duration,
     /// Chunks of 200 ms that the disk was too slow for; silence stands in their place.
     pub chunks_dropped: u64,
-    /// Whether it holds the whole call. If not, an alarm was raised.
-    pub complete: bool,
+    /// Why it does not hold the whole call, if it does not. An alarm was raised.
+    pub fault: Option<RecordingFault>,
 }
 
 /// A recording could not begin.
@@ -62,10 +106,25 @@ pub struct Recorded {
 pub enum RecordError {
     /// The file cannot be made.
     #[error("cannot make a recording file")]
-    Create(#[source] std::io::Error),
+    Create(#[source] io::Error),
+    /// It can, but not written.
+    #[error(transparent)]
+    Write(RecordingError),
     /// Too many recordings wait for a disk that hangs.
     #[error("the disk does not keep up with the recordings")]
     Behind,
+}
+
+impl RecordError {
+    /// What the record of the call says.
+    #[must_use]
+    pub fn fault(&self) -> RecordingFault {
+        match self {
+            Self::Create(error) => RecordingFault::of_io(error),
+            Self::Write(error) => RecordingFault::of(error),
+            Self::Behind => RecordingFault::DiskSlow,
+        }
+    }
 }
 
 /// A recording under way.
@@ -82,7 +141,9 @@ impl RecordingHandle {
         let path = recorded.path.clone();
         // Away from the recorder's thread: calls that end together do not hold up those that go on.
         let synced = tokio::task::spawn_blocking(move || File::open(path)?.sync_all()).await;
-        recorded.complete &= matches!(synced, Ok(Ok(())));
+        if !matches!(synced, Ok(Ok(()))) {
+            recorded.fault.get_or_insert(RecordingFault::DiskFailed);
+        }
         Some(recorded)
     }
 }
@@ -92,9 +153,17 @@ impl Recorder {
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub fn start() -> std::io::Result<Self> {
-        let shared =
-            Arc::new(Shared { opening: Mutex::new(Vec::new()), alarms: AtomicU64::new(0), dropped: AtomicU64::new(0) });
+    pub fn start() -> io::Result<Self> {
+        Self::start_on(Box::new(make_file))
+    }
+
+    /// Starts the thread on files of another kind: those of a disk that fails, in tests.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start_on(make: Box<MakeFile>) -> io::Result<Self> {
+        let (opening, alarms, dropped) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let shared = Arc::new(Shared { make, opening, alarms, dropped });
         let weak = Arc::downgrade(&shared);
         let handle = thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             let mut recordings: Vec<Recording> = Vec::new();
@@ -122,11 +191,17 @@ impl Recorder {
     /// # Errors
     /// [`RecordError`]; the call goes on without a recording.
     pub fn begin(&self, path: &Path, rate: Rate) -> Result<(RecordingSink, RecordingHandle), RecordError> {
+        self.open(path, rate).inspect_err(|_| {
+            self.shared.alarms.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    fn open(&self, path: &Path, rate: Rate) -> Result<(RecordingSink, RecordingHandle), RecordError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(RecordError::Create)?;
         }
-        let file = File::create_new(path).map_err(RecordError::Create)?;
-        let writer = StereoRecorder::at(BufWriter::new(file), rate).map_err(|error| self.alarm(&error))?;
+        let file = (self.shared.make)(path).map_err(RecordError::Create)?;
+        let writer = StereoRecorder::at(BufWriter::new(file), rate).map_err(RecordError::Write)?;
         let (full, chunks) = sync_channel(WAITING);
         let (spare, spares) = sync_channel(WAITING);
         let (done, finished) = oneshot::channel();
@@ -140,7 +215,7 @@ impl Recorder {
             done: Some(done),
             dropped: Arc::clone(&dropped),
             duration: Duration::ZERO,
-            failed: false,
+            fault: None,
         };
         let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if opening.len() >= OPENING {
@@ -154,7 +229,7 @@ impl Recorder {
         Ok((sink, RecordingHandle { done: finished }))
     }
 
-    /// Recordings that ended early because they could not be written.
+    /// Recordings that ended early, or did not begin, because they could not be written.
     #[must_use]
     pub fn alarms(&self) -> u64 {
         self.shared.alarms.load(Ordering::Relaxed)
@@ -165,11 +240,15 @@ impl Recorder {
     pub fn chunks_dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
     }
+}
 
-    fn alarm(&self, error: &RecordingError) -> RecordError {
-        self.shared.alarms.fetch_add(1, Ordering::Relaxed);
-        RecordError::Create(std::io::Error::other(error.to_string()))
-    }
+/// A new file, locked for as long as it is written: whoever works recordings up leaves it alone until then, also in
+/// another process.
+fn make_file(path: &Path) -> io::Result<Box<dyn RecordFile>> {
+    let file = File::create_new(path)?;
+    // Where the file system has no locks, no other process works on the folder.
+    let _ = file.try_lock();
+    Ok(Box::new(file))
 }
 
 /// 200 ms of both sides.
@@ -260,13 +339,13 @@ struct Recording {
     path: PathBuf,
     rate: Rate,
     /// `None` once it failed.
-    writer: Option<StereoRecorder<BufWriter<File>>>,
+    writer: Option<StereoRecorder<BufWriter<Box<dyn RecordFile>>>>,
     chunks: Receiver<Box<Chunk>>,
     spare: SyncSender<Box<Chunk>>,
     done: Option<oneshot::Sender<Recorded>>,
     dropped: Arc<AtomicU64>,
     duration: Duration,
-    failed: bool,
+    fault: Option<RecordingFault>,
 }
 
 impl std::fmt::Debug for Recording {
@@ -310,24 +389,29 @@ impl Recording {
 
     fn finish(&mut self, shared: Option<&Shared>) {
         if let Some(writer) = self.writer.take() {
+            let sure = writer.sure();
             match writer.finalize() {
                 Ok(duration) => self.duration = duration,
-                Err(error) => self.fail(&error, shared),
+                Err(error) => {
+                    self.duration = sure;
+                    self.fail(&error, shared);
+                }
             }
         }
         let chunks_dropped = self.dropped.load(Ordering::Relaxed);
         if let Some(shared) = shared {
             shared.dropped.fetch_add(chunks_dropped, Ordering::Relaxed);
         }
-        let complete = !self.failed && chunks_dropped == 0;
+        let slow = (chunks_dropped > 0).then_some(RecordingFault::DiskSlow);
+        let fault = self.fault.or(slow);
         if let Some(done) = self.done.take() {
             let path = std::mem::take(&mut self.path);
-            let _ = done.send(Recorded { path, duration: self.duration, chunks_dropped, complete });
+            let _ = done.send(Recorded { path, duration: self.duration, chunks_dropped, fault });
         }
     }
 
     fn fail(&mut self, error: &RecordingError, shared: Option<&Shared>) {
-        self.failed = true;
+        self.fault = Some(RecordingFault::of(error));
         if let Some(shared) = shared {
             shared.alarms.fetch_add(1, Ordering::Relaxed);
         }
@@ -335,7 +419,11 @@ impl Recording {
     }
 }
 
-fn write_chunk(writer: &mut StereoRecorder<BufWriter<File>>, chunk: &Chunk, rate: Rate) -> Result<(), RecordingError> {
+fn write_chunk(
+    writer: &mut StereoRecorder<impl Write + Seek>,
+    chunk: &Chunk,
+    rate: Rate,
+) -> Result<(), RecordingError> {
     let frame = |samples| PcmFrame::from_samples(rate, samples).expect("a chunk holds whole frames");
     writer.skip(chunk.missed)?;
     for (number, skipped) in chunk.skipped[..chunk.frames].iter().enumerate() {
@@ -375,13 +463,68 @@ mod tests {
         drop(sink);
         let recorded = handle.finished().await.expect("the recorder reports");
         assert_eq!(recorded.duration, Duration::from_millis(65 * 20));
-        assert!(recorded.complete);
+        assert_eq!(recorded.fault, None);
         let reader = RecordingReader::new(File::open(&recorded.path).expect("the file is there")).expect("a recording");
         let samples: Vec<_> = reader.collect();
         assert_eq!(samples.len(), 65 * FRAME_8K);
         assert_eq!(samples[0], (100, -200));
         assert_eq!(samples[31 * FRAME_8K], (0, 0), "five skipped frames are silence in their place");
         assert_eq!(samples[35 * FRAME_8K], (100, -200));
+        let _ = std::fs::remove_dir_all(folder);
+    }
+
+    /// A disk that is full after so many bytes, or has no room for a file.
+    struct Full {
+        file: std::io::Cursor<Vec<u8>>,
+        capacity: u64,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.file.position() + bytes.len() as u64 > self.capacity {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.file.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Full {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    fn full_after(capacity: u64) -> Recorder {
+        let make = move |path: &Path| -> io::Result<Box<dyn RecordFile>> {
+            // The file itself is looked for when the recording is over.
+            File::create_new(path)?;
+            Ok(Box::new(Full { file: io::Cursor::default(), capacity }))
+        };
+        Recorder::start_on(Box::new(make)).expect("a thread can be had")
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_ends_the_recording_with_an_alarm_and_the_reason() {
+        let folder = folder("full");
+        let recorder = full_after(44 + 32_000);
+        let (mut sink, handle) = recorder.begin(&folder.join("one.wav")).expect("a header fits");
+        for _ in 0..10 * CHUNK_FRAMES {
+            sink.frame(0, &level(1), &level(2));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(sink);
+        let recorded = handle.finished().await.expect("the recorder reports");
+        assert_eq!((recorded.fault, recorder.alarms()), (Some(RecordingFault::DiskFull), 1));
+        assert!(recorded.duration <= Duration::from_secs(1) && recorded.duration > Duration::ZERO, "{recorded:?}");
+        let full = full_after(0);
+        let refused = full.begin(&folder.join("two.wav")).map(drop).expect_err("no header fits");
+        assert_eq!((refused.fault(), full.alarms()), (RecordingFault::DiskFull, 1));
+        let refused = recorder.begin(&folder.join("one.wav")).map(drop).expect_err("it is there");
+        assert_eq!((refused.fault(), recorder.alarms()), (RecordingFault::DiskFailed, 2));
         let _ = std::fs::remove_dir_all(folder);
     }
 

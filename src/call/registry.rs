@@ -1,8 +1,10 @@
 //! All calls of this node: placing them, taking them, listing them, ending them.
 
+mod browser;
 mod incoming;
 mod live;
 mod outgoing;
+mod replaced;
 mod supervise;
 
 use std::collections::VecDeque;
@@ -19,9 +21,11 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-pub(super) use self::live::Control;
+pub use self::browser::{NotTaken, Talk};
+pub(super) use self::live::{Control, LegSession};
 use self::live::{Entry, Identity, remains_of_a_panic};
 pub use self::live::{LiveCall, Party, Stage};
+pub(super) use self::supervise::Supervised;
 pub use self::supervise::{NotReached, Reached, Supervision};
 use super::call::CallConfig;
 use super::inbound::{Door, InboundRoutes};
@@ -41,6 +45,7 @@ use crate::net::sip_driver::{BoundListener, InviteError, SipHandle};
 use crate::sight::{Owner, Sight};
 use crate::siprec::Recorders;
 use crate::stir::service::IdentityService;
+use crate::telemetry::metrics::call_ended;
 use crate::time;
 
 /// What calls need.
@@ -273,6 +278,18 @@ impl Calls {
     }
 
     /// What calls need.
+    /// Calls now, ringing ones included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.inner.live.len()
+    }
+
+    /// What the media threads have counted.
+    #[must_use]
+    pub fn media(&self) -> WorkerStats {
+        self.inner.services.workers.stats()
+    }
+
     pub(super) fn services(&self) -> &Arc<Services> {
         &self.inner.services
     }
@@ -308,12 +325,11 @@ impl Calls {
             if let Some(door) = calls.door().filter(|_| identity.came_in()) {
                 door.over(call);
             }
+            let direction = identity.direction();
+            let ended = ended.map(|remains| identity.report(remains)).inspect(|report| call_ended(report, direction));
             match (ended, reports) {
-                (Ok(remains), Some(reports)) => {
-                    let report = Box::new(identity.report(remains));
-                    let _ = reports.send(AttemptEvent::Ended(report)).await;
-                }
-                (Ok(remains), None) => drop(calls.inner.inbound_reports.send(identity.report(remains)).await),
+                (Ok(report), Some(reports)) => drop(reports.send(AttemptEvent::Ended(Box::new(report))).await),
+                (Ok(report), None) => drop(calls.inner.inbound_reports.send(report).await),
                 (Err(why), Some(reports)) => drop(reports.send(AttemptEvent::NotPlaced(why)).await),
                 (Err(_), None) => {}
             }

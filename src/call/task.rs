@@ -10,6 +10,9 @@ mod line;
 mod media;
 mod player;
 mod recording;
+mod redirect;
+mod replaced;
+mod takeover;
 mod tools;
 mod track;
 mod transfer;
@@ -33,21 +36,26 @@ use self::ears::Ears;
 use self::keys::Keys;
 use self::player::Player;
 use self::recording::Recording;
+use self::redirect::{Onward, next_onward};
+pub(super) use self::takeover::Seat;
+use self::takeover::{Taken, next_taken};
 use self::tools::Tools;
 use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
 use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::insight::beside;
-use super::leg::sip::SipLeg;
+use super::leg::Leg;
 use super::listen::{Happening, Listeners};
 use super::outcome::CallOutcome;
 use super::place::{AttemptEvent, NotPlaced, RecordingFile};
 use super::providers::Lineup;
 use super::quality::MediaQuality;
-use super::registry::{Calls, Control, Services, Stage, Supervision};
+use super::record::RecordingFault;
+use super::registry::{Calls, Control, LegSession, Services, Stage, Supervised, Supervision};
 use super::tools::ToolContext;
 use super::transfer::TransferInput;
+use super::transfer::came::CameBy;
 use super::transfer::desk::Transferred;
 use super::transfer::second::{SecondNews, SecondSide};
 use crate::agent::action::Ending;
@@ -63,14 +71,17 @@ use crate::net::media_ring::{Closed, MediaNews};
 use crate::net::media_worker::MediaLeg;
 use crate::net::ports::RtpSocket;
 use crate::net::sip_driver::InviteError;
+use crate::net::webrtc::link::LinkEvent;
+use crate::net::webrtc::sessions::BrowserSide;
 use crate::provider::bot::BotRequest;
-use crate::provider::stt::ListenRequest;
+use crate::provider::stt::{ListenRequest, SpeechToText};
 use crate::replay::observed::{Observed, Seen};
 use crate::siprec;
 use crate::stir::passport::Attestation;
 use crate::stir::service::unix;
 use crate::telemetry::spans::CallFacts;
 use crate::time::{self, Latest};
+use crate::trunk::media::DtmfMode;
 use crate::trunk::plan::{InvitePlan, leg_key};
 
 /// How long the end of a call waits for the media worker's last word, and for a file that is still being made.
@@ -82,12 +93,14 @@ pub(super) struct Parts {
     pub(super) conversation: Conversation,
     pub(super) lineup: Lineup,
     pub(super) context: Arc<ToolContext>,
-    pub(super) leg: SipLeg,
+    pub(super) leg: Leg,
     /// The offer of our INVITE, or the answer of our 200.
-    pub(super) body: Body,
+    pub(super) body: Option<Body>,
     pub(super) rtp: RtpSocket,
     /// Where the recording goes, relative to the folder of recordings.
     pub(super) recording: PathBuf,
+    /// How keys pressed are told and heard.
+    pub(super) dtmf: DtmfMode,
 }
 
 /// What a call has left when it is over.
@@ -95,6 +108,7 @@ pub(super) struct Remains {
     pub(super) outcome: CallOutcome,
     pub(super) conversation: Outcome,
     pub(super) recording: Option<RecordingFile>,
+    pub(super) recording_fault: Option<RecordingFault>,
     /// The file that runs it again.
     pub(super) replay: Option<PathBuf>,
     pub(super) transfer: Option<Transferred>,
@@ -117,6 +131,9 @@ pub(super) struct Ends {
     pub(super) control: mpsc::Receiver<Control>,
     pub(super) stage: watch::Sender<Stage>,
     pub(super) listeners: Arc<Listeners>,
+    pub(super) supervised: Arc<Supervised>,
+    /// By which session others know it.
+    pub(super) known: Arc<LegSession>,
 }
 
 /// The task of one call.
@@ -133,11 +150,16 @@ pub(super) struct CallTask {
     bot: BotLine,
     tools: Tools,
     keys: Keys,
-    leg: SipLeg,
+    dtmf: DtmfMode,
+    onward: Onward,
+    leg: Leg,
     body: Option<Body>,
     dial: Option<Box<Dial>>,
     session: Option<SessionId>,
+    known: Arc<LegSession>,
     events: Option<mpsc::Receiver<Event>>,
+    /// The far side is a browser.
+    browser: Option<BrowserSide>,
     rtp: Option<RtpSocket>,
     media: Option<MediaLeg>,
     closed: Option<Closed>,
@@ -156,6 +178,13 @@ pub(super) struct CallTask {
     reports: Option<mpsc::Sender<AttemptEvent>>,
     stage: watch::Sender<Stage>,
     listeners: Arc<Listeners>,
+    supervised: Arc<Supervised>,
+    /// Recognises what a supervisor says, too.
+    stt: Arc<dyn SpeechToText>,
+    /// A supervisor has the call.
+    taken: Option<Taken>,
+    /// By which way the caller came.
+    came: Option<CameBy>,
     /// The caller is being handed over.
     handing: Option<Handing>,
     transferred: Option<Transferred>,
@@ -169,13 +198,14 @@ pub(super) struct CallTask {
 
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
-        let Ends { control, stage, listeners } = ends;
-        let Parts { call, conversation, lineup, context, leg, body, rtp, recording } = parts;
+        let Ends { control, stage, listeners, supervised, known } = ends;
+        let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
         let speech = (lineup.voice.name.clone(), assistant.language.clone());
         let records = assistant.recording.audio;
         let services = Arc::clone(calls.services());
+        let stt = Arc::clone(&lineup.stt);
         let ears = Ears::new(lineup.stt, lineup.stand_in, listen);
         let deaf = match assistant.mode {
             Mode::SpeechToSpeech => true,
@@ -203,11 +233,15 @@ impl CallTask {
             bot: BotLine::new(bot, request),
             tools: Tools::new(toolbox, context).traced(traced),
             keys: Keys::default(),
+            dtmf,
+            onward: Onward::default(),
             leg,
-            body: Some(body),
+            body,
             dial: None,
             session: None,
+            known,
             events: None,
+            browser: None,
             rtp: Some(rtp),
             media: None,
             closed: None,
@@ -221,6 +255,10 @@ impl CallTask {
             reports: None,
             stage,
             listeners,
+            supervised,
+            stt,
+            taken: None,
+            came: None,
             handing: None,
             transferred: None,
             second: None,
@@ -239,8 +277,14 @@ impl CallTask {
 
     /// Makes it the task of a call we were offered.
     pub(super) fn taking(mut self, session: SessionId, events: mpsc::Receiver<Event>) -> Self {
-        self.session = Some(session);
-        self.events = Some(events);
+        self.is_on(session, events);
+        self.get_ready();
+        self
+    }
+
+    /// Makes it the task of a call with a browser.
+    pub(super) fn with_browser(mut self, browser: BrowserSide) -> Self {
+        self.browser = Some(browser);
         self.get_ready();
         self
     }
@@ -271,15 +315,18 @@ impl CallTask {
             biased;
             Some(control) = self.control.recv() => self.controlled(control).await,
             event = next_event(&mut self.events) => self.signalled(event).await,
+            news = next_browser(&mut self.browser) => self.browsed(news),
             sink = self.recording.opened() => self.record(sink).await,
             news = next_news(&mut self.media) => self.heard(news).await,
-            input = self.ears.next() => self.inform(input),
+            input = self.ears.next() => self.understood(input).await,
             thought = self.brain.next(ahead) => self.thought(thought).await,
             news = self.bot.next() => self.bot_sent(news).await,
             spoken = self.voice.next(ahead) => self.spoken(spoken).await,
             input = self.tools.next() => self.inform(input),
             () = self.keys.pause_over() => self.press().await,
+            flow = next_onward(&mut self.onward) => self.go_on(flow).await,
             news = next_handing(&mut self.handing) => self.handed(news).await,
+            news = next_taken(&mut self.taken) => self.taken_news(news).await,
             () = first_gone(&self.second) => self.first_is_gone(),
             () = sleep(wake) => {}
         }
@@ -290,7 +337,11 @@ impl CallTask {
             Control::HangUp => self.tell(CallInput::Withdraw(Withdrawal::Person)),
             Control::Drain => self.tell(CallInput::Withdraw(Withdrawal::Shutdown)),
             Control::Handover(handover) => self.handed_over(handover),
+            Control::Press(digit) => self.pass_on(digit).await,
             Control::Listen => self.let_listen().await,
+            Control::TakeOver(Seat(browser)) => self.take_over(*browser).await,
+            Control::HandBack => self.hand_back().await,
+            Control::Replace(incoming) => self.replaced(*incoming).await,
             Control::Supervise(Supervision::Note(note)) => self.inform(Input::Note(note)),
             Control::Supervise(Supervision::Mute(muted)) => {
                 self.inform(Input::Muted(muted));
@@ -309,7 +360,11 @@ impl CallTask {
             self.tell(CallInput::Leg(LegEvent::Ended { by: LegEnd::Fault, q850: None }));
             return;
         };
-        let news = self.leg.handle(event);
+        if let Event::Redirected { redirection, .. } = event {
+            return self.redirected(redirection.target.uri).await;
+        }
+        let Leg::Sip(leg) = &mut self.leg else { return };
+        let news = leg.handle(event);
         if let (Some(session), Some(answer)) = (self.session, news.reoffer) {
             let _ = self.services.sip.answer_reoffer(session, answer).await;
         }
@@ -318,14 +373,25 @@ impl CallTask {
         }
         if let Some(fault) = news.fault {
             let trunk = self.context.trunk;
-            tracing::warn!(call = %self.context.call, %trunk, %fault, "a description of the far side's is not taken");
+            tracing::warn!(call = %self.context.call, ?trunk, %fault, "a description of the far side's is not taken");
         }
-        if let Some(digit) = news.digit
-            && !self.relay(digit).await
+        if let Some(digit) = news.digit.filter(|_| self.dtmf.hears_info())
+            && !self.relay(digit)
         {
             self.inform(Input::Dtmf { digit: digit.as_char(), ago: Duration::ZERO });
         }
         if let Some(event) = news.event {
+            self.tell(CallInput::Leg(event));
+        }
+    }
+
+    /// Something became of the browser.
+    fn browsed(&mut self, news: Option<LinkEvent>) {
+        if news.is_none() {
+            self.browser = None;
+        }
+        let Leg::WebRtc(leg) = &mut self.leg else { return };
+        if let Some(event) = leg.handle(news) {
             self.tell(CallInput::Leg(event));
         }
     }
@@ -379,10 +445,14 @@ impl CallTask {
                 if let Some(session) = self.session {
                     let _ = self.services.sip.hang_up(session, None).await;
                 }
+                if let Some(browser) = &self.browser {
+                    browser.end();
+                }
             }
             CallAction::StartMedia => self.start_media(now).await,
             CallAction::StopMedia => {
                 self.transfer(TransferInput::CallerGone);
+                self.let_go();
                 self.ears.close();
                 self.brain.close();
                 self.bot.close();
@@ -431,6 +501,13 @@ impl CallTask {
         self.let_listen().await;
     }
 
+    /// The session that its leg is, from now on.
+    fn is_on(&mut self, session: SessionId, events: mpsc::Receiver<Event>) {
+        self.known.set(session);
+        self.session = Some(session);
+        self.events = Some(events);
+    }
+
     async fn invite(&mut self) {
         let (Some(dial), Some(offer)) = (&self.dial, self.body.take()) else { return };
         let key = leg_key(&self.services.secret, dial.leg);
@@ -442,8 +519,7 @@ impl CallTask {
         }
         match self.services.sip.invite(invite, dial.send_before).await {
             Ok((session, events)) => {
-                self.session = Some(session);
-                self.events = Some(events);
+                self.is_on(session, events);
             }
             Err(InviteError::Refused(error)) => self.not_placed = Some(error.into()),
             Err(InviteError::TooLate) => self.not_placed = Some(NotPlaced::TooLate),
@@ -510,10 +586,11 @@ impl CallTask {
             let quality = quality.as_ref();
             spans.send(&CallFacts { context, outbound, outcome: &outcome, conversation, quality, trail });
         }
-        let recording = self.recording.finished().await;
+        let (recording, recording_fault) = self.recording.finished().await;
         let transfer = self.transferred.filter(|_| outcome.reason == DisconnectionReason::CallTransfer);
         let replay = kept.then_some(replay);
-        Remains { outcome, conversation, recording, replay, transfer, media, quality, signed: self.signed }
+        let signed = self.signed;
+        Remains { outcome, conversation, recording, recording_fault, replay, transfer, media, quality, signed }
     }
 }
 
@@ -530,6 +607,13 @@ pub(super) async fn refuse(services: &Services, session: SessionId, status: Stat
 async fn next_event(events: &mut Option<mpsc::Receiver<Event>>) -> Option<Event> {
     match events {
         Some(events) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn next_browser(browser: &mut Option<BrowserSide>) -> Option<LinkEvent> {
+    match browser {
+        Some(browser) => browser.next().await,
         None => pending().await,
     }
 }

@@ -23,8 +23,8 @@ pub struct ToolContext {
     pub call: CallId,
     /// Whose it is.
     pub org: OrgId,
-    /// The trunk it goes over.
-    pub trunk: TrunkId,
+    /// The trunk it goes over; none for a browser's.
+    pub trunk: Option<TrunkId>,
     /// The attempt and whom it is for, in calls we made.
     pub attempt: Option<(AttemptId, TargetId)>,
     /// The version of the assistant that speaks; its tools are in the definition.

@@ -15,6 +15,7 @@
 //! leg is nobody's but its shell's, who sees it to its end.
 
 pub mod briefing;
+pub mod came;
 pub mod desk;
 pub mod destination;
 pub(super) mod second;

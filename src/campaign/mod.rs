@@ -1,6 +1,7 @@
 //! The rules of campaigns: their states, settings, schedules, and the numbers and time zones of the people they call.
 //! Everything here is pure.
 
+pub mod caller_numbers;
 pub mod disclosure;
 pub mod disconnection;
 pub mod law;

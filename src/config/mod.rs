@@ -11,10 +11,13 @@ mod insight;
 mod media;
 mod outbound;
 mod providers;
+mod recording;
+mod recording_store;
 mod sip;
 mod sip_trace;
 mod store;
 mod telemetry;
+mod webrtc;
 
 use std::path::{Path, PathBuf};
 
@@ -31,10 +34,13 @@ pub use self::insight::{InsightConfig, ReplayFiles};
 pub use self::media::MediaConfig;
 pub use self::outbound::OutboundConfig;
 pub use self::providers::ProviderConfig;
+pub use self::recording::{RecordingConfig, RecordingFormat};
+pub use self::recording_store::RecordingStoreConfig;
 pub use self::sip::{ListenerConfig, SipConfig, SipTransport, TlsFiles, WebsocketConfig};
 pub use self::sip_trace::{HepConfig, SipTraceConfig};
 pub use self::store::StoreConfig;
 pub use self::telemetry::{Collector, TelemetryConfig};
+pub use self::webrtc::{IceServer, WebRtcConfig};
 
 /// Variables of the program that are no settings of the server: logging begins before these are read, and `callwright sip`
 /// reads none of them.
@@ -54,6 +60,10 @@ pub struct Config {
     pub sip: SipConfig,
     /// RTP ports and workers.
     pub media: MediaConfig,
+    /// Recordings after the call.
+    pub recording: RecordingConfig,
+    /// Sessions with browsers.
+    pub webrtc: WebRtcConfig,
     /// Offline voice and recogniser.
     pub agent: AgentConfig,
     /// Addresses that people typed in: pages to read, webhooks to call.
@@ -78,6 +88,8 @@ impl Default for Config {
             store: StoreConfig::default(),
             sip: SipConfig::default(),
             media: MediaConfig::default(),
+            recording: RecordingConfig::default(),
+            webrtc: WebRtcConfig::default(),
             agent: AgentConfig::default(),
             outbound: OutboundConfig::default(),
             providers: Vec::new(),
@@ -158,7 +170,9 @@ impl Config {
         }
         config.sip.validate()?;
         config.media.validate()?;
+        config.webrtc.validate()?;
         config.store.validate()?;
+        config.recording.validate()?;
         config.agent.validate()?;
         providers::validate(&config.providers)?;
         config.telemetry.validate()?;
@@ -208,6 +222,11 @@ mod tests {
         assert!(closed.contains("sip.tls.client_trusted") && closed.contains("sip.tls.certificate"), "{closed}");
         let path = from_toml("[sip.websocket]\npath = 'sip?x'\n").expect_err("it is none").to_string();
         assert!(path.contains("sip.websocket.path") && path.contains("begin it with /"), "{path}");
+        let bucket = from_toml("[recording.store]\nbucket = 'My Calls'\n").expect_err("it is none").to_string();
+        assert!(bucket.contains("recording.store.bucket"), "{bucket}");
+        let half = "[recording.store]\nbucket = 'calls'\naccess_key_id = 'AKIA-not-told'\n";
+        let half = from_toml(half).expect_err("a key is missing").to_string();
+        assert!(half.contains("recording.store.secret_access_key") && !half.contains("AKIA"), "{half}");
         let page = "[sip.websocket]\norigins = ['https://phone.example.org', 'https://phone.example.org/']\n";
         let page = from_toml(page).expect_err("an origin has no path").to_string();
         assert!(page.contains("sip.websocket.origins") && page.contains("phone.example.org/"), "{page}");

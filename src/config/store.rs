@@ -12,7 +12,7 @@ pub struct StoreConfig {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DB`. Default: SQLite inside the data folder.
     #[serde(skip_serializing)]
     pub url: Option<SecretString>,
-    /// Connections to PostgreSQL, or readers of SQLite. Default 8.
+    /// Connections to PostgreSQL for work, or readers of SQLite. Default 8. A server keeps eight more with PostgreSQL to hear of changes.
     pub connections: u32,
     /// Length of a node's and a claim's lease in seconds. Default 30. A dial is sent only within a third of it, so a short
     /// lease loses dials on a busy machine and a long one delays recovery after a crash.

@@ -1,10 +1,12 @@
-//! Settings of traces.
+//! Settings of traces and figures.
+
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
-/// Settings of traces. They are off until a collector is named, here or by the standard variables.
+/// Settings of traces and figures. Traces are off until a collector is named, here or by the standard variables.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
@@ -14,6 +16,9 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
     /// What the traces name as the service. Default `callwright`.
     pub service_name: String,
+    /// Where `/metrics` is served for Prometheus, such as `127.0.0.1:9464`. Nobody is asked for a key there: it is an address
+    /// that only the collector reaches. Default none.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Where traces go.
@@ -27,7 +32,7 @@ pub enum Collector {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { otlp_endpoint: None, service_name: "callwright".to_owned() }
+        Self { otlp_endpoint: None, service_name: "callwright".to_owned(), metrics_listen: None }
     }
 }
 

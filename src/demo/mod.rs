@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::app;
-use crate::config::{Config, ListenerConfig, SipTransport};
+use crate::config::{Config, ListenerConfig, RecordingFormat, SipTransport};
 use crate::shutdown::Shutdown;
 use crate::time;
 
@@ -88,6 +88,8 @@ fn config(out: &Path) -> Config {
     let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let mut config = Config { data_dir: out.to_owned(), ..Config::default() };
     config.http.listen = any;
+    // They are to be heard at once, also by whoever has no player for Opus.
+    config.recording.format = RecordingFormat::Wav;
     config.agent.prompts_dir = Some(PathBuf::from("target/prompts"));
     config.sip.listeners =
         vec![ListenerConfig { transport: SipTransport::Udp, bind: any, external: None, external_media: None }];

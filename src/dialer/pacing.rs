@@ -22,6 +22,8 @@ wire_enum! {
         Campaign = "campaign",
         /// A number to call from.
         CallerId = "caller_id",
+        /// The dials of a day from a number. Not a row of its own: they are counted under the lock of the number.
+        CallerDay = "caller_day",
         /// What an organisation's calls may cost in a day. Not a row of limiters: `spend` has one a day.
         Spend = "spend",
         /// One server process: its calls, and the recognisers it has for them. Not a row: each node counts its own.

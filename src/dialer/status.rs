@@ -33,6 +33,8 @@ wire_enum! {
         CallerIdPace = "caller_id_pace",
         /// The calls at one time from a number.
         CallerIdConcurrency = "caller_id_concurrency",
+        /// The dials of a day from a number.
+        CallerIdDay = "caller_id_day",
         /// What the organisation's calls of a day may cost.
         SpendCap = "spend_cap",
         /// What one server takes.
@@ -56,6 +58,7 @@ impl LimitCode {
             Self::CampaignConcurrency => "raise the campaign's calls at one time",
             Self::CallerIdPace => "raise the calls per minute of the number, or call from another one",
             Self::CallerIdConcurrency => "raise the calls at one time of the number, or call from another one",
+            Self::CallerIdDay => "raise daily_dials in the calling policy, or call from another number",
             Self::SpendCap => "raise the daily cap in the calling policy",
             Self::NodeConcurrency => "add a server, or raise what it takes",
             Self::Vendor => "mend the assistant's vendors or raise their limits, or choose others",
@@ -74,6 +77,7 @@ impl From<Limited> for LimitCode {
             (Scope::Campaign, Some(_)) => Self::CampaignPace,
             (Scope::CallerId, None) => Self::CallerIdConcurrency,
             (Scope::CallerId, Some(_)) => Self::CallerIdPace,
+            (Scope::CallerDay, _) => Self::CallerIdDay,
             (Scope::Spend, _) => Self::SpendCap,
             (Scope::Node, _) => Self::NodeConcurrency,
             (Scope::Providers, _) => Self::Vendor,
@@ -140,6 +144,7 @@ impl Held {
             (Scope::Campaign, Some(_)) => "the campaign's calls per minute are used up",
             (Scope::CallerId, None) => "the caller ID has as many calls as it may",
             (Scope::CallerId, Some(_)) => "the caller ID's calls per minute are used up",
+            (Scope::CallerDay, _) => "the caller ID has made as many dials today as the organisation allows",
             (Scope::Spend, _) => "the calls of the day would cost more than the organisation allows",
             (Scope::Node, _) => "this server has as many calls as it may",
             (Scope::Providers, _) => "the assistant's providers serve no further call",

@@ -10,6 +10,7 @@ mod failover;
 mod inbound;
 mod providers;
 mod recovery;
+mod redirect;
 mod transfers;
 mod trunks;
 

@@ -69,6 +69,8 @@ pub(super) const fn ending(ending: &Ending) -> &'static str {
         Ending::MessageLeft => "message_left",
         Ending::Screened => "screened",
         Ending::LostInMenus => "lost_in_menus",
+        Ending::NotAnswered => "not_answered",
+        Ending::FaxReached => "fax_reached",
         Ending::TimeUp => "time_up",
         Ending::SpeechFailed => "speech_failed",
         Ending::ModelFailed => "model_failed",

@@ -55,6 +55,7 @@ use crate::toolbox::Toolbox;
 use crate::trunk::callers::Wording;
 use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
+use crate::trunk::signalling::Manner;
 
 /// Numbers of scenarios: a range that no telephone has, kept free for drama.
 const NUMBERS: &str = "+447700900";
@@ -282,6 +283,7 @@ impl Studio {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Manner::default(),
         };
         let assistant = AssistantVersion {
             id: AssistantVersionId::generate(),
@@ -362,7 +364,10 @@ async fn ended(mut attempt: mpsc::Receiver<AttemptEvent>) -> anyhow::Result<Call
         match event {
             AttemptEvent::NotPlaced(why) => bail!("the call was not made: {why}"),
             AttemptEvent::Ended(report) => return Ok(*report),
-            AttemptEvent::Ringing { .. } | AttemptEvent::Answered { .. } | AttemptEvent::InConversation { .. } => {}
+            AttemptEvent::Redirected { .. }
+            | AttemptEvent::Ringing { .. }
+            | AttemptEvent::Answered { .. }
+            | AttemptEvent::InConversation { .. } => {}
         }
     }
     bail!("the call vanished")

@@ -23,6 +23,7 @@ use crate::time::{self, Latest};
 use crate::trunk::callers::Wording;
 use crate::trunk::media::MediaTerms;
 use crate::trunk::plan::{InvitePlan, Signing, TrunkRoute};
+use crate::trunk::signalling::Manner;
 
 /// How long the INVITE of a second leg may be held up.
 const LATE: Duration = Duration::from_secs(5);
@@ -159,6 +160,7 @@ impl OpenDesk {
                     signing: Signing::default(),
                     media: MediaTerms::default(),
                     wording: Wording::default(),
+                    conduct: Manner::default(),
                 };
                 InvitePlan::new(&route, number.expose(), from)
             }
@@ -166,6 +168,7 @@ impl OpenDesk {
         };
         let now = time::now().mono;
         Ok(Box::new(SecondLeg {
+            trunk: dial.trunk,
             leg: dial.leg,
             invite,
             credentials: None,

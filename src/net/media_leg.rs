@@ -8,14 +8,20 @@ use std::time::{Duration, Instant};
 
 use callwright_media::bridge::Joint;
 use callwright_media::detect::greeting::GreetingConfig;
+use callwright_media::detect::phrases::PhraseBook;
 use callwright_media::digit::Digit;
 use callwright_media::frame::PcmFrame;
 use callwright_media::negotiated::Negotiated;
-use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session};
+use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session, Stats};
 use mio::net::UdpSocket;
+use tokio::sync::mpsc;
 
+use super::datagram::Overrun;
 use super::media_ring::{CloseCause, Pushed, RingSender};
 use super::ports::{PortLease, RtpSocket};
+use super::webrtc::driver::Stray;
+use super::webrtc::is_links;
+use crate::pii::Pii;
 
 /// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
 const READ_BATCH: usize = 16;
@@ -82,6 +88,15 @@ pub enum MediaCommand {
     Hold(Option<Arc<[i16]>>),
     /// Find out who has just answered.
     DetectCallee(GreetingConfig),
+    /// Find out what the network plays before that.
+    DetectProgress,
+    /// What the callee says, as far as it is known, for whoever finds out who has answered.
+    CalleeSaid {
+        /// The phrases of the language.
+        book: &'static PhraseBook,
+        /// The words.
+        words: Pii<String>,
+    },
     /// Record from now on.
     Record(Box<dyn FrameSink>),
     /// Send both sides to somebody else as well, in place of whoever got them before; `None` ends it.
@@ -109,6 +124,8 @@ impl std::fmt::Debug for MediaCommand {
             Self::Part => "Part",
             Self::Hold(_) => "Hold",
             Self::DetectCallee(_) => "DetectCallee",
+            Self::DetectProgress => "DetectProgress",
+            Self::CalleeSaid { .. } => "CalleeSaid",
             Self::Record(_) => "Record",
             Self::Copy(_) => "Copy",
             Self::Listen(_) => "Listen",
@@ -135,13 +152,17 @@ pub(super) struct Sockets {
     pub(super) rtcp: UdpSocket,
     /// They take IPv4 as well, which comes with addresses in the form of IPv6.
     dual: bool,
+    /// What the kernel has dropped on the socket of RTP.
+    overrun: Overrun,
+    aside: Option<mpsc::Sender<Stray>>,
     _lease: PortLease,
 }
 
 impl From<RtpSocket> for Sockets {
-    fn from(RtpSocket { socket, rtcp, lease }: RtpSocket) -> Self {
+    fn from(RtpSocket { socket, rtcp, lease, aside }: RtpSocket) -> Self {
         let dual = socket.local_addr().is_ok_and(|local| local.is_ipv6());
-        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, _lease: lease }
+        let overrun = Overrun::of(&socket);
+        Self { rtp: UdpSocket::from_std(socket), rtcp: UdpSocket::from_std(rtcp), dual, overrun, aside, _lease: lease }
     }
 }
 
@@ -154,8 +175,20 @@ impl Sockets {
     }
 
     fn receive(&self, port: Port, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (length, from) = self.of(port).recv_from(buffer)?;
-        Ok((length, SocketAddr::new(from.ip().to_canonical(), from.port())))
+        match port {
+            Port::Rtp => self.overrun.receive(&self.rtp, buffer),
+            Port::Rtcp => {
+                let (length, from) = self.rtcp.recv_from(buffer)?;
+                Ok((length, SocketAddr::new(from.ip().to_canonical(), from.port())))
+            }
+        }
+    }
+
+    /// Puts aside what is not media; whether it was.
+    fn put_aside(&self, at: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        let Some(aside) = self.aside.as_ref().filter(|_| is_links(datagram)) else { return false };
+        let _ = aside.try_send(Stray { at, from, bytes: datagram.into() });
+        true
     }
 
     /// A full send buffer or an unreachable peer costs this packet; the clock goes on.
@@ -192,6 +225,7 @@ impl Leg {
             for _ in 0..READ_BATCH {
                 match leg.sockets.receive(port, buffer) {
                     Ok((length, from)) => match port {
+                        Port::Rtp if leg.sockets.put_aside(now, from, &buffer[..length]) => {}
                         Port::Rtp => drop(leg.session.receive(now, from, &buffer[..length])),
                         Port::Rtcp => drop(leg.session.receive_report(now, from, &buffer[..length])),
                     },
@@ -254,6 +288,8 @@ impl Leg {
                 MediaCommand::Part => leg.session.part(),
                 MediaCommand::Hold(music) => leg.session.hold(music),
                 MediaCommand::DetectCallee(config) => leg.session.detect_callee(now, config),
+                MediaCommand::DetectProgress => leg.session.detect_progress(now),
+                MediaCommand::CalleeSaid { book, words } => leg.session.callee_said(now, book, words.expose()),
                 MediaCommand::Record(sink) => leg.recorder = Some(sink),
                 MediaCommand::Copy(sink) => leg.copy = sink,
                 MediaCommand::Listen(sink) => leg.listener = Some(sink),
@@ -278,7 +314,7 @@ impl Leg {
         // Ending a recording runs the sink's code; a bug in it is still this leg's alone.
         let ended = catch_unwind(AssertUnwindSafe(|| drop(recorder)));
         let cause = if ended.is_ok() { cause } else { CloseCause::Panicked };
-        self.ring.close(cause, self.session.stats());
+        self.ring.close(cause, Stats { overrun: self.sockets.overrun.dropped(), ..self.session.stats() });
     }
 
     /// Passes on what the session says.

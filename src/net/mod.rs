@@ -1,5 +1,6 @@
 //! Sockets and the threads that serve them.
 
+mod datagram;
 pub mod faults;
 pub mod media_leg;
 pub mod media_ring;
@@ -7,6 +8,7 @@ mod media_wheel;
 pub mod media_worker;
 pub mod ports;
 pub mod reports;
+mod sip_alias;
 mod sip_door;
 pub mod sip_driver;
 pub mod sip_instance;
@@ -15,3 +17,4 @@ pub mod sip_tls;
 mod sip_udp;
 mod sip_ws;
 pub mod web;
+pub mod webrtc;

@@ -11,6 +11,9 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+
+use super::webrtc::driver::Stray;
 use crate::time;
 
 /// How long a freed port rests.
@@ -42,7 +45,7 @@ impl RtpPorts {
             let port = self.lock().take(time::now().mono).ok_or(PortError::Exhausted)?;
             let lease = PortLease { port, pool: Arc::clone(&self.pool) };
             match self.pair(port) {
-                Ok((socket, rtcp)) => return Ok(RtpSocket { socket, rtcp, lease }),
+                Ok((socket, rtcp)) => return Ok(RtpSocket { socket, rtcp, lease, aside: None }),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(PortError::Bind(error)),
             }
@@ -78,6 +81,9 @@ pub struct RtpSocket {
     pub rtcp: UdpSocket,
     /// Keep this as long as one of them is open.
     pub lease: PortLease,
+    /// Who gets what comes on the socket of RTP and [belongs to a link](super::webrtc::is_links). When it is full, that is
+    /// dropped.
+    pub aside: Option<mpsc::Sender<Stray>>,
 }
 
 /// The hold on a pair of ports; dropping it lets them rest and then be used again.
@@ -221,7 +227,7 @@ mod tests {
         }
         assert!(!got.is_empty());
         assert!(got.iter().all(|socket| socket.lease.port() != even), "whichever of the two is taken");
-        for RtpSocket { socket, rtcp, lease } in &got {
+        for RtpSocket { socket, rtcp, lease, .. } in &got {
             let port = |socket: &UdpSocket| socket.local_addr().map_or(0, |address| address.port());
             assert_eq!((port(socket), port(rtcp)), (lease.port(), lease.port() + 1));
         }

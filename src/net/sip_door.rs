@@ -11,8 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
+use super::sip_alias::Shown;
 use super::sip_driver::Doors;
 use super::sip_stream::{CONNECT, StreamEvent, Wire, prepare};
+use super::sip_tls::SipTls;
 use super::sip_ws;
 
 /// Connections that others have made at one time; further ones are closed at once.
@@ -75,7 +77,7 @@ impl Door {
                         self.agree(flow, stream, place);
                         continue;
                     }
-                    let accepted = StreamEvent::Accepted { flow, stream: Wire::stream(stream), place };
+                    let accepted = StreamEvent::Accepted { flow, stream: Wire::stream(stream), shown: None, place };
                     if self.events.send(accepted).await.is_err() {
                         return;
                     }
@@ -100,8 +102,8 @@ impl Door {
             let agreed = timeout(CONNECT, open(&doors, flow.transport, stream)).await;
             drop(agreeing);
             match agreed {
-                Ok(Ok(stream)) => {
-                    let _ = events.send(StreamEvent::Accepted { flow, stream, place }).await;
+                Ok(Ok((stream, shown))) => {
+                    let _ = events.send(StreamEvent::Accepted { flow, stream, shown, place }).await;
                 }
                 Ok(Err(error)) => {
                     tracing::debug!(peer = %flow.peer, %error, "a peer does not speak as the listener does")
@@ -112,15 +114,20 @@ impl Door {
     }
 }
 
-/// What has to be agreed on before SIP is spoken.
-async fn open(doors: &Doors, transport: Transport, stream: TcpStream) -> io::Result<Wire> {
+/// What has to be agreed on before SIP is spoken, and the certificates that were shown over plain TLS.
+async fn open(doors: &Doors, transport: Transport, stream: TcpStream) -> io::Result<(Wire, Option<Shown>)> {
     let Doors { tls, websocket } = doors;
-    match transport {
-        Transport::Tls(_) => Ok(Wire::stream(tls.accept(stream).await?)),
-        Transport::Ws => sip_ws::accept(stream, websocket).await,
-        Transport::Wss => sip_ws::accept(tls.accept(stream).await?, websocket).await,
-        Transport::Udp | Transport::Tcp => Ok(Wire::stream(stream)),
-    }
+    let wire = match transport {
+        Transport::Tls(_) => {
+            let stream = tls.accept(stream).await?;
+            let shown = SipTls::shown(&stream);
+            return Ok((Wire::stream(stream), shown));
+        }
+        Transport::Ws => sip_ws::accept(stream, websocket).await?,
+        Transport::Wss => sip_ws::accept(tls.accept(stream).await?, websocket).await?,
+        Transport::Udp | Transport::Tcp => Wire::stream(stream),
+    };
+    Ok((wire, None))
 }
 
 #[derive(Debug)]

@@ -21,8 +21,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::{
-    CommandError, Config, Endpoint, Event, IncomingInvite, Listener, ListenerId, PeerName, ProbeId, RecoveryOutcome,
-    RegistrationId, RegistrationState, Rejection, SessionId, Transport, WatchId,
+    CommandError, Config, Endpoint, Event, Flow, IncomingInvite, Listener, ListenerId, PeerName, ProbeId,
+    RecoveryOutcome, RegistrationId, RegistrationState, Rejection, SessionId, Transport, WatchId,
 };
 use callwright_sip::guard::Offence;
 use callwright_sip::message::{HostPort, StatusCode};
@@ -158,9 +158,10 @@ pub async fn start_tapped(
     tap: Option<Tap>,
     stop: CancellationToken,
 ) -> io::Result<SipService> {
-    let mut endpoint = Endpoint::new(config, seed);
     let doors = doors.into();
     let can_listen = doors.tls.can_listen();
+    // Without a certificate nobody could tell whose connection it is that we offer.
+    let mut endpoint = Endpoint::new(Config { reusable: can_listen, ..config }, seed);
     let (mut streams, stream_events) = Streams::new(doors);
     let mut udp = Vec::new();
     let mut bound = Vec::new();
@@ -271,7 +272,11 @@ impl Driver {
         self.sweep(now);
         self.dispatch(now);
         while let Some(dead) = self.endpoint.poll_close() {
-            self.streams.close(dead);
+            let lost = self.streams.close(dead);
+            self.lose(now, lost);
+        }
+        while let Some(alias) = self.endpoint.poll_alias() {
+            self.streams.offer(alias);
         }
         // What could not be sent makes the endpoint speak again: it gets another round.
         more |= self.transmit(cx, now);
@@ -304,7 +309,10 @@ impl Driver {
             match event {
                 // Whoever is banned finds the connection closed.
                 StreamEvent::Accepted { flow, .. } if self.warden.is_banned(now, flow.peer.ip()) => {}
-                StreamEvent::Accepted { flow, stream, place } => self.streams.adopt(flow, stream, place),
+                StreamEvent::Accepted { flow, stream, shown, place } => {
+                    let lost = self.streams.adopt(flow, stream, shown, place);
+                    self.lose(now, lost);
+                }
                 StreamEvent::Opened { flow, connection } => {
                     if self.streams.is_current(flow, connection) {
                         self.endpoint.handle_opened(now, flow);
@@ -313,20 +321,30 @@ impl Driver {
                 StreamEvent::Bytes { flow, connection, bytes } => {
                     let current = self.streams.is_current(flow, connection);
                     if current && !self.serve_stream(now, flow, &bytes) {
-                        self.streams.close(flow);
-                        self.endpoint.handle_closed(now, flow);
+                        self.close(now, flow);
                     }
                 }
                 StreamEvent::Closed { flow, connection } => {
                     if self.streams.is_current(flow, connection) {
-                        self.streams.close(flow);
-                        self.endpoint.handle_closed(now, flow);
+                        self.close(now, flow);
                     }
                 }
                 StreamEvent::NotSent { id, written } => self.endpoint.handle_send_failed(now, id, written),
             }
         }
         true
+    }
+
+    fn close(&mut self, now: Instant, flow: Flow) {
+        let lost = self.streams.close(flow);
+        self.lose(now, std::iter::once(flow).chain(lost));
+    }
+
+    /// These flows have no connection any more.
+    fn lose(&mut self, now: Instant, lost: impl IntoIterator<Item = Flow>) {
+        for flow in lost {
+            self.endpoint.handle_closed(now, flow);
+        }
     }
 
     /// `Ready` when every handle is gone.
@@ -396,6 +414,10 @@ impl Driver {
                 return;
             }
             Command::NotifyRefer(session, status) => endpoint.notify_refer(now, session, status),
+            Command::Info(session, body) => endpoint.info(now, session, &body),
+            Command::Follow(session, flow) => endpoint.follow(now, session, flow),
+            Command::PassOver(session) => endpoint.pass_over(now, session),
+            Command::KnownAs(session, external) => endpoint.known_as(session, external),
         };
         if let Err(error) = done {
             tracing::debug!(%error, "a command came too late for what it was about");

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_sip::endpoint::{Flow, ListenerId, PeerName, Transmit, TransmitId, Transport};
+use callwright_sip::endpoint::{Alias, Flow, ListenerId, PeerName, Transmit, TransmitId, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::ConnectionFault;
+use super::sip_alias::{Aliases, Shown};
 use super::sip_door::{Doorman, Place};
 use super::sip_driver::Doors;
 use super::sip_tls::SipTls;
@@ -76,8 +77,8 @@ impl std::fmt::Debug for Wire {
 /// What connections tell the driver.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
-    /// A peer connected.
-    Accepted { flow: Flow, stream: Wire, place: Place },
+    /// A peer connected, and showed these certificates where it was asked for them.
+    Accepted { flow: Flow, stream: Wire, shown: Option<Shown>, place: Place },
     /// A connection of ours is up.
     Opened { flow: Flow, connection: ConnectionId },
     /// Bytes came; over a websocket those of one frame.
@@ -93,6 +94,7 @@ pub(super) enum StreamEvent {
 pub(super) struct Streams {
     connections: BTreeMap<Flow, Connection>,
     binds: BTreeMap<ListenerId, IpAddr>,
+    aliases: Aliases,
     next: u64,
     opened: Arc<Semaphore>,
     doorman: Doorman,
@@ -121,6 +123,7 @@ impl Streams {
         let streams = Self {
             connections: BTreeMap::new(),
             binds: BTreeMap::new(),
+            aliases: Aliases::default(),
             next: 0,
             opened: Arc::new(Semaphore::new(MAX_OPENED)),
             doorman: Doorman::default(),
@@ -154,8 +157,13 @@ impl Streams {
         self.binds.insert(id, address);
     }
 
-    /// Takes over an accepted connection.
-    pub(super) fn adopt(&mut self, flow: Flow, stream: Wire, place: Place) {
+    /// Takes over an accepted connection, in place of an earlier one from the same port: what went out on that is lost.
+    #[must_use]
+    pub(super) fn adopt(&mut self, flow: Flow, stream: Wire, shown: Option<Shown>, place: Place) -> Vec<Flow> {
+        let lost = self.lost_with(flow);
+        if let Some(shown) = shown {
+            self.aliases.shows(flow, shown);
+        }
         let (connection, outgoing) = self.connection();
         let life = Life { flow, id: connection.id, closer: connection.closer.clone(), events: self.events.clone() };
         self.connections.insert(flow, connection);
@@ -163,10 +171,17 @@ impl Streams {
             life.serve(stream, outgoing, FIRST).await;
             drop(place);
         });
+        lost
     }
 
-    /// Queues a message. Where no connection is up a request opens one. A response does not: whoever asked has gone, and what
-    /// it said of another address is not worth a connection, of which strangers could make us open many.
+    /// A far end offers its connection for requests of ours (RFC 5923).
+    pub(super) fn offer(&mut self, alias: Alias) {
+        self.aliases.offer(alias);
+    }
+
+    /// Queues a message. Where no connection is up a request goes out on one that its far end offers for it, or opens one. A
+    /// response does not: whoever asked has gone, and what it said of another address is not worth a connection, of which
+    /// strangers could make us open many.
     ///
     /// # Errors
     /// [`NotTaken`]: nothing of the message left.
@@ -180,7 +195,22 @@ impl Streams {
                 Err(mpsc::error::TrySendError::Closed(back)) => return self.open(back),
             }
         }
-        self.open(transmit)
+        match self.carrier(&transmit) {
+            Some(connection) => match connection.outgoing.try_send(transmit) {
+                Ok(()) => Ok(()),
+                Err(mpsc::error::TrySendError::Full(_)) => Err(NotTaken),
+                Err(mpsc::error::TrySendError::Closed(back)) => self.open(back),
+            },
+            None => self.open(transmit),
+        }
+    }
+
+    /// The connection of somebody else on which a request goes out.
+    fn carrier(&mut self, transmit: &Transmit) -> Option<&Connection> {
+        let tls = &self.doors.tls;
+        let carrier = is_request(&transmit.bytes)
+            .then(|| self.aliases.carrier(transmit.flow, |shown, name| tls.proves(shown, name)))??;
+        self.connections.get(&carrier)
     }
 
     /// Whether an event of this connection is about the present life of its flow.
@@ -188,9 +218,18 @@ impl Streams {
         self.connections.get(&flow).is_some_and(|connection| connection.id == id)
     }
 
-    /// Closes a flow; what is queued is still written.
-    pub(super) fn close(&mut self, flow: Flow) {
+    /// Closes a flow; what is queued is still written. Which other flows went with it.
+    #[must_use]
+    pub(super) fn close(&mut self, flow: Flow) -> Vec<Flow> {
         self.connections.remove(&flow);
+        self.lost_with(flow)
+    }
+
+    /// The flows that this connection has carried and that have none of their own meanwhile.
+    fn lost_with(&mut self, connection: Flow) -> Vec<Flow> {
+        let mut lost = self.aliases.gone(connection);
+        lost.retain(|flow| !self.connections.contains_key(flow));
+        lost
     }
 
     fn open(&mut self, transmit: Transmit) -> Result<(), NotTaken> {

@@ -18,10 +18,13 @@ use std::time::{Duration, Instant};
 
 use callwright_sip::endpoint::PeerName;
 use rustls::RootCertStore;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::UnixTime;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::faults::ConnectionFaults;
+use super::sip_alias::Shown;
 use crate::config::TlsFiles;
 use crate::provider::tls::public_roots;
 use crate::time;
@@ -90,6 +93,11 @@ impl SipTls {
         TlsAcceptor::from(server).accept(stream).await.map(TlsStream::Server)
     }
 
+    /// The certificates that somebody showed who connected; none where they are not asked for.
+    pub(super) fn shown(stream: &TlsStream<TcpStream>) -> Option<Shown> {
+        stream.get_ref().1.peer_certificates().map(|chain| Shown(chain.to_vec()))
+    }
+
     /// Has the far end prove who it is.
     pub(super) async fn connect(&self, name: PeerName, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let host = self.names.of(name).ok_or_else(|| {
@@ -98,6 +106,15 @@ impl SipTls {
         })?;
         let client = self.configs().await.client;
         TlsConnector::from(client).connect(host, stream).await.map(TlsStream::Client)
+    }
+
+    /// Whether who connected to us has shown what it would have to show if we connected to it under this name.
+    pub(super) fn proves(&self, shown: &Shown, name: PeerName) -> bool {
+        let (Some(host), Some((own, chain))) = (self.names.of(name), shown.0.split_first()) else { return false };
+        let verifier = Arc::clone(&self.shared.held().configs.verifier);
+        let seconds = u64::try_from(time::now().wall.as_second()).unwrap_or(0);
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        verifier.verify_server_cert(own, chain, &host, &[], now).is_ok()
     }
 
     async fn configs(&self) -> Configs {

@@ -76,6 +76,13 @@ pub enum Intervention {
     },
     /// Ended the call.
     HangUp,
+    /// Takes the call over.
+    TakeOver,
+    /// Has it no longer.
+    HandedBack {
+        /// How long they had it, in milliseconds.
+        ms: u64,
+    },
     /// Listens from now on.
     Listen,
     /// Listens no longer.
@@ -103,6 +110,8 @@ pub async fn stepped_in(
         Intervention::Mute { on } => ("call.mute", json!({ "on": on })),
         Intervention::OffRecord { on } => ("call.off_record", json!({ "on": on })),
         Intervention::HangUp => ("call.hang_up", json!({})),
+        Intervention::TakeOver => ("call.take_over", json!({})),
+        Intervention::HandedBack { ms } => ("call.handed_back", json!({ "ms": ms })),
         Intervention::Listen => ("call.listen", json!({})),
         Intervention::Listened { ms, dropped } => ("call.listened", json!({ "ms": ms, "dropped_frames": dropped })),
     };

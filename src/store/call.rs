@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row};
 use super::filter::{CallFilter, Clause, Cursor, Orders, Sheet};
-use super::{StoreError, Tx, quota};
+use super::{StoreError, Tx, Wake, event, quota, recording};
 use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::{Answer, Line, Speaker, TurnTiming};
 use crate::args;
 use crate::call::quality::MediaQuality;
+use crate::call::record::RecordingFault;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, EndedBy};
@@ -33,6 +34,8 @@ wire_enum! {
         Outbound = "outbound",
         /// We were called.
         Inbound = "inbound",
+        /// Somebody talked to an assistant from a browser.
+        Browser = "browser",
     }
 }
 
@@ -81,6 +84,8 @@ pub struct Call {
     pub answered_by: Option<AnsweredBy>,
     /// Where the recording lies, relative to the folder of recordings.
     pub recording: Option<Recording>,
+    /// Why the recording does not hold the whole call, or is not there.
+    pub recording_fault: Option<RecordingFault>,
     /// Where the file lies that runs the call again, relative to the folder of recordings.
     pub replay: Option<String>,
     /// To whom the caller was handed over, if they were.
@@ -131,14 +136,15 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
                       disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
                       transferred_to, transfer_way, transferred_at, replay_path, identity_status, identity_attestation, \
                       identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, \
-                      quality FROM call";
+                      quality, recording_fault FROM call";
 
 /// Keeps the record of a call.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when its attempt has a record, or when the database fails.
 pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Result<(), StoreError> {
-    if let Some(answered) = call.answered_at {
+    // Who tries out an assistant spends no minutes of the plan.
+    if let Some(answered) = call.answered_at.filter(|_| call.direction != Direction::Browser) {
         quota::count(tx, call.org, answered, call.ended_at).await?;
     }
     let (path, ms) = call.recording.as_ref().map(|recording| (recording.path.clone(), recording.ms)).unzip();
@@ -153,9 +159,10 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
          assistant_version_id, trunk_id, from_number, to_number, started_at, answered_at, ended_at, \
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
          transfer_way, transferred_at, replay_path, disclosed, silent_start, identity_status, identity_attestation, \
-         identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, quality) \
+         identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, quality, \
+         recording_fault) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
+         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)",
         args![
             call.id,
             call.org,
@@ -192,10 +199,19 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             call.arrival.withheld,
             diversion.map(|diversion| diversion.reason.clone()),
             diversion.and_then(|diversion| diversion.first_called.as_ref().map(|number| number.expose().to_string())),
-            quality
+            quality,
+            call.recording_fault
         ],
     )
     .await?;
+    if call.recording.is_some() {
+        recording::insert(tx, call.id).await?;
+        // Whoever works recordings up.
+        tx.wake(Wake::Room);
+    }
+    if let Some(fault) = call.recording_fault {
+        event::recording_fault(tx, call, fault).await?;
+    }
     insert_conversation(tx, call.id, conversation).await
 }
 
@@ -367,6 +383,7 @@ fn read(row: &Row) -> Result<Call, StoreError> {
         ended_by: row.get("ended_by")?,
         answered_by: row.get("answered_by")?,
         recording: path.map(|path| Recording { path, ms: ms.unwrap_or(0) }),
+        recording_fault: row.get("recording_fault")?,
         replay: row.get("replay_path")?,
         transfer: match transfer {
             (Some(to), Some(way), Some(at)) => Some(Transfer { to, way, at }),

@@ -9,13 +9,15 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::call::Call;
 use super::db::value::text_columns;
 use super::db::{Kind, Row};
 use super::filter::{Clause, OneOf};
 use super::{StoreError, Tx};
 use crate::args;
+use crate::call::record::RecordingFault;
 use crate::campaign::wire::wire_enum;
-use crate::id::{AttemptId, CampaignId, OrgId, TargetId};
+use crate::id::{AttemptId, CallId, CampaignId, OrgId, TargetId};
 
 /// How long an event is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -45,6 +47,8 @@ wire_enum! {
         TargetHeld = "target.held",
         /// A dial came further, or to its end.
         AttemptState = "attempt.state",
+        /// A call was not recorded to its end, or not at all; the reason is what failed.
+        CallRecordingFault = "call.recording_fault",
     }
 }
 
@@ -94,6 +98,8 @@ pub struct Event {
     pub target: Option<TargetId>,
     /// The dial.
     pub attempt: Option<AttemptId>,
+    /// The call, where it is about one.
+    pub call: Option<CallId>,
     /// What was before.
     pub before: Option<String>,
     /// What is from then on.
@@ -144,7 +150,7 @@ pub async fn after(
     wish: &Wish,
     limit: u32,
 ) -> Result<Result<Events, Forgotten>, StoreError> {
-    const SQL: &str = "SELECT tx, seq, at, kind, campaign_id, target_id, attempt_id, was, became, reason, due_at, contacts FROM event \
+    const SQL: &str = "SELECT tx, seq, at, kind, campaign_id, target_id, attempt_id, was, became, reason, due_at, contacts, call_id FROM event \
                        WHERE org_id = $1 AND (tx, seq) > ($2, $3) AND (tx, seq) <= ($4, $5)";
     let floor = floor(tx).await?;
     let horizon = latest(tx).await?;
@@ -176,6 +182,16 @@ pub(super) async fn contacts_added(
     let now = tx.now().await?;
     let contacts = i64::try_from(contacts).unwrap_or(i64::MAX);
     tx.execute(SQL, args![org, now, EventKind::CampaignContacts, campaign, contacts]).await.map(drop)
+}
+
+/// Writes that a call was not recorded as it should have been.
+pub(super) async fn recording_fault(tx: &mut Tx, call: &Call, fault: RecordingFault) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO event (org_id, at, kind, campaign_id, target_id, attempt_id, call_id, reason) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let (now, kind) = (tx.now().await?, EventKind::CallRecordingFault);
+    tx.execute(SQL, args![call.org, now, kind, call.campaign, call.target, call.attempt, call.id, fault])
+        .await
+        .map(drop)
 }
 
 /// The place after everything that a reader can see.
@@ -245,6 +261,7 @@ fn read(row: &Row) -> Result<Event, StoreError> {
         campaign: row.get("campaign_id")?,
         target: row.get("target_id")?,
         attempt: row.get("attempt_id")?,
+        call: row.get("call_id")?,
         before: row.get("was")?,
         after: row.get("became")?,
         reason: row.get("reason")?,

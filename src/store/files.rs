@@ -19,12 +19,37 @@ pub(super) async fn remove(tx: &mut Tx, path: &str) -> Result<(), StoreError> {
     tx.execute(SQL, args![path, now]).await.map(drop)
 }
 
-/// The next files to be removed, in the order of their paths; empty at the end.
+/// Asks whoever speaks to the object store to remove a file there.
+pub(super) async fn remove_stored(tx: &mut Tx, path: &str) -> Result<(), StoreError> {
+    const SQL: &str =
+        "INSERT INTO file_removal (path, asked_at, stored) VALUES ($1, $2, TRUE) ON CONFLICT (path) DO NOTHING";
+    let now = tx.now().await?;
+    tx.execute(SQL, args![path, now]).await.map(drop)
+}
+
+/// The next files to be removed from the object store, in the order of their paths; empty at the end.
+///
+/// # Errors
+/// When the database fails.
+pub async fn wanted_stored(tx: &mut Tx, after: Option<&str>) -> Result<Vec<String>, StoreError> {
+    const SQL: &str = "SELECT path FROM file_removal WHERE stored AND path > $1 ORDER BY path LIMIT $2";
+    tx.all(SQL, args![after.unwrap_or_default(), PAGE]).await?.iter().map(|row| row.get("path")).collect()
+}
+
+/// A file is gone from the object store.
+///
+/// # Errors
+/// When the database fails.
+pub async fn removed_stored(tx: &mut Tx, path: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM file_removal WHERE path = $1 AND stored", args![path]).await.map(drop)
+}
+
+/// The next files to be removed from disks, in the order of their paths; empty at the end.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn wanted(tx: &mut Tx, after: Option<&str>) -> Result<Vec<String>, StoreError> {
-    const SQL: &str = "SELECT path FROM file_removal WHERE path > $1 ORDER BY path LIMIT $2";
+    const SQL: &str = "SELECT path FROM file_removal WHERE NOT stored AND path > $1 ORDER BY path LIMIT $2";
     tx.all(SQL, args![after.unwrap_or_default(), PAGE]).await?.iter().map(|row| row.get("path")).collect()
 }
 

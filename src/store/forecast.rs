@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::campaign::{self, Campaign};
 use super::consent::consents;
 use super::suppression_list::listed;
-use super::{StoreError, Tx, policy, quota, trunk, trunk_inbound};
+use super::{StoreError, Tx, policy, prefix_route, quota, trunk, trunk_inbound};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -76,6 +76,7 @@ pub async fn copy(tx: &mut Tx, org: OrgId, id: CampaignId, mono: Now, question: 
         windowless: BTreeSet::new(),
     };
     copy.ledger.node_max_calls = question.capacity;
+    copy.ledger.routes = prefix_route::table(tx, org).await?;
     copy.spent(tx, org).await?;
     let mut experience = Vec::new();
     for mut other in campaigns {

@@ -16,7 +16,8 @@ use crate::id::{AssistantId, CampaignId, OrgId, TrunkId};
 use crate::stir::signer::SigningLevel;
 use crate::stir::verdict::IdentityPolicy;
 use crate::trunk::callers::Wording;
-use crate::trunk::media::{MediaTerms, SrtpPolicy};
+use crate::trunk::media::{DtmfMode, MediaTerms, SrtpPolicy};
+use crate::trunk::signalling::{self, Signalling};
 
 wire_enum! {
     /// How requests to the carrier travel.
@@ -32,7 +33,7 @@ wire_enum! {
     }
 }
 
-text_columns!(TrunkTransport, IdentityPolicy, SigningLevel, SrtpPolicy);
+text_columns!(TrunkTransport, IdentityPolicy, SigningLevel, SrtpPolicy, DtmfMode);
 
 /// A trunk.
 #[derive(Clone, Debug)]
@@ -92,12 +93,15 @@ pub struct TrunkData {
     pub wording: Wording,
     /// Seconds between two OPTIONS to each of its servers; 0 asks none.
     pub options_s: u32,
+    /// How its requests travel.
+    pub signalling: Signalling,
 }
 
 const SELECT: &str = "SELECT id, org_id, name, host, port, transport, username, password, caller_ids, register, \
                       enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
                       caller_id_max_calls, inbound_assistant_id, identity_policy, attestation, srtp, codecs, numbers, \
-                      callers, options_s, version, created_at, updated_at FROM trunk";
+                      callers, options_s, large_over_tcp, external_signalling, external_media, dtmf, redirects, replaces, \
+                      version, created_at, updated_at FROM trunk";
 
 /// Keeps a new trunk.
 ///
@@ -112,9 +116,9 @@ pub async fn insert(tx: &mut Tx, org: OrgId, data: TrunkData) -> Result<Trunk, S
         "INSERT INTO trunk (id, org_id, created_at, updated_at, version, name, host, port, transport, username, \
          password, caller_ids, register, enabled, max_channels, calls_per_minute, caller_id_calls_per_minute, \
          inbound_assistant_id, caller_id_max_calls, identity_policy, attestation, srtp, codecs, numbers, callers, \
-         options_s) \
+         options_s, large_over_tcp, external_signalling, external_media, dtmf, redirects, replaces) \
          VALUES ($1, $2, $3, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, $22, $23, $24)",
+         $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)",
         args,
     )
     .await?;
@@ -154,7 +158,8 @@ pub async fn update(tx: &mut Tx, org: OrgId, id: TrunkId, version: i64, data: &T
                transport = $8, username = $9, password = $10, caller_ids = $11, register = $12, enabled = $13, \
                max_channels = $14, calls_per_minute = $15, caller_id_calls_per_minute = $16, \
                inbound_assistant_id = $17, caller_id_max_calls = $18, identity_policy = $19, attestation = $20, \
-               srtp = $21, codecs = $22, numbers = $23, callers = $24, options_s = $25 \
+               srtp = $21, codecs = $22, numbers = $23, callers = $24, options_s = $25, large_over_tcp = $26, \
+               external_signalling = $27, external_media = $28, dtmf = $29, redirects = $30, replaces = $31 \
                WHERE org_id = $1 AND id = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
@@ -245,7 +250,7 @@ pub async fn set_shares(tx: &mut Tx, campaign: CampaignId, shares: &[TrunkShare]
     Ok(())
 }
 
-fn values(data: &TrunkData) -> [Arg; 21] {
+fn values(data: &TrunkData) -> [Arg; 27] {
     let caller_ids: Vec<_> = data.caller_ids.iter().map(E164::as_str).collect();
     let codecs: Vec<_> = data.media.codecs.iter().map(|codec| codec.as_str()).collect();
     [
@@ -270,11 +275,23 @@ fn values(data: &TrunkData) -> [Arg; 21] {
         json(&data.wording.numbers).to_arg(),
         json(&data.wording.callers).to_arg(),
         data.options_s.to_arg(),
+        data.signalling.large_over_tcp.to_arg(),
+        data.signalling.external.as_ref().map(signalling::text).to_arg(),
+        data.media.external.map(|address| address.to_string()).to_arg(),
+        data.media.dtmf.to_arg(),
+        data.signalling.redirects.to_arg(),
+        data.signalling.replaces.to_arg(),
     ]
 }
 
 fn json<T: Serialize>(rules: &T) -> Value {
     serde_json::to_value(rules).expect("texts, numbers and flags are JSON")
+}
+
+/// What a column that may be empty says.
+fn column<T>(row: &Row, column: &'static str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| read(&text).ok_or(StoreError::Corrupt { column })).transpose()
 }
 
 fn read(row: &Row) -> Result<Trunk, StoreError> {
@@ -286,6 +303,8 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
     };
     let password: Option<String> = row.get("password")?;
     let codecs = serde_json::from_value(row.get("codecs")?).map_err(|_| StoreError::Corrupt { column: "codecs" })?;
+    let external = column(row, "external_signalling", signalling::external)?;
+    let external_media = column(row, "external_media", |text| text.parse().ok())?;
     let data = TrunkData {
         name: row.get("name")?,
         host: row.get("host")?,
@@ -303,9 +322,15 @@ fn read(row: &Row) -> Result<Trunk, StoreError> {
         inbound_assistant: row.get("inbound_assistant_id")?,
         identity_policy: row.get("identity_policy")?,
         attestation: row.get("attestation")?,
-        media: MediaTerms { srtp: row.get("srtp")?, codecs },
+        media: MediaTerms { srtp: row.get("srtp")?, codecs, dtmf: row.get("dtmf")?, external: external_media },
         wording,
         options_s: row.get("options_s")?,
+        signalling: Signalling {
+            large_over_tcp: row.get("large_over_tcp")?,
+            external,
+            redirects: row.get("redirects")?,
+            replaces: row.get("replaces")?,
+        },
     };
     Ok(Trunk {
         id: row.get("id")?,

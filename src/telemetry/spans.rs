@@ -79,6 +79,7 @@ impl Maker<'_> {
         let CallFacts { context, outcome, trail, .. } = self.facts;
         let (name, kind, direction) = match self.facts.outbound {
             true => ("call outbound", SpanKind::Client, "outbound"),
+            false if context.trunk.is_none() => ("call browser", SpanKind::Server, "browser"),
             false => ("call inbound", SpanKind::Server, "inbound"),
         };
         let mut attributes = vec![
@@ -88,13 +89,13 @@ impl Maker<'_> {
             KeyValue::new("gen_ai.agent.version", context.assistant.version.to_string()),
             KeyValue::new("callwright.call.direction", direction),
             KeyValue::new("callwright.org.id", context.org.to_string()),
-            KeyValue::new("callwright.trunk.id", context.trunk.to_string()),
             KeyValue::new("callwright.call.reason", outcome.reason.as_str()),
             KeyValue::new("callwright.call.ended_by", outcome.ended_by.as_str()),
             KeyValue::new("callwright.call.technical", outcome.technical),
         ];
         attributes.extend(outcome.sip_code.map(|code| KeyValue::new("callwright.sip.status_code", i64::from(code))));
         attributes.extend(outcome.q850.map(|cause| KeyValue::new("callwright.sip.q850", i64::from(cause))));
+        attributes.extend(context.trunk.map(|trunk| KeyValue::new("callwright.trunk.id", trunk.to_string())));
         if let Some((attempt, _)) = context.attempt {
             attributes.push(KeyValue::new("callwright.attempt.id", attempt.to_string()));
         }
@@ -151,7 +152,8 @@ impl Maker<'_> {
         stage(1, "end_of_turn", "eou", Duration::ZERO, timing.decided);
         stage(2, "transcribe", "stt", Duration::ZERO, timing.understood);
         if let (Some(sentence), Some(audio)) = (timing.first_sentence, timing.first_audio) {
-            stage(3, "speak", "tts", sentence, audio);
+            // On a busy machine its arrival can be noted after it was heard.
+            stage(3, "speak", "tts", sentence, audio.min(timing.replied));
         }
         // What was made before the turn was declared over waited for that.
         let made = timing.first_audio.unwrap_or_default().max(timing.understood).min(timing.replied);
@@ -303,6 +305,7 @@ fn media(quality: &MediaQuality) -> Vec<KeyValue> {
         count("callwright.media.heard.packets", heard.packets),
         count("callwright.media.heard.lost", heard.lost),
         count("callwright.media.heard.late", heard.late),
+        count("callwright.media.heard.overrun", heard.overrun),
         KeyValue::new("callwright.media.heard.jitter", heard.jitter_ms / 1_000.0),
         count("callwright.media.said.packets", said.packets),
     ];

@@ -223,6 +223,7 @@ impl Keeper {
             domain: route::domain(trunk)?,
             credential: route::credentials(trunk)?,
             expires: self.parts.expires,
+            external: trunk.data.signalling.external,
         })
     }
 

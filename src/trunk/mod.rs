@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod breaker;
+pub mod caller_health;
 pub mod callers;
 mod dns;
 pub mod health;
@@ -16,5 +17,6 @@ pub mod presets;
 pub mod registrations;
 pub mod resolve;
 pub mod route;
+pub mod signalling;
 pub mod status;
 mod watcher;

@@ -1,7 +1,7 @@
 //! What one dial over a trunk says: the parts of its INVITE that have to be known again after a crash.
 
 use callwright_sip::endpoint::{
-    Body, Conduct, Credential, DialogSnapshot, Flow, Invite, LegKey, Orphan, OrphanInvite, OrphanStage,
+    Body, Credential, DialogSnapshot, Flow, Invite, LegKey, Orphan, OrphanInvite, OrphanStage,
 };
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{HeaderName, Headers, HostPort, Uri};
@@ -11,6 +11,7 @@ use sha2::Sha256;
 
 use super::callers::{Place, Wording, Words};
 use super::media::MediaTerms;
+use super::signalling::Manner;
 use crate::campaign::phone::E164;
 use crate::id::{LegId, TrunkId};
 use crate::stir::signer::{SigningLevel, Vouching};
@@ -34,6 +35,8 @@ pub struct TrunkRoute {
     pub media: MediaTerms,
     /// How it wants numbers and callers written.
     pub wording: Wording,
+    /// What its calls do beyond what every call does.
+    pub conduct: Manner,
 }
 
 /// How well the callers of a trunk are vouched for.
@@ -71,6 +74,10 @@ pub struct InvitePlan {
     pub attest: Option<Vouching>,
     /// What the audio is like; not stored either.
     pub media: MediaTerms,
+    /// It was redirected here: its INVITE need not have been the first of its call.
+    pub redirected: bool,
+    /// What the call does beyond what every call does; not stored either.
+    pub conduct: Manner,
 }
 
 /// The stored text of a leg cannot be read.
@@ -109,6 +116,8 @@ impl InvitePlan {
             headers,
             attest: vouched,
             media: route.media.clone(),
+            conduct: route.conduct,
+            redirected: false,
         }
     }
 
@@ -127,7 +136,15 @@ impl InvitePlan {
             headers: Headers::default(),
             attest: None,
             media: MediaTerms::default(),
+            conduct: Manner::default(),
+            redirected: false,
         }
+    }
+
+    /// The same call at another address that a redirection has named.
+    #[must_use]
+    pub fn redirected(&self, flow: Flow, sent_by: Option<HostPort>, to: &Uri) -> Self {
+        Self { flow, sent_by, uri: to.clone(), redirected: true, ..self.clone() }
     }
 
     /// The INVITE to be sent.
@@ -143,7 +160,7 @@ impl InvitePlan {
             body: offer,
             credentials,
             session_expires: Some(1_800),
-            conduct: Conduct::default(),
+            conduct: self.conduct.into(),
         }
     }
 
@@ -156,6 +173,7 @@ impl InvitePlan {
             uri: text(|out| self.uri.print(out)),
             from: text(|out| self.from.print(out)),
             to: text(|out| self.to.print(out)),
+            redirected: self.redirected,
             headers: self
                 .headers
                 .iter()
@@ -185,6 +203,8 @@ impl InvitePlan {
             headers,
             attest: None,
             media: MediaTerms::default(),
+            conduct: Manner::default(),
+            redirected: stored.redirected,
         })
     }
 }
@@ -229,9 +249,9 @@ pub fn orphan(
     let stage = match dialog {
         Some(dialog) if answered => OrphanStage::Confirmed(dialog),
         dialog => {
-            let InvitePlan { flow, sent_by, uri, from, to, headers, attest: _, media: _ } =
+            let InvitePlan { flow, sent_by, uri, from, to, headers, redirected, attest: _, media: _, conduct: _ } =
                 InvitePlan::from_json(invite)?;
-            let invites = if credentials.is_some() { Orphan::MOST_INVITES } else { 1 };
+            let invites = if credentials.is_some() || redirected { Orphan::MOST_INVITES } else { 1 };
             OrphanStage::Early(Box::new(OrphanInvite { flow, sent_by, uri, from, to, headers, invites, dialog }))
         }
     };
@@ -263,6 +283,8 @@ struct StoredInvite {
     from: String,
     to: String,
     headers: Vec<(String, String)>,
+    #[serde(default)]
+    redirected: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -308,6 +330,7 @@ mod tests {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Manner::default(),
         }
     }
 
@@ -395,6 +418,12 @@ mod tests {
         assert!(matches!(answered.stage, OrphanStage::Confirmed(read) if *read == dialog));
         let ringing = orphan(key, None, &invite, Some(&stored), false).expect("readable");
         assert!(matches!(ringing.stage, OrphanStage::Early(early) if early.dialog.as_deref() == Some(&dialog)));
+        let elsewhere = Uri::parse(b"sip:+4930901820@192.0.2.8").expect("a URI");
+        let plan = InvitePlan::new(&route(), &number("+4930901820"), None);
+        let moved = plan.redirected(route().flow, None, &elsewhere).to_json();
+        let redirected = orphan(key, None, &moved, None, false).expect("readable");
+        let OrphanStage::Early(early) = redirected.stage else { panic!("it was not answered") };
+        assert_eq!((early.invites, early.uri), (Orphan::MOST_INVITES, elsewhere), "nobody knows which INVITE it was");
         assert_eq!(orphan(key, None, "{}", None, false).expect_err("nothing in it"), BadLeg("invite"));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callwright_sip::endpoint::{Credential, Flow, LegKey, Registration, RegistrationState};
+use callwright_sip::endpoint::{Credential, External, Flow, LegKey, Registration, RegistrationState};
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{HostPort, Uri};
 use jiff::Timestamp;
@@ -26,6 +26,8 @@ pub struct Wanted {
     pub credential: Credential,
     /// How long to ask for.
     pub expires: Duration,
+    /// Where the carrier sees us, if not at the address that the listener advertises.
+    pub external: Option<External>,
 }
 
 /// What has to be done for the registrations to be as they should.
@@ -244,7 +246,7 @@ impl Wanted {
             contact_user: self.credential.username.clone(),
             credentials: Some(self.credential.clone()),
             expires: self.expires,
-            external: None,
+            external: self.external,
         }
     }
 }

@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::plan::{Signing, TrunkRoute};
 use super::resolve::{self, Resolver};
+use super::signalling::Manner;
 use super::status::TrunkStatus;
 use crate::net::faults::ConnectionFaults;
 use crate::net::sip_driver::BoundListener;
@@ -94,12 +95,13 @@ impl Router {
         let route = |flow: Flow| TrunkRoute {
             trunk: trunk.id,
             flow,
-            sent_by: self.sent_by(&flow),
+            sent_by: self.seen_as(trunk, &flow),
             domain: domain.clone(),
             credentials: credentials(trunk),
             signing: signing.clone(),
             media: trunk.data.media.clone(),
             wording: trunk.data.wording.clone(),
+            conduct: self.conduct(trunk, &flow),
         };
         Ok(flows.into_iter().take(SERVERS).map(route).collect())
     }
@@ -186,6 +188,22 @@ impl Router {
         Some(HostPort::from(listener.advertised))
     }
 
+    /// The same for calls of a trunk, whose carrier may see us elsewhere.
+    fn seen_as(&self, trunk: &Trunk, flow: &Flow) -> Option<HostPort> {
+        let advertised = self.sent_by(flow)?;
+        let external = trunk.data.signalling.external;
+        Some(external.map_or_else(|| advertised.clone(), |seen| seen.in_place_of(advertised.clone(), flow.peer)))
+    }
+
+    fn conduct(&self, trunk: &Trunk, flow: &Flow) -> Manner {
+        let stream = |listener: &&BoundListener| {
+            listener.transport == Transport::Tcp && listener.local.is_ipv4() == flow.peer.is_ipv4()
+        };
+        let large = trunk.data.signalling.large_over_tcp && flow.transport == Transport::Udp;
+        let large_over = self.listeners.iter().find(stream).filter(|_| large).map(|listener| listener.id);
+        Manner { large_over, external: trunk.data.signalling.external, redirects: trunk.data.signalling.redirects }
+    }
+
     /// The addresses that requests of the trunk come from: those of all servers behind its host.
     ///
     /// # Errors
@@ -236,6 +254,7 @@ mod tests {
     use crate::time;
     use crate::trunk::callers::Wording;
     use crate::trunk::media::MediaTerms;
+    use crate::trunk::signalling::{Signalling, external};
 
     /// One that leaves from a listener for each transport.
     fn router(transports: &[Transport]) -> Router {
@@ -307,6 +326,24 @@ mod tests {
         assert_eq!(nowhere.map(|_| ()), Err(Unreachable::Host(LocateError::Nobody)));
     }
 
+    #[tokio::test]
+    async fn a_carrier_may_see_us_elsewhere_and_get_large_requests_over_tcp() {
+        let router = router(&[Transport::Udp, Transport::Tcp]);
+        let mut trunk = trunk("192.0.2.7", TrunkTransport::Udp);
+        let plain = router.route(time::now(), &trunk).await.expect("an address");
+        assert_eq!(plain.conduct, Manner::default());
+        assert_eq!(plain.sent_by.map(|own| own.to_string()).as_deref(), Some("127.0.0.1:5060"));
+        let external_address = external("203.0.113.7");
+        trunk.data.signalling =
+            Signalling { large_over_tcp: true, external: external_address, redirects: 2, replaces: false };
+        let route = router.route(time::now(), &trunk).await.expect("an address");
+        assert_eq!(route.conduct.large_over, Some(ListenerId(1)));
+        assert_eq!((route.conduct.external, route.conduct.redirects), (external("203.0.113.7"), 2));
+        assert_eq!(route.sent_by.map(|own| own.to_string()).as_deref(), Some("203.0.113.7:5060"));
+        let udp_alone = self::router(&[Transport::Udp]).route(time::now(), &trunk).await.expect("an address");
+        assert_eq!(udp_alone.conduct.large_over, None, "they leave over UDP where nothing speaks TCP");
+    }
+
     fn trunk(host: &str, transport: TrunkTransport) -> Trunk {
         let data = TrunkData {
             name: "Carrier".to_owned(),
@@ -328,6 +365,7 @@ mod tests {
             media: MediaTerms::default(),
             wording: Wording::default(),
             options_s: 0,
+            signalling: Signalling::default(),
         };
         let (id, org, at) = (TrunkId::from_u128(1), OrgId::from_u128(2), time::now().wall);
         Trunk { id, org, version: 1, data, created_at: at, updated_at: at }

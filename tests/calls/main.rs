@@ -4,6 +4,8 @@
 mod api;
 #[path = "../support/bots.rs"]
 mod bots;
+#[path = "../support/chromium.rs"]
+mod chromium;
 #[path = "../support/db.rs"]
 mod db;
 #[path = "../support/office.rs"]
@@ -29,6 +31,7 @@ mod outbound;
 mod quality;
 mod replay;
 mod sight;
+mod signalling;
 mod siprec;
 #[path = "../support/speech.rs"]
 mod speech;
@@ -38,3 +41,4 @@ mod tracing;
 mod transfers;
 mod vendors;
 mod wideband;
+mod webrtc;

@@ -111,6 +111,69 @@ async fn a_mailbox_is_left_the_message_after_its_beep() {
     assert_heard(&script, MESSAGE, &mailbox.heard()[begin..]);
 }
 
+/// The same tones again and again: how long on and how long off.
+fn cadence(hz: [f64; 2], on: u64, off: u64, times: usize) -> Vec<i16> {
+    let [one, other] = hz.map(|hz| tone(hz, Duration::from_millis(on)));
+    let both: Vec<i16> = one.iter().zip(&other).map(|(a, b)| a / 2 + b / 2).collect();
+    let silence = vec![0; 8 * off as usize];
+    [both, silence].concat().repeat(times)
+}
+
+/// An order of that office with the assistant of these tests, and its phone.
+async fn quiet_office(ports: u16) -> (Office, Phone, Vendors) {
+    let vendors = Vendors::start(script(&[])).await;
+    let office = Office::staffed(Udp, ports, CallConfig::default(), 10, vendors.staff(), Arc::new(NoTools)).await;
+    (office, Phone::new(Udp, ports + 300).await, vendors)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engaged_tone_before_the_answer_ends_the_dial() {
+    let (office, mut phone, _vendors) = quiet_office(33_400).await;
+    let mut order = office.order(phone.address(), NUMBER);
+    order.assistant = version(assistant());
+    let attempt = office.place(order);
+    let mut ringing = phone.rings().await;
+    let _media = ringing.plays(cadence([425.0, 425.0], 480, 480, 20)).await;
+    assert!(ringing.is_cancelled().await, "the dial is withdrawn");
+    let (_, report) = attempt.ends().await;
+    assert_eq!(report.outcome.reason, Reason::DialBusy);
+    assert_eq!(report.outcome.answered_by, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_rings_on_after_the_answer_is_greeted_when_somebody_is_there() {
+    let (office, mut phone, _vendors) = quiet_office(34_400).await;
+    let mut order = office.order(phone.address(), NUMBER);
+    order.assistant = version(assistant());
+    let attempt = office.place(order);
+    let mut switch = Talker::new(phone.rings().await.answer().await);
+    switch.says(cadence([440.0, 480.0], 2_000, 1_500, 1)).await;
+    assert_eq!(switch.words(0, switch.heard().len()), 0, "nobody is there to be greeted");
+    switch.says(voice(Duration::from_millis(700))).await;
+    let begin = switch.heard().len();
+    switch.hears_sound(begin).await;
+    // A word and the silence behind it.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    switch.hangs_up().await;
+    let (_, report) = attempt.ends().await;
+    assert_eq!(report.outcome.answered_by, Some(AnsweredBy::Human));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fax_machine_is_hung_up_on() {
+    let (office, mut phone, _vendors) = quiet_office(35_400).await;
+    let mut order = office.order(phone.address(), NUMBER);
+    order.assistant = version(assistant());
+    let attempt = office.place(order);
+    let mut fax = Talker::new(phone.rings().await.answer().await);
+    fax.says(tone(2_100.0, Duration::from_millis(1_500))).await;
+    assert!(fax.gets_hung_up().await);
+    let (_, report) = attempt.ends().await;
+    assert_eq!(report.outcome.answered_by, Some(AnsweredBy::Fax));
+    assert_eq!(report.outcome.reason, Reason::InvalidPhoneNumber);
+    assert_eq!(report.conversation.ending, Some(Ending::FaxReached));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_opt_out_is_kept_before_the_end_is_told() {
     let script = script(&[ENOUGH]);

@@ -6,6 +6,7 @@ use callwright::agent::record::AnswerStatus;
 use callwright::call::call::CallConfig;
 use callwright::call::outcome::Failover;
 use callwright::call::place::PlaceCall;
+use callwright::call::record::RecordingFault;
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::campaign::states::EndedBy;
 use callwright::config::SipTransport::{self, Tcp, Udp};
@@ -39,7 +40,7 @@ async fn agent_speaks_and_callee_hangs_up(transport: SipTransport, ports: u16) {
     assert!(outcome.immediate, "a second after the answer");
     assert!(office.calls.is_empty(), "the channel is free when the end is reported");
     let recording = report.recording.expect("an answered call is recorded");
-    assert!(recording.complete);
+    assert_eq!(report.recording_fault, None);
     let difference = recording.duration.abs_diff(outcome.talk_time());
     assert!(difference < Duration::from_millis(150), "recording and call differ by {difference:?}");
     let file = File::open(office.recordings.join(&recording.path)).expect("the recording is there");
@@ -57,6 +58,28 @@ async fn the_agent_speaks_and_the_callee_hangs_up_over_udp() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_agent_speaks_and_the_callee_hangs_up_over_tcp() {
     agent_speaks_and_callee_hangs_up(Tcp, 43_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_ends_the_recording_and_not_the_call() {
+    // Room for half a second and some.
+    let office = Office::cramped(47_000, 20_000).await;
+    let mut phone = Phone::new(Udp, 48_000).await;
+    let attempt = office.place(office.order(phone.address(), NUMBER));
+    let mut line = phone.rings().await.answer().await;
+    assert!(line.hears_a_tone().await, "greeting and question");
+    assert!(line.hears_silence().await, "longer than there is room for");
+    line.presses('1').await;
+    assert!(line.hears_a_tone().await, "goodbye");
+    assert!(line.gets_hung_up().await);
+    let (_, report) = attempt.ends().await;
+    assert!(report.conversation.flow_completed, "the call went on to its end");
+    assert_eq!(report.recording_fault, Some(RecordingFault::DiskFull));
+    let recording = report.recording.as_ref().expect("what there was room for is on record");
+    assert!(recording.duration < report.outcome.talk_time(), "{recording:?}");
+    let file = File::open(office.recordings.join(&recording.path)).expect("the recording is there");
+    let heard = RecordingReader::new(BufReader::new(file)).expect("it can be played").count();
+    assert!(heard <= 20_000 / 4, "{heard} samples");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -136,7 +136,7 @@ impl Scene {
 }
 
 /// The far side: a bare socket that says what the test tells it to, and remembers what passed.
-struct Peer {
+pub(crate) struct Peer {
     socket: UdpSocket,
     office: SocketAddr,
     /// Whether it was the peer that said it, and what.
@@ -144,16 +144,16 @@ struct Peer {
 }
 
 impl Peer {
-    async fn new(office: SocketAddr) -> Self {
+    pub(crate) async fn new(office: SocketAddr) -> Self {
         Self { socket: UdpSocket::bind("127.0.0.1:0").await.expect("a port"), office, passed: Vec::new() }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.socket.local_addr().expect("an address")
     }
 
     /// The next message that begins like this; others are remembered and passed over.
-    async fn hears(&mut self, start: &str) -> String {
+    pub(crate) async fn hears(&mut self, start: &str) -> String {
         let mut buffer = vec![0; 65_536];
         loop {
             let received = timeout(PATIENCE, self.socket.recv(&mut buffer)).await;
@@ -166,13 +166,13 @@ impl Peer {
         }
     }
 
-    async fn says(&mut self, text: String) {
+    pub(crate) async fn says(&mut self, text: String) {
         self.socket.send_to(text.as_bytes(), self.office).await.expect("sent");
         self.passed.push((true, text));
     }
 
     /// Answers a request.
-    async fn answers(&mut self, request: &str, status: &str, more: &str, body: &str) {
+    pub(crate) async fn answers(&mut self, request: &str, status: &str, more: &str, body: &str) {
         let mut text = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             for line in lines(request, name) {
@@ -185,7 +185,7 @@ impl Peer {
     }
 
     /// Asks something within the dialog that this INVITE has begun.
-    async fn asks(&mut self, invite: &str, method: &str, cseq: u32, more: &str, body: &str) {
+    pub(crate) async fn asks(&mut self, invite: &str, method: &str, cseq: u32, more: &str, body: &str) {
         let value = |name: &str| lines(invite, name)[0].split_once(':').expect("a header").1.trim().to_owned();
         let contact = value("Contact");
         let target = contact.split(['<', '>']).nth(1).expect("an address").to_owned();
@@ -215,12 +215,12 @@ impl Peer {
     }
 }
 
-fn tail(body: &str) -> String {
+pub(crate) fn tail(body: &str) -> String {
     let kind = if body.starts_with("v=0") { "Content-Type: application/sdp\r\n" } else { "" };
     format!("{kind}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
-fn lines(message: &str, name: &str) -> Vec<String> {
+pub(crate) fn lines(message: &str, name: &str) -> Vec<String> {
     let head = message.lines().take_while(|line| !line.is_empty());
     head.filter(|line| line.split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(name)))
         .map(str::to_owned)
@@ -228,7 +228,7 @@ fn lines(message: &str, name: &str) -> Vec<String> {
 }
 
 /// A description with a key of its own.
-fn description(version: u32) -> String {
+pub(crate) fn description(version: u32) -> String {
     format!(
         "v=0\r\no=- 1 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8 0\r\n\
          a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{MEDIA_KEY}\r\na=ice-pwd:{MEDIA_KEY}\r\n"

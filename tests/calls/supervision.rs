@@ -46,7 +46,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 /// By then a call has done what it was told.
 const TAKEN: Duration = Duration::from_millis(300);
 
-fn script() -> Script {
+pub(crate) fn script() -> Script {
     let mut script = Script::default();
     script.hearing.lines = LINES.map(str::to_owned).into();
     script.speaking.char_ms = 50;
@@ -57,7 +57,7 @@ fn script() -> Script {
     script
 }
 
-fn assistant() -> Assistant {
+pub(crate) fn assistant() -> Assistant {
     serde_json::from_value(json!({
         "name": "Anna",
         "mode": "llm",
@@ -126,7 +126,7 @@ impl Supervisor {
 }
 
 /// Messages of the model's requests so far.
-fn requests(vendors: &Vendors) -> Vec<Vec<Value>> {
+pub(crate) fn requests(vendors: &Vendors) -> Vec<Vec<Value>> {
     let entries = vendors.running.log.entries().into_iter();
     let received = entries.filter_map(|entry| match (entry.vendor, entry.event) {
         (Some(Vendor::OpenaiChat), Event::Received { message }) => Some(message),

@@ -9,23 +9,32 @@ use std::time::Duration;
 
 use callwright::agent::record::Speaker;
 use callwright::call::place::CallReport;
+use callwright::call::transfer::came::CameBy;
 use callwright::call::transfer::desk::NotAdmitted;
 use callwright::campaign::disconnection::DisconnectionReason as Reason;
 use callwright::campaign::states::EndedBy;
 use callwright::campaign::transfer::TransferWay;
 use callwright::config::SipTransport::Udp;
 use callwright::id::OrgId;
+use callwright::pii::Pii;
+use callwright::stir::verdict::IdentityPolicy;
 use callwright::time;
+use callwright::trunk::callers::Diversion;
+use callwright::trunk::media::DtmfMode;
 use callwright_loadtest::vendors::Script;
 use callwright_media::codec::g711::Law;
 use callwright_media::recording::RecordingReader;
 use callwright_sip::endpoint::Config;
+use callwright_sip::message::{HeaderName, Headers};
+use tokio::time::timeout;
 
 use self::scene::{
     ASK, CALLER, LEVEL, MESSAGE, NOTED, Scene, Staff, TARGET, agent, both_talk, clerk, is_alone, is_briefing, is_music,
     tone, whistling,
 };
+use crate::office::PATIENCE;
 use crate::phone::Phone;
+use crate::sight::{Peer, description};
 use crate::talker::voice;
 use crate::vendors::Vendors;
 
@@ -132,6 +141,74 @@ async fn a_declined_caller_comes_back_to_the_agent_and_goes_on_talking() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leg_that_its_server_gives_up_goes_on_by_another_way() {
+    let (mut scene, mut other) = Scene::with_other(23_600).await;
+    let mut server = Peer::new(scene.office.address).await;
+    let (attempt, mut caller) = scene.call_for(server.address(), "warm", Duration::from_secs(60)).await;
+    let invite = server.hears("INVITE").await;
+    server.answers(&invite, "503 Service Unavailable", "", "").await;
+    server.hears("ACK").await;
+    let ringing = other.rings().await;
+    caller.plays(tone(CALLER)).await;
+    let mut target = ringing.answer().await;
+    assert!(target.hears(is_briefing).await, "it is the same leg for the agent");
+    target.presses('1').await;
+    both_talk(&mut caller, &mut target).await;
+    caller.hangs_up().await;
+    assert!(target.gets_hung_up().await);
+    let (_, report) = attempt.ends().await;
+    assert!(report.transfer.is_some(), "{:?}", report.outcome);
+    let notes = scene.notes();
+    let times = |what| notes.iter().filter(|note| **note == what).count();
+    assert_eq!(["admitted", "ringing", "joined"].map(times), [2, 1, 1], "{notes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_callee_who_is_busy_is_not_tried_by_another_way() {
+    let (mut scene, other) = Scene::with_other(24_000).await;
+    drop(other);
+    let mut server = Peer::new(scene.office.address).await;
+    let (attempt, caller) = scene.call_for(server.address(), "warm", Duration::from_secs(60)).await;
+    let invite = server.hears("INVITE").await;
+    server.answers(&invite, "486 Busy Here", "", "").await;
+    server.hears("ACK").await;
+    assert!(caller.gets_hung_up().await, "the agent says that nobody is there, and is done");
+    let (_, report) = attempt.ends().await;
+    assert_eq!(report.transfer, None);
+    let admitted = scene.notes().iter().filter(|note| **note == "admitted").count();
+    assert_eq!(admitted, 1, "whoever is busy is busy by any way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_go_on_by_info_to_whom_has_them_so() {
+    let mut scene = Scene::with_keys(24_400, DtmfMode::Info).await;
+    let mut desk = Peer::new(scene.office.address).await;
+    let (attempt, mut caller) = scene.call_for(desk.address(), "warm", Duration::from_secs(60)).await;
+    let invite = desk.hears("INVITE").await;
+    desk.answers(&invite, "200 OK", "", &description(1)).await;
+    desk.hears("ACK").await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let relay = "Content-Type: application/dtmf-relay\r\n";
+    desk.asks(&invite, "INFO", 8, relay, "Signal=1\r\nDuration=160\r\n").await;
+    let joined = async {
+        while !scene.notes().contains(&"joined") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, joined).await.expect("a key accepts the caller");
+    caller.presses('5').await;
+    let info = desk.hears("INFO").await;
+    assert!(info.contains("Signal=5\r\n"), "{info}");
+    desk.answers(&info, "200 OK", "", "").await;
+    desk.asks(&invite, "INFO", 9, relay, "Signal=7\r\nDuration=160\r\n").await;
+    assert_eq!(caller.is_pressed().await, Some('7'));
+    caller.hangs_up().await;
+    let bye = desk.hears("BYE").await;
+    desk.answers(&bye, "200 OK", "", "").await;
+    attempt.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_left_with_a_voicemail() {
     let mut scene = Scene::new(23_200).await;
     let (attempt, caller) = scene.call("warm", Duration::from_secs(60)).await;
@@ -226,4 +303,23 @@ async fn a_cold_transfer_that_is_refused_is_bridged() {
     let (_, report) = attempt.ends().await;
     transferred(&report, TransferWay::Bridge);
     assert_eq!(report.outcome.ended_by, EndedBy::Agent);
+}
+
+/// By which way a caller came goes with the leg that takes them over; of a call that we made there is nothing to tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_leg_knows_by_which_way_the_caller_came() {
+    let mut scene = Scene::new(33_600).await;
+    scene.office.open_with(agent(scene.target.address(), "cold"), 20, IdentityPolicy::Record);
+    let mut headers = Headers::default();
+    headers.push(HeaderName::Diversion, "<sip:+493090180001@192.0.2.1>;reason=no-answer");
+    let called = scene.caller.calls_with(scene.office.address, "+493012345678", 1, headers).await;
+    let _line = called.expect("answered");
+    let _target = scene.target.rings().await.answer().await;
+    let number = |text: &str| Pii::new(text.parse().expect("a number"));
+    let diversion = Diversion { first_called: Some(number("+493090180001")), reason: "no-answer".to_owned() };
+    let came = CameBy { called: number("+493012345678"), diversion: Some(diversion) };
+    assert_eq!(scene.came(), [Some(came)]);
+    let (_attempt, _line) = scene.call("cold", Duration::from_secs(12)).await;
+    let _second = scene.target.rings().await;
+    assert_eq!(scene.came()[1..], [None]);
 }

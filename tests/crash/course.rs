@@ -88,7 +88,7 @@ async fn campaign_in_trouble(plan: &Plan, folder: &Path, seed: u64) -> Evidence 
     }
     let mut posts = tasks.join_all().await;
     posts.sort_by_key(|post| post.node);
-    let state = progress(&client, &id).await.expect("the server answers")["state"].clone();
+    let state = progress(&client, &id).await["state"].clone();
     assert_eq!(state, "in_progress", "the campaign has to outlast its troubles: give it more contacts");
     let completed = finish(&client, &id).await;
     let mut evidence = Evidence::from_api(&client, &id, people).await.expect("the server answers");
@@ -228,15 +228,26 @@ async fn next_event(wire: &Path, kind: &str) {
     }
 }
 
-async fn progress(client: &Client, campaign: &str) -> anyhow::Result<serde_json::Value> {
-    client.get(&format!("/campaigns/{campaign}/progress")).await
+/// How far the campaign is. A server may say for a while that it has not found its database again.
+async fn progress(client: &Client, campaign: &str) -> serde_json::Value {
+    let began = time::now().mono;
+    loop {
+        match client.get(&format!("/campaigns/{campaign}/progress")).await {
+            Ok(progress) => return progress,
+            Err(error) => {
+                let away = error.to_string().contains("database_away");
+                assert!(away && time::now().mono.duration_since(began) < REST, "{error}");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
 }
 
 /// Waits for the end of the campaign; whether it came.
 async fn finish(client: &Client, campaign: &str) -> bool {
     let began = time::now().mono;
     loop {
-        let progress = progress(client, campaign).await.expect("the server answers");
+        let progress = progress(client, campaign).await;
         if progress["state"] == "completed" {
             return true;
         }

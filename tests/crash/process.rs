@@ -118,6 +118,8 @@ impl Home {
             .env("CALLWRIGHT_MEDIA__PORT_MIN", self.rtp.0.to_string())
             .env("CALLWRIGHT_MEDIA__PORT_MAX", self.rtp.1.to_string())
             .env("CALLWRIGHT_STORE__LEASE_S", "6")
+            // What was on the disk at the kill is looked at.
+            .env("CALLWRIGHT_RECORDING__FORMAT", "wav")
             .env("CALLWRIGHT_LOG", "info")
             .env("CALLWRIGHT_LOG_FORMAT", "text")
             .stdin(Stdio::null())

@@ -31,7 +31,7 @@ async fn the_policy_is_checked_and_replaced(db: TestDb) {
     let policy = json!({
         "law": ["eu", "eu_codes"], "contact_hours": {"start_min": 540, "end_min": 1200},
         "quiet_hours": [{"days": ["sun"], "start_min": 0, "end_min": 1440}],
-        "allowed_countries": ["AT", "DE"], "spend": null,
+        "allowed_countries": ["AT", "DE"], "spend": null, "caller_numbers": null,
         "frequency_cap": {"dials": 3, "per_hours": 24}
     });
     assert_eq!(client.put(path, policy.clone()).await.status, 200);

@@ -18,6 +18,8 @@ use callwright::id::OrgId;
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
 use callwright::net::sip_driver::{self, SipHandle};
+use callwright::recording::remote::Remote;
+use callwright::recording::vault::Vault;
 use callwright::trunk::route::Router as Trunks;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -72,9 +74,18 @@ impl Client {
 
     /// A client of a server that has these ways to trunks.
     pub(crate) async fn over(db: TestDb, trunks: Trunks) -> Self {
+        Self::made(db, |api| Api { trunks, ..api }).await
+    }
+
+    /// A client of a server whose recordings go to an object store.
+    pub(crate) async fn stored(db: TestDb, remote: Remote) -> Self {
+        Self::made(db, |api| Api { vault: Vault::new(api.vault.folder().to_owned(), Some(remote)), ..api }).await
+    }
+
+    async fn made(db: TestDb, make: impl FnOnce(Api) -> Api) -> Self {
         let Desk { api, key, org } = api::desk(&db, no_calls().await).await;
-        let api = Api { trunks, ..api };
-        let recordings = api.recordings.to_path_buf();
+        let api = make(api);
+        let recordings = api.vault.folder().to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
         let (dialer, sip) = (api.dialer.clone(), api.calls.sip().clone());
         Self { router: router(api), key, org, db, recordings, dialer, sip }

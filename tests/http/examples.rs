@@ -8,6 +8,8 @@ use axum::body::Body;
 use axum::http::header;
 use axum::routing::get;
 use callwright::id::CallId;
+use callwright::store::recording::{self, Worked};
+use callwright_media::recording::Waveform;
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
@@ -19,10 +21,24 @@ use crate::sip_traces;
 
 on_both!(every_route_answers_its_example_as_the_document_says);
 
-/// What tests of their own look at: websockets.
-const ELSEWHERE: [(&str, &str); 2] = [("GET", "/api/v1/events/stream"), ("GET", "/api/v1/calls/{id}/listen")];
+/// What tests of their own look at: websockets, and sessions with browsers.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("GET", "/api/v1/events/stream"),
+    ("GET", "/api/v1/calls/{id}/listen"),
+    ("POST", "/api/v1/calls/{id}/take_over"),
+    ("PATCH", "/api/v1/calls/{id}/take_over/{session_id}"),
+    ("DELETE", "/api/v1/calls/{id}/take_over/{session_id}"),
+    ("POST", "/api/v1/calls/{id}/whep"),
+    ("PATCH", "/api/v1/calls/{id}/whep/{session_id}"),
+    ("DELETE", "/api/v1/calls/{id}/whep/{session_id}"),
+    ("PATCH", "/api/v1/assistants/{id}/talk/{session_id}"),
+    ("DELETE", "/api/v1/assistants/{id}/talk/{session_id}"),
+];
+/// Nobody answers here: whoever wants to talk is turned away.
+const TALK: &str = "/assistants/{id}/talk";
 /// No call is live here: the refusal is what the document says of it.
-const NOT_LIVE: [&str; 6] = ["hang_up", "listen", "{id}/live", "mute", "note", "off_record"];
+const NOT_LIVE: [&str; 8] =
+    ["hand_back", "hang_up", "listen", "{id}/live", "mute", "note", "off_record", "take_over/token"];
 
 async fn every_route_answers_its_example_as_the_document_says(db: TestDb) {
     let document = serde_json::to_value(callwright::api::openapi()).expect("the document");
@@ -100,7 +116,11 @@ impl Scene {
         // By law it may be a holiday.
         let not_now = path.ends_with("/call") && answer.json["code"] == "not_now";
         let refused = not_now || NOT_LIVE.iter().any(|verb| path.ends_with(verb));
-        let wanted = if refused { answer.status == 409 } else { (200..300).contains(&answer.status) };
+        let wanted = match answer.status {
+            409 => refused,
+            503 => path.ends_with(TALK),
+            status => !refused && (200..300).contains(&status),
+        };
         assert!(wanted, "{label} was answered {}: {}", answer.status, answer.json);
         self.told(document, operation, &answer, &label);
     }
@@ -270,6 +290,14 @@ impl Scene {
                 std::fs::create_dir_all(self.client.recordings.join("a")).expect("a folder");
                 for file in ["a/b.wav", "a/b.replay.gz"] {
                     std::fs::write(self.client.recordings.join(file), b"content").expect("a file");
+                }
+                if path.ends_with("/waveform") {
+                    let peaks = Waveform { bucket_ms: 20, heard: vec![0, 90], said: vec![255, 0] }.to_bytes();
+                    let worked =
+                        Worked { path: "a/b.wav".to_owned(), bytes: 7, sha256: "a".repeat(64), peaks: Some(peaks) };
+                    let mut tx = self.client.db.db.begin().await.expect("a transaction");
+                    assert!(recording::keep(&mut tx, call.id, &worked).await.expect("kept"));
+                    tx.commit().await.expect("committed");
                 }
                 sip_traces::kept(&self.client, call.id, None).await;
                 only(call.id.to_string())

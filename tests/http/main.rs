@@ -5,7 +5,9 @@ mod api;
 #[path = "../support/db.rs"]
 mod db;
 
+mod bucket;
 mod bulk;
+mod caller_numbers;
 mod calling_law;
 mod campaigns;
 mod client;
@@ -24,6 +26,7 @@ mod organisation;
 mod phones;
 mod providers;
 mod recorders;
+mod recordings;
 mod registrations;
 mod resources;
 mod sip_guard;

@@ -27,6 +27,7 @@ on_both!(
     trunks_keep_their_secret,
     a_trunk_says_who_is_vouched_for_and_who_has_to_be,
     a_trunk_says_what_its_audio_is_like,
+    a_trunk_says_how_it_signals,
     a_trunk_that_was_stopped_says_why_and_until_when,
     a_campaign_has_several_trunks_in_order,
     numbers_are_suppressed,
@@ -182,6 +183,34 @@ async fn a_trunk_says_what_its_audio_is_like(db: TestDb) {
     assert_eq!(media(&client.get(&path).await.json), (json!("offered"), all));
     body["codecs"] = json!(["g729"]);
     assert_eq!(client.put(&path, body).await.status, 422);
+}
+
+async fn a_trunk_says_how_it_signals(db: TestDb) {
+    let client = Client::new(db).await;
+    let mut body = trunk("Carrier");
+    let path = format!("/api/v1/trunks/{}", client.create("/api/v1/trunks", body.clone()).await);
+    let said = |trunk: &Value| {
+        ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects", "replaces"]
+            .map(|field| trunk[field].clone())
+    };
+    let plain = [json!(false), Value::Null, Value::Null, json!("auto"), json!(0), json!(false)];
+    assert_eq!(said(&client.get(&path).await.json), plain);
+    let wanted = [json!(true), json!("[2001:db8::7]:5070"), json!("203.0.113.7"), json!("info"), json!(2), json!(true)];
+    let fields = ["large_over_tcp", "external_signalling", "external_media", "dtmf", "redirects", "replaces"];
+    fields.iter().zip(&wanted).for_each(|(field, value)| body[field] = value.clone());
+    assert_eq!(said(&client.put(&path, body.clone()).await.json), wanted);
+    assert_eq!(said(&client.get(&path).await.json), wanted, "it is stored");
+    body["transport"] = json!("tcp");
+    (body["external_signalling"], body["external_media"]) = (json!("sip.example"), json!("203.0.113.7:4000"));
+    let bad = client.put(&path, body.clone()).await;
+    let expected = [("/external_media", "address"), ("/external_signalling", "address"), ("/large_over_tcp", "unused")];
+    assert_eq!((bad.status, pointers(&bad)), (422, expected.to_vec()), "{}", bad.json);
+    assert!(bad.json.to_string().contains("203.0.113.7:5070"), "it says what to write: {}", bad.json);
+    body["redirects"] = json!(5);
+    assert_eq!(client.put(&path, body.clone()).await.status, 422, "each redirection is an INVITE more");
+    (body["redirects"], body["dtmf"]) = (json!(0), json!("morse"));
+    assert_eq!(client.put(&path, body).await.status, 422);
+    assert_eq!(said(&client.get(&path).await.json), wanted, "nothing was changed");
 }
 
 async fn a_trunk_that_was_stopped_says_why_and_until_when(db: TestDb) {
@@ -345,9 +374,14 @@ fn quality() -> MediaQuality {
 
 /// The record of a call that is over.
 pub(crate) async fn over(client: &Client) -> Call {
+    record(client, |call| call).await
+}
+
+/// The record of a call that is over, as it is made of the usual one.
+pub(crate) async fn record(client: &Client, make: impl FnOnce(Call) -> Call) -> Call {
     let mut tx = client.db.db.begin().await.expect("a transaction");
     let now = tx.now().await.expect("a clock");
-    let recorded = Call {
+    let recorded = make(Call {
         id: CallId::generate(),
         org: client.org,
         direction: Direction::Inbound,
@@ -368,6 +402,7 @@ pub(crate) async fn over(client: &Client) -> Call {
         ended_by: None,
         answered_by: None,
         recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
+        recording_fault: None,
         replay: Some("a/b.replay.gz".to_owned()),
         transfer: None,
         identity: Some(CallerIdentity {
@@ -379,7 +414,7 @@ pub(crate) async fn over(client: &Client) -> Call {
         }),
         arrival: Arrival::default(),
         quality: Some(quality()),
-    };
+    });
     call::insert(&mut tx, &recorded, &Conversation::default()).await.expect("kept");
     tx.commit().await.expect("committed");
     recorded

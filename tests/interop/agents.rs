@@ -34,7 +34,7 @@ pub(crate) async fn office(transport: SipTransport, assistant: &Arc<AssistantVer
 
 /// A place at any port of this address.
 pub(crate) fn seat(transport: SipTransport, at: IpAddr, tls: SipTls) -> Seat {
-    Seat { transport, bind: SocketAddr::new(at, 0), tls, protection: Protection::off() }
+    Seat { transport, bind: SocketAddr::new(at, 0), tls, protection: Protection::off(), media: None }
 }
 
 /// [`office`] elsewhere than over 127.0.0.1, or reached by TLS.

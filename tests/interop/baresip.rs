@@ -1,8 +1,10 @@
 //! baresip, a telephone of others, told over its control port what to do.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use callwright::config::TlsFiles;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,8 +15,8 @@ use tokio::time::timeout;
 use crate::office::PATIENCE;
 use crate::program::{Program, free_ports};
 
-/// The tone that it sends, in Hz.
-pub(crate) const TONE: f64 = 440.0;
+/// The tone that it sends, in Hz: one with which no network rings.
+pub(crate) const TONE: f64 = 800.0;
 
 /// One telephone.
 pub(crate) struct Baresip {
@@ -33,12 +35,23 @@ pub(crate) struct Account {
     /// Registers there, with the name and password of [`crate::kamailio`].
     pub(crate) registrar: Option<SocketAddr>,
     pub(crate) codecs: &'static str,
+    /// How it speaks TLS and encrypts its audio.
+    pub(crate) secure: Option<Secure>,
+}
+
+/// What an encrypted telephone is set to.
+#[derive(Clone)]
+pub(crate) struct Secure {
+    /// `srtp`: where the other side can, with keys in RTP/AVP; `srtp-mand`: always.
+    pub(crate) media: &'static str,
+    /// Its certificate for the address that it listens at, and whom it trusts.
+    pub(crate) files: TlsFiles,
 }
 
 impl Account {
     /// One that registers nowhere.
     pub(crate) fn alone(user: &'static str) -> Self {
-        Self { user, host: Ipv4Addr::LOCALHOST.into(), registrar: None, codecs: "PCMA,PCMU" }
+        Self { user, host: Ipv4Addr::LOCALHOST.into(), registrar: None, codecs: "PCMA,PCMU", secure: None }
     }
 
     pub(crate) fn at(user: &'static str, registrar: SocketAddr) -> Self {
@@ -53,7 +66,7 @@ impl Baresip {
         let (address, control, rtp) = (SocketAddr::new(account.host, port), port + 2, port + 4);
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().display();
-        let config = format!(
+        let mut config = format!(
             "poll_method epoll\nsip_listen {address}\nnet_interface {}\nrtp_ports {rtp}-{}\njitter_buffer_delay 2-5\n\
              audio_path {path}\naudio_source aufile,{path}/tone.wav\nausrc_srate 8000\nauplay_srate 8000\n\
              ausrc_channels 1\nauplay_channels 1\nsnd_path {path}\nctrl_tcp_listen 127.0.0.1:{control}\n\
@@ -62,12 +75,21 @@ impl Baresip {
             account.host,
             rtp + 19,
         );
-        let Account { user, registrar, codecs, .. } = account;
+        let Account { user, registrar, codecs, secure, .. } = account;
         let (home, registers) = match registrar {
             Some(registrar) => (registrar, "regint=600;auth_user=test;auth_pass=secret"),
             None => (address, "regint=0"),
         };
-        let accounts = format!("<sip:{user}@{home}>;{registers};answermode=manual;audio_codecs={codecs}\n");
+        let mut accounts = format!("<sip:{user}@{home}>;{registers};answermode=manual;audio_codecs={codecs}");
+        if let Some(Secure { media, files }) = secure {
+            let read = |file: &Option<PathBuf>| std::fs::read_to_string(file.as_ref().expect("named")).expect("a file");
+            let own = read(&files.certificate) + &read(&files.key);
+            std::fs::write(folder.path().join("own.pem"), own).expect("the folder is ours");
+            std::fs::write(folder.path().join("trusted.pem"), read(&files.trusted)).expect("the folder is ours");
+            config += &format!("module srtp.so\nsip_certificate {path}/own.pem\nsip_cafile {path}/trusted.pem\n");
+            accounts += &format!(";mediaenc={media}");
+        }
+        accounts.push('\n');
         for (name, content) in [("config", config), ("accounts", accounts), ("contacts", String::new())] {
             std::fs::write(folder.path().join(name), content).expect("the folder is ours");
         }
@@ -84,6 +106,11 @@ impl Baresip {
             phone.program.says("200 OK (kamailio").await;
         }
         phone
+    }
+
+    /// Where it takes calls over TLS.
+    pub(crate) fn secure_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.address.port() + 1)
     }
 
     /// Calls somebody.
@@ -167,7 +194,7 @@ impl Baresip {
 }
 
 /// The tone of the agent's voice in these tests, in Hz: half a radian a sample.
-const WHISTLE: f64 = 0.5 * 8_000.0 / std::f64::consts::TAU;
+pub(crate) const WHISTLE: f64 = 0.5 * 8_000.0 / std::f64::consts::TAU;
 
 /// How strong a pure tone is in a sound at 8 kHz, in dBFS.
 pub(crate) fn strength(sound: &[i16], hertz: f64) -> f64 {

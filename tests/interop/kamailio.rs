@@ -73,13 +73,13 @@ fn shown(path: Option<&Path>) -> String {
 }
 
 /// Issues certificates for 127.0.0.1.
-struct Authority {
+pub(crate) struct Authority {
     folder: PathBuf,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.distinguished_name.push(DnType::CommonName, "an authority for tests");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -89,7 +89,7 @@ impl Authority {
         Self { folder: folder.to_owned(), issuer }
     }
 
-    fn issue(&self, name: &str) -> TlsFiles {
+    pub(crate) fn issue(&self, name: &str) -> TlsFiles {
         let params = CertificateParams::new(vec![Ipv4Addr::LOCALHOST.to_string()]).expect("an address");
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");

@@ -6,6 +6,7 @@ mod baresip;
 #[path = "../support/bots.rs"]
 mod bots;
 mod bots_of_others;
+mod encrypted;
 mod kamailio;
 #[path = "../support/office.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use more of it")]

@@ -18,7 +18,7 @@ use callwright::store::suppression::{self, SuppressionSource};
 use callwright::store::target::Act;
 use callwright::store::{Constraint, Db, Page, StoreError, campaign, quota, target};
 use callwright::trunk::callers::Arrival;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::db::TestDb;
 use crate::world::{Dialer, World, contact_data, noon};
@@ -30,6 +30,7 @@ crate::on_both!(
     a_pause_waits_for_dials_and_none_comes_after,
     many_dials_commit_together,
     progress_is_written_by_the_owner_only,
+    a_redirected_leg_is_found_where_it_went,
     retries_follow_until_they_are_spent,
     an_answered_call_leaves_its_record,
     a_lost_call_counts_until_its_node_was_last_seen,
@@ -219,6 +220,32 @@ async fn progress_is_written_by_the_owner_only(test: TestDb) {
     assert!(matches!(foreign, Err(StoreError::Stale)), "{foreign:?}");
 }
 
+async fn a_redirected_leg_is_found_where_it_went(test: TestDb) {
+    let scene = Scene::new(&test.db, 2).await;
+    let (claimed, leg) = scene.dialer.dial_next(scene.campaign).await;
+    let (_, other) = scene.dialer.dial_next(scene.campaign).await;
+    scene.progress(&claimed, leg, Step::Ringing).await.expect("ringing");
+    let elsewhere = json!({ "uri": "sip:+49@elsewhere.example" });
+    let redirect = |node: Node, leg| {
+        let dialing = scene.dialer.dialing.clone();
+        let (attempt, elsewhere) = (claimed.attempt, elsewhere.clone());
+        async move { dialing.redirected(attempt, &node, leg, &elsewhere).await }
+    };
+    redirect(scene.dialer.node, leg).await.expect("it still rings");
+    let mut tx = test.db.read().await.expect("a transaction");
+    let row = tx.one("SELECT invite, dialog FROM leg WHERE id = $1", callwright::args![leg]).await.expect("the leg");
+    let (invite, dialog): (Value, Option<Value>) = (row.get("invite").expect("JSON"), row.get("dialog").expect("JSON"));
+    assert_eq!((invite, dialog), (elsewhere.clone(), None), "the early dialog was that of the way before");
+    drop(tx);
+    let foreign = redirect(scene.dialer.node, other).await;
+    assert!(matches!(foreign, Err(StoreError::NotFound)), "{foreign:?}");
+    let stranger = redirect(scene.successor().await, leg).await;
+    assert!(matches!(stranger, Err(StoreError::Stale)), "{stranger:?}");
+    scene.progress(&claimed, leg, Step::Answered).await.expect("answered");
+    let late = redirect(scene.dialer.node, leg).await;
+    assert!(matches!(late, Err(StoreError::Stale)), "{late:?}");
+}
+
 async fn retries_follow_until_they_are_spent(test: TestDb) {
     let scene = Scene::new(&test.db, 1).await;
     for dial in 1..=4 {
@@ -273,6 +300,7 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         ended_by: None,
         answered_by: Some(AnsweredBy::Human),
         recording: None,
+        recording_fault: None,
         replay: None,
         transfer: None,
         identity: None,

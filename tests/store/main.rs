@@ -4,6 +4,7 @@
 mod db;
 
 mod callbacks;
+mod caller_days;
 mod claims;
 mod control;
 mod diagnosis;

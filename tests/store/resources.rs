@@ -277,6 +277,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
         late: 1,
         foreign: 2,
         dropped: 0,
+        overrun: 6,
         jitter_ms: 1.5,
         jitter_peak_ms: 12.25,
         buffer_ms: 20.0,
@@ -312,6 +313,7 @@ async fn calls_come_back_as_they_were(test: TestDb) {
         ended_by: Some(EndedBy::Contact),
         answered_by: Some(AnsweredBy::Human),
         recording: Some(Recording { path: "2026/11/a.wav".to_owned(), ms: 29_000 }),
+        recording_fault: None,
         replay: Some("2026/11/a.replay.gz".to_owned()),
         transfer: Some(Transfer {
             to: "+4930901820".to_owned().into(),

@@ -21,6 +21,7 @@ use callwright::store::trunk::{TrunkData, TrunkTransport};
 use callwright::store::{Db, Page, StoreError, assistant, campaign, contact, org, target, trunk};
 use callwright::trunk::callers::Wording;
 use callwright::trunk::media::MediaTerms;
+use callwright::trunk::signalling::Signalling;
 
 pub(crate) struct World {
     pub(crate) db: Db,
@@ -194,6 +195,7 @@ pub(crate) fn trunk_data(name: &str) -> TrunkData {
         media: MediaTerms::default(),
         wording: Wording::default(),
         options_s: 0,
+        signalling: Signalling::default(),
     }
 }
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use callwright::api::Api;
 use callwright::call::registry::Calls;
-use callwright::config::{HttpConfig, OutboundConfig};
+use callwright::config::{HttpConfig, IceServer, OutboundConfig, WebRtcConfig};
 use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
 use callwright::lookup::Lookups;
 use callwright::net::web::Web;
+use callwright::net::webrtc::sessions::WebRtc;
 use callwright::provider::catalog::{Catalog, Fixed, Kind, Sealer};
 use callwright::provider::prompts::Prompts;
 use callwright::provider::vendor::Vendor;
+use callwright::recording::keeper::Counters;
+use callwright::recording::vault::Vault;
 use callwright::store::{api_key, org};
 use callwright::trunk::route::Router;
 
@@ -47,11 +50,13 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         lookups: Lookups::new(db.db.clone(), Some(catalog.clone())),
         catalog,
         calls,
+        webrtc: webrtc(),
         dialer: DialerStatus::default(),
         db: db.db.clone(),
         secrets: Arc::new(secrets),
         lexicon: None,
-        recordings: recordings.into(),
+        vault: Vault::new(recordings, None),
+        recorded: Counters::default(),
         trunks: Router::default(),
         web: Web::new(OutboundConfig { private_hosts: vec!["127.0.0.1".to_owned()], ..OutboundConfig::default() })
             .expect("a client"),
@@ -66,4 +71,11 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         tickets: Arc::default(),
     };
     Desk { api, key, org: org.id }
+}
+
+/// Sessions with browsers over 127.0.0.1, a few of them.
+fn webrtc() -> WebRtc {
+    let stun = IceServer { url: "stun:stun.example.net".to_owned(), username: None, credential: None };
+    let config = WebRtcConfig { max_sessions: 8, ice_servers: vec![stun], ..WebRtcConfig::default() };
+    WebRtc::start(config, rand::random()).expect("a certificate")
 }

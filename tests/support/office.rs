@@ -1,8 +1,10 @@
 //! The server side of these tests: everything that calls need, with a voice that whistles and no recogniser.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use callwright::call::inbound::{InboundRoute, InboundRoutes};
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::place::{AttemptEvent, CallPlacer, CallReport, PlaceCall};
 use callwright::call::providers::{Offline, Providers};
-use callwright::call::record::Recorder;
+use callwright::call::record::{RecordFile, Recorder};
 use callwright::call::registry::{Calls, Services};
 use callwright::call::tools::{NoTools, Toolbox};
 use callwright::config::{ListenerConfig, SipGuardConfig, SipTransport, TlsFiles};
@@ -33,6 +35,7 @@ use callwright::trunk::callers::Wording;
 use callwright::trunk::keeper;
 use callwright::trunk::media::MediaTerms;
 use callwright::trunk::plan::{InvitePlan, Signing, TrunkRoute};
+use callwright::trunk::signalling::Manner;
 use callwright::trunk::status::TrunkStatus;
 use callwright_sip::endpoint::{Callers, Config, Flow, Transport};
 use callwright_sip::guard::Networks;
@@ -69,12 +72,37 @@ pub(crate) struct Office {
     stop: CancellationToken,
 }
 
+/// A file on a disk with little room.
+struct Cramped {
+    file: File,
+    left: u64,
+}
+
+impl Write for Cramped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::StorageFull)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Cramped {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 /// Where an office is reached.
 pub(crate) struct Seat {
     pub(crate) transport: SipTransport,
     pub(crate) bind: SocketAddr,
     pub(crate) tls: SipTls,
     pub(crate) protection: Protection,
+    /// The address announced for audio, where it is another one.
+    pub(crate) media: Option<IpAddr>,
 }
 
 impl Office {
@@ -119,7 +147,7 @@ impl Office {
     ) -> Self {
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
-        Self::seated(Seat { transport, bind, tls, protection }, first_port, clocks, staff).await
+        Self::seated(Seat { transport, bind, tls, protection, media: None }, first_port, clocks, staff).await
     }
 
     /// An office that speaks TLS, and believes whoever proves to be `localhost`.
@@ -127,7 +155,8 @@ impl Office {
     pub(crate) async fn over_tls(tls: SipTls, first_port: u16) -> Self {
         let callee = tls.names().learn("localhost").expect("a name");
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let seat = Seat { transport: SipTransport::Tls, bind, tls, protection: Protection::off() };
+        let protection = Protection::off();
+        let seat = Seat { transport: SipTransport::Tls, bind, tls, protection, media: None };
         let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
         let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
         let mut office = Self::seated(seat, first_port, (CallConfig::default(), 100), staff).await;
@@ -139,13 +168,38 @@ impl Office {
     pub(crate) async fn seated(
         seat: Seat,
         first_port: u16,
+        clocks: (CallConfig, usize),
+        staff: (Arc<dyn Providers>, Arc<dyn Toolbox>),
+    ) -> Self {
+        Self::recorded(seat, first_port, clocks, staff, Recorder::start().expect("a thread")).await
+    }
+
+    /// An office whose disk is full after so many bytes of each recording.
+    #[allow(dead_code, reason = "most disks have room")]
+    pub(crate) async fn cramped(first_port: u16, bytes: u64) -> Self {
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let tls = SipTls::new(&TlsFiles::default()).expect("no files are needed");
+        let seat = Seat { transport: SipTransport::Udp, bind, tls, protection: Protection::off(), media: None };
+        let providers = Arc::new(Offline { stt: Arc::new(Deaf), tts: Arc::new(Whistle) });
+        let staff: (Arc<dyn Providers>, Arc<dyn Toolbox>) = (providers, Arc::new(NoTools));
+        let make = move |path: &Path| -> io::Result<Box<dyn RecordFile>> {
+            Ok(Box::new(Cramped { file: File::create_new(path)?, left: bytes }))
+        };
+        let recorder = Recorder::start_on(Box::new(make)).expect("a thread");
+        Self::recorded(seat, first_port, (CallConfig::default(), 100), staff, recorder).await
+    }
+
+    async fn recorded(
+        seat: Seat,
+        first_port: u16,
         (clocks, max_calls): (CallConfig, usize),
         (providers, toolbox): (Arc<dyn Providers>, Arc<dyn Toolbox>),
+        recorder: Recorder,
     ) -> Self {
-        let Seat { transport, bind, tls, protection } = seat;
-        let listener = ListenerConfig { transport, bind, external: None, external_media: None };
+        let Seat { transport, bind, tls, protection, media } = seat;
+        let listener = ListenerConfig { transport, bind, external: None, external_media: media };
         let stop = CancellationToken::new();
-        let config = Config { registrar: true, ..Config::default() };
+        let config = Config { registrar: true, replaceable: true, ..Config::default() };
         let (tap, tapping) = tap();
         let sip =
             sip_driver::start_tapped(&[listener], tls, config, protection, [3; 32], Some(tap), stop.clone()).await;
@@ -159,7 +213,7 @@ impl Office {
             listeners: sip.bound,
             ports: RtpPorts::new(bind.ip(), first_port..=first_port + 998, 1),
             workers: MediaWorkers::start(1).expect("a thread"),
-            recorder: Some(Recorder::start().expect("a thread")),
+            recorder: Some(recorder),
             recordings: recordings.clone(),
             providers,
             toolbox,
@@ -197,6 +251,7 @@ impl Office {
             signing: Signing::default(),
             media: MediaTerms::default(),
             wording: Wording::default(),
+            conduct: Manner::default(),
         };
         let to = number.parse().expect("a number");
         let from = "+493012345678".parse().expect("a number");
@@ -222,7 +277,7 @@ impl Office {
     }
 
     pub(crate) fn place(&self, order: PlaceCall) -> Attempt {
-        Attempt { events: self.calls.place(order) }
+        Attempt { events: self.calls.place(order), onward: None }
     }
 
     /// Answers calls to any number from this machine, which may also register.
@@ -265,6 +320,8 @@ impl Office {
             identity,
             media,
             wording,
+            external: None,
+            replaces: false,
         };
         self.trunks.locations().set_sources([(route.trunk, route.sources.clone())]);
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
@@ -285,6 +342,8 @@ impl Office {
             identity: IdentityPolicy::Record,
             media: MediaTerms::default(),
             wording: Wording::default(),
+            external: None,
+            replaces: false,
         };
         self.calls.set_inbound(InboundRoutes::new(vec![route]));
     }
@@ -304,6 +363,8 @@ impl Drop for Office {
 /// One attempt as the dialer sees it.
 pub(crate) struct Attempt {
     events: mpsc::Receiver<AttemptEvent>,
+    /// From where the call goes on when it is redirected; without it does not.
+    pub(crate) onward: Option<Flow>,
 }
 
 impl Attempt {
@@ -314,6 +375,12 @@ impl Attempt {
             let event = timeout(PATIENCE, self.events.recv()).await.expect("an event in time").expect("an end");
             match event {
                 AttemptEvent::NotPlaced(why) => panic!("not placed: {why}"),
+                AttemptEvent::Redirected { to, reply } => {
+                    seen.push("redirected");
+                    let uri = to.expose();
+                    let peer = SocketAddr::new(uri.host.ip().expect("an address"), uri.port.unwrap_or(5060));
+                    let _ = reply.send(self.onward.map(|flow| Flow { peer, ..flow }));
+                }
                 AttemptEvent::Ringing { .. } => seen.push("ringing"),
                 AttemptEvent::Answered { dialog, .. } => {
                     assert!(dialog.is_some(), "an answered call has a dialog to be stored");

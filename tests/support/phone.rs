@@ -17,7 +17,7 @@ use callwright_media::digit::Digit;
 use callwright_media::level::rms_dbfs;
 use callwright_media::negotiated::{Direction, Negotiated};
 use callwright_media::sdp::{self, Encryption, LocalMedia};
-use callwright_media::session::{ReportConfig, Session, SessionConfig};
+use callwright_media::session::{ClipId, ReportConfig, Session, SessionConfig};
 use callwright_sip::endpoint::{
     Body, Conduct, Config, Credential, Event, Flow, Invite, LegKey, PeerName, Rejection, SessionId, Transport,
 };
@@ -183,6 +183,21 @@ impl Ringing<'_> {
         self.handle.reject(self.call.session, status, more).await.expect("SIP runs");
     }
 
+    /// Plays something before there is any answer.
+    #[allow(dead_code, reason = "most telephones ring in silence")]
+    pub(crate) async fn plays(&self, pcm: Vec<i16>) -> MediaLeg {
+        let rtp = self.ports.bind().expect("a port");
+        let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
+        let local = local(rtp.lease.port(), self.encryption.clone());
+        let (answer, negotiated) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
+        let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
+        let progress = StatusCode::SESSION_PROGRESS;
+        self.handle.ring(self.call.session, progress, Some(Body::sdp(answer))).await.expect("SIP runs");
+        let play = MediaCommand::Play { clip: ClipId(1), pcm: pcm.into(), from: 0 };
+        media.control.send(play).await.expect("media runs");
+        media
+    }
+
     /// Waits until the caller gives up.
     pub(crate) async fn is_cancelled(&mut self) -> bool {
         let event = timeout(PATIENCE, self.call.events.recv()).await.ok().flatten();
@@ -328,5 +343,7 @@ fn speech(negotiated: Negotiated) -> Session {
     let mut session = Session::new(now.mono, config);
     // Often, so that short calls have reports.
     session.report(now.mono, ReportConfig { minimum: Duration::from_millis(400), ..reports(now) });
+    // Only where no events were agreed on.
+    session.listen_for_keys();
     session
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use callwright::net::media_leg::MediaCommand;
 use callwright::net::media_ring::MediaNews;
 use callwright::net::media_worker::MediaControl;
+use callwright::net::sip_driver::SipHandle;
 use callwright_media::session::ClipId;
-use callwright_sip::endpoint::Event;
+use callwright_sip::endpoint::{Event, SessionId};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
@@ -19,6 +20,8 @@ const LOUD: u16 = 400;
 
 pub(crate) struct Talker {
     control: MediaControl,
+    handle: SipHandle,
+    session: SessionId,
     heard: Arc<Heard>,
     events: mpsc::Receiver<Event>,
     clips: u64,
@@ -43,7 +46,8 @@ impl Talker {
                 }
             }
         });
-        Self { control: line.media.control, heard, events: line.events, clips: 0 }
+        let (handle, session) = (line.handle, line.session);
+        Self { control: line.media.control, handle, session, heard, events: line.events, clips: 0 }
     }
 
     /// Everything heard so far, from the beginning of the call.
@@ -99,6 +103,11 @@ impl Talker {
         let play = MediaCommand::Play { clip: ClipId(self.clips), pcm: pcm.into(), from: 0 };
         self.control.send(play).await.expect("media runs");
         tokio::time::sleep(length).await;
+    }
+
+    #[allow(dead_code, reason = "most talkers are hung up on")]
+    pub(crate) async fn hangs_up(self) {
+        self.handle.hang_up(self.session, None).await.expect("SIP runs");
     }
 
     /// Waits until the other side hangs up.

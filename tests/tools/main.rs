@@ -77,7 +77,7 @@ fn context(org: OrgId, tools: Value, knowledge: Value) -> ToolContext {
     ToolContext {
         call: CallId::generate(),
         org,
-        trunk: TrunkId::generate(),
+        trunk: Some(TrunkId::generate()),
         attempt: Some((AttemptId::generate(), TargetId::generate())),
         assistant: Arc::new(AssistantVersion { id, assistant, version: 1, definition }),
         variables: BTreeMap::from([("customer".to_owned(), Pii::new("c 7".to_owned()))]),

@@ -20,10 +20,13 @@ const UTTERANCE_FRAMES: u32 = 5;
 pub struct GreetingConfig {
     /// Pauses shorter than this belong to the utterance.
     pub bridged: Duration,
-    /// A first utterance that goes on for longer is a machine's.
+    /// A first utterance that goes on for longer is a machine's. A receptionist who names the house, herself and an offer
+    /// takes up to 7 s.
     pub longest_greeting: Duration,
     /// A pause of this length after an utterance that was short enough is a person waiting.
     pub pause_to_human: Duration,
+    /// The same after words that only a person says: "hello?".
+    pub pause_after_hello: Duration,
     /// Time after the answer by which something is said: a person until the contrary is heard.
     pub deadline: Duration,
     /// An utterance of this length is a machine's though a person was heard before: a person answering a question
@@ -34,11 +37,12 @@ pub struct GreetingConfig {
 impl Default for GreetingConfig {
     fn default() -> Self {
         Self {
-            bridged: Duration::from_millis(500),
-            longest_greeting: Duration::from_millis(2_800),
-            pause_to_human: Duration::from_millis(1_200),
+            bridged: Duration::from_millis(700),
+            longest_greeting: Duration::from_millis(8_000),
+            pause_to_human: Duration::from_millis(800),
+            pause_after_hello: Duration::from_millis(400),
             deadline: Duration::from_secs(4),
-            monologue: Duration::from_secs(7),
+            monologue: Duration::from_secs(8),
         }
     }
 }
@@ -60,6 +64,9 @@ pub struct Greeting {
     utterance: Utterance,
     /// A first utterance has ended in a pause long enough for a person.
     greeted: bool,
+    /// Words were heard that only a person says: of one who waits for an answer, or of one who talks on.
+    hello: bool,
+    person: bool,
     human_said: bool,
     machine_said: bool,
 }
@@ -78,8 +85,16 @@ impl Greeting {
     /// Starts at the answer.
     #[must_use]
     pub fn new(config: GreetingConfig) -> Self {
-        let utterance = Utterance::default();
-        Self { config, frames: 0, utterance, greeted: false, human_said: false, machine_said: false }
+        Self {
+            config,
+            frames: 0,
+            utterance: Utterance::default(),
+            greeted: false,
+            hello: false,
+            person: false,
+            human_said: false,
+            machine_said: false,
+        }
     }
 
     /// Takes whether there was voice in the next frame. Says Human at most once and Machine at most once, never Human
@@ -91,17 +106,39 @@ impl Greeting {
             return None;
         }
         let longest = if self.greeted { self.config.monologue } else { self.config.longest_greeting };
-        if self.utterance.span > frames(longest) {
+        if self.utterance.span > frames(longest) && !self.person {
             self.machine_said = true;
             return Some(GreetingVerdict::Machine);
         }
-        let waited = self.utterance.pause >= frames(self.config.pause_to_human);
+        let wait = if self.hello { self.config.pause_after_hello } else { self.config.pause_to_human };
+        let waited = self.utterance.pause >= frames(wait);
         self.greeted |= waited && self.utterance.voiced >= UTTERANCE_FRAMES;
         if !self.human_said && (self.greeted || self.frames >= frames(self.config.deadline)) {
             self.human_said = true;
             return Some(GreetingVerdict::Human);
         }
         None
+    }
+
+    /// Whether a first utterance has ended in a pause as a person makes it.
+    pub(super) const fn has_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// The deadline has passed before its frames had come: a person, as far as is known.
+    pub(super) const fn give_up(&mut self) {
+        self.human_said = true;
+    }
+
+    /// The words of a person who waits for an answer were heard: the pause may be shorter.
+    pub const fn heard_hello(&mut self) {
+        self.hello = true;
+    }
+
+    /// Words were heard that no machine says: however long they talk, it is a person.
+    pub const fn heard_person(&mut self) {
+        self.person = true;
+        self.human_said = true;
     }
 }
 
@@ -129,7 +166,10 @@ mod tests {
 
     /// Runs a cadence given as (voiced, ms) and says what was decided when, in ms after the answer.
     fn decided(cadence: &[(bool, u32)]) -> Vec<(u32, GreetingVerdict)> {
-        let mut greeting = Greeting::new(GreetingConfig::default());
+        run(Greeting::new(GreetingConfig::default()), cadence)
+    }
+
+    fn run(mut greeting: Greeting, cadence: &[(bool, u32)]) -> Vec<(u32, GreetingVerdict)> {
         let frames = cadence.iter().flat_map(|&(voiced, ms)| std::iter::repeat_n(voiced, ms as usize / 20));
         (1..).zip(frames).filter_map(|(n, voiced)| Some((n * 20, greeting.push(voiced)?))).collect()
     }
@@ -138,39 +178,52 @@ mod tests {
 
     #[test]
     fn a_short_word_and_a_pause_is_a_person() {
-        assert_eq!(decided(&[(false, 300), (true, 500), (false, 3_000)]), [(2_000, Human)]);
+        assert_eq!(decided(&[(false, 300), (true, 500), (false, 3_000)]), [(1_600, Human)]);
     }
 
     #[test]
     fn two_short_words_are_still_a_person() {
-        let cadence = [(false, 200), (true, 400), (false, 700), (true, 600), (false, 3_000)];
-        assert_eq!(decided(&cadence), [(3_100, Human)]);
+        let cadence = [(false, 200), (true, 400), (false, 600), (true, 600), (false, 3_000)];
+        assert_eq!(decided(&cadence), [(2_600, Human)]);
+    }
+
+    #[test]
+    fn whoever_said_hello_need_not_wait_as_long() {
+        let mut greeting = Greeting::new(GreetingConfig::default());
+        greeting.heard_hello();
+        assert_eq!(run(greeting, &[(false, 300), (true, 500), (false, 3_000)]), [(1_200, Human)]);
+    }
+
+    #[test]
+    fn whoever_spoke_as_a_person_may_talk_on() {
+        let mut greeting = Greeting::new(GreetingConfig::default());
+        greeting.heard_person();
+        assert_eq!(run(greeting, &[(false, 300), (true, 19_000)]), []);
     }
 
     #[test]
     fn an_utterance_without_pause_is_a_machine() {
         let sentence = [(true, 900), (false, 400)];
-        let cadence: Vec<_> = std::iter::once((false, 500)).chain(sentence.into_iter().cycle().take(12)).collect();
-        assert_eq!(decided(&cadence), [(500 + 2_820, Machine)]);
+        let cadence: Vec<_> = std::iter::once((false, 500)).chain(sentence.into_iter().cycle().take(16)).collect();
+        assert_eq!(decided(&cadence), [(4_000, Human), (500 + 8_020, Machine)]);
     }
 
     #[test]
     fn silence_is_a_person_until_a_machine_speaks() {
         assert_eq!(decided(&[(false, 6_000), (true, 500), (false, 9_000)]), [(4_000, Human)]);
-        assert_eq!(decided(&[(false, 6_000), (true, 9_000)]), [(4_000, Human), (8_820, Machine)]);
-        assert_eq!(decided(&[(false, 2_000), (true, 9_000)]), [(4_000, Human), (4_820, Machine)]);
+        assert_eq!(decided(&[(false, 6_000), (true, 9_000)]), [(4_000, Human), (14_020, Machine)]);
     }
 
     #[test]
     fn a_person_who_answers_at_length_stays_a_person() {
         let cadence = [(true, 400), (false, 2_000), (true, 5_000), (false, 1_000), (true, 5_000)];
-        assert_eq!(decided(&cadence), [(1_600, Human)]);
-        assert_eq!(decided(&[(true, 400), (false, 2_000), (true, 9_000)]), [(1_600, Human), (9_420, Machine)]);
+        assert_eq!(decided(&cadence), [(1_200, Human)]);
+        assert_eq!(decided(&[(true, 400), (false, 2_000), (true, 9_000)]), [(1_200, Human), (10_420, Machine)]);
     }
 
     #[test]
     fn a_click_is_no_greeting() {
-        assert_eq!(decided(&[(true, 40), (false, 2_000), (true, 3_000)]), [(4_000, Human), (4_860, Machine)]);
+        assert_eq!(decided(&[(true, 40), (false, 2_000), (true, 3_000)]), [(4_000, Human)]);
     }
 
     proptest! {

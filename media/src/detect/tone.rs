@@ -6,8 +6,11 @@ use crate::predict::{Autocorrelation, LAGS};
 /// Quieter tones are none: a beep comes at -10 to -30 dBFS.
 const FLOOR_DBFS: f32 = -45.0;
 
-/// Prediction gain over eight samples of a sum of steady sines; see [`crate::vad`].
-const TONE_GAIN_DB: f32 = 26.0;
+/// Prediction gain over eight samples of a sum of steady sines on a line with noise. Some vowels reach it for a moment.
+const TONE_GAIN_DB: f32 = 18.0;
+
+/// The same where nothing else is heard; see [`crate::vad`]. No voice reaches it.
+const PURE_GAIN_DB: f32 = 26.0;
 
 /// Prediction gain over two samples of one sine. Two keys of a telephone's keypad reach 15 dB.
 const SINGLE_GAIN_DB: f32 = 22.0;
@@ -26,7 +29,9 @@ pub(super) struct Tone {
     pub(super) hz: f32,
     /// Level of the last 20 ms.
     pub(super) level_dbfs: f32,
-    /// One sine, as opposed to several at once.
+    /// Nothing else is heard.
+    pub(super) pure: bool,
+    /// One sine, as opposed to several at once, and pure.
     pub(super) single: bool,
 }
 
@@ -56,11 +61,13 @@ impl ToneMeter {
         }
         let steady = is_steady(fresh);
         let spectrum = Autocorrelation::<LAGS>::of(&self.window);
-        if spectrum.prediction_gain_db(8) < TONE_GAIN_DB {
+        let gain = spectrum.prediction_gain_db(8);
+        if gain < TONE_GAIN_DB {
             return None;
         }
-        let single = steady && spectrum.prediction_gain_db(2) >= SINGLE_GAIN_DB;
-        Some(Tone { hz: spectrum.resonance() as f32 * 8_000.0, level_dbfs, single })
+        let pure = gain >= PURE_GAIN_DB;
+        let single = pure && steady && spectrum.prediction_gain_db(2) >= SINGLE_GAIN_DB;
+        Some(Tone { hz: spectrum.resonance() as f32 * 8_000.0, level_dbfs, pure, single })
     }
 }
 

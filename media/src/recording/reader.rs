@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hound::{SampleFormat, WavReader};
 
+use super::SIDES;
 use crate::frame::Rate;
 use crate::level::rms_dbfs;
 
@@ -30,8 +31,8 @@ pub struct Levels {
 
 /// A recording being read: an iterator over (heard, said) samples. A file cut short ends where it was cut.
 pub struct RecordingReader<R: Read> {
-    rate: Rate,
     samples: hound::WavIntoSamples<R, i16>,
+    rate: Rate,
 }
 
 impl<R: Read> RecordingReader<R> {
@@ -39,13 +40,14 @@ impl<R: Read> RecordingReader<R> {
     pub fn new(reader: R) -> Result<Self, ReadError> {
         let reader = WavReader::new(reader).map_err(ReadError::NotWav)?;
         let spec = reader.spec();
-        let rate = [Rate::Hz8000, Rate::Hz16000].into_iter().find(|rate| rate.hertz() == spec.sample_rate);
-        let ours = spec.channels == 2 && spec.bits_per_sample == 16 && spec.sample_format == SampleFormat::Int;
-        let rate = rate.filter(|_| ours).ok_or(ReadError::Format)?;
-        Ok(Self { rate, samples: reader.into_samples() })
+        let ours = usize::from(spec.channels) == SIDES
+            && spec.bits_per_sample == 16
+            && spec.sample_format == SampleFormat::Int;
+        let rate = Rate::of(spec.sample_rate).filter(|_| ours).ok_or(ReadError::Format)?;
+        Ok(Self { samples: reader.into_samples(), rate })
     }
 
-    /// Samples a second and side.
+    /// The rate of its samples.
     #[must_use]
     pub const fn rate(&self) -> Rate {
         self.rate
@@ -53,8 +55,8 @@ impl<R: Read> RecordingReader<R> {
 
     /// Loudness window by window, the last one as long as what is left. Holds one window in memory.
     pub fn levels(mut self, window: Duration) -> impl Iterator<Item = Levels> {
-        let rate = self.rate.hertz() as usize;
-        let length = (window.as_millis() as usize * rate / 1000).clamp(1, rate * 60);
+        let hertz = self.rate.hertz() as usize;
+        let length = (window.as_millis() as usize * hertz / 1000).clamp(1, hertz * 60);
         std::iter::from_fn(move || {
             let (heard, said): (Vec<i16>, Vec<i16>) = self.by_ref().take(length).unzip();
             (!heard.is_empty()).then(|| Levels { heard: rms_dbfs(&heard), said: rms_dbfs(&said) })

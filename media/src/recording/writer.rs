@@ -41,6 +41,7 @@ pub struct StereoRecorder<W: Write + Seek> {
     writer: WavWriter<W>,
     rate: Rate,
     frames: u64,
+    /// Of these, how many have not been given to the disk.
     unflushed: u32,
     stopped: bool,
 }
@@ -82,10 +83,16 @@ impl<W: Write + Seek> StereoRecorder<W> {
         self.attempt(|recorder| (0..frames).try_for_each(|_| recorder.write(silence.clone())))
     }
 
-    /// Length so far.
+    /// Length so far; after an error that which is [sure](Self::sure).
     #[must_use]
     pub fn duration(&self) -> Duration {
         FRAME * u32::try_from(self.frames).unwrap_or(u32::MAX)
+    }
+
+    /// Length that the disk has taken, and that the header tells of.
+    #[must_use]
+    pub fn sure(&self) -> Duration {
+        FRAME * u32::try_from(self.frames - u64::from(self.unflushed)).unwrap_or(u32::MAX)
     }
 
     /// Ends the recording and returns its length.
@@ -103,7 +110,10 @@ impl<W: Write + Seek> StereoRecorder<W> {
             return Err(RecordingError::Stopped);
         }
         let result = write(self);
-        self.stopped = result.is_err();
+        if result.is_err() {
+            self.stopped = true;
+            self.frames -= u64::from(std::mem::take(&mut self.unflushed));
+        }
         result
     }
 

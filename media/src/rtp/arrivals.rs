@@ -28,6 +28,10 @@ const MISSED: usize = 100;
 /// wild timestamp would otherwise pass for a faster route for ten seconds.
 const EARLY: i64 = 320;
 
+/// Packets in a row that must be later than the first of a stream by more than [`EARLY`] for the first to have been the
+/// wild one.
+const LONELY: usize = 3;
+
 /// Arrival statistics of one stream. Times are in samples at 8 kHz, from the beginning of the session.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrivals {
@@ -41,26 +45,31 @@ pub(crate) struct Arrivals {
     seen: usize,
     /// Transit of an early packet that is not believed yet.
     early: Option<i64>,
+    /// Packets since the first, and the least transit of them, while none has been as early as the first.
+    lonely: Option<(usize, i64)>,
     transit: i64,
     /// RFC 3550 jitter, times 16.
     jitter: i64,
 }
 
 impl Arrivals {
-    /// Begins with a stream's first packet.
+    /// Begins with a stream's first packet, which is noted.
     pub(crate) fn starting(arrived: i64, timestamp: i64) -> Self {
         let transit = arrived - timestamp;
         let mut minima = [i64::MAX; BUCKETS];
         let stretch = arrived.div_euclid(BUCKET);
         minima[slot(stretch)] = transit;
+        let mut counts = [0; CLASSES];
+        counts[0] = 1;
         Self {
             minima,
             stretch,
             base: transit,
             lateness: [0; RECENT],
-            counts: [0; CLASSES],
-            seen: 0,
+            counts,
+            seen: 1,
             early: None,
+            lonely: Some((0, i64::MAX)),
             transit,
             jitter: 0,
         }
@@ -76,6 +85,7 @@ impl Arrivals {
         self.early = None;
         self.note_jitter(transit);
         self.note_minimum(arrived, transit);
+        self.doubt_the_first(transit);
         let class = ((transit - self.base) / CLASS).clamp(0, CLASSES as i64 - 1) as u8;
         let place = self.seen % RECENT;
         if self.seen >= RECENT {
@@ -111,6 +121,21 @@ impl Arrivals {
     /// Interarrival jitter (RFC 3550 section 6.4.1).
     pub(crate) fn jitter(&self) -> Duration {
         duration(self.jitter / 16)
+    }
+
+    /// Forgets a first packet that all after it are far behind: what is measured from it would be late for ten seconds.
+    fn doubt_the_first(&mut self, transit: i64) {
+        let Some((seen, least)) = self.lonely else { return };
+        let (seen, least) = (seen + 1, least.min(transit));
+        self.lonely = (least > self.base + EARLY).then_some((seen, least));
+        if self.lonely.is_some() && seen == LONELY {
+            self.lonely = None;
+            self.minima = [i64::MAX; BUCKETS];
+            self.minima[slot(self.stretch)] = least;
+            self.base = least;
+            self.counts = [0; CLASSES];
+            self.seen = 0;
+        }
     }
 
     // J(i) = J(i-1) + (|D(i-1,i)| - J(i-1))/16, with the rounding of RFC 3550 appendix A.8.
@@ -215,6 +240,25 @@ mod tests {
         assert_eq!(arrivals.base(), 0);
         arrivals.note(8_480, 9_480);
         assert_eq!(arrivals.base(), -1_000);
+    }
+
+    #[test]
+    fn a_wild_first_packet_is_forgotten_and_one_before_a_stall_is_not() {
+        let mut arrivals = Arrivals::starting(0, 1_520);
+        for n in 1..3i64 {
+            arrivals.note(n * 240, n * 240);
+            assert_eq!(arrivals.base(), -1_520);
+        }
+        arrivals.note(720, 720);
+        assert_eq!((arrivals.base(), arrivals.usual_lateness()), (0, CLASS));
+        arrivals.note(960, 960);
+        assert_eq!((arrivals.base(), arrivals.usual_lateness()), (0, CLASS));
+
+        let mut arrivals = Arrivals::starting(0, 0);
+        for n in 1..=10i64 {
+            arrivals.note((n * 160).max(1_600), n * 160);
+        }
+        assert_eq!(arrivals.base(), 0, "what a stall held back comes at once, up to the one that is on time");
     }
 
     #[test]

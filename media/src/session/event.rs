@@ -62,7 +62,8 @@ pub enum MediaEvent {
         /// The tick whose packet carried the last of them.
         at: Instant,
     },
-    /// Something was found out about who answered, after [`Session::detect_callee`](super::Session::detect_callee).
+    /// Something was found out about who answered, after [`Session::detect_callee`](super::Session::detect_callee), or
+    /// about what is played before, after [`Session::detect_progress`](super::Session::detect_progress).
     Detected(Detection),
     /// The first sample of a clip left.
     ClipStarted {

@@ -21,6 +21,8 @@ pub struct Stats {
     pub lost: u64,
     /// Packets that came too late to be heard, whether or not a recogniser could still use them.
     pub late: u64,
+    /// Datagrams that the operating system dropped because nobody fetched them in time. Whoever has the socket counts them.
+    pub overrun: u64,
     /// Accepted after a packet with a higher sequence number.
     pub reordered: u64,
     /// RTCP compound packets accepted from the peer; of a leg without [reports](super::Session::report) all of them.

@@ -47,8 +47,9 @@ impl Session {
         }
         if let Some(voice) = &mut self.voice {
             let outbox = &mut self.outbox;
-            let leaves = narrowed(self.wide.as_mut().map(|wide| &mut wide.leaves), leaves.samples());
-            voice.said(now, leaves, skipped, |event| outbox.push(event));
+            let narrow = narrowed(self.wide.as_mut().map(|wide| &mut wide.leaves), leaves.samples());
+            voice.said(now, narrow, skipped, |event| outbox.push(event));
+            voice.tick(now, |event| outbox.push(event));
         }
         let transmit = match destination {
             Some(to) => self.write(leaves.samples(), packet).map(|length| (to, length)),

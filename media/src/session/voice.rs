@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::MediaEvent;
-use crate::detect::CalleeDetector;
+use crate::detect::phrases::PhraseBook;
+use crate::detect::{CalleeDetector, ProgressDetector};
 use crate::frame::{FRAME, FRAME_8K};
 use crate::overlap::{Heard, Overlap, OverlapDetector};
 use crate::vad::{SegmenterConfig, Vad, VoiceActivity, VoiceChange};
@@ -14,6 +15,7 @@ pub(super) struct Voice {
     vad: Vad,
     speech: Option<Speech>,
     callee: Option<CalleeDetector>,
+    progress: Option<ProgressDetector>,
     last_voice: Instant,
 }
 
@@ -34,7 +36,7 @@ impl Voice {
             overlap: Box::new(OverlapDetector::new()),
             told: None,
         };
-        Self { vad: Vad::new(), speech: segmenter.map(speech), callee: None, last_voice: now }
+        Self { vad: Vad::new(), speech: segmenter.map(speech), callee: None, progress: None, last_voice: now }
     }
 
     /// Takes the 20 ms that leave for the caller, after `skipped` ticks that were missed.
@@ -54,6 +56,24 @@ impl Voice {
 
     pub(super) fn detect(&mut self, callee: CalleeDetector) {
         self.callee = Some(callee);
+        self.progress = None;
+    }
+
+    pub(super) fn detect_progress(&mut self) {
+        self.progress = Some(ProgressDetector::default());
+    }
+
+    pub(super) fn callee_said(&mut self, now: Instant, book: &PhraseBook, words: &str, say: impl FnOnce(MediaEvent)) {
+        if let Some(detection) = self.callee.as_mut().and_then(|callee| callee.heard(now, book, words)) {
+            say(MediaEvent::Detected(detection));
+        }
+    }
+
+    /// Takes that a tick has passed, whatever has come.
+    pub(super) fn tick(&mut self, now: Instant, say: impl FnOnce(MediaEvent)) {
+        if let Some(detection) = self.callee.as_mut().and_then(|callee| callee.handle_tick(now)) {
+            say(MediaEvent::Detected(detection));
+        }
     }
 
     /// Takes the next frame of the caller, completed by a packet that came at `arrived`. True when it is nothing but the
@@ -80,6 +100,9 @@ impl Voice {
             say(MediaEvent::Detected(detection));
         }
         self.callee.take_if(|callee| callee.is_done(now));
+        if let Some(detection) = self.progress.as_mut().and_then(|progress| progress.push(now, frame)) {
+            say(MediaEvent::Detected(detection));
+        }
         heard.echo
     }
 }

@@ -27,6 +27,9 @@ pub struct Config {
     /// Who we are to registrars (RFC 5626): registrations over connections then say that calls have to come back on them, and a
     /// later one takes the place of an earlier one. Default none: they do not.
     pub instance: Option<InstanceId>,
+    /// Whether connections over TLS that we open are offered to the far end for requests of its own, by `alias` in Via (RFC
+    /// 5923 section 8.1). It heeds that only where our certificate proves who we are. Default no.
+    pub reusable: bool,
     /// Whether REGISTER requests are told to the shell by [`Event::Register`](super::Event::Register) instead of being
     /// refused with 405. Default no.
     pub registrar: bool,
@@ -67,6 +70,7 @@ impl Default for Config {
             early_limit: Duration::from_secs(300),
             linger: Duration::from_secs(32),
             instance: None,
+            reusable: false,
             registrar: false,
             referable: false,
             replaceable: false,

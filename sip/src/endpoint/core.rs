@@ -4,7 +4,8 @@
 use super::command::External;
 use super::config::Config;
 use super::event::{Counters, Event, ProbeId, RegistrationId, SessionId, WatchId};
-use super::flow::{Flow, Listener, ListenerId, Transmit, TransmitId, Transport};
+use super::flow::{Flow, Listener, ListenerId, PeerName, Transmit, TransmitId, Transport};
+use super::reuse::ALIAS;
 use super::timers::{TimerQueue, WakeReason};
 use crate::identity::Random;
 use crate::message::header::{Branch, TypedHeader, Via, ViaTransport};
@@ -163,8 +164,7 @@ impl Core {
     /// and 12.1.1), which implies TLS.
     pub(crate) fn contact(&self, flow: &Flow, at: HostPort, user: &[u8], scheme: &Scheme) -> Vec<u8> {
         let mut uri = Self::contact_uri(flow, at, user, scheme);
-        let first = (*flow, RegistrationId(0));
-        if self.outbound.range(first..).next().is_some_and(|(kept, _)| kept == flow) {
+        if self.is_called_back_on(flow) {
             // RFC 5626 section 4.3: what comes within the call has to come back on the connection as well.
             uri.params.set("ob", None);
         }
@@ -291,7 +291,7 @@ impl Core {
         branch: &Branch,
         owner: Owner,
     ) -> TransactionId {
-        self.stamp(&mut request, flow.transport, self.advertised(&flow), branch);
+        self.stamp(&mut request, &flow, self.advertised(&flow), branch);
         self.send_stamped(now, request, flow, branch, owner)
     }
 
@@ -331,18 +331,35 @@ impl Core {
     }
 
     /// Puts a Via of this sender on top and our name in.
-    pub(crate) fn stamp(&self, request: &mut Request, transport: Transport, sent_by: HostPort, branch: &Branch) {
-        let transport = match transport {
+    pub(crate) fn stamp(&self, request: &mut Request, flow: &Flow, sent_by: HostPort, branch: &Branch) {
+        let transport = match flow.transport {
             Transport::Udp => ViaTransport::Udp,
             Transport::Tcp => ViaTransport::Tcp,
             Transport::Tls(_) => ViaTransport::Tls,
             Transport::Ws => ViaTransport::Ws,
             Transport::Wss => ViaTransport::Wss,
         };
+        let mut sender = Via::new(transport, sent_by, branch.clone());
+        if self.config.reusable && request.method != Method::Register && self.may_be_reused(flow) {
+            sender.params.set(ALIAS, None);
+        }
         let mut via = Vec::with_capacity(80);
-        Via::new(transport, sent_by, branch.clone()).print(&mut via);
+        sender.print(&mut via);
         request.headers.insert_first(HeaderName::Via, via);
         request.headers.set(HeaderName::UserAgent, &self.config.user_agent);
+    }
+
+    /// Whether the far end may send requests of its own on this connection (RFC 5923 section 8.1): one over TLS that we
+    /// opened. Where a registrar calls back on it, that was agreed on otherwise (RFC 5626).
+    fn may_be_reused(&self, flow: &Flow) -> bool {
+        let opened = matches!(flow.transport, Transport::Tls(name) if name != PeerName::NONE);
+        opened && !self.is_called_back_on(flow)
+    }
+
+    /// Whether a registrar calls on this connection.
+    fn is_called_back_on(&self, flow: &Flow) -> bool {
+        let first = (*flow, RegistrationId(0));
+        self.outbound.range(first..).next().is_some_and(|(kept, _)| kept == flow)
     }
 
     fn insert_client(

@@ -2,8 +2,8 @@
 //!
 //! A shell owns the sockets. It hands in what arrives (`handle_datagram`, `handle_stream`), calls `handle_timeout`
 //! when [`Endpoint::poll_timeout`] says so, and after every call drains [`Endpoint::poll_transmit`],
-//! [`Endpoint::poll_event`] and [`Endpoint::poll_close`] until they are empty: one mutation, then drain. Nothing waits, nothing reads a clock, and
-//! the same inputs with the same seed give the same outputs.
+//! [`Endpoint::poll_event`], [`Endpoint::poll_close`] and [`Endpoint::poll_alias`] until they are empty: one mutation, then
+//! drain. Nothing waits, nothing reads a clock, and the same inputs with the same seed give the same outputs.
 
 mod command;
 mod config;
@@ -16,6 +16,7 @@ mod keep_alive;
 pub(crate) mod probe;
 mod receive;
 mod register;
+mod reuse;
 pub(crate) mod servers;
 mod timers;
 
@@ -36,6 +37,7 @@ pub use event::{
 pub use flow::{Flow, FlowSyntax, Listener, ListenerId, PeerName, Transmit, TransmitId, Transport};
 pub use gate::{Callers, Shedding};
 pub use receive::Seen;
+pub use reuse::Alias;
 pub use timers::{SessionTimer, WakeReason};
 
 use crate::guard::Glance;
@@ -49,6 +51,7 @@ use core::{Core, Delivery, Owner};
 use gate::Gate;
 use keep_alive::KeptFlows;
 use probe::{OpenProbe, Progress};
+use reuse::Aliases;
 use servers::ServerNews;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -68,6 +71,7 @@ pub struct Endpoint {
     watchers: BTreeMap<WatchId, Watcher>,
     streams: BTreeMap<Flow, StreamFramer>,
     kept: KeptFlows,
+    aliases: Aliases,
     gate: Gate,
 }
 
@@ -87,6 +91,7 @@ impl Endpoint {
             watchers: BTreeMap::new(),
             streams: BTreeMap::new(),
             kept: KeptFlows::default(),
+            aliases: Aliases::default(),
         }
     }
 
@@ -132,6 +137,7 @@ impl Endpoint {
     pub fn handle_closed(&mut self, now: Instant, flow: Flow) {
         self.streams.remove(&flow);
         self.forget_kept(flow);
+        self.aliases.forget(flow);
         self.core.outbound.retain(|(kept, _)| *kept != flow);
         for id in self.core.unanswered_on(flow) {
             let delivery = self.core.on_client_fault(now, id, true);

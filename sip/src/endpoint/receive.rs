@@ -171,6 +171,7 @@ impl Endpoint {
                 return;
             }
         };
+        self.aliases.hear(flow, &envelope.via, self.core.config.max_streams);
         if let Some(transaction) = self.core.servers.find(&envelope, &request.method) {
             let is_ack = request.method == Method::Ack;
             let session = self.core.servers.session(transaction);

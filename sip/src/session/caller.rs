@@ -459,6 +459,6 @@ pub(super) fn ack_bytes(
             ack.headers.push(name.clone(), value);
         }
     }
-    core.stamp(&mut ack, flow.transport, own, branch);
+    core.stamp(&mut ack, &flow, own, branch);
     (flow, ack.to_bytes())
 }

@@ -411,7 +411,7 @@ impl Session {
         branch: &Branch,
         purpose: Purpose,
     ) -> TransactionId {
-        core.stamp(&mut request, flow.transport, self.own(core, &flow), branch);
+        core.stamp(&mut request, &flow, self.own(core, &flow), branch);
         core.send_stamped(now, request, flow, branch, self.owner(purpose))
     }
 

@@ -28,7 +28,7 @@ impl Session {
         let stream = large_over.map(|listener| Flow { listener, transport: Transport::Tcp, peer: flow.peer });
         let raised = stream.filter(|_| {
             let mut wire = request.clone();
-            core.stamp(&mut wire, flow.transport, self.own(core, &flow), &branch);
+            core.stamp(&mut wire, &flow, self.own(core, &flow), &branch);
             wire.to_bytes().len() > LARGEST_DATAGRAM
         });
         let Some(stream) = raised else {

@@ -67,7 +67,7 @@ impl Session {
         for cseq in 1..=sent {
             let branch = key.branch(cseq, &Method::Invite);
             let mut request = session.invite_as_sent(invite, cseq);
-            core.stamp(&mut request, invite.flow.transport, sent_by.clone(), &branch);
+            core.stamp(&mut request, &invite.flow, sent_by.clone(), &branch);
             let owner = session.owner(Purpose::Invite);
             calling.invites.push(core.resume_invite(request, invite.flow, &branch, owner));
         }

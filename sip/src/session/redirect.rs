@@ -2,6 +2,7 @@
 //! redirected. Nobody is dialed until the shell says so: it knows which numbers may be called.
 
 use super::{Calling, Cancel, Session, Stage, refused, silent};
+use crate::callerid::history::{self, LeftTarget};
 use crate::dialog::auth::Authenticator;
 use crate::endpoint::core::{Core, Purpose};
 use crate::endpoint::{
@@ -23,14 +24,23 @@ pub(super) struct Redirects {
     /// Every URI that is or was in the set, the first Request-URI in front: none is dialed twice.
     seen: Vec<Uri>,
     /// Those not offered to the shell yet, the best first.
-    waiting: VecDeque<NameAddr>,
+    waiting: VecDeque<Waiting>,
     /// What the shell is deciding about.
     offered: Option<Offered>,
 }
 
 #[derive(Debug)]
+struct Waiting {
+    /// Without what may not stand in a Request-URI.
+    contact: NameAddr,
+    /// What stood there, and whom it came from: the next INVITE tells of it.
+    named: NameAddr,
+    origin: LeftTarget,
+}
+
+#[derive(Debug)]
 struct Offered {
-    target: Uri,
+    target: Waiting,
     /// The request that is sent again.
     request: Request,
     /// Where it went.
@@ -50,20 +60,21 @@ impl Redirects {
     }
 
     /// Takes over the contacts of a redirection, by their `q`, which is 1 where it does not stand.
-    fn learn(&mut self, headers: &Headers) {
+    fn learn(&mut self, headers: &Headers, origin: &LeftTarget) {
         let elements = headers.all(&HeaderName::Contact).flat_map(crate::message::split_list).take(MOST_CONTACTS);
         let mut contacts: Vec<(u32, NameAddr)> = elements
             .filter_map(|(_, element)| NameAddr::parse(element).ok())
             .map(|contact| (contact.params.value("q").and_then(thousandths).unwrap_or(1000), contact))
             .collect();
         contacts.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
-        for (_, mut contact) in contacts {
+        for (_, named) in contacts {
+            let mut contact = named.clone();
             contact.uri = request_uri(contact.uri);
             // "a client MUST NOT add any given URI to the target set more than once".
             let known = self.seen.iter().any(|uri| uri.equivalent(&contact.uri));
             if !known && self.may_lead_to(&contact.uri) && self.seen.len() <= MOST_TARGETS {
                 self.seen.push(contact.uri.clone());
-                self.waiting.push_back(contact);
+                self.waiting.push_back(Waiting { contact, named, origin: origin.clone() });
             }
         }
     }
@@ -86,7 +97,7 @@ impl Session {
         &mut self,
         core: &mut Core,
         now: Instant,
-        request: Request,
+        mut request: Request,
         flow: Flow,
         response: Option<Response>,
     ) -> bool {
@@ -96,11 +107,12 @@ impl Session {
         if self.ended || calling.cancel != Cancel::No || !room {
             return false;
         }
+        let origin = history::leave(&mut request, response.as_ref());
         if let Some(response) = &response {
             match response.status {
                 // The others are no other addresses of the callee: 305 names a proxy, 380 another service.
                 StatusCode::MULTIPLE_CHOICES | StatusCode::MOVED_PERMANENTLY | StatusCode::MOVED_TEMPORARILY => {
-                    redirects.learn(&response.headers);
+                    redirects.learn(&response.headers, &origin);
                 }
                 // A 6xx speaks for every address of the callee (section 21.6).
                 status if status.code() >= 600 => redirects.waiting.clear(),
@@ -126,9 +138,12 @@ impl Session {
         let Stage::Calling(calling) = &mut self.stage else { return Some(failure) };
         let Calling { redirects: Some(redirects), invites, .. } = calling.as_mut() else { return Some(failure) };
         let Some(target) = redirects.waiting.pop_front() else { return Some(failure) };
-        let redirection =
-            Box::new(Redirection { target: target.clone(), status: failure.status, left: redirects.waiting.len() });
-        redirects.offered = Some(Offered { target: target.uri, request, flow, failure });
+        let redirection = Box::new(Redirection {
+            target: target.contact.clone(),
+            status: failure.status,
+            left: redirects.waiting.len(),
+        });
+        redirects.offered = Some(Offered { target, request, flow, failure });
         invites.clear();
         self.set(core, now + core.config.reoffer_limit, Deadline::RedirectUnanswered);
         core.emit(Event::Redirected { session: self.id, redirection });
@@ -149,7 +164,8 @@ impl Session {
         self.attempts.remove(&Purpose::Invite);
         // To, From and Call-ID stay, the CSeq goes up, the branch follows from it.
         self.cseq += 1;
-        request.uri = offered.target;
+        history::go_on(&mut request, &offered.target.named, &offered.target.origin);
+        request.uri = offered.target.contact.uri;
         self.scheme = request.uri.scheme.clone();
         request.headers.set_typed(&CSeq { number: self.cseq, method: Method::Invite });
         request.headers.set(HeaderName::Contact, self.contact(core, &flow));

@@ -14,6 +14,7 @@ mod registrar;
 mod registrations;
 mod replaces;
 mod requests;
+mod reuse;
 mod secure;
 mod storm;
 mod torture;

@@ -102,6 +102,7 @@ impl Conversation {
             self.write_caller(String::new(), since, last_voice);
         }
         self.turns.handle(now, TurnInput::VoiceStopped { last_voice });
+        self.picked_up(now);
         if self.stage == Stage::Greeting {
             self.open(now);
         }

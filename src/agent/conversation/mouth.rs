@@ -399,6 +399,15 @@ impl Conversation {
         true
     }
 
+    /// What is to be taken up again was heard by nobody: it is said from its beginning.
+    pub(super) fn rewind(&mut self) {
+        match &mut self.mouth.cut {
+            Some(cut) if !cut.finished => cut.at = 0,
+            Some(_) => {}
+            None => self.mouth.queue.iter_mut().take(1).for_each(|saying| saying.from = 0),
+        }
+    }
+
     /// Whether the interrupted text asked for nothing.
     pub(super) fn statement_was_cut(&self) -> bool {
         self.mouth.cut.as_ref().is_some_and(|cut| matches!(cut.saying.purpose, Purpose::Statement { .. }))

@@ -9,6 +9,10 @@ use crate::pii::Pii;
 /// Stands before a supervisor's word, so that the model does not take it for the caller's or read it out.
 const WHISPER: &str = "Your supervisor tells you, unheard by the caller. Act on it and do not mention it:";
 
+/// Stands before what a supervisor said to the caller.
+const COLLEAGUE: &str =
+    "A colleague of yours has taken the call over for a while and said to the caller, in your place:";
+
 impl Conversation {
     /// Whether digits were given just now that may turn out to be the beginning of a card's number. What is told and
     /// asked for meanwhile must not be kept for good before that is known.
@@ -20,6 +24,11 @@ impl Conversation {
     /// A supervisor's word.
     pub(super) fn whispered(&mut self, text: &str) {
         self.note(Pii::new(format!("{WHISPER} {text}")));
+    }
+
+    /// A supervisor who has taken the call over said something to the caller.
+    pub(super) fn overheard(&mut self, text: &str) {
+        self.note(Pii::new(format!("{COLLEAGUE} {text}")));
     }
 
     /// Something for whoever leads to know, which the caller does not hear.

@@ -12,6 +12,8 @@
 
 use std::time::{Duration, Instant};
 
+use callwright_media::detect::phrases::PhraseBook;
+
 use crate::agent::language::Language;
 use crate::agent::words::{any_said, words};
 
@@ -153,32 +155,7 @@ pub fn statement(language: Language, name: &str, reason: &str) -> String {
 ///
 /// Only what services say and people do not: a receptionist who asks "may I ask who is calling?" is a person.
 pub(super) fn asks(language: Language, heard: &[String]) -> bool {
-    let patterns: &[&str] = match language {
-        Language::English => &[
-            "record your name",
-            "say|state your name and|then",
-            "say|state|tell * name and why|what|reason",
-            "name and * reason for calling|your",
-            "using a screening service",
-            "call screening",
-            "screening service|assistant",
-            "screen|screens|screening their|this|your calls|call",
-            "see if this|the|that person is available",
-            "reached an|the|my assistant by|from|powered",
-            "get a copy of this conversation",
-            "after the * tone|beep state|say your name",
-        ],
-        Language::German => &[
-            "namen und * grund|anliegen * aufnimmst|aufnehmen|nennst|nennen|sagst|sagen",
-            "namen und den grund",
-            "nennen|sagen|nenne|sag|sprechen sie|mir|bitte? * namen und",
-            "sehe|schaue|pruefe ich nach? ob * person",
-            "anruffilter|anrufscreening",
-            "filtert|prueft * anrufe",
-            "assistent von|bei * nimmt|beantwortet",
-        ],
-    };
-    any_said(heard, patterns)
+    PhraseBook::of(language.tag()).asks(heard)
 }
 
 /// The person lets say no.

@@ -13,6 +13,8 @@
 
 use std::time::{Duration, Instant};
 
+use callwright_media::detect::phrases::PhraseBook;
+
 use super::{Speaks, speaks};
 use crate::agent::input::Party;
 use crate::agent::language::Language;
@@ -99,7 +101,9 @@ impl Answering {
     /// Something was noticed by sound.
     pub fn detected(&mut self, now: Instant, party: Party) -> Step {
         match (party, self.state) {
-            (_, State::Certain | State::Over) | (Party::Ringback | Party::Fax, _) => Step::Nothing,
+            (_, State::Certain | State::Over) | (Party::Ringback | Party::Fax | Party::Screening | Party::Menu, _) => {
+                Step::Nothing
+            }
             (Party::Human, State::Doubting { .. } | State::Waiting { .. }) => self.person(),
             (Party::Human, State::Person | State::Ready { .. } | State::Leaving { .. }) => Step::Nothing,
             (Party::Machine, State::Person) => {
@@ -259,38 +263,7 @@ impl Answering {
 
 /// Whether a mailbox greets with such words.
 pub(super) fn greets(language: Language, heard: &[String]) -> bool {
-    let patterns: &[&str] = match language {
-        Language::English => &[
-            "leave * message",
-            "leave your name",
-            "after the * tone|beep",
-            "at the * tone|beep",
-            "have reached * voicemail|voice|mailbox",
-            "voicemail|mailbox of|for",
-            "voice mail|messaging",
-            "forwarded to * voicemail|voice|automated",
-            "record your message",
-            "can not * take|come * call|phone",
-            "unable to take|come * call|phone",
-            "is not available right|at",
-            "the person you are|were trying|calling * is not available",
-            "mailbox is full",
-            "get back to you as soon",
-        ],
-        Language::German => &[
-            "nachricht * hinterlassen",
-            "hinterlassen * nachricht",
-            "nach|mit dem * signalton|piepton|ton|pieps",
-            "sprechen sie nach",
-            "mailbox von|der|ist",
-            "anrufbeantworter von|der",
-            "momentan|zurzeit|derzeit|leider * nicht erreichbar",
-            "ist * nicht erreichbar",
-            "nicht ans telefon",
-            "rufe|rufen * zurueck sobald",
-        ],
-    };
-    any_said(heard, patterns)
+    PhraseBook::of(language.tag()).greets(heard)
 }
 
 /// Whether somebody who hears nothing calls for us: "hello? who is there?".

@@ -24,8 +24,10 @@ impl Call {
         failure.after = now.saturating_duration_since(self.started);
         let said_something = failure.cause == DialFault::Response && failure.status != Some(487);
         let verdict = match why {
-            // The far side's own word, crossing our CANCEL, tells more than our impatience.
-            Some((Withdrawal::TimedOut, _)) if said_something => Verdict::of_refusal(&failure, self.seen.trunk, now),
+            // The far side's own word, crossing our CANCEL, tells more than our impatience or a tone.
+            Some((Withdrawal::TimedOut | Withdrawal::Tone(_), _)) if said_something => {
+                Verdict::of_refusal(&failure, self.seen.trunk, now)
+            }
             Some((why, since)) => Verdict::of_withdrawal(why, since),
             None => Verdict::of_refusal(&failure, self.seen.trunk, now),
         };

@@ -1,6 +1,6 @@
 use super::*;
 use crate::call::event::LegEnd;
-use crate::call::outcome::{CallOutcome, DialFailure, DialFault};
+use crate::call::outcome::{CallOutcome, DialFailure, DialFault, Failover};
 use crate::time;
 
 /// A call on virtual time, with what it asked for so far.
@@ -154,6 +154,49 @@ fn early_media_is_listened_to_and_kept_for_an_answer_without_a_body() {
     assert_eq!(bench.count(&CallAction::Advise(Advice::Answered)), 0, "listening only");
     bench.leg(LegEvent::Answered { media: false });
     assert_eq!(bench.count(&CallAction::Advise(Advice::Answered)), 1);
+}
+
+#[test]
+fn a_tone_of_the_network_stands_for_a_final_response() {
+    use DisconnectionReason as R;
+    let cases = [
+        (NetworkTone::Engaged, R::DialBusy, EndedBy::Contact),
+        (NetworkTone::Congested, R::TelephonyProviderUnavailable, EndedBy::Carrier),
+        (NetworkTone::NoSuchNumber, R::InvalidPhoneNumber, EndedBy::Carrier),
+        (NetworkTone::Announcement, R::DialFailed, EndedBy::Carrier),
+    ];
+    for (tone, reason, ended_by) in cases {
+        let mut bench = Bench::outbound();
+        bench.leg(LegEvent::Provisional { status: 183, media: true });
+        bench.give(CallInput::Tone(tone));
+        assert_eq!(bench.count(&CallAction::HangUp), 1, "it is withdrawn");
+        bench.leg(LegEvent::Failed(refusal(487)));
+        let outcome = bench.outcome();
+        assert_eq!((outcome.reason, outcome.ended_by), (reason, ended_by));
+        assert_eq!((outcome.answered_by, outcome.failover), (None, Failover::Never));
+
+        let mut bench = Bench::talking();
+        bench.give(CallInput::Tone(tone));
+        bench.leg(our_bye_settled());
+        let outcome = bench.outcome();
+        assert_eq!((outcome.reason, outcome.answered_by), (reason, Some(AnsweredBy::FalseAnswer)));
+    }
+}
+
+#[test]
+fn what_crosses_the_withdrawal_for_a_tone_outranks_it() {
+    let engaged = || {
+        let mut bench = Bench::outbound();
+        bench.leg(LegEvent::Provisional { status: 183, media: true });
+        bench.give(CallInput::Tone(NetworkTone::Engaged));
+        bench
+    };
+    let mut refused = engaged();
+    refused.leg(LegEvent::Failed(refusal(404)));
+    assert_eq!(refused.outcome().reason, DisconnectionReason::InvalidPhoneNumber);
+    let mut answered = engaged();
+    answered.leg(LegEvent::Answered { media: true });
+    assert_eq!(answered.count(&CallAction::Advise(Advice::Answered)), 1, "it was somebody's music");
 }
 
 #[test]
@@ -329,6 +372,8 @@ fn the_conversations_ends_have_their_reasons() {
         (Ending::Inactivity, R::Inactivity, EndedBy::Agent, false),
         (Ending::MessageLeft, R::VoicemailReached, EndedBy::Agent, false),
         (Ending::Screened, R::CallScreened, EndedBy::Agent, false),
+        (Ending::NotAnswered, R::DialNoAnswer, EndedBy::System, false),
+        (Ending::FaxReached, R::InvalidPhoneNumber, EndedBy::Agent, false),
         (Ending::OptedOut, R::VoiceCallsOptedOut, EndedBy::Agent, false),
         (Ending::Transferred, R::CallTransfer, EndedBy::Agent, false),
         (Ending::ModelFailed, R::AgentHangup, EndedBy::System, true),

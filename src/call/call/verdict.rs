@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use crate::call::event::{LegEnd, Withdrawal};
-use crate::call::outcome::{DialFailure, DialFault, TrunkEvidence, dial_reason};
+use crate::call::outcome::{DialFailure, DialFault, NetworkTone, TrunkEvidence, dial_reason, tone_reason};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
 
@@ -45,10 +45,17 @@ impl Verdict {
         match why {
             Withdrawal::TimedOut => Self::new(DisconnectionReason::DialNoAnswer, EndedBy::System, at),
             Withdrawal::Person => Self::new(DisconnectionReason::Cancelled, EndedBy::System, at),
+            Withdrawal::Tone(tone) => Self::of_tone(tone, at),
             Withdrawal::Shutdown | Withdrawal::Fault => {
                 Self::new(DisconnectionReason::DialFailed, EndedBy::System, at).technical()
             }
         }
+    }
+
+    /// The network said by a tone that nobody will answer.
+    pub(super) fn of_tone(tone: NetworkTone, at: Instant) -> Self {
+        let ended_by = if tone == NetworkTone::Engaged { EndedBy::Contact } else { EndedBy::Carrier };
+        Self::new(tone_reason(tone), ended_by, at)
     }
 
     /// A dial was refused or came to nothing.

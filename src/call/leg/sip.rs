@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use callwright_media::digit::Digit;
 use callwright_media::negotiated::Negotiated;
-use callwright_media::sdp::{self, LocalMedia, SdpError};
+use callwright_media::sdp::{self, Encryption, LocalMedia, SdpError};
 use callwright_sip::endpoint::{Body, DialogSnapshot, EndedBy, Event, Failure, FailureCause, ReferProgress};
 use callwright_sip::message::header::Reason;
 use callwright_sip::message::{HeaderName, StatusCode};
@@ -124,7 +124,7 @@ impl SipLeg {
                 };
                 LegNews::of(LegEvent::Ended { by, q850: reason.as_ref().and_then(q850) })
             }
-            // No leg makes new offers, and none lets itself be redirected.
+            // No leg makes new offers, and whether one goes on elsewhere is decided before it comes here.
             Event::Reoffered { .. }
             | Event::Redirected { .. }
             | Event::Incoming { .. }
@@ -173,6 +173,20 @@ impl SipLeg {
         let receives = negotiated.direction.receives();
         self.negotiated = Some(negotiated);
         LegNews::of(LegEvent::Renegotiated { receives })
+    }
+
+    /// Another dialog takes the place of this leg's (RFC 3891). Its offer, or the lack of one, is answered like a re-INVITE;
+    /// [`LegNews::reoffer`] is the body of its 200, or the status that refuses it and leaves the leg as it was. Encrypted
+    /// legs are not taken over: our key has been told to whom we talked to so far.
+    pub fn taken_over(&mut self, dialog: DialogSnapshot, offer: Option<Body>) -> LegNews {
+        if self.local.encryption != Encryption::Off {
+            return LegNews { reoffer: Some(Err(StatusCode::NOT_ACCEPTABLE_HERE)), ..LegNews::default() };
+        }
+        let news = self.reoffer(offer);
+        if let Some(Ok(_)) = news.reoffer {
+            self.dialog = Some(Box::new(dialog));
+        }
+        news
     }
 
     fn reoffer(&mut self, offer: Option<Body>) -> LegNews {

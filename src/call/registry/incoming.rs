@@ -14,8 +14,10 @@ use crate::agent::conversation::Conversation;
 use crate::call::call::Call;
 use crate::call::facts;
 use crate::call::inbound::{Admitted, Entrance};
+use crate::call::leg::Leg;
 use crate::call::leg::sip::SipLeg;
 use crate::call::task::{CallTask, Parts, refuse};
+use crate::call::transfer::came::CameBy;
 use crate::id::{CallId, OrgId};
 use crate::net::sip_driver::IncomingCall;
 use crate::pii::Pii;
@@ -29,15 +31,15 @@ use crate::time;
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// With which status a call is refused, and what else is said.
-type Refusal = (StatusCode, Rejection);
+pub(super) type Refusal = (StatusCode, Rejection);
 
 /// A call is refused with this status alone.
-const fn plain(status: StatusCode) -> Refusal {
+pub(super) const fn plain(status: StatusCode) -> Refusal {
     (status, Rejection { retry_after: None, reason: None, phrase: None })
 }
 
 /// This node has no room. An organisation that has none gets 486: carriers take 503 for a fault of the whole trunk.
-const fn overload() -> Refusal {
+pub(super) const fn overload() -> Refusal {
     (StatusCode::SERVICE_UNAVAILABLE, Rejection { retry_after: Some(RETRY_AFTER), reason: None, phrase: None })
 }
 
@@ -58,6 +60,9 @@ impl Calls {
 
     /// Lets a call in and takes it, or says with which status it is refused.
     async fn receive(&self, incoming: IncomingCall) -> Result<(), Refusal> {
+        if let Some(replaced) = incoming.invite.replaces {
+            return self.replace(replaced, incoming);
+        }
         let admitted = self.inner.inbound.read().unwrap_or_else(PoisonError::into_inner).admit(&incoming.invite);
         let admitted = admitted.map_err(plain)?;
         if self.is_full() {
@@ -75,7 +80,12 @@ impl Calls {
             Entrance::Unknown if self.of_org(admitted.org) >= admitted.max_org_calls => {
                 Err(plain(StatusCode::BUSY_HERE))
             }
-            Entrance::Open | Entrance::Unknown => self.take(call, admitted, incoming, vouched),
+            Entrance::Open | Entrance::Unknown => {
+                if let Some(external) = admitted.external {
+                    let _ = self.inner.services.sip.known_as(incoming.session, external).await;
+                }
+                self.take(call, admitted, incoming, vouched)
+            }
         };
         if let (Err(_), Some(door)) = (&taken, door) {
             door.over(call);
@@ -97,9 +107,9 @@ impl Calls {
         Ok(Some(verdict.into()))
     }
 
-    /// Live calls of an organisation on this node.
+    /// Live calls of an organisation on this node, but for those of browsers.
     fn of_org(&self, org: OrgId) -> usize {
-        self.inner.live.iter().filter(|entry| entry.identity.org == org).count()
+        self.inner.live.iter().filter(|entry| entry.identity.org == org && entry.identity.trunk.is_some()).count()
     }
 
     /// Starts the task of a call that came in, or says with which status it is refused.
@@ -111,7 +121,7 @@ impl Calls {
         vouched: Option<CallerIdentity>,
     ) -> Result<(), Refusal> {
         let IncomingCall { session, invite, events } = incoming;
-        let Admitted { trunk, org, assistant, max_org_calls: _, identity: _, media: terms, arrival, called } = admitted;
+        let Admitted { trunk, org, assistant, media: terms, arrival, called, .. } = admitted;
         let _one_at_a_time = self.inner.taking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_full() {
             return Err(overload());
@@ -120,7 +130,7 @@ impl Calls {
         let now = time::now();
         let media = services.media_address(invite.flow.listener).ok_or_else(overload)?;
         if !terms.allow(invite.flow.transport) {
-            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and it did not come by TLS");
+            tracing::warn!(%trunk, "a call that came in is refused: its audio has to be encrypted and its signalling was not");
             return Err(plain(StatusCode::NOT_ACCEPTABLE_HERE));
         }
         let definition = &assistant.definition;
@@ -141,11 +151,12 @@ impl Calls {
             tracing::info!(%trunk, %fault, "a call that came in is refused: its description cannot be answered");
             plain(StatusCode::NOT_ACCEPTABLE_HERE)
         })?;
+        let came = called.clone().map(|called| CameBy { called, diversion: arrival.diversion.clone() });
         let core = Call::inbound(now.mono, services.clocks.clone());
         let identity = Identity {
             call,
             org,
-            trunk,
+            trunk: Some(trunk),
             attempt: None,
             second_of: None,
             assistant,
@@ -161,8 +172,10 @@ impl Calls {
         let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
-        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording };
-        let task = CallTask::new(self.clone(), parts, ends).taking(session, events);
+        let dtmf = terms.dtmf;
+        let (leg, body) = (Leg::Sip(leg), Some(body));
+        let parts = Parts { call: core, conversation, lineup, context, leg, body, rtp, recording, dtmf };
+        let task = CallTask::new(self.clone(), parts, ends).taking(session, events).come_by(came);
         self.spawn(identity, entry, task, None);
         Ok(())
     }

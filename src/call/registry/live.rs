@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use callwright_media::digit::Digit;
+use callwright_sip::endpoint::SessionId;
 use tokio::sync::{mpsc, watch};
 
 use super::supervise::{Supervised, Supervision};
@@ -14,13 +16,14 @@ use crate::agent::record::Outcome;
 use crate::call::listen::Listeners;
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::place::CallReport;
-use crate::call::task::{Ends, Remains};
+use crate::call::task::{Ends, Remains, Seat};
 use crate::call::tools::ToolContext;
 use crate::call::transfer::Handover;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::EndedBy;
 use crate::id::{AttemptId, CallId, OrgId, TargetId, TrunkId};
+use crate::net::sip_driver::IncomingCall;
 use crate::pii::Pii;
 use crate::stir::verdict::CallerIdentity;
 use crate::time::{self, Now};
@@ -67,7 +70,7 @@ impl Stage {
 }
 
 /// What a call can be told from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::call) enum Control {
     /// A person ends it.
     HangUp,
@@ -77,8 +80,30 @@ pub(in crate::call) enum Control {
     Supervise(Supervision),
     /// Somebody listens, and the leg does not hand over its sound yet.
     Listen,
+    /// A supervisor's browser takes the call over.
+    TakeOver(Seat),
+    /// The agent has the word again.
+    HandBack,
     /// The transfer that this leg is for has come this far.
     Handover(Handover),
+    /// The party that this leg is joined with has pressed a key.
+    Press(Digit),
+    /// A call that has come in takes the place of its leg, or is refused.
+    Replace(Box<IncomingCall>),
+}
+
+/// The session that is the leg of a call, told by its task; none before its INVITE.
+#[derive(Debug, Default)]
+pub(in crate::call) struct LegSession(Mutex<Option<SessionId>>);
+
+impl LegSession {
+    pub(in crate::call) fn set(&self, session: SessionId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+
+    fn is(&self, session: SessionId) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(session)
+    }
 }
 
 /// A live call.
@@ -88,8 +113,8 @@ pub struct LiveCall {
     pub call: CallId,
     /// Whose it is.
     pub org: OrgId,
-    /// The trunk.
-    pub trunk: TrunkId,
+    /// The trunk; none for a browser's.
+    pub trunk: Option<TrunkId>,
     /// The version of the assistant that speaks.
     pub assistant: Arc<AssistantVersion>,
     /// The far side's number; `None` when it does not show one.
@@ -106,6 +131,8 @@ pub struct LiveCall {
     pub stage: Stage,
     /// A supervisor has silenced the agent.
     pub muted: bool,
+    /// A supervisor has taken the call over.
+    pub taken_over: bool,
     /// A supervisor has taken the talk off the record.
     pub off_record: bool,
     /// How many listen to it.
@@ -119,6 +146,8 @@ pub enum Party {
     Agent,
     /// Nobody: a supervisor has silenced the agent.
     Muted,
+    /// A supervisor, who has taken the call over.
+    Supervisor,
     /// A person, to whom the caller was handed over.
     Person,
 }
@@ -129,6 +158,11 @@ impl LiveCall {
     pub const fn party(&self) -> Party {
         match self.stage {
             Stage::HandedOver { .. } => Party::Person,
+            Stage::Dialing | Stage::Ringing | Stage::Answered { .. } | Stage::InConversation { .. }
+                if self.taken_over =>
+            {
+                Party::Supervisor
+            }
             Stage::Dialing | Stage::Ringing | Stage::Answered { .. } | Stage::InConversation { .. } if self.muted => {
                 Party::Muted
             }
@@ -143,6 +177,7 @@ pub(super) struct Entry {
     pub(super) stage: watch::Receiver<Stage>,
     pub(super) supervised: Arc<Supervised>,
     pub(super) listeners: Arc<Listeners>,
+    leg: Arc<LegSession>,
 }
 
 /// Who takes part in a call.
@@ -150,7 +185,7 @@ pub(super) struct Entry {
 pub(super) struct Identity {
     pub(super) call: CallId,
     pub(super) org: OrgId,
-    pub(super) trunk: TrunkId,
+    pub(super) trunk: Option<TrunkId>,
     pub(super) attempt: Option<(AttemptId, TargetId)>,
     pub(super) second_of: Option<CallId>,
     pub(super) assistant: Arc<AssistantVersion>,
@@ -168,8 +203,21 @@ impl Entry {
         let (control, controls) = mpsc::channel(CONTROLS);
         let (stage, stages) = watch::channel(Stage::Dialing);
         let listeners = Arc::<Listeners>::default();
-        let ends = Ends { control: controls, stage, listeners: Arc::clone(&listeners) };
-        (ends, Self { identity, control, stage: stages, supervised: Arc::default(), listeners })
+        let supervised = Arc::<Supervised>::default();
+        let leg = Arc::<LegSession>::default();
+        let ends = Ends {
+            control: controls,
+            stage,
+            listeners: Arc::clone(&listeners),
+            supervised: Arc::clone(&supervised),
+            known: Arc::clone(&leg),
+        };
+        (ends, Self { identity, control, stage: stages, supervised, listeners, leg })
+    }
+
+    /// Whether this session is its leg.
+    pub(super) fn has_leg(&self, session: SessionId) -> bool {
+        self.leg.is(session)
     }
 
     pub(super) fn live(&self) -> LiveCall {
@@ -185,6 +233,7 @@ impl Entry {
             started: self.identity.started,
             stage: *self.stage.borrow(),
             muted: self.supervised.is_muted(),
+            taken_over: self.supervised.is_taken(),
             off_record: self.supervised.is_off_record(),
             listeners: self.listeners.count(),
         }
@@ -213,9 +262,19 @@ impl Identity {
         PathBuf::from(day).join(format!("{}.wav", self.call))
     }
 
-    /// Whether it came in.
+    /// Whether it came in over a trunk.
     pub(super) fn came_in(&self) -> bool {
-        self.attempt.is_none() && self.second_of.is_none()
+        self.trunk.is_some() && self.attempt.is_none() && self.second_of.is_none()
+    }
+
+    /// Which way it went, as figures name it.
+    pub(super) fn direction(&self) -> &'static str {
+        match (self.trunk, self.second_of, self.attempt) {
+            (None, _, _) => "browser",
+            (Some(_), Some(_), _) => "transfer",
+            (Some(_), None, Some(_)) => "outbound",
+            (Some(_), None, None) => "inbound",
+        }
     }
 
     /// Whether its assistant's calls are recorded at all.
@@ -236,6 +295,7 @@ impl Identity {
             outcome: remains.outcome,
             conversation: remains.conversation,
             recording: remains.recording,
+            recording_fault: remains.recording_fault,
             replay: remains.replay,
             transfer: remains.transfer,
             media: remains.media,
@@ -282,6 +342,7 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         outcome,
         conversation,
         recording: None,
+        recording_fault: None,
         replay: None,
         transfer: None,
         media: None,

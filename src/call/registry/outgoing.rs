@@ -11,6 +11,7 @@ use super::live::{Control, Entry, Identity};
 use crate::agent::conversation::Conversation;
 use crate::call::call::{Call, CallConfig};
 use crate::call::facts;
+use crate::call::leg::Leg;
 use crate::call::leg::sip::SipLeg;
 use crate::call::outcome::TrunkEvidence;
 use crate::call::place::{ATTEMPT_EVENTS, AttemptEvent, CallPlacer, NotPlaced, PlaceCall};
@@ -57,7 +58,7 @@ impl Calls {
         let identity = Identity {
             call: order.call,
             org: order.org,
-            trunk: order.trunk,
+            trunk: Some(order.trunk),
             attempt: Some((order.attempt, order.target)),
             second_of: None,
             assistant: order.assistant,
@@ -87,7 +88,7 @@ impl Calls {
         let identity = Identity {
             call: CallId::generate(),
             org,
-            trunk,
+            trunk: Some(trunk),
             attempt: None,
             second_of: Some(of),
             assistant,
@@ -137,10 +138,13 @@ impl Calls {
         let (ends, entry) = Entry::new(identity.clone());
         let context = identity.context(variables);
         let recording = identity.recording();
-        if let Some(host) = services.call_id_host(dial.invite.flow.listener) {
+        let host = dial.invite.sent_by.as_ref().map(|sent_by| sent_by.host.to_string());
+        if let Some(host) = host.or_else(|| services.call_id_host(dial.invite.flow.listener)) {
             self.watch(&identity, leg_key(&services.secret, dial.leg).call_id(&host).as_bytes());
         }
-        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording };
+        let dtmf = dial.invite.media.dtmf;
+        let (leg, body) = (Leg::Sip(leg), Some(body));
+        let parts = Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf };
         let task = make(CallTask::new(self.clone(), parts, ends).placing(dial, reports.clone()));
         let control = entry.control.clone();
         self.spawn(identity, entry, task, Some(reports.clone()));
@@ -163,7 +167,8 @@ async fn keep_leg(desk: Arc<dyn TransferDesk>, leg: LegId, mut events: mpsc::Rec
         let note = match event {
             AttemptEvent::Ringing { dialog, .. } => LegNote::Ringing(dialog),
             AttemptEvent::Answered { dialog, .. } => LegNote::Answered(dialog),
-            AttemptEvent::InConversation { .. } => continue,
+            // Without an answer it goes nowhere else: where a caller is handed over to is decided once.
+            AttemptEvent::InConversation { .. } | AttemptEvent::Redirected { .. } => continue,
             AttemptEvent::NotPlaced(_) => LegNote::Over(None),
             AttemptEvent::Ended(report) => LegNote::Over(Some(Box::new(report.outcome))),
         };

@@ -9,8 +9,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::live::{Control, LiveCall, Stage};
 use super::{Calls, Entry};
 use crate::agent::assistant::Mode;
-use crate::call::listen::{self, Listener, Unheard};
+use crate::call::listen::{self, Encoding, Hearing, Listener, Unheard};
 use crate::id::{CallId, OrgId};
+use crate::net::webrtc::sessions::BrowserLeg;
 use crate::pii::Pii;
 
 /// Notes that one call takes: each stays in what the model is given for the rest of it.
@@ -56,6 +57,15 @@ pub enum NotReached {
     /// It has all the notes that it takes.
     #[error("the call has been told {MOST_NOTES} notes and takes no more")]
     TooManyNotes,
+    /// A supervisor has it.
+    #[error("a supervisor has taken the call over")]
+    TakenOver,
+    /// No supervisor has it.
+    #[error("no supervisor has taken the call over")]
+    NotTakenOver,
+    /// It has not been answered yet.
+    #[error("the call has not been answered yet")]
+    NotAnswered,
     /// It has not taken what it was told before.
     #[error("the call has not taken what it was told before")]
     Busy,
@@ -70,8 +80,9 @@ pub struct Reached {
 
 /// What supervisors have done to a call.
 #[derive(Debug, Default)]
-pub(super) struct Supervised {
+pub(in crate::call) struct Supervised {
     muted: AtomicBool,
+    taken: AtomicBool,
     off_record: AtomicBool,
     notes: AtomicU32,
 }
@@ -79,6 +90,16 @@ pub(super) struct Supervised {
 impl Supervised {
     pub(super) fn is_muted(&self) -> bool {
         self.muted.load(Ordering::Relaxed)
+    }
+
+    /// A supervisor has taken the call over, or handed it back: then the agent has the word.
+    pub(in crate::call) fn take(&self, taken: bool) {
+        self.taken.store(taken, Ordering::Relaxed);
+        self.muted.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_off_record(&self) -> bool {
@@ -133,6 +154,16 @@ impl Calls {
         Ok((listener, entry.live()))
     }
 
+    /// Like [`listen`](Self::listen), but encoded for browsers: once for all who listen in this encoding.
+    ///
+    /// # Errors
+    /// [`NotReached::Unknown`], [`NotReached::Over`], [`NotReached::Busy`], [`NotReached::TooManyListeners`].
+    pub fn hear(&self, org: OrgId, call: CallId, encoding: Encoding) -> Result<Hearing, NotReached> {
+        let (listener, _) = self.listen(org, call)?;
+        let Some(entry) = self.inner.live.get(&call) else { return Err(NotReached::Over) };
+        Ok(entry.listeners.encode(listener, encoding))
+    }
+
     /// The call has ended.
     pub(super) fn note_end(&self, org: OrgId, call: CallId) {
         let mut ended = self.inner.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,6 +193,7 @@ impl Reached {
             Supervision::Note(_) if self.call.assistant.definition.mode == Mode::Flow => Err(NotReached::NoModel),
             Supervision::Note(_) if self.call.assistant.definition.mode == Mode::External => Err(NotReached::Bot),
             Supervision::Note(_) | Supervision::Mute(_) if left => Err(NotReached::AgentLeft),
+            Supervision::Mute(_) if self.supervised.is_taken() => Err(NotReached::TakenOver),
             Supervision::Note(_) if self.supervised.notes.load(Ordering::Relaxed) >= MOST_NOTES => {
                 Err(NotReached::TooManyNotes)
             }
@@ -181,6 +213,43 @@ impl Reached {
         (call.muted, call.off_record) = (supervised.is_muted(), supervised.is_off_record());
         permit.send(Control::Supervise(what));
         call
+    }
+
+    /// Whether a supervisor can take the call over.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn allows_take_over(&self) -> Result<(), NotReached> {
+        if let Some(of) = self.call.second_of {
+            return Err(NotReached::SecondLeg(of));
+        }
+        match self.call.stage {
+            Stage::HandedOver { .. } => Err(NotReached::AgentLeft),
+            Stage::Dialing | Stage::Ringing => Err(NotReached::NotAnswered),
+            Stage::Answered { .. } | Stage::InConversation { .. } if self.supervised.is_taken() => {
+                Err(NotReached::TakenOver)
+            }
+            Stage::Answered { .. } | Stage::InConversation { .. } => Ok(()),
+        }
+    }
+
+    /// Gives a supervisor's browser the call. One that cannot have it after all, because somebody else was faster, is let go.
+    pub fn take_over(self, browser: BrowserLeg) {
+        self.permit.send(Control::from(browser));
+    }
+
+    /// Gives the agent the word again. The call as it then is.
+    ///
+    /// # Errors
+    /// [`NotReached::NotTakenOver`].
+    pub fn hand_back(self) -> Result<LiveCall, NotReached> {
+        let Self { permit, supervised, mut call } = self;
+        if !supervised.is_taken() {
+            return Err(NotReached::NotTakenOver);
+        }
+        permit.send(Control::HandBack);
+        (call.taken_over, call.muted) = (false, false);
+        Ok(call)
     }
 
     /// Ends the call: CANCEL before the answer, BYE after it. The call as it was.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use callwright_media::digit::Digit;
+
 use super::CallTask;
 use super::brain::Thought;
-use super::keys::Next;
+use super::keys::{self, Next};
 use super::voice::Spoken;
 use crate::agent::action::{Action, Source};
 use crate::agent::input::{Input, ReplyId};
@@ -14,6 +16,7 @@ use crate::call::listen::Happening;
 use crate::call::transfer::TransferInput;
 use crate::net::media_leg::MediaCommand;
 use crate::time;
+use crate::trunk::media::KeyWay;
 
 impl CallTask {
     pub(super) async fn converse(&mut self, action: Action) {
@@ -135,19 +138,43 @@ impl CallTask {
 
     /// Takes the next step in pressing keys.
     pub(super) async fn press(&mut self) {
-        let events = self.leg.negotiated().is_some_and(|negotiated| negotiated.dtmf.is_some());
+        let way = self.key_way();
         loop {
-            match self.keys.step(time::now().mono, events) {
+            match self.keys.step(time::now().mono, way) {
                 // Where there is no leg that could, the rest is passed over.
                 Next::Order(command) => {
                     if self.order(command).await {
                         return;
                     }
                 }
+                Next::Tell(body) => {
+                    if let Some(session) = self.session {
+                        let _ = self.services.sip.info(session, body).await;
+                    }
+                    return;
+                }
                 Next::Wait => return,
                 Next::Done => return self.inform(Input::DtmfSent),
             }
         }
+    }
+
+    /// Passes on a key of the party that this leg is joined with. To whom keys are sound it is passed on if it came as one:
+    /// by the audio itself.
+    pub(super) async fn pass_on(&self, digit: Digit) {
+        match (self.key_way(), self.session) {
+            (KeyWay::Events, _) => {
+                self.order(MediaCommand::SendDtmf(vec![digit])).await;
+            }
+            (KeyWay::Info, Some(session)) => {
+                let _ = self.services.sip.info(session, keys::info(digit)).await;
+            }
+            (KeyWay::Info, None) | (KeyWay::Sound, _) => {}
+        }
+    }
+
+    fn key_way(&self) -> KeyWay {
+        self.dtmf.way(self.leg.negotiated().is_some_and(|negotiated| negotiated.dtmf.is_some()))
     }
 
     async fn set_off_record(&mut self, off: bool) {

@@ -89,6 +89,11 @@ impl Ears {
         Self { deaf: true, ..self }
     }
 
+    /// Whether the recogniser ends turns by itself.
+    pub(super) const fn detects_turns(&self) -> bool {
+        self.manner.detects_turns
+    }
+
     /// Whether a recogniser hears all the time.
     pub(super) fn is_continuous(&self) -> bool {
         self.manner.continuous && !self.deaf

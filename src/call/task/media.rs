@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use callwright_media::convert::{Converter, narrowed};
-use callwright_media::detect::Detection;
 use callwright_media::detect::greeting::GreetingConfig;
+use callwright_media::detect::phrases::PhraseBook;
+use callwright_media::detect::{Callee, Detection, Refusal, Signal};
 use callwright_media::frame::{FRAME, PcmFrame, Rate};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use tokio::time::timeout;
@@ -13,9 +14,10 @@ use super::bot::BotLine;
 use super::player::Ended;
 use super::{CallTask, LAST_WORD};
 use crate::agent::ear::{self, VOICE};
-use crate::agent::input::{Input, Party};
+use crate::agent::input::{Heard, Input, Party};
 use crate::call::event::{CallInput, MediaNotice};
 use crate::call::listen::to_listeners;
+use crate::call::outcome::NetworkTone;
 use crate::call::record::RecordingSink;
 use crate::call::transfer::TargetParty;
 use crate::call::transfer::second::SecondNews;
@@ -23,9 +25,13 @@ use crate::campaign::states::AnsweredBy;
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_ring::{CloseCause, MediaNews};
 use crate::net::reports::reports;
+use crate::provider::stt::Transcript;
 use crate::siprec::RecordedCall;
 use crate::siprec::metadata::CallFacts;
 use crate::time::{self, Now};
+
+/// So long after the answer the words of the callee may tell who that is.
+const TELLING: Duration = Duration::from_secs(60);
 
 /// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
 const HURRY: Duration = Duration::from_secs(3);
@@ -64,6 +70,9 @@ impl CallTask {
             self.listeners.works_at(rate);
             let mut session = Session::at(now, config, rate);
             session.report(now, reports(Now { mono: now, ..time::now() }));
+            if self.dtmf.hears_sound() {
+                session.listen_for_keys();
+            }
             let added = self.services.workers.add(rtp, session).await;
             added.map(|media| {
                 self.player.attach(media.control.clone());
@@ -79,6 +88,9 @@ impl CallTask {
         }
         if self.off_record {
             self.order(MediaCommand::OffRecord(true)).await;
+        }
+        if self.dial.is_some() && self.call.answered_at().is_none() {
+            self.order(MediaCommand::DetectProgress).await;
         }
         self.let_listen().await;
     }
@@ -126,7 +138,10 @@ impl CallTask {
     /// Begins to send the call to the recorder of its trunk, if it has one. The second leg of a transfer is heard on the
     /// first.
     pub(super) fn copy(&mut self) {
-        let (Some(recorders), Some(media)) = (self.calls.recorders(), &self.media) else { return };
+        let (Some(recorders), Some(media), Some(trunk)) = (self.calls.recorders(), &self.media, self.context.trunk)
+        else {
+            return;
+        };
         if !self.records || self.second.is_some() {
             return;
         }
@@ -137,7 +152,7 @@ impl CallTask {
             ours: self.context.ours.clone(),
             assistant: self.context.assistant.definition.name.clone(),
         };
-        self.copied = recorders.begin(RecordedCall { trunk: self.context.trunk, facts, media: media.control.clone() });
+        self.copied = recorders.begin(RecordedCall { trunk, facts, media: media.control.clone() });
     }
 
     /// Takes everything that waits in the ring: it was filled in one go.
@@ -197,7 +212,9 @@ impl CallTask {
                 ear::told(now, &event)
             }
             MediaEvent::Overlap { .. } => ear::told(now, &event),
-            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit).await => None,
+            // What the line gives back of our own keys was not pressed by the far side.
+            MediaEvent::DtmfReceived { .. } if self.keys.are_sounding() => None,
+            MediaEvent::DtmfReceived { digit, .. } if self.relay(digit) => None,
             MediaEvent::DtmfReceived { digit, at } => Some(Input::Dtmf { digit: digit.as_char(), ago: ago(at) }),
             MediaEvent::DtmfSent { .. } => {
                 self.pressed().await;
@@ -236,7 +253,7 @@ impl CallTask {
                 let ended = self.player.ended(clip, samples, true);
                 ended.map(|Ended { reply, heard }| Input::SpeechCut { reply, heard, ago: ago(at) })
             }
-            MediaEvent::Detected(detection) => Some(self.detected(detection)),
+            MediaEvent::Detected(detection) => self.detected(detection),
             MediaEvent::Parted { .. } => {
                 self.parted();
                 None
@@ -269,22 +286,71 @@ impl CallTask {
         self.hurry_until = until;
     }
 
-    fn detected(&mut self, detection: Detection) -> Input {
-        let (answered_by, party) = match detection {
-            Detection::Human { .. } => (AnsweredBy::Human, Party::Human),
-            Detection::Machine { .. } => (AnsweredBy::Voicemail, Party::Machine),
-            Detection::Beep { .. } => (AnsweredBy::Voicemail, Party::Beep),
-            Detection::Ringback { .. } => (AnsweredBy::FalseAnswer, Party::Ringback),
+    fn detected(&mut self, detection: Detection) -> Option<Input> {
+        if self.call.answered_at().is_none() {
+            self.network_plays(detection.callee);
+            return None;
+        }
+        let (answered_by, party) = match detection.callee {
+            Callee::Human => (AnsweredBy::Human, Party::Human),
+            Callee::Machine => (AnsweredBy::Voicemail, Party::Machine),
+            Callee::Beep => (AnsweredBy::Voicemail, Party::Beep),
+            Callee::Screening => (AnsweredBy::Screening, Party::Screening),
+            Callee::Menu => (AnsweredBy::Ivr, Party::Menu),
+            Callee::Fax => (AnsweredBy::Fax, Party::Fax),
+            Callee::Network(Signal::Ringback) => (AnsweredBy::FalseAnswer, Party::Ringback),
+            Callee::Network(Signal::Busy | Signal::Congestion) | Callee::Refused(_) => {
+                self.network_plays(detection.callee);
+                return None;
+            }
         };
         self.tell(CallInput::AnsweredBy(answered_by));
-        match detection {
-            Detection::Human { .. } => self.tell_first(SecondNews::Judged(TargetParty::Human)),
-            Detection::Machine { .. } | Detection::Beep { .. } => {
+        match party {
+            Party::Human => self.tell_first(SecondNews::Judged(TargetParty::Human)),
+            Party::Machine | Party::Beep | Party::Screening | Party::Menu | Party::Fax => {
                 self.tell_first(SecondNews::Judged(TargetParty::Machine));
             }
-            Detection::Ringback { .. } => {}
+            Party::Ringback => {}
         }
-        Input::Detected(party)
+        Some(Input::Detected(party))
+    }
+
+    /// Tells the call of a tone that stands for a final response. Ringing does not.
+    fn network_plays(&mut self, callee: Callee) {
+        let tone = match callee {
+            Callee::Network(Signal::Busy) => NetworkTone::Engaged,
+            Callee::Network(Signal::Congestion) => NetworkTone::Congested,
+            Callee::Refused(Refusal::Intercept | Refusal::Vacant) => NetworkTone::NoSuchNumber,
+            Callee::Refused(Refusal::Reorder | Refusal::NoCircuit) => NetworkTone::Congested,
+            Callee::Refused(Refusal::Unspecified) => NetworkTone::Announcement,
+            Callee::Network(Signal::Ringback)
+            | Callee::Human
+            | Callee::Machine
+            | Callee::Beep
+            | Callee::Screening
+            | Callee::Menu
+            | Callee::Fax => return,
+        };
+        self.tell(CallInput::Tone(tone));
+    }
+
+    /// Tells what a recogniser makes of the callee: the conversation, and the leg as long as that finds out who answered.
+    pub(super) async fn understood(&mut self, input: Input) {
+        let words =
+            if let Input::Heard(Heard::Partial { words } | Heard::EagerEnd { words } | Heard::TurnEnded { words })
+            | Input::Understood { transcript: Transcript::Words { text: words, .. }, .. } = &input
+            {
+                Some(words.clone())
+            } else {
+                None
+            };
+        let now = time::now().mono;
+        let answered = self.call.answered_at().filter(|at| now.saturating_duration_since(*at) < TELLING);
+        if let (Some(words), Some(_), Some(_)) = (words, answered, &self.dial) {
+            let book = PhraseBook::of(&self.context.assistant.definition.language);
+            self.order(MediaCommand::CalleeSaid { book, words }).await;
+        }
+        self.inform(input);
     }
 
     /// Closes the leg and waits for what it has counted.

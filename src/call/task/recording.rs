@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::call::place::RecordingFile;
-use crate::call::record::{RecordError, Recorder, RecordingHandle, RecordingSink};
+use crate::call::record::{RecordError, Recorder, RecordingFault, RecordingHandle, RecordingSink};
 
 /// How long the end of a call waits for its recording to be on disk.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,12 +23,14 @@ pub(super) struct Recording {
     path: PathBuf,
     opening: Option<Opening>,
     handle: Option<RecordingHandle>,
+    /// Why there is none although there should be.
+    fault: Option<RecordingFault>,
 }
 
 impl Recording {
     /// A recording that will have this path in the folder of recordings, once it is opened.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, opening: None, handle: None }
+        Self { path, opening: None, handle: None, fault: None }
     }
 
     /// Where it goes, relative to the folder of recordings.
@@ -56,14 +58,25 @@ impl Recording {
 
     /// The sink of a file that is made within a time limit, at the end of a call.
     pub(super) async fn opened_within(&mut self, limit: Duration) -> Option<RecordingSink> {
-        let opened = timeout(limit, self.opening.take()?).await.ok()?;
-        self.take(opened)
+        match timeout(limit, self.opening.take()?).await {
+            Ok(opened) => self.take(opened),
+            Err(_) => {
+                self.fault = Some(RecordingFault::DiskSlow);
+                None
+            }
+        }
     }
 
-    /// What is on disk when everything has been written, after the sink has gone.
-    pub(super) async fn finished(self) -> Option<RecordingFile> {
-        let recorded = timeout(PATIENCE, self.handle?.finished()).await.ok().flatten()?;
-        Some(RecordingFile { path: self.path, duration: recorded.duration, complete: recorded.complete })
+    /// What is on disk when everything has been written, after the sink has gone, and what is wrong with it.
+    pub(super) async fn finished(self) -> (Option<RecordingFile>, Option<RecordingFault>) {
+        let Some(handle) = self.handle else { return (None, self.fault) };
+        match timeout(PATIENCE, handle.finished()).await {
+            Ok(Some(recorded)) => {
+                (Some(RecordingFile { path: self.path, duration: recorded.duration }), recorded.fault)
+            }
+            Ok(None) => (None, Some(RecordingFault::DiskFailed)),
+            Err(_) => (None, Some(RecordingFault::DiskSlow)),
+        }
     }
 
     /// Nothing of the sink was recorded: the leg is gone.
@@ -79,6 +92,7 @@ impl Recording {
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "a call is not recorded");
+                self.fault = Some(error.fault());
                 None
             }
             Err(_) => None,

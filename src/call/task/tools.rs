@@ -225,7 +225,7 @@ mod tests {
         let context = ToolContext {
             call: CallId::generate(),
             org: OrgId::from_u128(1),
-            trunk: TrunkId::from_u128(1),
+            trunk: Some(TrunkId::from_u128(1)),
             attempt: None,
             assistant: Arc::new(assistant),
             variables: Map::new(),

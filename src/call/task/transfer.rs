@@ -7,7 +7,7 @@ use std::time::Duration;
 use callwright_media::bridge::bridge;
 use callwright_media::digit::Digit;
 use callwright_media::hold;
-use callwright_sip::endpoint::{Refer, ReferEnd, ReferProgress};
+use callwright_sip::endpoint::{Flow, Refer, ReferEnd, ReferProgress};
 use callwright_sip::message::header::NameAddr;
 use tokio::task::JoinHandle;
 
@@ -17,19 +17,24 @@ use crate::agent::assistant::AssistantVersion;
 use crate::agent::input::Input;
 use crate::agent::transfer::{TransferFailure, TransferManner, TransferNews, TransferOrder};
 use crate::call::event::{CallInput, Withdrawal};
+use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::registry::{Control, Stage};
 use crate::call::transfer::briefing;
-use crate::call::transfer::desk::{LegNote, NotAdmitted, SecondLeg, TransferDesk, TransferDial, Transferred};
+use crate::call::transfer::came::CameBy;
+use crate::call::transfer::desk::{
+    LegNote, MOST_WAYS, NotAdmitted, SecondLeg, TransferDesk, TransferDial, Transferred, Tried,
+};
 use crate::call::transfer::destination::{Resolved, resolve};
 use crate::call::transfer::second::{SecondHandle, SecondNews, SecondOrder, SecondSide, failure};
 use crate::call::transfer::{
     Handover, ReferNews, TargetEvent, Transfer, TransferAction, TransferConfig, TransferInput,
 };
 use crate::campaign::transfer::TransferWay;
-use crate::id::LegId;
+use crate::id::{LegId, TrunkId};
 use crate::net::media_leg::MediaCommand;
 use crate::net::media_worker::MediaControl;
 use crate::time;
+use crate::trunk::hunt::may_go_on;
 
 /// How fast what the agent says dies away when the legs are joined.
 const FADE: Duration = Duration::from_millis(15);
@@ -51,6 +56,12 @@ pub(super) struct Handing {
     second: Option<SecondHandle>,
     media: Option<MediaControl>,
     joined: bool,
+    /// By which trunk and server the leg was sent.
+    way: Option<(TrunkId, Flow)>,
+    /// The ways that have given it up.
+    tried: Vec<Tried>,
+    /// Why the last of them did.
+    given_up: Option<TransferFailure>,
 }
 
 /// What may happen to a transfer.
@@ -131,9 +142,20 @@ impl CallTask {
         let refer = usual.refer_allowed && self.leg.dialog().is_some();
         let config = TransferConfig { ring: order.ring.unwrap_or(usual.ring), ..usual };
         let machine = Transfer::new(time::now().mono, config, order.manner, refer);
-        let (leg, joined) = (LegId::generate(), false);
-        let (permitting, admitting, admitted, second, media) = (None, None, None, None, None);
-        self.handing = Some(Handing { machine, order, leg, permitting, admitting, admitted, second, media, joined });
+        self.handing = Some(Handing {
+            machine,
+            order,
+            leg: LegId::generate(),
+            permitting: None,
+            admitting: None,
+            admitted: None,
+            second: None,
+            media: None,
+            joined: false,
+            way: None,
+            tried: Vec::new(),
+            given_up: None,
+        });
     }
 
     /// Tells the transfer, if there is one.
@@ -193,6 +215,9 @@ impl CallTask {
             }
             HandingNews::Admitted(Err(why)) => {
                 tracing::info!(call = %self.context.call, %why, "a caller is not handed over");
+                if let Some(failure) = self.handing.as_ref().and_then(|handing| handing.given_up) {
+                    return self.transfer(TransferInput::Target(TargetEvent::Failed(failure)));
+                }
                 self.transfer(TransferInput::NotPlaced(match why {
                     NotAdmitted::Blocked | NotAdmitted::Unreachable => TransferFailure::Refused,
                     NotAdmitted::NoRoom | NotAdmitted::Store => TransferFailure::Broken,
@@ -217,9 +242,9 @@ impl CallTask {
     /// Has it found out whether the caller's side may be sent there: what it dials is dialed on our account.
     async fn ask_to_refer(&mut self) {
         let Some(handing) = &self.handing else { return };
-        match self.calls.desk() {
-            Some(desk) => {
-                let asked = tokio::spawn(desk.permits(&self.transfer_dial(handing)));
+        match self.calls.desk().zip(self.transfer_dial(handing)) {
+            Some((desk, dial)) => {
+                let asked = tokio::spawn(desk.permits(&dial));
                 if let Some(handing) = &mut self.handing {
                     handing.permitting = Some(asked);
                 }
@@ -257,32 +282,53 @@ impl CallTask {
     /// Has the second leg put on disk. That goes on when the transfer is called off meanwhile: see `drop_second`.
     fn admit_second(&mut self) {
         let Some(handing) = &self.handing else { return };
-        let Some(desk) = self.calls.desk() else {
+        let Some((desk, dial)) = self.calls.desk().zip(self.transfer_dial(handing)) else {
             return self.transfer(TransferInput::NotPlaced(TransferFailure::Broken));
         };
-        let asked = tokio::spawn(desk.admit(self.transfer_dial(handing)));
+        let asked = tokio::spawn(desk.admit(dial));
         if let Some(handing) = &mut self.handing {
             handing.admitting = Some(asked);
         }
     }
 
-    fn transfer_dial(&self, handing: &Handing) -> TransferDial {
-        TransferDial {
+    /// The dial of a second leg; none without a trunk it could go over.
+    fn transfer_dial(&self, handing: &Handing) -> Option<TransferDial> {
+        Some(TransferDial {
             leg: handing.leg,
             org: self.context.org,
-            trunk: self.context.trunk,
+            trunk: self.context.trunk?,
             attempt: self.context.attempt.map(|(attempt, _)| attempt),
             from: self.context.ours.clone(),
+            came: self.came.clone(),
             to: handing.order.to.clone(),
             ring: handing.order.ring.unwrap_or(self.services.clocks.transfer.ring),
             longest: self.services.clocks.transferred,
+            tried: handing.tried.clone(),
+        })
+    }
+
+    /// A leg that was given up before anybody was rung goes on by another way, for the reasons for which a dial does. For the
+    /// transfer it is the same leg: its clocks go on.
+    fn tries_again(&mut self, outcome: &CallOutcome) -> bool {
+        let Some(handing) = &mut self.handing else { return false };
+        let Some((trunk, flow)) = handing.way.take() else { return false };
+        if outcome.failover != Failover::Allowed || handing.tried.len() + 1 >= MOST_WAYS {
+            return false;
         }
+        handing.tried.push(Tried { trunk, flow, whole_trunk: !may_go_on(outcome) });
+        handing.given_up = Some(failure(outcome));
+        handing.leg = LegId::generate();
+        handing.media = None;
+        self.admit_second();
+        true
     }
 
     /// The moment of the second INVITE has come.
     fn dial_second(&mut self) {
         let Some(handing) = &mut self.handing else { return };
         let Some(leg) = handing.admitted.take() else { return };
+        handing.way = Some((leg.trunk, leg.invite.flow));
+        let again = handing.given_up;
         let agent = &self.context.assistant;
         let (definition, variables) = match handing.order.manner {
             TransferManner::Warm => briefing::asking(&agent.definition, handing.order.briefing.as_ref()),
@@ -291,7 +337,7 @@ impl CallTask {
         let order = SecondOrder {
             of: self.context.call,
             org: self.context.org,
-            trunk: self.context.trunk,
+            trunk: leg.trunk,
             leg,
             to: handing.order.to.number().cloned(),
             from: self.context.ours.clone(),
@@ -302,11 +348,16 @@ impl CallTask {
         match self.calls.second(order) {
             Ok(second) => {
                 handing.second = Some(second);
-                self.transfer(TransferInput::Placed);
+                if again.is_none() {
+                    self.transfer(TransferInput::Placed);
+                }
             }
             Err(why) => {
                 tracing::warn!(call = %self.context.call, %why, "a second leg is not dialed");
-                self.transfer(TransferInput::NotPlaced(TransferFailure::Broken));
+                self.transfer(match again {
+                    Some(failure) => TransferInput::Target(TargetEvent::Failed(failure)),
+                    None => TransferInput::NotPlaced(TransferFailure::Broken),
+                });
             }
         }
     }
@@ -320,7 +371,7 @@ impl CallTask {
             }
             Some(SecondNews::Pressed(digit)) => {
                 if handing.joined {
-                    self.order(MediaCommand::SendDtmf(vec![digit])).await;
+                    self.pass_on(digit).await;
                 }
                 return;
             }
@@ -330,6 +381,9 @@ impl CallTask {
             Some(SecondNews::Decided(decision)) => TransferInput::Decided(decision),
             Some(SecondNews::Over(outcome)) => {
                 handing.second = None;
+                if outcome.answered_at.is_none() && self.tries_again(&outcome) {
+                    return;
+                }
                 TransferInput::Target(match outcome.answered_at {
                     Some(_) => TargetEvent::Ended,
                     None => TargetEvent::Failed(failure(&outcome)),
@@ -401,9 +455,9 @@ impl CallTask {
     }
 
     /// Passes a key on between two who talk. `false` when it is meant for the agent.
-    pub(super) async fn relay(&mut self, digit: Digit) -> bool {
-        if let Some(Handing { joined: true, media: Some(media), .. }) = &self.handing {
-            let _ = media.send(MediaCommand::SendDtmf(vec![digit])).await;
+    pub(super) fn relay(&mut self, digit: Digit) -> bool {
+        if let Some(Handing { joined: true, second: Some(second), .. }) = &self.handing {
+            second.press(digit);
             return true;
         }
         let relayed = self.second.as_ref().is_some_and(|second| second.joined);
@@ -436,6 +490,12 @@ impl CallTask {
         self.brain.close();
         self.bot.close();
         self.voice.close();
+    }
+
+    /// Keeps by which way the caller came, for who is called next.
+    pub(in crate::call) fn come_by(mut self, came: Option<CameBy>) -> Self {
+        self.came = came;
+        self
     }
 
     // --- the second leg's side ---

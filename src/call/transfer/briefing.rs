@@ -74,7 +74,12 @@ pub fn decision(ending: &Ending, outcome: &Outcome) -> Option<Decision> {
         Ending::CallerGoodbye | Ending::OptedOut => Decision::Declined,
         Ending::Completed { .. } | Ending::Inactivity | Ending::TimeUp | Ending::Transferred => Decision::Silent,
         // Somebody's screening service is as little a person as a mailbox is.
-        Ending::VoicemailReached | Ending::MessageLeft | Ending::Screened | Ending::LostInMenus => Decision::Machine,
+        Ending::VoicemailReached
+        | Ending::MessageLeft
+        | Ending::Screened
+        | Ending::LostInMenus
+        | Ending::NotAnswered
+        | Ending::FaxReached => Decision::Machine,
         Ending::SpeechFailed | Ending::ModelFailed | Ending::RecogniserFailed => Decision::Broken,
         Ending::HungUp => return None,
     })

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use super::came::CameBy;
 use super::destination::Destination;
 use crate::call::outcome::{CallOutcome, TrunkEvidence};
 use crate::campaign::phone::E164;
@@ -12,7 +13,7 @@ use crate::id::{AttemptId, LegId, OrgId, TrunkId};
 use crate::pii::Pii;
 use crate::time::Latest;
 use crate::trunk::plan::InvitePlan;
-use callwright_sip::endpoint::{Credential, DialogSnapshot};
+use callwright_sip::endpoint::{Credential, DialogSnapshot, Flow};
 
 /// Lets second legs be dialed. All of them pass here: suppression, rates, channels.
 pub trait TransferDesk: Send + Sync {
@@ -50,19 +51,39 @@ pub struct TransferDial {
     pub attempt: Option<AttemptId>,
     /// The number shown.
     pub from: Option<Pii<E164>>,
+    /// By which way the caller came, where they called us and the number that they called is known.
+    pub came: Option<CameBy>,
     /// Whom to call.
     pub to: Destination,
     /// How long it may ring.
     pub ring: Duration,
     /// How long the two may talk.
     pub longest: Duration,
+    /// Ways that have given it up unheard already: it goes by none of them again.
+    pub tried: Vec<Tried>,
 }
+
+/// A way that a leg was sent by, and that gave it up before anybody was rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The trunk.
+    pub trunk: TrunkId,
+    /// The server.
+    pub flow: Flow,
+    /// Another server of the trunk would do no better, or might ring somebody twice: only another trunk may try.
+    pub whole_trunk: bool,
+}
+
+/// Ways that one leg tries at most.
+pub const MOST_WAYS: usize = 4;
 
 /// A second leg that is on disk.
 #[derive(Debug)]
 pub struct SecondLeg {
     /// The leg.
     pub leg: LegId,
+    /// The trunk that it goes over.
+    pub trunk: TrunkId,
     /// Its INVITE.
     pub invite: InvitePlan,
     /// What answers a challenge.

@@ -77,6 +77,12 @@ impl SecondHandle {
         // A full queue holds a hang-up already, or its task hangs and loses its leg to the sweep.
         let _ = self.control.try_send(Control::Handover(handover));
     }
+
+    /// Passes on a key of the caller's.
+    pub(in crate::call) fn press(&self, digit: Digit) {
+        // Sixteen that wait are more than anybody presses.
+        let _ = self.control.try_send(Control::Press(digit));
+    }
 }
 
 /// Why nobody could be spoken to, as the agent is told.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::region::Region;
 use super::{Callees, Profile, Rule, law};
+use crate::campaign::caller_numbers::CallerNumberRules;
 use crate::campaign::phone::E164;
 use crate::campaign::run::{ContactHours, Day, Slot};
 use crate::campaign::settings::{FrequencyCap, SettingFault, Settings};
@@ -35,6 +36,8 @@ pub struct CallingPolicy {
     pub allowed_countries: Option<BTreeSet<String>>,
     /// How much the calls of a day may cost; `null` for as much as they do.
     pub spend: Option<SpendRules>,
+    /// How many dials of a day one number to call from makes; `null` for as many as there are.
+    pub caller_numbers: Option<CallerNumberRules>,
     /// Dials that one number may get in a period, from all campaigns together; `null` for as many as campaigns say.
     pub frequency_cap: Option<FrequencyCap>,
 }
@@ -47,6 +50,7 @@ impl Default for CallingPolicy {
             quiet_hours: Vec::new(),
             allowed_countries: None,
             spend: None,
+            caller_numbers: None,
             frequency_cap: None,
         }
     }
@@ -111,6 +115,7 @@ impl CallingPolicy {
             }
         }
         faults.extend(self.spend.iter().flat_map(SpendRules::faults));
+        faults.extend(self.caller_numbers.iter().flat_map(CallerNumberRules::faults));
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
@@ -192,6 +197,12 @@ impl Bounds {
     #[must_use]
     pub const fn spend(&self) -> Option<&SpendRules> {
         self.policy.spend.as_ref()
+    }
+
+    /// How many dials of a day a number to call from makes, where that has an end.
+    #[must_use]
+    pub const fn caller_numbers(&self) -> Option<&CallerNumberRules> {
+        self.policy.caller_numbers.as_ref()
     }
 
     /// How far back dials of a number can matter.

@@ -172,8 +172,10 @@ impl Book {
     pub(super) fn hold(&mut self, now: Now, campaign: CampaignId, limited: Limited, recheck: Duration) {
         let Some(info) = self.entries.get(&campaign).map(|entry| entry.info.clone()) else { return };
         let hold = match limited.until {
-            // A call that ends gives back what it had reserved.
-            Some(until) if limited.scope == Scope::Spend => Hold::Room(now.mono + until_wall(now, until)),
+            // A call that ends gives back what it had reserved, and a dial that was not placed does not count.
+            Some(until) if matches!(limited.scope, Scope::Spend | Scope::CallerDay) => {
+                Hold::Room(now.mono + until_wall(now, until))
+            }
             Some(until) => Hold::Until(now.mono + until_wall(now, until)),
             None => Hold::Room(now.mono + recheck),
         };
@@ -182,7 +184,7 @@ impl Book {
                 Scope::Organisation => entry.info.org == info.org,
                 // Who has other trunks as well may find room there.
                 Scope::Trunk => entry.info.trunks == info.trunks,
-                Scope::Campaign | Scope::CallerId | Scope::Spend | Scope::Providers => {
+                Scope::Campaign | Scope::CallerId | Scope::CallerDay | Scope::Spend | Scope::Providers => {
                     entry.info.campaign == info.campaign
                 }
                 Scope::Node => true,

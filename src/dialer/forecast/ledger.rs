@@ -29,6 +29,7 @@ use crate::dialer::pacing::Scope;
 use crate::dialer::retry::Hold;
 use crate::dialer::share::Shares;
 use crate::id::{AttemptId, CampaignId, OrgId, TrunkId};
+use crate::trunk::prefix::Routes;
 
 use queue::{Place, Waiting};
 
@@ -273,6 +274,8 @@ pub struct Ledger {
     pub node_max_calls: Option<u32>,
     /// Its trunks.
     pub trunks: Vec<Trunk>,
+    /// Where its calls go by the number called.
+    pub routes: Routes,
     /// Its campaigns.
     pub campaigns: Vec<Campaign>,
     /// Its contacts.
@@ -317,6 +320,7 @@ impl Ledger {
             org_max_calls,
             node_max_calls: None,
             trunks,
+            routes: Routes::default(),
             campaigns: Vec::new(),
             contacts: Vec::new(),
             further: BTreeMap::new(),

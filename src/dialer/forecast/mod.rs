@@ -149,7 +149,8 @@ impl Holding {
             (Scope::Trunk, false) => Self::TrunkConcurrency,
             (Scope::Organisation, true) => Self::OrganisationPace,
             (Scope::Organisation, false) => Self::OrganisationConcurrency,
-            (Scope::CallerId, true) => Self::CallerIdPace,
+            // A forecast counts no days of numbers: only a claim does.
+            (Scope::CallerId, true) | (Scope::CallerDay, _) => Self::CallerIdPace,
             (Scope::CallerId, false) => Self::CallerIdConcurrency,
             (Scope::Spend, _) => Self::SpendCap,
             (Scope::Node | Scope::Providers, _) => Self::Capacity,

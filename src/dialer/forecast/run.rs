@@ -281,7 +281,9 @@ impl Run<'_> {
                 let own = &self.ledger.campaigns[self.plan.campaign];
                 let shared = match scope {
                     Scope::Organisation | Scope::Node | Scope::Spend => true,
-                    Scope::Trunk | Scope::CallerId => own.trunk == self.ledger.campaigns[index].trunk,
+                    Scope::Trunk | Scope::CallerId | Scope::CallerDay => {
+                        own.trunk == self.ledger.campaigns[index].trunk
+                    }
                     Scope::Campaign | Scope::Providers => mine,
                 };
                 if mine || shared && self.ledger.is_ready(self.plan.campaign) {

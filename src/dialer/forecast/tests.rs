@@ -9,6 +9,7 @@ use crate::dialer::calling_hours::CallingHours;
 use crate::dialer::engine::ClaimResult;
 use crate::dialer::gate::Rules;
 use crate::id::TrunkId;
+use crate::trunk::prefix::Routes;
 
 /// A Monday, noon in Berlin.
 const NOON: Timestamp = Timestamp::constant(1_812_362_400, 0); // 2027-06-07T10:00:00Z
@@ -87,6 +88,30 @@ fn a_second_trunk_takes_what_the_first_one_has_no_room_for() {
     two.ledger.with_trunks(0, vec![vec![(0, 1)], vec![(1, 1)]]);
     let (alone, together) = (minutes(&one).1, minutes(&two).1);
     assert!(together < alone * 0.7, "{together} minutes with two, {alone} with one");
+}
+
+#[test]
+fn numbers_go_over_the_trunks_that_their_routes_lead_to() {
+    let alone = minutes(&plan(settings(600, 500), "{}", 300)).1;
+    let mut led = plan(settings(600, 500), "{}", 300);
+    led.ledger.with_trunks(0, vec![vec![(0, 1)], vec![(1, 1)]]);
+    let free = minutes(&led).1;
+    let route = |prefix: &str, trunk| Routes::new([(prefix.to_owned(), vec![TrunkId::from_u128(trunk)])]);
+    led.ledger.routes = route("4930", 1);
+    let first = minutes(&led).1;
+    assert!((first - alone).abs() < 0.5, "{first} minutes as if there were no second trunk, which take {alone}");
+    led.ledger.routes = route("4930", 2);
+    let second = minutes(&led).1;
+    assert!(
+        second < first + 0.5 && second > free * 1.2,
+        "over the faster one alone: {second} minutes, with both {free}"
+    );
+    led.ledger.routes = route("49301", 1);
+    let others = minutes(&led).1;
+    assert!((others - free).abs() < 0.5, "a route of nobody changes nothing: {others} minutes, without it {free}");
+    led.ledger.routes = route("4930", 7);
+    let none = minutes(&led).1;
+    assert!((none - free).abs() < 0.5, "nobody is left uncalled for a route: {none} minutes, without it {free}");
 }
 
 #[test]

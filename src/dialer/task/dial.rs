@@ -256,6 +256,11 @@ impl Shared {
         let mut trial = leg.trial;
         while let Some(event) = events.recv().await {
             let (step, dialog) = match event {
+                AttemptEvent::Redirected { to, reply } => {
+                    let flow = self.redirect(claimed, leg, node, to.expose()).await;
+                    let _ = reply.send(flow);
+                    continue;
+                }
                 AttemptEvent::Ringing { dialog, .. } => (Step::Ringing, dialog),
                 AttemptEvent::Answered { dialog, .. } => (Step::Answered, dialog),
                 AttemptEvent::InConversation { .. } => (Step::InConversation, None),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callwright_sip::endpoint::DialogSnapshot;
+use callwright_sip::endpoint::{DialogSnapshot, Flow};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::trunks::Ways;
 use super::{Shared, dial};
 use crate::call::outcome::CallOutcome;
 use crate::call::transfer::desk::{
-    Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial,
+    Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial, Tried,
 };
 use crate::call::transfer::destination::Destination;
 use crate::campaign::phone::E164;
@@ -40,6 +41,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialed {
     trunk: TrunkId,
+    flow: Flow,
     sent_at: Timestamp,
     /// It tries whether its trunk is back.
     trial: bool,
@@ -91,8 +93,8 @@ impl Shared {
         }
     }
 
-    /// Goes through the trunks that the number is led over until one has room. Nothing of the leg was sent before: the next
-    /// one is not a second call.
+    /// Goes through the trunks that the number is led over until one has room, those left that have not given the leg up.
+    /// Nobody was rung before: the next one is not a second call.
     async fn admit_second(&self, dial: TransferDial) -> Result<Box<SecondLeg>, NotAdmitted> {
         let mut trunks = match &dial.to {
             Destination::Number(number) => {
@@ -100,9 +102,12 @@ impl Shared {
                 let led = self.trunks.lead(dial.org, number.expose(), from, dial.trunk).await;
                 led.map_err(|_| NotAdmitted::Store)?
             }
+            // There is one way to somebody's own address.
+            Destination::Address(_) if !dial.tried.is_empty() => Vec::new(),
             Destination::Address(_) => vec![dial.trunk],
         };
-        let last = trunks.pop().unwrap_or(dial.trunk);
+        trunks.retain(|trunk| is_left(*trunk, &dial.tried));
+        let last = trunks.pop().ok_or(NotAdmitted::Unreachable)?;
         for trunk in trunks {
             match self.admit_over(TransferDial { trunk, ..dial.clone() }, BRIEFLY).await {
                 Err(NotAdmitted::NoRoom | NotAdmitted::Unreachable) => {}
@@ -133,7 +138,12 @@ impl Shared {
             };
             let until = match self.dialing.admit_transfer(&request).await {
                 Ok(Ok(admitted)) => {
-                    let dialed = Dialed { trunk: dial.trunk, sent_at: admitted.send_at, trial: admitted.trial };
+                    let dialed = Dialed {
+                        trunk: dial.trunk,
+                        flow: invite.flow,
+                        sent_at: admitted.send_at,
+                        trial: admitted.trial,
+                    };
                     self.legs().insert(dial.leg, dialed);
                     return Ok(self.second_leg(&dial, route, invite, &admitted, (began.mono, booted)));
                 }
@@ -156,12 +166,17 @@ impl Shared {
     /// Where the INVITE goes and what it says. A number goes over the trunk, an address to its own host by the trunk's
     /// transport.
     async fn plan(&self, dial: &TransferDial) -> Result<(TrunkRoute, InvitePlan), NotAdmitted> {
-        let route = self.trunks.route(dial.org, dial.trunk).await.map_err(|_| NotAdmitted::Store)?;
-        let route = route.map_err(|_| NotAdmitted::Unreachable)?;
+        let ways = self.trunks.ways(dial.org, dial.trunk).await.map_err(|_| NotAdmitted::Store)?;
+        let Ways { first, rest } = ways.map_err(|_| NotAdmitted::Unreachable)?;
+        let is_new = |route: &TrunkRoute| !dial.tried.iter().any(|tried| tried.flow == route.flow);
+        let route = std::iter::once(first).chain(rest).find(is_new).ok_or(NotAdmitted::Unreachable)?;
         let from = dial.from.as_ref().map(|number| number.expose());
         match &dial.to {
             Destination::Number(number) => {
-                let invite = InvitePlan::new(&route, number.expose(), from);
+                let mut invite = InvitePlan::new(&route, number.expose(), from);
+                if let Some(came) = &dial.came {
+                    came.tell(&mut invite, &route.wording);
+                }
                 Ok((route, invite))
             }
             Destination::Address(uri) => {
@@ -187,6 +202,7 @@ impl Shared {
         // A process that was frozen meanwhile does not send late: its lease may be lost.
         let send_before = self.instant(admitted.send_by).max(send_at + LATE).min(began + self.parts.lease / 3);
         Box::new(SecondLeg {
+            trunk: dial.trunk,
             leg: dial.leg,
             invite,
             credentials: route.credentials,
@@ -213,9 +229,12 @@ impl Shared {
 
     async fn leg_over(&self, leg: LegId, outcome: Option<Box<CallOutcome>>) {
         let dialed = self.legs().remove(&leg);
-        if let Some(Dialed { trunk, sent_at, trial }) = dialed {
+        if let Some(Dialed { trunk, flow, sent_at, trial }) = dialed {
             match outcome {
-                Some(outcome) => self.learn(trunk, dial::distinct(&leg), sent_at, &outcome).await,
+                Some(outcome) => {
+                    self.trunks.learn(&flow, &outcome);
+                    self.learn(trunk, dial::distinct(&leg), sent_at, &outcome).await;
+                }
                 None if trial => self.give_way(trunk, &leg.to_string()).await,
                 None => {}
             }
@@ -240,6 +259,29 @@ impl Shared {
     }
 }
 
+/// Whether a trunk may still be tried.
+fn is_left(trunk: TrunkId, tried: &[Tried]) -> bool {
+    !tried.iter().any(|way| way.trunk == trunk && way.whole_trunk)
+}
+
 fn json(dialog: &DialogSnapshot) -> Value {
     serde_json::from_str(&dialog_to_json(dialog)).expect("a dialog is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use callwright_sip::endpoint::{ListenerId, Transport};
+
+    use super::*;
+
+    #[test]
+    fn a_trunk_is_left_until_it_has_given_up_as_a_whole() {
+        let peer = "192.0.2.7:5060".parse().expect("an address");
+        let flow = Flow { listener: ListenerId(0), transport: Transport::Udp, peer };
+        let [one, two] = [1, 2].map(TrunkId::from_u128);
+        let tried = |trunk, whole_trunk| Tried { trunk, flow, whole_trunk };
+        assert!(is_left(one, &[]));
+        assert!(is_left(one, &[tried(one, false), tried(two, true)]), "it may have another server");
+        assert!(!is_left(one, &[tried(one, false), tried(one, true)]));
+    }
 }

@@ -106,11 +106,6 @@ impl Trunks {
         Ok(routes)
     }
 
-    /// Where a second leg goes.
-    pub(super) async fn route(&self, org: OrgId, id: TrunkId) -> Result<Result<TrunkRoute, NoRoute>, StoreError> {
-        Ok(self.ways(org, id).await?.map(|ways| ways.first))
-    }
-
     /// Where a dial goes.
     pub(super) async fn ways(&self, org: OrgId, id: TrunkId) -> Result<Result<Ways, NoRoute>, StoreError> {
         let trunk = match self.trunk(org, id).await {

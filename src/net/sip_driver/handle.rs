@@ -1,8 +1,8 @@
 //! The way to the task that owns the SIP endpoint: commands in, answers and events back.
 
 use callwright_sip::endpoint::{
-    Body, CommandError, Event, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration, RegistrationId,
-    Rejection, SessionId, Watch,
+    Body, CommandError, Event, External, Flow, Invite, Orphan, Probe, RecoveryOutcome, Refer, ReferId, Registration,
+    RegistrationId, Rejection, SessionId, Watch,
 };
 use callwright_sip::message::StatusCode;
 use callwright_sip::message::header::Reason;
@@ -57,6 +57,10 @@ pub(super) enum Command {
     AnswerReoffer(SessionId, Result<Body, StatusCode>),
     Refer(SessionId, Box<Refer>, oneshot::Sender<Result<ReferId, CommandError>>),
     NotifyRefer(SessionId, StatusCode),
+    Info(SessionId, Body),
+    Follow(SessionId, Flow),
+    PassOver(SessionId),
+    KnownAs(SessionId, External),
     Recover(Box<Orphan>, oneshot::Sender<Result<RecoveryOutcome, CommandError>>),
     Guard(GuardOrder),
     Ping(Box<Probe>, oneshot::Sender<Option<StatusCode>>),
@@ -126,6 +130,38 @@ impl SipHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Refer(session, Box::new(refer), reply)).await?;
         Ok(answer.await.map_err(|_| SipStopped)??)
+    }
+
+    /// Lets a session go on to whom [`Event::Redirected`] named, over this flow.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn follow(&self, session: SessionId, flow: Flow) -> Result<(), SipStopped> {
+        self.send(Command::Follow(session, flow)).await
+    }
+
+    /// Does not let it go on there: the next contact is named, or the session ends by what redirected it.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn pass_over(&self, session: SessionId) -> Result<(), SipStopped> {
+        self.send(Command::PassOver(session)).await
+    }
+
+    /// Sends INFO within an answered session.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn info(&self, session: SessionId, body: Body) -> Result<(), SipStopped> {
+        self.send(Command::Info(session, body)).await
+    }
+
+    /// The far side of an incoming call sees us at this address, which Via and Contact are to name.
+    ///
+    /// # Errors
+    /// The server stops.
+    pub async fn known_as(&self, session: SessionId, external: External) -> Result<(), SipStopped> {
+        self.send(Command::KnownAs(session, external)).await
     }
 
     /// Tells the far side how the call goes that it asked for by [`Event::Referred`].

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use callwright_sip::endpoint::{Body, Conduct, EndedBy, FailureCause, Flow, Invite, LegKey, Registration};
+use callwright_sip::endpoint::{Body, Conduct, EndedBy, FailureCause, Invite, LegKey, Registration};
 use callwright_sip::message::header::NameAddr;
 use callwright_sip::message::{HeaderName, Headers, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -198,6 +198,55 @@ async fn who_registered_over_tls_is_called_on_its_connection() {
     let (_, _heard) = registrar.service.handle.invite(invite, soon()).await.expect("sent");
     let call = timeout(PATIENCE, client.service.incoming.recv()).await.expect("in time").expect("a call");
     assert_eq!(call.invite.flow.peer, registrar.address());
+}
+
+/// Somebody at `ours` calls `theirs`, who calls back at the address that the Via names: over which transport that arrives, if it
+/// does.
+async fn called_back(mut ours: Side, mut theirs: Side) -> Option<Transport> {
+    let (_, _first) = ours.service.handle.invite(ours.invite(theirs.address(), 1), soon()).await.expect("sent");
+    let call = timeout(PATIENCE, theirs.service.incoming.recv()).await.expect("in time").expect("a call");
+    let via = call.invite.request.headers.get(&HeaderName::Via).expect("it has one").to_vec();
+    assert!(via.ends_with(b";alias"), "{}", String::from_utf8_lossy(&via));
+    let (_, mut heard) = theirs.service.handle.invite(theirs.invite(ours.address(), 2), soon()).await.expect("tried");
+    loop {
+        tokio::select! {
+            call = ours.service.incoming.recv() => return Some(call.expect("a call").invite.flow.transport),
+            event = next(&mut heard) => if let Event::Failed { failure, .. } = event {
+                assert_eq!(failure.cause, FailureCause::NotSent);
+                return None;
+            },
+        }
+    }
+}
+
+/// RFC 5923 sections 8.2 and 9.2.
+#[tokio::test]
+async fn who_connected_and_proved_its_name_is_called_on_its_connection() {
+    let authority = Authority::new();
+    let own = authority.issue("localhost");
+    let asking = TlsFiles { client_trusted: Some(authority.path()), ..own.clone() };
+    let ours = secured(&own, 1, "localhost").await;
+    let opened = Transport::Tls(ours.callee);
+    assert_eq!(called_back(ours, secured(&asking, 2, "localhost").await).await, Some(opened), "the one that we opened");
+    // Who is not asked for a certificate proves nothing: there is another connection.
+    let ours = secured(&own, 1, "localhost").await;
+    let again = called_back(ours, secured(&own, 2, "localhost").await).await;
+    assert_eq!(again, Some(Transport::Tls(PeerName::NONE)));
+}
+
+/// A certificate that is good, but for somebody else.
+#[tokio::test]
+async fn who_proved_another_name_is_not_called_on_its_connection() {
+    let (authority, elsewhere) = (Authority::new(), Authority::new());
+    let ours = TlsFiles { trusted: Some(authority.path()), ..elsewhere.issue("other.example") };
+    let asking = TlsFiles { client_trusted: Some(elsewhere.path()), ..authority.issue("localhost") };
+    let trusting = TlsFiles { trusted: Some(elsewhere.path()), ..asking.clone() };
+    let (caller, callee) = (secured(&ours, 1, "localhost").await, secured(&trusting, 2, "localhost").await);
+    assert_eq!(called_back(caller, callee).await, None, "it is not localhost, and proves so on no connection");
+    // And one for the right name of an authority that we let connect, and do not trust to name whom we call.
+    let ours = TlsFiles { trusted: Some(authority.path()), ..elsewhere.issue("localhost") };
+    let (caller, callee) = (secured(&ours, 1, "localhost").await, secured(&asking, 2, "localhost").await);
+    assert_eq!(called_back(caller, callee).await, None);
 }
 
 #[tokio::test]

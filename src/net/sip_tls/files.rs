@@ -40,6 +40,8 @@ pub enum TlsError {
 #[derive(Clone)]
 pub(super) struct Configs {
     pub(super) client: Arc<ClientConfig>,
+    /// What it asks of the far end.
+    pub(super) verifier: Arc<ServerVerifier>,
     /// None without a certificate of ours: then nobody can connect to us by TLS.
     pub(super) server: Option<Arc<ServerConfig>>,
 }
@@ -58,11 +60,11 @@ impl Configs {
         if let Some(path) = &files.trusted {
             trust(&mut roots, "sip.tls.trusted", path)?;
         }
-        let verifier = ServerVerifier::new(roots, &provider, files.wildcards);
+        let verifier = Arc::new(ServerVerifier::new(roots, &provider, files.wildcards));
         let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier));
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
         let mut client = match &own {
             Some(own) => client.with_client_cert_resolver(Arc::clone(own) as _),
             None => client.with_no_client_auth(),
@@ -70,7 +72,7 @@ impl Configs {
         // Connections last for hours. What a resumed one would save is not worth that nobody's certificate is looked at.
         client.resumption = Resumption::disabled();
         let server = own.map(|own| server(own, files, &provider)).transpose()?;
-        Ok(Self { client: Arc::new(client), server: server.map(Arc::new) })
+        Ok(Self { client: Arc::new(client), verifier, server: server.map(Arc::new) })
     }
 }
 

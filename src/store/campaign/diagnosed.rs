@@ -86,7 +86,7 @@ async fn call_ends(
             let from = ends!("attempt_live_caller", "org_id = $1 AND caller_id = $2");
             tx.value(from, args![seen.org, seen.data.caller_id]).await?
         }
-        Scope::Spend | Scope::Node | Scope::Providers => None,
+        Scope::CallerDay | Scope::Spend | Scope::Node | Scope::Providers => None,
     };
     Ok(ends.filter(|ends| *ends > now))
 }

@@ -4,6 +4,7 @@ use crate::args;
 use crate::campaign::states::{CampaignState, TargetState};
 use crate::id::CampaignId;
 use crate::store::db::Row;
+use crate::store::recording::RecordingState;
 use crate::store::{StoreError, Tx, bulk, files};
 
 /// What one step took away.
@@ -77,18 +78,24 @@ async fn calls(tx: &mut Tx, id: CampaignId) -> Result<bool, StoreError> {
 
 async fn call(tx: &mut Tx, row: &Row) -> Result<(), StoreError> {
     let call: String = row.get("id")?;
+    let state = tx.optional("SELECT state FROM recording WHERE call_id = $1", args![call]).await?;
+    let state = state.map(|row| row.get::<RecordingState>("state")).transpose()?;
     for sql in [
         "DELETE FROM transcript WHERE call_id = $1",
         "DELETE FROM answer WHERE call_id = $1",
         "DELETE FROM turn_latency WHERE call_id = $1",
         "DELETE FROM sip_trace WHERE call_id = $1 OR second_of = $1",
+        "DELETE FROM recording WHERE call_id = $1",
         "DELETE FROM call WHERE id = $1",
     ] {
         tx.execute(sql, args![call]).await?;
     }
     for column in ["recording_path", "replay_path"] {
         if let Some(path) = row.get::<Option<String>>(column)? {
-            files::remove(tx, &path).await?;
+            match state {
+                Some(RecordingState::Stored) if column == "recording_path" => files::remove_stored(tx, &path).await?,
+                Some(_) | None => files::remove(tx, &path).await?,
+            }
         }
     }
     Ok(())

@@ -52,6 +52,14 @@ pub enum StoreError {
     Db(#[source] sqlx::Error),
 }
 
+impl StoreError {
+    /// Whether the database did not answer, and may later: nothing is wrong with what was asked.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Db(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::RowNotFound) {

@@ -85,7 +85,13 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (56, "trunk health", Text::Both(include_str!("../../../migrations/0056_trunk_health.sql"))),
     (59, "trunk inbound", Text::Both(include_str!("../../../migrations/0059_trunk_inbound.sql"))),
     (62, "trunk recorder", Text::Both(include_str!("../../../migrations/0062_trunk_recorder.sql"))),
+    (63, "trunk signalling", Text::Both(include_str!("../../../migrations/0063_trunk_signalling.sql"))),
+    (64, "caller numbers", Text::Both(include_str!("../../../migrations/0064_caller_numbers.sql"))),
+    (65, "trunk redirects", Text::Both(include_str!("../../../migrations/0065_trunk_redirects.sql"))),
     (68, "call quality", Text::Both(include_str!("../../../migrations/0068_call_quality.sql"))),
+    (69, "trunk replaces", Text::Both(include_str!("../../../migrations/0069_trunk_replaces.sql"))),
+    (70, "recordings", Text::Both(include_str!("../../../migrations/0070_recordings.sql"))),
+    (71, "stored recordings", Text::Both(include_str!("../../../migrations/0071_stored_recordings.sql"))),
 ];
 
 /// The version of the last one.
@@ -124,4 +130,16 @@ where
         .collect();
     Migrator::with_migrations(migrations).run(connection).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_migration_comes_first() {
+        let versions: Vec<i64> = MIGRATIONS.iter().map(|(version, ..)| *version).collect();
+        assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
+        assert_eq!(versions.last(), Some(&LATEST));
+    }
 }

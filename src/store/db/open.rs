@@ -35,7 +35,7 @@ impl std::fmt::Debug for Settings {
 }
 
 /// How long a request waits for a connection before it fails: a database that is gone shows within this time.
-const ACQUIRE: Duration = Duration::from_secs(10);
+pub(super) const ACQUIRE: Duration = Duration::from_secs(10);
 /// How long SQLite waits for a lock that another program (a backup, a shell) holds.
 const BUSY: Duration = Duration::from_secs(5);
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::broadcast;
 
+use super::open::ACQUIRE;
 use super::{Db, StoreError};
 use crate::id::CampaignId;
 
@@ -137,7 +138,10 @@ impl Wakeups {
 
 impl Source {
     pub(super) async fn listen(pool: &PgPool) -> Result<Self, StoreError> {
-        let mut listener = PgListener::connect_with(pool).await?;
+        // One of the pool's connections would be gone from it for as long as somebody listens.
+        let own = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+        let own = own.connect_lazy_with(pool.connect_options().as_ref().clone());
+        let mut listener = PgListener::connect_with(&own).await?;
         listener.listen(CHANNEL).await?;
         Ok(Self::Postgres(Box::new(listener)))
     }

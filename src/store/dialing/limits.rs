@@ -37,6 +37,8 @@ struct Counted {
     trunks: BTreeMap<TrunkId, (u32, u32)>,
     /// Of the campaign and of the caller ID.
     others: Option<(u32, u32)>,
+    /// Dials of the day from the caller ID, as far as there is a cap on them.
+    day: Option<u32>,
 }
 
 /// What a limiter's row holds.
@@ -137,7 +139,12 @@ impl Locked {
                 let breaker = self.of(Scope::Trunk, &trunk.id.to_string()).breaker;
                 let limiters = self.limiters(terms, &trunk, now, live);
                 let why = match admit(now, headroom, state, &limiters) {
-                    Ok(_) => return Ok(Ok(Choice { trunk, limiters, among })),
+                    Ok(_) => {
+                        return Ok(match self.day_is_over(tx, terms, now).await? {
+                            Some(limited) => Err(NoChoice { why: ClaimDecision::Limited(limited), shut: None }),
+                            None => Ok(Choice { trunk, limiters, among }),
+                        });
+                    }
                     Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => why,
                     Err(why) => return Ok(Err(NoChoice { why, shut: None })),
                 };
@@ -173,6 +180,30 @@ impl Locked {
             }
         };
         Ok([org_live, trunk_live, campaign_live, caller_live])
+    }
+
+    /// The cap on the dials of a day from the caller ID, where it is reached.
+    async fn day_is_over(&mut self, tx: &mut Tx, terms: &Terms, now: Timestamp) -> Result<Option<Limited>, StoreError> {
+        let Some(rules) = terms.ready.rules.hours.bounds().caller_numbers() else { return Ok(None) };
+        let (begins, ends) = rules.day(now);
+        let dials = match self.counted.day {
+            Some(dials) => dials,
+            None => {
+                // No further than the cap: what it costs does not grow with the day.
+                let sql = tx.pick(
+                    "SELECT COUNT(*) AS value FROM (SELECT 1 FROM attempt INDEXED BY attempt_caller_day \
+                     WHERE org_id = $1 AND caller_id = $2 AND claimed_at >= $3 AND state <> 'not_placed' LIMIT $4) \
+                     AS dials",
+                    "SELECT COUNT(*) AS value FROM (SELECT 1 FROM attempt \
+                     WHERE org_id = $1 AND caller_id = $2 AND claimed_at >= $3 AND state <> 'not_placed' LIMIT $4) \
+                     AS dials",
+                );
+                let most = i64::from(rules.daily_dials);
+                let counted = tx.value(sql, args![terms.org, terms.caller_id, begins, most]).await?;
+                *self.counted.day.insert(counted)
+            }
+        };
+        Ok((dials >= rules.daily_dials).then_some(Limited { scope: Scope::CallerDay, until: ends }))
     }
 
     async fn count(&self, tx: &mut Tx, terms: &Terms) -> Result<(u32, u32), StoreError> {
@@ -224,6 +255,9 @@ impl Locked {
             *org += 1;
             *live += u32::from(*over == trunk);
         }
+        if let Some(day) = &mut self.counted.day {
+            *day += 1;
+        }
         if let Some((campaign, caller)) = &mut self.counted.others {
             *campaign += 1;
             *caller += 1;
@@ -235,7 +269,7 @@ impl Locked {
                 Scope::Trunk => &trunk,
                 Scope::Campaign => &self.campaign,
                 Scope::CallerId => &self.caller_id,
-                Scope::Spend | Scope::Node | Scope::Providers => continue,
+                Scope::CallerDay | Scope::Spend | Scope::Node | Scope::Providers => continue,
             };
             let key = (*scope, id.clone());
             self.rows.entry(key.clone()).or_default().tat = *tat;

@@ -57,6 +57,36 @@ impl Dialing {
     }
 }
 
+impl Dialing {
+    /// A leg goes on to another address: its INVITE there is what a crash has to end. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the attempt is not this node's or was answered already; or when the database fails.
+    pub async fn redirected(
+        &self,
+        attempt: AttemptId,
+        node: &Node,
+        leg: LegId,
+        invite: &Value,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin_brief_durable().await?;
+        let lock = tx.pick(
+            "SELECT state FROM attempt WHERE id = $1 AND node_id = $2 AND epoch = $3",
+            "SELECT state FROM attempt WHERE id = $1 AND node_id = $2 AND epoch = $3 FOR UPDATE",
+        );
+        let row = tx.optional(lock, args![attempt, node.id, node.epoch]).await?;
+        let state: AttemptState = row.ok_or(StoreError::Stale)?.get("state")?;
+        if !matches!(state, AttemptState::Dialing | AttemptState::Ringing) {
+            return Err(StoreError::Stale);
+        }
+        let sql = "UPDATE leg SET invite = $3, dialog = NULL WHERE id = $1 AND attempt_id = $2";
+        if tx.execute(sql, args![leg, attempt, *invite]).await? == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.commit().await
+    }
+}
+
 /// The step's own part of a transaction.
 pub(super) async fn write(tx: &mut Tx, progress: &Progress) -> Result<(), StoreError> {
     let lock = tx.pick(

@@ -338,7 +338,7 @@ async fn limiters(
             Scope::Organisation => (terms.get("org_rate")?, org_live, terms.get("org_most")?),
             Scope::Trunk => (terms.get("trunk_rate")?, trunk_live, terms.get("trunk_most")?),
             Scope::CallerId => (terms.get("caller_id_rate")?, 0, None),
-            Scope::Campaign | Scope::Spend | Scope::Node | Scope::Providers => (None, 0, None),
+            Scope::Campaign | Scope::CallerDay | Scope::Spend | Scope::Node | Scope::Providers => (None, 0, None),
         };
         let plain =
             Limiter { scope: *scope, tat: held.tat, interval: rate.map(interval), live, most_live, closed_until: None };

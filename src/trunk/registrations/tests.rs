@@ -15,6 +15,7 @@ fn wanted(hosts: &[u8], password: &str) -> Wanted {
         domain: HostPort::parse(b"carrier.example:5080").expect("a domain"),
         credential: Credential { username: "4930123".into(), password: password.into(), realm: None },
         expires: Duration::from_secs(600),
+        external: None,
     }
 }
 

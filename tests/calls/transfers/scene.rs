@@ -10,6 +10,7 @@ use callwright::call::call::CallConfig;
 use callwright::call::outcome::TrunkEvidence;
 use callwright::call::providers::{Lineup, NoProvider, Providers};
 use callwright::call::tools::NoTools;
+use callwright::call::transfer::came::CameBy;
 use callwright::call::transfer::desk::{
     Admission, LegNote, NotAdmitted, Noting, Permission, SecondLeg, TransferDesk, TransferDial,
 };
@@ -24,6 +25,7 @@ use callwright::provider::stt::SpeechToText;
 use callwright::provider::tts::Voice;
 use callwright::provider::witness::Witness;
 use callwright::time;
+use callwright::trunk::media::DtmfMode;
 use callwright::trunk::plan::InvitePlan;
 use callwright_media::level::rms_dbfs;
 use callwright_media::session::{ClipId, MediaEvent};
@@ -114,7 +116,12 @@ struct Ledger {
     listener: ListenerId,
     transport: Transport,
     refuses: Option<NotAdmitted>,
+    /// Where a leg goes that the first server gives up.
+    other: Option<SocketAddr>,
+    /// How its legs have keys.
+    dtmf: DtmfMode,
     notes: Arc<Mutex<Vec<&'static str>>>,
+    came: Arc<Mutex<Vec<Option<CameBy>>>>,
 }
 
 impl TransferDesk for Ledger {
@@ -125,13 +132,22 @@ impl TransferDesk for Ledger {
 
     fn admit(&self, dial: TransferDial) -> Admission {
         let Destination::Address(uri) = &dial.to else { panic!("these desks have addresses") };
-        let peer: SocketAddr = format!("{}:{}", uri.host, uri.port.unwrap_or(5060)).parse().expect("digits");
+        let named: SocketAddr = format!("{}:{}", uri.host, uri.port.unwrap_or(5060)).parse().expect("digits");
+        let peer = match (dial.tried.len(), self.other) {
+            (0, _) => named,
+            (1, Some(other)) => other,
+            _ => return Box::pin(std::future::ready(Err(NotAdmitted::Unreachable))),
+        };
+        assert!(dial.tried.iter().all(|tried| tried.flow.peer == named), "what was tried is told");
         let flow = Flow { listener: self.listener, transport: self.transport, peer };
         let from = dial.from.as_ref().map(|number| number.expose());
+        let mut invite = InvitePlan::to_address(flow, None, uri, from, &HostPort::from(peer));
+        invite.media.dtmf = self.dtmf;
         let now = time::now().mono;
         let leg = SecondLeg {
             leg: dial.leg,
-            invite: InvitePlan::to_address(flow, None, uri, from, &HostPort::from(peer)),
+            trunk: dial.trunk,
+            invite,
             credentials: None,
             evidence: TrunkEvidence::default(),
             send_at: now + Duration::from_millis(100),
@@ -139,6 +155,7 @@ impl TransferDesk for Ledger {
         };
         let refused = self.refuses;
         self.notes.lock().expect("no panic").push("admitted");
+        self.came.lock().expect("no panic").push(dial.came);
         Box::pin(async move { refused.map_or(Ok(Box::new(leg)), Err) })
     }
 
@@ -162,6 +179,7 @@ pub(super) struct Scene {
     pub(super) caller: Phone,
     pub(super) target: Phone,
     notes: Arc<Mutex<Vec<&'static str>>>,
+    came: Arc<Mutex<Vec<Option<CameBy>>>>,
 }
 
 impl Scene {
@@ -174,21 +192,58 @@ impl Scene {
         // Not so soon that the agent has to say goodbye before it has handed anybody over.
         let clocks = CallConfig { closing: Duration::from_secs(2), ..CallConfig::default() };
         let office = Office::staffed(Udp, ports, clocks, 100, Arc::new(staff), Arc::new(NoTools)).await;
-        let notes = Arc::new(Mutex::new(Vec::new()));
-        let (listener, transport) = (office.listener, office.transport);
-        office.calls.set_desk(Arc::new(Ledger { listener, transport, refuses, notes: Arc::clone(&notes) }));
-        Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes }
+        let (notes, came) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
+        let scene = Self { office, caller, target: Phone::new(Udp, ports + 1_200).await, notes, came };
+        scene.staff(refuses, None, DtmfMode::Auto);
+        scene
+    }
+
+    /// Another server, for legs that the first one gives up.
+    pub(super) async fn with_other(ports: u16) -> (Self, Phone) {
+        let scene = Self::new(ports).await;
+        let other = Phone::new(Udp, ports + 1_400).await;
+        scene.staff(None, Some(other.address()), DtmfMode::Auto);
+        (scene, other)
+    }
+
+    /// Whoever is at the desk has keys so.
+    pub(super) async fn with_keys(ports: u16, dtmf: DtmfMode) -> Self {
+        let scene = Self::new(ports).await;
+        scene.staff(None, None, dtmf);
+        scene
+    }
+
+    fn staff(&self, refuses: Option<NotAdmitted>, other: Option<SocketAddr>, dtmf: DtmfMode) {
+        self.office.calls.set_desk(Arc::new(Ledger {
+            listener: self.office.listener,
+            transport: self.office.transport,
+            refuses,
+            other,
+            dtmf,
+            notes: Arc::clone(&self.notes),
+            came: Arc::clone(&self.came),
+        }));
     }
 
     /// A call to the caller, whom the agent then hands over.
     pub(super) async fn call(&mut self, kind: &str, longest: Duration) -> (Attempt, Line) {
+        self.call_for(self.target.address(), kind, longest).await
+    }
+
+    /// [`Scene::call`] with somebody else as the target.
+    pub(super) async fn call_for(&mut self, target: SocketAddr, kind: &str, longest: Duration) -> (Attempt, Line) {
         let mut order = self.office.order(self.caller.address(), NUMBER);
-        order.assistant = agent(self.target.address(), kind);
+        order.assistant = agent(target, kind);
         order.max_duration = longest;
         let attempt = self.office.place(order);
         let mut line = self.caller.rings().await.answer().await;
         assert!(line.hears_a_tone().await, "the agent says so first");
         (attempt, line)
+    }
+
+    /// By which way the callers of the legs that were wanted came.
+    pub(super) fn came(&self) -> Vec<Option<CameBy>> {
+        self.came.lock().expect("no panic").clone()
     }
 
     pub(super) fn notes(&self) -> Vec<&'static str> {

@@ -21,6 +21,7 @@ crate::on_both!(
     each_pace_says_when_the_next_dial_is_due,
     a_trunk_that_is_left_alone_says_until_when,
     the_cap_on_what_a_day_costs_says_when_the_next_day_begins,
+    the_cap_on_a_numbers_dials_says_when_the_next_day_begins,
     a_full_server_says_when_it_looks_again,
 );
 
@@ -124,6 +125,23 @@ async fn the_cap_on_what_a_day_costs_says_when_the_next_day_begins(test: TestDb)
     let here = now(&world).await.in_tz("Europe/Berlin").expect("a zone");
     let midnight = here.tomorrow().and_then(|day| day.start_of_day()).expect("a day").timestamp();
     assert_eq!(rows(&all), [("spend_cap".to_owned(), 2, Some(midnight), Some(WaitsFor::Time))]);
+}
+
+async fn the_cap_on_a_numbers_dials_says_when_the_next_day_begins(test: TestDb) {
+    noon(&test.db).await;
+    let world = World::new(&test.db).await;
+    let policy = json!({ "caller_numbers": { "daily_dials": 2, "time_zone": "Europe/Berlin" } });
+    set_policy(&world, &serde_json::from_value(policy).expect("a policy")).await;
+    let contacts = world.contacts(1, 4).await;
+    let id = world.running("Spring", fast(), &contacts).await.id;
+    let dialer = Dialer::new(&test.db).await;
+    dialer.dial_next(id).await;
+    dialer.dial_next(id).await;
+    let all = told(&world, id, Some(&held(&dialer, id).await)).await;
+    let here = now(&world).await.in_tz("Europe/Berlin").expect("a zone");
+    let midnight = here.tomorrow().and_then(|day| day.start_of_day()).expect("a day").timestamp();
+    assert_eq!(rows(&all), [("caller_id_day".to_owned(), 2, Some(midnight), Some(WaitsFor::Time))]);
+    assert!(all.holds[0].remedy.is_some_and(|remedy| remedy.contains("daily_dials")));
 }
 
 async fn a_full_server_says_when_it_looks_again(test: TestDb) {

@@ -7,7 +7,7 @@ use crate::codec::Codec;
 use crate::detect::greeting::GreetingConfig;
 use crate::digit::Digit;
 use crate::negotiated::Direction;
-use crate::session::ClipId;
+use crate::session::{ClipId, Stats};
 use crate::vad::SegmenterConfig;
 
 #[derive(Clone, Debug)]
@@ -97,6 +97,39 @@ fn take(world: &mut World, step: Step, clips: &mut u64) {
     }
 }
 
+#[test]
+fn a_foreign_first_packet_far_ahead_is_soon_forgotten() {
+    let steps = vec![Step::Ptime(240), Step::Near { sequence: 0, timestamp: 1_520, length: 1 }];
+    let (before, after, ptime) = understood_again(8_528_773_768_840_144_317, 0, 0.0, steps);
+    assert!(after.received - before.received >= 2_000 / ptime - 1, "{after:?}");
+    assert_eq!((after.restarts, after.late), (before.restarts, before.late), "{after:?}");
+}
+
+/// What was counted when an orderly peer had sent over a clean network for three and for five seconds after the steps,
+/// and its packets' length in ms.
+fn understood_again(seed: u64, jitter: u64, loss: f64, steps: Vec<Step>) -> (Stats, Stats, u64) {
+    let network = Network { jitter: ms(jitter), loss, burst: 2, duplicates: 0.05, ..Network::CLEAN };
+    let mut config = config();
+    config.vad = Some(SegmenterConfig::default());
+    let mut world = World::new(seed, network, config);
+    world.orderly = false;
+    let mut clips = 0;
+    for step in steps {
+        take(&mut world, step, &mut clips);
+    }
+    // Whatever was done to it, an orderly peer is understood again within three seconds.
+    world.network = Network::CLEAN;
+    world.peer.talking = true;
+    world.peer.payload_type = 0;
+    world.peer.codec = Codec::Pcmu;
+    let now = world.now;
+    world.session.renegotiate(now, negotiated(Codec::Pcmu));
+    world.run(ms(3_000));
+    let before = world.session.stats();
+    world.run(ms(2_000));
+    (before, world.session.stats(), world.peer.ptime as u64 / 8)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
@@ -104,27 +137,8 @@ proptest! {
     fn nothing_that_happens_breaks_a_session(
         seed in any::<u64>(), jitter in 0u64..120, loss in 0.0f64..0.3, steps in prop::collection::vec(step(), 0..60),
     ) {
-        let network = Network { jitter: ms(jitter), loss, burst: 2, duplicates: 0.05, ..Network::CLEAN };
-        let mut config = config();
-        config.vad = Some(SegmenterConfig::default());
-        let mut world = World::new(seed, network, config);
-        world.orderly = false;
-        let mut clips = 0;
-        for step in steps {
-            take(&mut world, step, &mut clips);
-        }
-        // Whatever was done to it, an orderly peer is understood again within three seconds.
-        world.network = Network::CLEAN;
-        world.peer.talking = true;
-        world.peer.payload_type = 0;
-        world.peer.codec = Codec::Pcmu;
-        let now = world.now;
-        world.session.renegotiate(now, negotiated(Codec::Pcmu));
-        world.run(ms(3_000));
-        let before = world.session.stats();
-        world.run(ms(2_000));
-        let after = world.session.stats();
-        prop_assert!(after.received - before.received >= 2_000 / (world.peer.ptime as u64 / 8) - 1, "{:?}", after);
+        let (before, after, ptime) = understood_again(seed, jitter, loss, steps);
+        prop_assert!(after.received - before.received >= 2_000 / ptime - 1, "{:?}", after);
         prop_assert_eq!(after.restarts, before.restarts);
     }
 }

@@ -4,7 +4,7 @@ use super::{HistoryInfo, Reason, Shape, TypedHeader};
 use crate::error::{ParseError, ParseFault};
 use crate::message::{HeaderName, Headers, Lexer, Token, split_list};
 
-/// Privacy: what is to be kept back (RFC 3323 section 4.2, RFC 3325 section 9.3, RFC 7044 section 7.1).
+/// Privacy: what is to be kept back (RFC 3323 section 4.2, RFC 3325 section 9.3, RFC 7044 section 10.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Privacy(
     /// `id`, `user`, `header`, `session`, `history`, `none`, `critical`, or an extension.

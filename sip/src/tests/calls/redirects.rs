@@ -274,3 +274,75 @@ fn a_cancel_waits_for_the_new_branch() {
     assert_eq!(failure(&mut puppet).cause, FailureCause::Cancelled);
     puppet.expect_clean();
 }
+
+fn lines<'a>(request: &'a Request, name: &'a HeaderName) -> Vec<&'a str> {
+    request.headers.all(name).map(|value| std::str::from_utf8(value).expect("text")).collect()
+}
+
+/// RFC 7044 sections 9.3, 10.2 and 10.3: each target with the response for which it was left, the next one beside it.
+#[test]
+fn who_is_called_next_is_told_whom_the_call_was_for() {
+    let mut puppet = Puppet::new();
+    let (session, invite) = call(&mut puppet);
+    assert!(!invite.headers.has(&HeaderName::HistoryInfo) && !invite.headers.has(&HeaderName::Diversion));
+    redirect(&mut puppet, &invite, 302, &["<sip:a@x.example>;q=0.9", "<sip:b@x.example?Privacy=history>;q=0.1"]);
+    let next = follow(&mut puppet, session, elsewhere());
+    let first = "<sip:callee@example.org?Reason=SIP%3Bcause%3D302>;index=1";
+    assert_eq!(lines(&next, &HeaderName::HistoryInfo), [first, "<sip:a@x.example>;index=2;mp=1"]);
+    let diverted = "<sip:callee@example.org>;reason=unconditional";
+    assert_eq!(lines(&next, &HeaderName::Diversion), [diverted]);
+    // The other contact of the same redirection: nothing was diverted by the first one, which was busy.
+    puppet.answer(&next, 486, "busy");
+    puppet.request(&Method::Ack);
+    let last = follow(&mut puppet, session, elsewhere());
+    let told = [
+        first,
+        "<sip:a@x.example?Reason=SIP%3Bcause%3D486>;index=2;mp=1",
+        "<sip:b@x.example?Privacy=history>;index=3;mp=1",
+    ];
+    assert_eq!(lines(&last, &HeaderName::HistoryInfo), told);
+    assert_eq!(lines(&last, &HeaderName::Diversion), [diverted]);
+    assert_eq!(last.uri, uri("sip:b@x.example"));
+    puppet.answer(&last, 404, "nobody");
+    puppet.request(&Method::Ack);
+    assert_eq!(failure(&mut puppet).status, Some(StatusCode::NOT_FOUND));
+    puppet.expect_clean();
+}
+
+/// RFC 5806: what the redirecting side says of diversions stands above what was known before. RFC 7044 section 10.4: a
+/// contact of the same user (`rc`) diverts nothing.
+#[test]
+fn what_the_redirecting_side_says_is_passed_on() {
+    let mut puppet = Puppet::new();
+    let mut asked = invitation(&puppet);
+    asked.headers.push(HeaderName::Diversion, "<sip:before@example.org>;reason=away");
+    let (session, invite) = puppet.call_with(asked);
+    let mut refusal = response(&invite, 302, "redirector");
+    refusal.headers.remove(&HeaderName::Contact);
+    refusal.headers.push(HeaderName::Contact, "<sip:else@x.example>;q=1, <sip:desk@x.example>;rc=1;q=0.5");
+    refusal.headers.push(HeaderName::Diversion, "<sip:inner@x.example>;reason=user-busy;counter=1, broken");
+    puppet.say(refusal.to_bytes());
+    puppet.request(&Method::Ack);
+    let next = follow(&mut puppet, session, elsewhere());
+    let told = ["<sip:inner@x.example>;reason=user-busy;counter=1", "<sip:before@example.org>;reason=away"];
+    assert_eq!(lines(&next, &HeaderName::Diversion), told);
+    puppet.answer(&next, 480, "away");
+    puppet.request(&Method::Ack);
+    let same = follow(&mut puppet, session, elsewhere());
+    assert_eq!(lines(&same, &HeaderName::HistoryInfo)[2], "<sip:desk@x.example>;index=3;rc=1");
+    assert_eq!(lines(&same, &HeaderName::Diversion), [told[1]]);
+}
+
+/// RFC 7044 section 10.1.2: a call whose way is not to be shown names nobody in Diversion, and keeps its Privacy.
+#[test]
+fn a_call_whose_way_is_private_stays_so() {
+    let mut puppet = Puppet::new();
+    let mut asked = invitation(&puppet);
+    asked.headers.push(HeaderName::Privacy, "history");
+    let (session, invite) = puppet.call_with(asked);
+    redirect(&mut puppet, &invite, 302, &["<sip:a@x.example>"]);
+    let next = follow(&mut puppet, session, elsewhere());
+    assert_eq!(lines(&next, &HeaderName::Privacy), ["history"]);
+    let told = ["<sip:anonymous@anonymous.invalid>;reason=unconditional;privacy=full"];
+    assert_eq!(lines(&next, &HeaderName::Diversion), told);
+}

@@ -1,23 +1,62 @@
 //! What is done about machines: mailboxes, screening services, menus.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::mouth::AfterCut;
-use super::super::{Action, Conversation, Ending, Lead, NativeOrder, Timer};
+use super::super::{Action, Conversation, Ending, Lead, NativeOrder, Stage, Timer};
 use super::{Quiet, Told};
 use crate::agent::input::Party;
 use crate::agent::manners::disclosure;
 use crate::agent::manners::{Speaks, ivr, screening, speaks, voicemail};
 use crate::pii::Pii;
 
+/// How long a call that was answered by a switch may ring: as long as one that was not.
+const RINGS_ON: Duration = Duration::from_secs(30);
+
 impl Conversation {
-    /// Something was noticed by sound.
+    /// Something was noticed by sound, or by words.
     pub(in crate::agent::conversation) fn party_detected(&mut self, now: Instant, party: Party) {
         if self.answered.is_none() {
             return;
         }
+        match party {
+            Party::Fax => return self.end(now, Ending::FaxReached),
+            Party::Ringback => return self.rings_on(now),
+            Party::Human | Party::Machine | Party::Beep => self.picked_up(now),
+            // Their words are dealt with where words are.
+            Party::Screening | Party::Menu => {}
+        }
         let step = self.manners.answering.detected(now, party);
         self.answer_machine(now, step);
+    }
+
+    /// The callee's phone rings although the call was answered: nothing is said before somebody is there, and what is
+    /// being said waits.
+    fn rings_on(&mut self, now: Instant) {
+        if self.rings_on || self.outcome.caller_reacted || self.closing {
+            return;
+        }
+        self.rings_on = true;
+        self.timers.insert(Timer::Greeting, now + RINGS_ON);
+        if self.stage == Stage::Talking {
+            self.fall_silent();
+        }
+    }
+
+    /// Somebody, or something, has taken the call that rang on.
+    pub(in crate::agent::conversation) fn picked_up(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.rings_on) {
+            return;
+        }
+        self.timers.remove(&Timer::Greeting);
+        match self.stage {
+            Stage::Greeting => self.open(now),
+            Stage::Talking => {
+                self.rewind();
+                self.go_on(now);
+            }
+            Stage::Ringing | Stage::Ended => {}
+        }
     }
 
     /// The callee's voice begins or stops.

@@ -65,6 +65,51 @@ fn sound_alone_silences_and_hangs_up_when_nothing_human_follows() {
 }
 
 #[test]
+fn a_call_that_rings_on_after_the_answer_is_not_greeted_before_somebody_is_there() {
+    for assistant in [desk(r#""turn": {}"#), survey(r#""turn": {}"#)] {
+        let mut world = answered(&assistant);
+        world.give(Input::Detected(Party::Ringback));
+        world.pass(ms(12_000));
+        assert!(!world.is_heard() && world.heard_words().is_empty(), "nobody is there");
+        assert!(world.ended.is_none());
+        world.says("hello");
+        world.pass(ms(1_500));
+        assert!(!world.heard_words().is_empty() || world.is_heard(), "greeted like anybody else");
+    }
+}
+
+#[test]
+fn a_call_that_rings_on_for_too_long_was_not_answered() {
+    let mut world = answered(&desk(r#""turn": {}"#));
+    world.give(Input::Detected(Party::Ringback));
+    let begun = world.at();
+    assert_eq!(world.waits_for_end(), Ending::NotAnswered);
+    assert!((30_000..30_200).contains(&(world.at() - begun)), "{begun} {}", world.at());
+    assert!(world.heard_words().is_empty());
+}
+
+#[test]
+fn ringing_under_the_greeting_silences_it_until_somebody_is_there() {
+    let mut world = answered(&desk(r#""turn": {}"#));
+    world.hears_word("front", ms(0));
+    world.give(Input::Detected(Party::Ringback));
+    world.pass(ms(300));
+    assert!(!world.is_heard());
+    world.pass(ms(10_000));
+    assert!(!world.is_heard() && world.ended.is_none(), "no idle prompt to a phone that rings");
+    world.give(Input::Detected(Party::Human));
+    world.hears("front desk");
+    assert!(world.hears_the_beginning(), "nobody has heard any of it");
+}
+
+#[test]
+fn a_fax_machine_is_hung_up_on() {
+    let mut world = answered(&desk(r#""turn": {}"#));
+    world.give(Input::Detected(Party::Fax));
+    assert_eq!(world.waits_for_end(), Ending::FaxReached);
+}
+
+#[test]
 fn who_was_taken_for_a_machine_and_asks_for_us_is_greeted_on() {
     let mut world = answered(&desk(r#""turn": {}"#));
     world.hears_word("front", ms(0));

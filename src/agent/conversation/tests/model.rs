@@ -305,6 +305,23 @@ fn a_muted_agent_listens_and_answers_when_it_may() {
 }
 
 #[test]
+fn what_was_said_during_a_take_over_is_known_to_the_model() {
+    let mut world = World::greeted(DESK, CONTINUOUS);
+    world.give(Input::Muted(true));
+    world.says("when do you open");
+    world.give(Input::Colleague("We open at nine.".to_owned().into()));
+    world.pass(ms(5_000));
+    assert!(world.requests.is_empty() && !world.is_heard());
+    world.give(Input::Muted(false));
+    world.hears_out("close at six");
+    let context = world.context();
+    let is_colleagues =
+        |line: &String| line.starts_with("system: A colleague of yours") && line.ends_with("We open at nine.");
+    assert!(context.iter().any(is_colleagues), "{context:?}");
+    assert!(context.iter().any(|line| line == "user: when do you open"), "{context:?}");
+}
+
+#[test]
 fn off_the_record_nothing_is_kept() {
     let mut world = World::greeted(DESK, CONTINUOUS);
     world.give(Input::OffRecord(true));

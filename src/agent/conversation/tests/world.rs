@@ -270,6 +270,11 @@ impl World {
         self.pass(ms(left / 8) + part);
     }
 
+    /// Whether what is heard now is heard from its beginning on.
+    pub(super) fn hears_the_beginning(&self) -> bool {
+        self.playing.as_ref().is_some_and(|playing| playing.from == 0)
+    }
+
     pub(super) fn waits_for_end(&mut self) -> Ending {
         let limit = self.now + ms(300_000);
         while self.ended.is_none() {

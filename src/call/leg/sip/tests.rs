@@ -205,3 +205,24 @@ fn a_refusal_keeps_its_evidence() {
     assert!(String::from_utf8_lossy(&read.reason_text).contains("analytics1"));
     assert_eq!(read.retry_after, Some(Duration::from_secs(9)));
 }
+
+#[test]
+fn another_dialog_takes_the_place_of_a_leg_in_the_clear() {
+    let offer = |port| Some(Body::sdp(sdp::offer(&local(port))));
+    let (mut leg, _) = SipLeg::inbound(local(4_000), *dialog("first"), offer(5_000).as_ref()).expect("an answer");
+    let tag = |leg: &SipLeg| leg.dialog().map(|dialog| dialog.remote_tag.clone());
+    let news = leg.taken_over(*dialog("second"), offer(6_000));
+    assert!(matches!(news.reoffer, Some(Ok(_))), "{news:?}");
+    assert_eq!(news.event, Some(LegEvent::Renegotiated { receives: true }));
+    assert_eq!(tag(&leg).as_deref(), Some("second"));
+    let broken = Body { content_type: "application/sdp".to_owned(), bytes: b"v=0\r\n".to_vec() };
+    let news = leg.taken_over(*dialog("third"), Some(broken));
+    assert!(matches!(news.reoffer, Some(Err(StatusCode::NOT_ACCEPTABLE_HERE))), "{news:?}");
+    assert_eq!(tag(&leg).as_deref(), Some("second"), "the leg is as it was");
+    let keys = Box::new(LocalKeys::generate(&mut rand::rng()));
+    let secret = LocalMedia { encryption: Encryption::Offered(keys), ..local(4_000) };
+    let (mut leg, _) = SipLeg::inbound(secret, *dialog("first"), offer(5_000).as_ref()).expect("an answer");
+    let news = leg.taken_over(*dialog("second"), offer(6_000));
+    assert!(matches!(news.reoffer, Some(Err(StatusCode::NOT_ACCEPTABLE_HERE))), "our key is known to the first");
+    assert_eq!(tag(&leg).as_deref(), Some("first"));
+}

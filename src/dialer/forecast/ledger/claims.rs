@@ -17,8 +17,9 @@ use crate::dialer::numbers::{Line, in_turn, looks_further, pick, rank};
 use crate::dialer::pacing::{Limited, Limiter, Scope, interval};
 use crate::dialer::retry::Hold;
 use crate::dialer::share::{Paced, until};
-use crate::id::AttemptId;
+use crate::id::{AttemptId, TrunkId};
 use crate::pii::Pii;
+use crate::trunk::prefix::Given;
 
 /// The trunk that a dial goes over, and every limit it has to pass.
 struct Choice {
@@ -26,6 +27,8 @@ struct Choice {
     limiters: Vec<Limiter>,
     /// The row of each.
     keys: Vec<(Scope, usize)>,
+    /// The trunks of its priority that had room as far as they were asked, it among them, with their weights.
+    among: Vec<(TrunkId, u32)>,
 }
 
 impl Ledger {
@@ -41,7 +44,7 @@ impl Ledger {
         if !self.holds(node, now) {
             return (ClaimResult::Stopped, None);
         }
-        let Choice { trunk, limiters, keys } = match self.choose(campaign, now, headroom) {
+        let mut choice = match self.choose(campaign, None, now, headroom) {
             Ok(choice) => choice,
             Err(ClaimDecision::Limited(limited)) => return (ClaimResult::Limited(limited), next_due),
             Err(_) => return (ClaimResult::Stopped, next_due),
@@ -53,23 +56,37 @@ impl Ledger {
             let rules = &self.campaigns[campaign].rules;
             let decide = |place: usize| {
                 let candidate = self.candidate(target, place, now);
-                claim::decide(ClaimView { now, headroom, rules, limiters: &limiters, candidate: &candidate })
+                claim::decide(ClaimView { now, headroom, rules, limiters: &choice.limiters, candidate: &candidate })
             };
-            let (place, decision) = self.any_number(target, rules.settings.alternate_numbers, decide);
+            let (place, mut decision) = self.any_number(target, rules.settings.alternate_numbers, decide);
             self.targets[target].number = place;
+            if matches!(decision, ClaimDecision::Claim(_))
+                && let Some(led) = self.led_elsewhere(target, &choice)
+            {
+                choice = match self.choose(campaign, Some(&led), now, headroom) {
+                    Ok(choice) => choice,
+                    Err(ClaimDecision::Limited(limited)) => return (ClaimResult::Limited(limited), next_due),
+                    Err(_) => return (ClaimResult::Stopped, next_due),
+                };
+                let (rules, candidate) = (&self.campaigns[campaign].rules, self.candidate(target, place, now));
+                let limiters = &choice.limiters;
+                decision = claim::decide(ClaimView { now, headroom, rules, limiters, candidate: &candidate });
+            }
             match decision {
                 ClaimDecision::Claim(granted) => {
-                    let cost = match self.afford(target, trunk, now) {
+                    let cost = match self.afford(target, choice.trunk, now) {
                         Ok(cost) => cost,
                         Err(limited) => return (ClaimResult::Limited(limited), next_due),
                     };
-                    for (key, (_, tat)) in keys.iter().zip(&granted.reservation.tats) {
+                    let over = self.trunks[choice.trunk].id;
+                    self.campaigns[campaign].shares.took(&choice.among, over);
+                    for (key, (_, tat)) in choice.keys.iter().zip(&granted.reservation.tats) {
                         if let Some(tat) = tat {
                             self.tats.insert(*key, *tat);
                         }
                     }
                     let (send_at, send_by) = (granted.reservation.send_at, granted.send_by);
-                    let attempt = self.insert_attempt(target, trunk, granted.dial_no, node, send_at, now);
+                    let attempt = self.insert_attempt(target, choice.trunk, granted.dial_no, node, send_at, now);
                     self.attempts[attempt].cost = cost;
                     return (ClaimResult::Dial(ClaimedDial { attempt, send_at, send_by }), next_due);
                 }
@@ -166,24 +183,40 @@ impl Ledger {
         self.step(target, event, now);
     }
 
+    /// The campaign's trunks that a target's number may go over, where the one that was chosen is none of them.
+    fn led_elsewhere(&self, target: usize, choice: &Choice) -> Option<Vec<TrunkId>> {
+        if self.routes.is_empty() {
+            return None;
+        }
+        let row = &self.targets[target];
+        let shares = self.campaigns[row.campaign].levels.iter().flatten();
+        let named: Vec<_> = shares.map(|&(trunk, _)| self.trunks[trunk].id).collect();
+        let led = self.routes.lead(self.number_at(row.contact, row.number), Given::Named(&named));
+        (!led.contains(&self.trunks[choice.trunk].id)).then_some(led)
+    }
+
     /// The trunk that one more dial goes over, with every limit counted: the first priority that has room, and of those the
-    /// one that is owed most by its weight.
-    fn choose(&mut self, campaign: usize, now: Timestamp, headroom: Duration) -> Result<Choice, ClaimDecision> {
+    /// one that is owed most by its weight; where `only` names some, of those.
+    fn choose(
+        &self,
+        campaign: usize,
+        only: Option<&[TrunkId]>,
+        now: Timestamp,
+        headroom: Duration,
+    ) -> Result<Choice, ClaimDecision> {
         let state = self.campaigns[campaign].rules.state;
         let mut none: Option<ClaimDecision> = None;
         for level in 0..self.campaigns[campaign].levels.len() {
             let entry = &self.campaigns[campaign];
             let mut among: Vec<_> =
                 entry.levels[level].iter().map(|&(trunk, weight)| (self.trunks[trunk].id, weight)).collect();
+            among.retain(|(trunk, _)| only.is_none_or(|only| only.contains(trunk)));
             let mut paced = Paced::default();
             for id in entry.shares.order(&among) {
                 let trunk = self.trunks.iter().position(|trunk| trunk.id == id).expect("a campaign's trunks are known");
                 let (limiters, keys): (Vec<_>, Vec<_>) = self.limiters(campaign, trunk).into_iter().unzip();
                 let why = match claim::admit(now, headroom, state, &limiters) {
-                    Ok(_) => {
-                        self.campaigns[campaign].shares.took(&among, id);
-                        return Ok(Choice { trunk, limiters, keys });
-                    }
+                    Ok(_) => return Ok(Choice { trunk, limiters, keys, among }),
                     Err(why @ ClaimDecision::Limited(Limited { scope: Scope::Trunk | Scope::CallerId, .. })) => why,
                     Err(why) => return Err(why),
                 };
