@@ -213,7 +213,7 @@ impl Session {
 
     /// Finds out what the network plays until [`detect_callee`](Self::detect_callee): [`MediaEvent::Detected`].
     pub fn detect_progress(&mut self, now: Instant) {
-        self.uplink.get_or_insert_with(Uplink::new);
+        self.uplink.get_or_insert_with(|| Uplink::new(self.rate));
         self.voice.get_or_insert_with(|| Voice::new(now, None)).detect_progress();
     }
 
