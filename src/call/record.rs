@@ -511,7 +511,7 @@ mod tests {
     async fn a_full_disk_ends_the_recording_with_an_alarm_and_the_reason() {
         let folder = folder("full");
         let recorder = full_after(44 + 32_000);
-        let (mut sink, handle) = recorder.begin(&folder.join("one.wav")).expect("a header fits");
+        let (mut sink, handle) = recorder.begin(&folder.join("one.wav"), Rate::Hz8000).expect("a header fits");
         for _ in 0..10 * CHUNK_FRAMES {
             sink.frame(0, &level(1), &level(2));
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -521,9 +521,9 @@ mod tests {
         assert_eq!((recorded.fault, recorder.alarms()), (Some(RecordingFault::DiskFull), 1));
         assert!(recorded.duration <= Duration::from_secs(1) && recorded.duration > Duration::ZERO, "{recorded:?}");
         let full = full_after(0);
-        let refused = full.begin(&folder.join("two.wav")).map(drop).expect_err("no header fits");
+        let refused = full.begin(&folder.join("two.wav"), Rate::Hz8000).map(drop).expect_err("no header fits");
         assert_eq!((refused.fault(), full.alarms()), (RecordingFault::DiskFull, 1));
-        let refused = recorder.begin(&folder.join("one.wav")).map(drop).expect_err("it is there");
+        let refused = recorder.begin(&folder.join("one.wav"), Rate::Hz8000).map(drop).expect_err("it is there");
         assert_eq!((refused.fault(), recorder.alarms()), (RecordingFault::DiskFailed, 2));
         let _ = std::fs::remove_dir_all(folder);
     }
@@ -541,7 +541,7 @@ mod tests {
             (0..25).for_each(|_| sink.frame(0, &frame, &PcmFrame::silence(leg)));
             drop(sink);
             let recorded = handle.finished().await.expect("the recorder reports");
-            assert_eq!((recorded.duration, recorded.complete), (Duration::from_millis(500), true));
+            assert_eq!((recorded.duration, recorded.fault), (Duration::from_millis(500), None));
             let reader = RecordingReader::new(File::open(&path).expect("the file is there")).expect("a recording");
             assert_eq!(reader.rate(), file);
             let samples: Vec<_> = reader.collect();

@@ -6,6 +6,7 @@ mod brain;
 mod converse;
 mod ears;
 mod keys;
+mod leg_ear;
 mod line;
 mod media;
 mod player;
@@ -172,7 +173,7 @@ pub(super) struct CallTask {
     /// Until when what the caller says goes up without delay.
     hurry_until: Option<Instant>,
     /// How the leg's sound is taken.
-    ear: media::LegEar,
+    ear: leg_ear::LegEar,
     control: mpsc::Receiver<Control>,
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
@@ -250,7 +251,7 @@ impl CallTask {
             records,
             off_record: false,
             hurry_until: None,
-            ear: media::LegEar::default(),
+            ear: leg_ear::LegEar::default(),
             control,
             reports: None,
             stage,

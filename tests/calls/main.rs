@@ -40,5 +40,5 @@ mod supervision;
 mod tracing;
 mod transfers;
 mod vendors;
-mod wideband;
 mod webrtc;
+mod wideband;

@@ -188,7 +188,7 @@ impl Ringing<'_> {
     pub(crate) async fn plays(&self, pcm: Vec<i16>) -> MediaLeg {
         let rtp = self.ports.bind().expect("a port");
         let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
-        let local = local(rtp.lease.port(), self.encryption.clone());
+        let local = local(rtp.lease.port(), self.codecs.clone(), self.encryption.clone());
         let (answer, negotiated) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
         let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
         let progress = StatusCode::SESSION_PROGRESS;

@@ -146,7 +146,9 @@ async fn encode(
             Ok(message) => {
                 let encoded = voice.encode(&message);
                 // Whoever comes in the moment in which the last one goes is served.
-                if encoded.is_none_or(|encoded| sender.send(encoded).is_err()) && listeners.stops(voice.encoding, &sender) {
+                if encoded.is_none_or(|encoded| sender.send(encoded).is_err())
+                    && listeners.stops(voice.encoding, &sender)
+                {
                     return;
                 }
             }
@@ -294,8 +296,7 @@ mod tests {
         let turn = std::f64::consts::TAU * 6_000.0 / 16_000.0;
         let mut last = [0_i16; 2 * WIDEST];
         for n in 0..25_u32 {
-            let tone: Vec<i16> =
-                (0..320).map(|at| (8_000.0 * (turn * f64::from(n * 320 + at)).sin()) as i16).collect();
+            let tone: Vec<i16> = (0..320).map(|at| (8_000.0 * (turn * f64::from(n * 320 + at)).sin()) as i16).collect();
             let tone = PcmFrame::from_samples(Rate::Hz16000, &tone).expect("20 ms");
             feed.frame(0, &tone, &PcmFrame::silence(Rate::Hz16000));
             let Heard::Sound(encoded) = next(&mut hearing).await else { panic!("it is heard") };

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use callwright_media::convert::{Converter, narrowed};
 use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::detect::phrases::PhraseBook;
 use callwright_media::detect::{Callee, Detection, Refusal, Signal};
@@ -11,6 +10,7 @@ use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use tokio::time::timeout;
 
 use super::bot::BotLine;
+use super::leg_ear::LegEar;
 use super::player::Ended;
 use super::{CallTask, LAST_WORD};
 use crate::agent::ear::{self, VOICE};
@@ -36,20 +36,6 @@ const TELLING: Duration = Duration::from_secs(60);
 /// After the caller has fallen silent, every frame counts for so long: a vendor may be about to end the turn.
 const HURRY: Duration = Duration::from_secs(3);
 
-/// The rate of the leg, once it has begun, and what makes of its sound what recognisers and models take: 8 kHz.
-#[derive(Default)]
-pub(super) struct LegEar {
-    rate: Option<Rate>,
-    narrow: Option<Converter>,
-}
-
-impl LegEar {
-    fn begin(&mut self, rate: Rate) {
-        self.rate = Some(rate);
-        self.narrow = (rate == Rate::Hz16000).then(|| Converter::new(rate, Rate::Hz8000));
-    }
-}
-
 impl CallTask {
     /// Starts the session with the description in force, or changes it over.
     pub(super) async fn start_media(&mut self, now: Instant) {
@@ -66,7 +52,7 @@ impl CallTask {
                 uplink: true,
             };
             let rate = config.negotiated.codec.rate();
-            self.ear.begin(rate);
+            self.ear = LegEar::of(rate);
             self.listeners.works_at(rate);
             let mut session = Session::at(now, config, rate);
             session.report(now, reports(Now { mono: now, ..time::now() }));
@@ -98,7 +84,7 @@ impl CallTask {
     /// Samples a second of the leg's sound: what it works at, or before it has begun, what it would by what is agreed on.
     pub(super) fn rate(&self) -> Rate {
         let agreed = || self.leg.negotiated().map(|negotiated| negotiated.codec.rate());
-        self.ear.rate.or_else(agreed).unwrap_or(Rate::Hz8000)
+        self.ear.rate().or_else(agreed).unwrap_or(Rate::Hz8000)
     }
 
     /// Lets whoever wants to listen hear the leg, from the answer on.
@@ -184,7 +170,7 @@ impl CallTask {
         if self.hurry_until.is_some_and(|until| at > until) {
             self.hurry(None);
         }
-        let samples = narrowed(self.ear.narrow.as_mut(), frame.samples());
+        let samples = self.ear.narrowed(frame);
         self.ears.hear(at, samples);
         self.brain.hear(samples);
         self.bot.hear(samples);
