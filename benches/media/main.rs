@@ -10,6 +10,8 @@ mod cpu;
 mod figures;
 #[path = "../support/packets.rs"]
 mod packets;
+#[path = "../support/resident.rs"]
+mod resident;
 
 mod callers;
 mod secrecy;
@@ -20,8 +22,11 @@ use std::time::Duration;
 use anyhow::Context;
 use figures::{Cmp, Figure};
 
-/// Calls at one time.
-const SIZES: [usize; 3] = [50, 100, 200];
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Calls at one time, most of them first: their memory is that which nothing was in before.
+const SIZES: [usize; 3] = [200, 100, 50];
 /// The first part of each run is not counted.
 const SETTLE: Duration = Duration::from_millis(1_500);
 /// Each thing is measured so often, in turn with the others, and the quietest run counts: on a shared machine noise only
@@ -35,17 +40,21 @@ fn main() -> anyhow::Result<()> {
     if arguments.first().is_some_and(|argument| argument == "callers") {
         return callers::run(&arguments[1..]);
     }
+    // As the server does.
+    callwright::memory::keep_pages_small()?;
     let option = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name)?.parse::<u64>().ok());
     let measured = Duration::from_secs(option("--seconds=").unwrap_or(4));
     let only = option("--calls=").and_then(|calls| usize::try_from(calls).ok());
     let mut figures = secrecy::figures(ROUNDS)?;
-    for calls in SIZES.into_iter().filter(|calls| only.is_none_or(|only| only == *calls)) {
+    let sizes = SIZES.into_iter().filter(|calls| only.is_none_or(|only| only == *calls));
+    for (calls, first) in sizes.zip(std::iter::once(true).chain(std::iter::repeat(false))) {
         let [mut floors, mut echoes, mut flows] = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
             floors.push(server::bare_echo(calls, measured)?);
             echoes.push(server::echo(calls, measured)?);
             flows.push(server::flow(calls, measured)?);
         }
+        let memory = echoes.first().context("there are rounds")?.memory;
         let [floor, echo, flow] = [floors, echoes, flows].map(quietest);
         let conditions = |run: &server::Run| {
             format!(
@@ -75,6 +84,10 @@ fn main() -> anyhow::Result<()> {
             2.0,
             &echo,
         ));
+        if first {
+            let name = format!("memory of an echo call's leg, {calls} calls");
+            figures.push(at_most(name, memory / 1_024.0, "KiB", 64.0, &echo));
+        }
         figures.push(at_most(format!("cached flow call, {calls} calls"), flow.cost, unit, 2.0, &flow));
     }
     if only.is_none_or(|only| only == PLAYING) {

@@ -23,6 +23,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::SETTLE;
 use crate::cpu::Clocks;
+use crate::resident::resident;
 
 /// What one run showed.
 pub(crate) struct Run {
@@ -30,17 +31,20 @@ pub(crate) struct Run {
     pub(crate) cost: f64,
     /// Packets that came back, of those sent.
     pub(crate) returned: f64,
+    /// Bytes of memory for each call, from before the first one until they have talked.
+    pub(crate) memory: f64,
 }
 
 /// One thread that sends every datagram back: what the kernel alone costs.
 pub(crate) fn bare_echo(calls: usize, measured: Duration) -> anyhow::Result<Run> {
     let ports = ports();
+    let empty = resident()?;
     let sockets: Vec<RtpSocket> = (0..calls).map(|_| ports.bind()).collect::<Result<_, _>>()?;
     let numbers: Vec<u16> = sockets.iter().map(|socket| socket.lease.port()).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
     let thread = std::thread::spawn(move || echo_datagrams(sockets, &stopping));
-    let run = measure(calls, &numbers, measured);
+    let run = measure(calls, &numbers, measured, empty);
     stop.store(true, Ordering::Relaxed);
     thread.join().map_err(|_| anyhow::anyhow!("the bare echo panicked"))??;
     run
@@ -51,6 +55,7 @@ pub(crate) fn echo(calls: usize, measured: Duration) -> anyhow::Result<Run> {
     let runtime = runtime()?;
     let workers = MediaWorkers::start(1)?;
     let ports = ports();
+    let empty = resident()?;
     let (mut legs, mut numbers) = (Vec::new(), Vec::new());
     for _ in 0..calls {
         let socket = ports.bind()?;
@@ -59,7 +64,7 @@ pub(crate) fn echo(calls: usize, measured: Duration) -> anyhow::Result<Run> {
         runtime.block_on(leg.control.send(MediaCommand::Echo(true)))?;
         legs.push(leg);
     }
-    measure(calls, &numbers, measured)
+    measure(calls, &numbers, measured, empty)
 }
 
 /// Legs that play prompts from memory, look for speech, hand the caller's audio on and are recorded.
@@ -69,6 +74,7 @@ pub(crate) fn flow(calls: usize, measured: Duration) -> anyhow::Result<Run> {
     let recorder = Recorder::start()?;
     let ports = ports();
     let folder = std::env::temp_dir().join(format!("callwright-bench-{}-{calls}", std::process::id()));
+    let empty = resident()?;
     let prompt: Arc<[i16]> = (0..24_000).map(|n| ((f64::from(n) * 0.3).sin() * 6_000.0) as i16).collect();
     let mut numbers = Vec::new();
     for number in 0..calls {
@@ -80,7 +86,7 @@ pub(crate) fn flow(calls: usize, measured: Duration) -> anyhow::Result<Run> {
         runtime.block_on(leg.control.send(MediaCommand::Record(Box::new(sink))))?;
         runtime.spawn(converse(leg, Arc::clone(&prompt)));
     }
-    let run = measure(calls, &numbers, measured);
+    let run = measure(calls, &numbers, measured, empty);
     drop(runtime);
     let _ = std::fs::remove_dir_all(folder);
     run
@@ -107,12 +113,13 @@ async fn converse(mut leg: MediaLeg, prompt: Arc<[i16]>) {
 }
 
 /// Runs the callers and counts this process's CPU while they talk.
-fn measure(calls: usize, ports: &[u16], measured: Duration) -> anyhow::Result<Run> {
+fn measure(calls: usize, ports: &[u16], measured: Duration, empty: u64) -> anyhow::Result<Run> {
     let mut callers = spawn_callers(ports)?;
     wait(SETTLE);
     let (before, started) = (Clocks::read()?, time::now().mono);
     wait(measured);
     let (after, ended) = (Clocks::read()?, time::now().mono);
+    let full = resident()?;
     callers.stdin.take().context("the callers' input")?.write_all(b"\n")?;
     let mut counts = String::new();
     callers.stdout.take().context("the callers' output")?.read_to_string(&mut counts)?;
@@ -120,7 +127,8 @@ fn measure(calls: usize, ports: &[u16], measured: Duration) -> anyhow::Result<Ru
     let (sent, received) = counts.trim().split_once(' ').context("the callers' counts")?;
     let (sent, received): (f64, f64) = (sent.parse()?, received.parse()?);
     let cost = after.since(&before).as_secs_f64() * 1_000.0 / (calls as f64 * (ended - started).as_secs_f64());
-    Ok(Run { cost, returned: received / sent })
+    let memory = full.saturating_sub(empty) as f64 / calls as f64;
+    Ok(Run { cost, returned: received / sent, memory })
 }
 
 fn spawn_callers(ports: &[u16]) -> anyhow::Result<Child> {

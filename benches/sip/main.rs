@@ -11,6 +11,8 @@ mod cpu;
 mod figures;
 #[path = "../support/packets.rs"]
 mod packets;
+#[path = "../support/resident.rs"]
+mod resident;
 
 mod callers;
 mod generator;
@@ -19,6 +21,7 @@ mod server;
 use std::time::Duration;
 
 use figures::{Cmp, Figure};
+use resident::resident;
 use server::Server;
 
 #[global_allocator]
@@ -60,15 +63,16 @@ fn main() -> anyhow::Result<()> {
     let told = format!("100 calls a second for {seconds} s, each ended as soon as it is answered; {outward}");
     figure("call out: set-up and end", outward.cost_ms(), "CPU ms/call", Cmp::AtMost, 0.4 * ASTERISK_MS, told);
 
-    let memory = server::resident_mib()?;
+    let memory = resident()? as f64;
     let turned_away = server.called(OVERLOAD, seconds, 50, 0)?;
     std::thread::park_timeout(rest);
     let told = format!(
-        "{} s after {OVERLOAD} calls a second for {seconds} s, beside what it was after the first thousand calls, {memory:.0} MiB; \
+        "{} s after {OVERLOAD} calls a second for {seconds} s, beside what it was after the first thousand calls, {:.0} MiB; \
          {turned_away}",
-        rest.as_secs()
+        rest.as_secs(),
+        memory / 1_048_576.0
     );
-    let grown = server::resident_mib()? / memory;
+    let grown = resident()? as f64 / memory;
     figure("memory after overload / before", grown, "", Cmp::AtMost, 1.2, told);
 
     let (flooded, clock) = server.flooded(20, option("--flood=").unwrap_or(FLOODED), 50, FLOOD, PLAYING)?;

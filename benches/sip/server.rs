@@ -180,11 +180,3 @@ pub(crate) async fn answer(handle: SipHandle, mut incoming: mpsc::Receiver<Incom
         });
     }
 }
-
-/// Memory of this process that is in use.
-pub(crate) fn resident_mib() -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("a number")?.parse()?;
-    Ok(kib / 1_024.0)
-}

@@ -1,20 +1,25 @@
 //! What a caller waits for that no vendor is to blame for: answers, interruptions, and what a whole agent call costs.
 //!
-//! Three processes on the same cores: the server (this one), the callers, and the vendors with fixed delays. All waits
-//! are measured by the callers, packet by packet. What the figures mean is written in `docs/benchmarks.md`.
+//! Three processes on the same cores: the server (this one), the callers, and the vendors with fixed delays, or a bot that
+//! leads the calls. All waits are measured by the callers, packet by packet. What the figures mean is written in
+//! `docs/benchmarks.md`.
 
 #[path = "../support/cpu.rs"]
 mod cpu;
 #[path = "../support/figures.rs"]
 mod figures;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../support/resident.rs"]
+mod resident;
 
+mod bot;
 mod callers;
 mod server;
 mod vendors;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -23,6 +28,9 @@ use figures::{Cmp, Figure};
 
 use crate::callers::Findings;
 use crate::cpu::Clocks;
+use crate::process::Process;
+use crate::resident::resident;
+use crate::server::Leader;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -37,23 +45,29 @@ fn main() -> anyhow::Result<()> {
     match arguments.first().map(String::as_str) {
         Some("callers") => return callers::run(),
         Some("vendors") => return vendors::run(),
+        Some("bot") => return bot::run(),
         Some(_) | None => {}
     }
+    // As the server does.
+    callwright::memory::keep_pages_small()?;
     let option = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name)?.parse::<u64>().ok());
     let measured = Duration::from_secs(option("--seconds=").unwrap_or(30));
     let only = option("--calls=").and_then(|calls| usize::try_from(calls).ok());
     let mut figures = Vec::new();
     for (calls, [waits, costs]) in [(200, [true, false]), (100, [false, true])] {
         if only.is_none_or(|only| only == calls) {
-            let run = run(calls, measured)?;
+            let run = run(Leader::Model, calls, measured)?;
             if waits || only.is_some() {
                 figures.extend(latency(&run, calls));
             }
             if costs || only.is_some() {
-                figures.extend(cost(&run, calls));
+                figures.extend(cost(Leader::Model, &run, calls));
             }
             std::io::stdout().lock().write_all(waterfall(&run.turns, calls).as_bytes())?;
         }
+    }
+    for calls in [100, 200].into_iter().filter(|calls| only.is_none_or(|only| only == *calls)) {
+        figures.extend(cost(Leader::Bot, &run(Leader::Bot, calls, measured)?, calls));
     }
     figures::settle("turn", &figures)
 }
@@ -70,13 +84,13 @@ struct Run {
     seconds: u64,
 }
 
-fn run(calls: usize, measured: Duration) -> anyhow::Result<Run> {
-    let mut vendors = Process::start("vendors")?;
+fn run(leader: Leader, calls: usize, measured: Duration) -> anyhow::Result<Run> {
+    let mut others = Process::start(leader.process())?;
     let mut callers = Process::start("callers")?;
-    let vendors_at: SocketAddr = vendors.line()?.parse().context("the vendors' address")?;
+    let others_at: SocketAddr = others.line()?.parse().context("the address of those who lead")?;
     let callers_at: SocketAddr = callers.line()?.parse().context("the callers' address")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let server = runtime.block_on(server::Server::start(vendors_at))?;
+    let server = runtime.block_on(server::Server::start(leader, others_at))?;
     // One call first, so that what is made once is not counted as a call's.
     let mut attempts = vec![runtime.block_on(server.place(callers_at))];
     wait(SETTLE);
@@ -94,7 +108,7 @@ fn run(calls: usize, measured: Duration) -> anyhow::Result<Run> {
     let findings: Findings = serde_json::from_str(&callers.ask()?).context("what the callers found")?;
     let turns = runtime.block_on(server.hang_up(attempts));
     callers.end()?;
-    vendors.end()?;
+    others.end()?;
     drop(runtime);
     ensure!(live == calls, "{live} of {calls} calls were up at the end");
     let cpu = after.since(&before).as_secs_f64() * 1_000.0 / (calls as f64 * (ended - started).as_secs_f64());
@@ -155,12 +169,15 @@ fn waterfall(turns: &[TurnTiming], calls: usize) -> String {
     text
 }
 
-fn cost(run: &Run, calls: usize) -> Vec<Figure> {
-    let conditions = format!(
-        "{calls} calls for {} s: SIP, RTP, jitter buffer, voice activity, recogniser, model, voice, recording, replay file",
-        run.seconds
-    );
-    let at_most = |name: &str, value, unit, budget| Figure {
+/// What calls cost that a model leads, or a bot elsewhere.
+fn cost(leader: Leader, run: &Run, calls: usize) -> Vec<Figure> {
+    let (article, call, parts, cpu) = match leader {
+        Leader::Model => ("an", "agent call", "recogniser, model, voice, recording, replay file", 2.0),
+        // 0.3 of what a PBX takes that hands its calls to a websocket.
+        Leader::Bot => ("a", "call of an external bot", "websocket both ways, recording, replay file", 1.86),
+    };
+    let conditions = format!("{calls} calls for {} s: SIP, RTP, jitter buffer, voice activity, {parts}", run.seconds);
+    let at_most = |name: String, value, unit, budget| Figure {
         name: format!("{name}, {calls} calls"),
         value,
         unit,
@@ -169,8 +186,8 @@ fn cost(run: &Run, calls: usize) -> Vec<Figure> {
         conditions: conditions.clone(),
     };
     vec![
-        at_most("agent call", run.cpu, "CPU ms/call-second", 2.0),
-        at_most("memory of an agent call", run.memory / 1_024.0, "KiB", 300.0),
+        at_most(call.to_owned(), run.cpu, "CPU ms/call-second", cpu),
+        at_most(format!("memory of {article} {call}"), run.memory / 1_024.0, "KiB", 300.0),
     ]
 }
 
@@ -180,51 +197,6 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let index = (sorted.len() as f64 * share) as usize;
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
-}
-
-/// One of the other processes.
-struct Process {
-    child: Child,
-    lines: BufReader<std::process::ChildStdout>,
-}
-
-impl Process {
-    fn start(what: &str) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(what)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("the process of the {what}"))?;
-        let lines = BufReader::new(child.stdout.take().context("its output")?);
-        Ok(Self { child, lines })
-    }
-
-    fn line(&mut self) -> anyhow::Result<String> {
-        let mut line = String::new();
-        self.lines.read_line(&mut line)?;
-        Ok(line.trim().to_owned())
-    }
-
-    /// Writes it a line and returns the one it answers with.
-    fn ask(&mut self) -> anyhow::Result<String> {
-        self.child.stdin.as_mut().context("its input")?.write_all(b"\n")?;
-        self.line()
-    }
-
-    /// Ends it.
-    fn end(mut self) -> anyhow::Result<()> {
-        drop(self.child.stdin.take());
-        ensure!(self.child.wait()?.success(), "a process of the bench failed");
-        Ok(())
-    }
-}
-
-/// Bytes of this process in memory.
-fn resident() -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: u64 = text.split(' ').nth(1).context("resident pages")?.parse()?;
-    Ok(pages * 4_096)
 }
 
 fn wait(time: Duration) {

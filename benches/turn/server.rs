@@ -21,8 +21,11 @@ use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
 use callwright::net::sip_driver::{self, BoundListener};
 use callwright::pii::Pii;
+use callwright::provider::bot::Bot;
 use callwright::provider::cartesia::speech;
 use callwright::provider::deepgram::listen_v1::Nova;
+use callwright::provider::llm::LanguageModel;
+use callwright::provider::media_streams::MediaStreams;
 use callwright::provider::openai::chat::Chat;
 use callwright::provider::prompts::Prompts;
 use callwright::provider::tts::Voice;
@@ -43,6 +46,25 @@ use tokio_util::sync::CancellationToken;
 /// A voice over the agent's is judged so long after its onset at the latest.
 pub(crate) const BARGE_IN: Duration = Duration::from_millis(460);
 
+/// Who leads the calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leader {
+    /// A model, with a recogniser and a voice.
+    Model,
+    /// A bot elsewhere.
+    Bot,
+}
+
+impl Leader {
+    /// The process in which it runs.
+    pub(crate) const fn process(self) -> &'static str {
+        match self {
+            Self::Model => "vendors",
+            Self::Bot => "bot",
+        }
+    }
+}
+
 /// A server that places calls.
 pub(crate) struct Server {
     pub(crate) calls: Calls,
@@ -53,7 +75,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(vendors: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) async fn start(leader: Leader, at: SocketAddr) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("callwright-bench-turn-{}", std::process::id()));
         let stop = CancellationToken::new();
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -68,7 +90,7 @@ impl Server {
             workers: MediaWorkers::start(2)?,
             recorder: Some(Recorder::start()?),
             recordings: folder.join("recordings"),
-            providers: Arc::new(Staff::new(vendors, folder.join("prompts"))?),
+            providers: Arc::new(Staff::new(leader, at, folder.join("prompts"))?),
             toolbox: Arc::new(NoTools),
             clocks: CallConfig::default(),
             secret: rand::random(),
@@ -76,7 +98,7 @@ impl Server {
         };
         let (calls, _) = Calls::new(services);
         calls.set_insight(Insight { replays: Some(Replays::start(Keep::default())?), ..Insight::default() });
-        Ok(Self { calls, listener, assistant: assistant()?, folder, stop })
+        Ok(Self { calls, listener, assistant: assistant(leader)?, folder, stop })
     }
 
     /// Calls the callers; the call lasts as long as they do.
@@ -143,15 +165,18 @@ impl Drop for Server {
 }
 
 /// One that greets and talks. Answers are not prepared before a turn is over, so that every step stands in the wait.
-fn assistant() -> anyhow::Result<Arc<AssistantVersion>> {
-    let definition: Assistant = serde_json::from_value(serde_json::json!({
-        "name": "Bench",
-        "mode": "llm",
-        "greeting": "Hello, how can I help you today?",
-        "prompt": "You answer questions.",
-        "turn": { "eager": false },
-        "providers": { "stt": ["ears"], "llm": ["model"], "tts": ["voice"] },
-    }))?;
+fn assistant(leader: Leader) -> anyhow::Result<Arc<AssistantVersion>> {
+    let definition: Assistant = serde_json::from_value(match leader {
+        Leader::Model => serde_json::json!({
+            "name": "Bench",
+            "mode": "llm",
+            "greeting": "Hello, how can I help you today?",
+            "prompt": "You answer questions.",
+            "turn": { "eager": false },
+            "providers": { "stt": ["ears"], "llm": ["model"], "tts": ["voice"] },
+        }),
+        Leader::Bot => serde_json::json!({ "name": "Bench", "mode": "external", "providers": { "bot": "bot" } }),
+    })?;
     let id = AssistantVersionId::from_u128(1);
     Ok(Arc::new(AssistantVersion { id, assistant: AssistantId::from_u128(1), version: 1, definition }))
 }
@@ -161,25 +186,29 @@ struct Staff {
 }
 
 impl Staff {
-    fn new(vendors: SocketAddr, prompts: PathBuf) -> anyhow::Result<Self> {
-        let vendor = |name: &str, path: &str| Vendor {
-            base_url: format!("http://{vendors}{path}"),
+    fn new(leader: Leader, at: SocketAddr, prompts: PathBuf) -> anyhow::Result<Self> {
+        let vendor = |name: &str, address: String| Vendor {
+            base_url: address,
             key: Some(KEY.into()),
             capacity: 4_096,
             ..Vendor::named(name)
         };
-        let mut ears = vendor("ears", "");
+        let mut ears = vendor("ears", format!("http://{at}"));
         ears.options.insert("lag_ms".to_owned(), 300.into());
         let prompts = Arc::new(Prompts::open(prompts, 1 << 24)?);
+        let (llm, bot): (Option<Arc<dyn LanguageModel>>, Option<Arc<dyn Bot>>) = match leader {
+            Leader::Model => (Some(Arc::new(Chat::new(vendor("model", format!("http://{at}/v1")))?)), None),
+            Leader::Bot => (None, Some(Arc::new(MediaStreams::new(vendor("bot", format!("ws://{at}")))?))),
+        };
         Ok(Self {
             lineup: Lineup {
                 stt: Arc::new(Nova::new(ears)?),
                 stand_in: None,
-                tts: Arc::new(speech::synthesiser(vendor("voice", ""), prompts)?),
+                tts: Arc::new(speech::synthesiser(vendor("voice", format!("http://{at}")), prompts)?),
                 voice: Voice::default(),
-                llm: Some(Arc::new(Chat::new(vendor("model", "/v1"))?)),
+                llm,
                 s2s: None,
-                bot: None,
+                bot,
                 witness: Witness::default(),
             },
         })
