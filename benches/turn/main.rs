@@ -124,10 +124,14 @@ fn latency(run: &Run, calls: usize) -> Vec<Figure> {
     let answers = own(answers, vendors::answer());
     let interruptions = own(interruptions, server::BARGE_IN);
     let conditions = format!(
-        "{calls} calls for {} s, {} turns, {} interruptions, vendors' delays and silence of {} ms taken away",
+        "{calls} calls for {} s, {} turns, {} interruptions (silent after {:.0}, {:.0} and {:.0} ms: p10, p50, p90), vendors' \
+         delays and silence of {} ms taken away",
         run.seconds,
         answers.len(),
         interruptions.len(),
+        quantile(&interruptions, 0.1),
+        quantile(&interruptions, 0.5),
+        quantile(&interruptions, 0.9),
         vendors::answer().as_millis()
     );
     let at_most = |name: &str, value: f64, budget: f64| Figure {
