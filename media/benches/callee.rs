@@ -1,6 +1,7 @@
-//! Who answered the phone, measured: `docs/detection.md`. With `--training` the part that the detector is tuned on.
+//! Who answered the phone, measured: `docs/detection.md`. With `--part=training` the part that the detector is tuned on, with
+//! `--part=validation` the one that was held out before the present one.
 
-#[path = "../tests/callee/corpus.rs"]
+#[path = "../tests/callee/corpus/mod.rs"]
 mod corpus;
 #[path = "../../tests/support/dice.rs"]
 mod dice;
@@ -19,7 +20,7 @@ mod speech;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use corpus::{HELD_OUT, TRAINING};
+use corpus::{HELD_OUT, TRAINING, VALIDATION};
 use line::Mode;
 use scene::Class;
 use score::{AIM_MS, DEADLINE_MS, Figures, OVER_RINGING_MS};
@@ -30,7 +31,12 @@ fn main() -> io::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
     let option = |name: &str| arguments.iter().any(|argument| argument == name);
     let count = arguments.iter().find_map(|argument| argument.strip_prefix("--calls=")?.parse().ok()).unwrap_or(600);
-    let corpus = if option("--training") { &TRAINING } else { &HELD_OUT };
+    let judged = !option("--part=training") && !option("--part=validation");
+    let corpus = match judged {
+        true => &HELD_OUT,
+        false if option("--part=training") => &TRAINING,
+        false => &VALIDATION,
+    };
     let with_words = score::measure(corpus, Mode::Words, count, SEED);
     let by_sound = score::measure(corpus, Mode::Sound, count, SEED);
     let progress = score::measure_progress(corpus, count / 3, SEED);
@@ -63,7 +69,7 @@ fn main() -> io::Result<ExitCode> {
     for figure in &missed {
         writeln!(out, "MISSED {figure}")?;
     }
-    Ok(if missed.is_empty() || option("--training") { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if missed.is_empty() || !judged { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Every figure beside its budget.
@@ -105,8 +111,8 @@ fn budgets(with_words: &Figures, by_sound: &Figures, right: f64) -> Vec<serde_js
     for class in Class::ALL {
         let (name, value) =
             (format!("{class:?}: middle of the times after the first sound"), with_words.medians(class).1);
-        // What is known by words is known when they have been said: an aim that is not reached, and shown as such.
-        if matches!(class, Class::Machine | Class::Screening | Class::Menu) {
+        // There are too few kinds of services and menus to hold these to it: an aim, and shown as such.
+        if matches!(class, Class::Screening | Class::Menu) {
             all.push(aim(&name, value as f64, "ms", AIM_MS as f64));
         } else {
             all.push(figure(name, value as f64, "ms", "<=", AIM_MS as f64));

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::beep::BeepDetector;
+use super::evidence::Evidence;
 use super::fax::FaxDetector;
 use super::greeting::{Greeting, GreetingConfig, GreetingVerdict};
 use super::phrases::{PhraseBook, Speaker};
@@ -41,6 +42,18 @@ const FORGET_DB: f32 = 0.04;
 /// gives back of the agent comes in such bits.
 const BITS: u32 = 25;
 
+/// The agent greets a second after the answer at the latest; and a little more.
+const GREETING_DUE: Duration = Duration::from_millis(1_100);
+
+/// What is told of later, counted from the answer or the last ring, is no beginning of a greeting.
+const OPENING: Duration = Duration::from_secs(6);
+
+/// The agent's frames that are quieter are silence.
+const AGENT_SPEAKS_DBFS: f32 = -60.0;
+
+/// Confidence of what is guessed, in percent.
+const GUESS: u8 = 75;
+
 /// Listens to one callee from the answer on.
 ///
 /// ```text
@@ -56,6 +69,8 @@ const BITS: u32 = 25;
 pub struct CalleeDetector {
     /// By then something is said, whatever has come of the callee's sound.
     deadline: Instant,
+    /// By then the agent has begun to greet.
+    greeting_due: Instant,
     /// The answer, or the last ring.
     since: Instant,
     greeting: Greeting,
@@ -74,9 +89,14 @@ pub struct CalleeDetector {
     loudest_dbfs: f32,
     /// Words that were told of the utterance with the most; `None` where nothing is told.
     words: Option<usize>,
+    evidence: Evidence,
     said: Option<Callee>,
     /// What was said last was known by words.
     by_words: bool,
+    /// Words were heard that only a person says.
+    settled: bool,
+    /// What was said last is likely and not sure.
+    guessed: bool,
     /// It rang after the answer: what sounds like a beep then may be another ring.
     rang: bool,
 }
@@ -87,6 +107,7 @@ impl CalleeDetector {
     pub fn new(now: Instant, config: GreetingConfig) -> Self {
         Self {
             deadline: now + config.deadline,
+            greeting_due: now + GREETING_DUE,
             since: now,
             greeting: Greeting::new(config),
             meter: ToneMeter::default(),
@@ -100,8 +121,11 @@ impl CalleeDetector {
             unvoiced: 0,
             loudest_dbfs: f32::MIN,
             words: None,
+            evidence: Evidence::default(),
             said: None,
             by_words: false,
+            settled: false,
+            guessed: false,
             rang: false,
         }
     }
@@ -119,10 +143,14 @@ impl CalleeDetector {
         self.ringing = if self.signals.sounds() { self.ringing + 1 } else { 0 };
         // A ring or a fax machine under the agent's echo is not pure any more, and no voice for that.
         self.count(voiced && !self.signals.sounds() && !self.fax.sounds());
+        self.evidence.callee(voiced);
         if self.voiced >= SPEECH_FRAMES {
             let greeted = self.said == Some(Callee::Machine) || (!self.rang && self.voiced >= GREETING_FRAMES);
-            let beeped = beeped && greeted;
-            return if beeped { self.say(now, Callee::Beep, 90) } else { self.follow(now, voiced) };
+            if beeped && greeted {
+                return self.say(now, Callee::Beep, 90);
+            }
+            let heard = self.follow(now, voiced);
+            return heard.or_else(|| self.guess(now));
         }
         // Nobody has spoken: tones are the network's, or a machine's that talks to machines.
         if let Some(refusal) = refusal {
@@ -165,6 +193,13 @@ impl CalleeDetector {
         self.say(now, Callee::Human, self.confidence_of_person())
     }
 
+    /// Takes 20 ms at 8 kHz that leave for the callee: what the agent says. Whoever falls silent for it listens; a
+    /// recording talks on. To be told only where [`push`](Self::push) does not hold the agent's echo for a voice. Does not
+    /// allocate.
+    pub fn agent_said(&mut self, frame: &[i16]) {
+        self.evidence.agent(rms_dbfs(frame) > AGENT_SPEAKS_DBFS);
+    }
+
     /// Takes the callee's words as far as they are known; may be told again and again as they grow.
     pub fn heard(&mut self, now: Instant, book: &PhraseBook, text: &str) -> Option<Detection> {
         if self.is_done(now) {
@@ -172,21 +207,32 @@ impl CalleeDetector {
         }
         let count = text.split_whitespace().count();
         self.words = Some(self.words.map_or(count, |most| most.max(count)));
-        let (callee, confidence) = match book.speaker(text, !self.greeting.has_greeted())? {
+        let first = !self.greeting.has_greeted();
+        if now.saturating_duration_since(self.since) <= OPENING {
+            self.evidence.heard(book, text, first);
+        }
+        let Some(speaker) = book.speaker(text, first) else { return self.guess(now) };
+        let (callee, confidence) = match speaker {
             Speaker::Machine => (Callee::Machine, 95),
             Speaker::Screening => (Callee::Screening, 95),
             Speaker::Menu => (Callee::Menu, 90),
+            // A service asks who is calling as well.
+            Speaker::Person if self.guessed && self.evidence.guess() == Some(Callee::Screening) => {
+                return self.guess(now);
+            }
             Speaker::Person => {
                 self.greeting.heard_person();
                 (Callee::Human, 90)
             }
             Speaker::Hello => {
                 self.greeting.heard_hello();
-                return None;
+                return self.guess(now);
             }
         };
         let detection = self.say(now, callee, confidence);
-        self.by_words |= detection.is_some();
+        let confirmed = std::mem::take(&mut self.guessed) && self.said == Some(callee);
+        self.by_words |= detection.is_some() || confirmed;
+        self.settled |= callee == Callee::Human;
         detection
     }
 
@@ -232,6 +278,30 @@ impl CalleeDetector {
         if self.voiced >= SPEECH_FRAMES { 70 } else { 40 }
     }
 
+    /// Says who it is likely to be, as long as nothing surer was said, and takes that back.
+    fn guess(&mut self, now: Instant) -> Option<Detection> {
+        // A greeting that is due is not held back for a guess.
+        if self.by_words || self.settled || (now < self.greeting_due && !self.evidence.agent_has_spoken()) {
+            return None;
+        }
+        let callee = match self.evidence.guess() {
+            Some(callee) => callee,
+            None if self.guessed && self.evidence.doubts() => Callee::Human,
+            None => return None,
+        };
+        if self.said == Some(callee) || (callee != Callee::Human && !self.may_guess()) {
+            return None;
+        }
+        self.said = Some(callee);
+        self.guessed = callee != Callee::Human;
+        Some(Detection { callee, at: now, confidence: GUESS })
+    }
+
+    /// Whether nothing was said, or only what a guess corrects.
+    fn may_guess(&self) -> bool {
+        self.guessed || matches!(self.said, None | Some(Callee::Human))
+    }
+
     /// Whether a frame is loud enough to be of whoever answered.
     fn is_foreground(&mut self, frame: &[i16]) -> bool {
         let level = rms_dbfs(frame);
@@ -244,7 +314,9 @@ impl CalleeDetector {
             (Some(said), _) if said == callee => false,
             // Only words make a person of a machine, and only sound told of it before.
             (Some(Callee::Machine), Callee::Human) => confidence >= 90 && !self.by_words,
-            (Some(Callee::Screening | Callee::Menu), Callee::Human | Callee::Machine) => false,
+            (Some(Callee::Screening | Callee::Menu), Callee::Human | Callee::Machine) => {
+                self.guessed && confidence >= 90
+            }
             // Nobody has spoken, or it would not be asked: that silence was a person's was a guess.
             (Some(Callee::Human), Callee::Network(Signal::Ringback)) => !self.by_words,
             (Some(_) | None, _) => true,
@@ -254,6 +326,7 @@ impl CalleeDetector {
         }
         self.said = Some(callee);
         self.by_words = false;
+        self.guessed = false;
         Some(Detection { callee, at: now, confidence })
     }
 }

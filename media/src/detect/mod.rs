@@ -3,14 +3,16 @@
 //! Before the answer [`progress::ProgressDetector`] listens to early media for the network's own tones. From the answer on
 //! [`callee::CalleeDetector`] listens for 20 s, with detectors side by side that are each blind to what the others are for:
 //! [`greeting`] hears only speech and pauses, `beep` and `fax` only single tones, `signal` and `sit` only what networks
-//! play; [`phrases`] knows what is said, where a recogniser tells.
+//! play; [`phrases`] knows what is said, where a recogniser tells, and `evidence` adds up what says a little each.
 
 mod beep;
 pub mod cadences;
 pub mod callee;
+mod evidence;
 mod fax;
 pub mod greeting;
 pub(crate) mod keys;
+mod openings;
 pub mod phrases;
 pub mod progress;
 mod signal;

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use super::openings::{Odds, Openings};
 use crate::words::{any_said, begins, words};
 
 /// So many words at most are a greeting of somebody who waits for an answer.
@@ -21,6 +22,7 @@ pub struct PhraseBook {
     hello: Phrases,
     /// Words that may stand before the first ones.
     greeting: Phrases,
+    openings: Openings,
 }
 
 /// One section.
@@ -50,8 +52,14 @@ impl PhraseBook {
     /// The book of a BCP 47 tag (`de-AT`); English where there is none.
     #[must_use]
     pub fn of(tag: &str) -> &'static Self {
-        static ENGLISH: LazyLock<PhraseBook> = LazyLock::new(|| PhraseBook::read(include_str!("phrases/en.txt")));
-        static GERMAN: LazyLock<PhraseBook> = LazyLock::new(|| PhraseBook::read(include_str!("phrases/de.txt")));
+        static ENGLISH: LazyLock<PhraseBook> = LazyLock::new(|| PhraseBook {
+            openings: Openings::read(include_str!("openings/en.txt")),
+            ..PhraseBook::read(include_str!("phrases/en.txt"))
+        });
+        static GERMAN: LazyLock<PhraseBook> = LazyLock::new(|| PhraseBook {
+            openings: Openings::read(include_str!("openings/de.txt")),
+            ..PhraseBook::read(include_str!("phrases/de.txt"))
+        });
         match tag.split(['-', '_']).next() {
             Some(language) if language.eq_ignore_ascii_case("de") => &GERMAN,
             Some(_) | None => &ENGLISH,
@@ -79,6 +87,11 @@ impl PhraseBook {
         } else {
             (heard.len() <= FEW_WORDS && is_of(&self.hello)).then_some(Speaker::Hello)
         }
+    }
+
+    /// What the words that somebody begins with say of who it is.
+    pub(super) fn opening(&self, text: &str) -> Odds {
+        self.openings.weigh(&words(text))
     }
 
     /// Whether a mailbox greets with such [`words`], whenever they are said.

@@ -8,7 +8,7 @@ use super::*;
 use crate::sounds;
 use crate::vad::Vad;
 
-use Callee::{Beep, Fax, Human, Machine, Network, Refused, Screening};
+use Callee::{Beep, Fax, Human, Machine, Menu, Network, Refused, Screening};
 const RINGBACK: Callee = Network(Signal::Ringback);
 
 /// Lets a detector hear a call from the answer on; what it says comes with the time in ms.
@@ -244,9 +244,31 @@ fn words_tell_sooner_and_correct_what_sound_alone_says() {
     assert_eq!(long, [(2_000, Human)], "a person may talk for long");
     let screened =
         listen_with(&greeting, &[(1_000, "please record your"), (1_500, "please record your name and reason")]);
-    assert_eq!(kinds(&screened), [Screening]);
+    assert_eq!(kinds(&screened), [Machine, Screening], "most that is recorded is a message");
     let late = listen_with(&joined(&[sounds::hello(), sounds::silence(9_000)]), &[(6_000, "please leave a message")]);
     assert_eq!(kinds(&late), [Human, Machine], "a later phrase turns it");
+}
+
+#[test]
+fn who_it_is_likely_to_be_is_told_beside_the_agents_greeting_and_corrected() {
+    let greeting = joined(&[sounds::silence(200), sounds::voicemail_greeting()]);
+    let early = listen_with(&greeting, &[(700, "welcome to voicemail")]);
+    assert_eq!(early[0], (1_100, Machine), "the agent was to begin at the second");
+    let menu = listen_with(&greeting, &[(1_600, "welcome to Riverside bank")]);
+    assert_eq!(menu, [(1_600, Menu)]);
+    let machine_first = [(1_500, "the number you have"), (2_400, "the number you have called is using call")];
+    assert_eq!(kinds(&listen_with(&greeting, &machine_first)), [Machine, Screening]);
+    let person_after_all = [(1_500, "hi this is Dave I am"), (2_400, "hi this is Dave I am here how can I help")];
+    assert_eq!(listen_with(&greeting, &person_after_all), [(1_500, Machine), (2_400, Human)]);
+    let sure = [(1_500, "hi this is Dave I am"), (2_000, "hi this is Dave I am away"), (3_000, "hi who is calling")];
+    assert_eq!(kinds(&listen_with(&greeting, &sure)), [Machine], "what a guess becomes sure of is not taken back");
+    let asks = [(1_500, "this is the assistant of Olivia"), (2_600, "this is the assistant of Olivia who is calling")];
+    assert_eq!(kinds(&listen_with(&greeting, &asks)).last(), Some(&Screening), "a service asks as people do");
+    for person in ["thank you for calling", "hello who is this", "this is Peter Miller", "I am in a meeting"] {
+        assert_eq!(kinds(&listen_with(&greeting, &[(1_500, person)])), [Human], "{person}");
+    }
+    let late = listen_with(&joined(&[sounds::hello(), sounds::silence(9_000)]), &[(7_000, "hi this is Dave I am")]);
+    assert_eq!(kinds(&late), [Human], "no greeting any more");
 }
 
 #[test]

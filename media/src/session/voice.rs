@@ -47,10 +47,12 @@ impl Voice {
         skipped: u32,
         mut say: impl FnMut(MediaEvent),
     ) {
-        if let Some(speech) = &mut self.speech
-            && let verdict @ Some(_) = speech.overlap.said(frame, skipped)
-        {
+        let Some(speech) = &mut self.speech else { return };
+        if let verdict @ Some(_) = speech.overlap.said(frame, skipped) {
             speech.tell(now, None, verdict, self.last_voice, &mut say);
+        }
+        if let Some(callee) = &mut self.callee {
+            callee.agent_said(frame);
         }
     }
 

@@ -67,7 +67,8 @@ pub(crate) fn place(trial: &Trial, mode: Mode, dice: &mut Dice) -> Heard {
             let (at, bytes) = underway.remove(0);
             session.receive(at, peer, &bytes);
         }
-        let known = words(trial, tick * FRAME, lag);
+        let silent = silent_from(trial, heard.greeted);
+        let known = words(trial, tick * FRAME, lag, silent);
         if let Some((count, text)) = known.filter(|(count, _)| mode == Mode::Words && *count != told) {
             told = count;
             session.callee_said(now, book, &text);
@@ -92,7 +93,7 @@ pub(crate) fn place(trial: &Trial, mode: Mode, dice: &mut Dice) -> Heard {
             session.play(ClipId(1), trial.agent.clone().into()).expect("nothing else is played");
             heard.greeted = Some(ms);
         }
-        let mut frame: [i16; FRAME] = trial.callee[tick * FRAME..(tick + 1) * FRAME].try_into().expect("a frame");
+        let mut frame = sound(trial, tick * FRAME, silent);
         echo.add(said.samples(), &mut frame);
         if dice.roll(LOSS) != 0 {
             underway.push((now + Duration::from_millis(20 + dice.roll(20)), packet(tick, &frame)));
@@ -113,9 +114,32 @@ fn may_greet(heard: &Heard) -> bool {
     }
 }
 
-/// How many words of the call are known, and those of the utterance that goes on.
-fn words(trial: &Trial, now: usize, lag: usize) -> Option<(usize, String)> {
-    let due = |words: &[(usize, String)]| words.iter().take_while(|(end, _)| end + lag <= now).count();
+/// From which sample on somebody who was talked over is silent, where that is before the end of what they say.
+fn silent_from(trial: &Trial, greeted: Option<u64>) -> Option<usize> {
+    let yields = trial.yields.as_ref()?;
+    let from = MS * greeted? as usize + yields.after;
+    yields.utterance.contains(&from).then_some(from)
+}
+
+/// The callee's next 20 ms. Whoever falls silent does not break off within a sample.
+fn sound(trial: &Trial, at: usize, silent: Option<usize>) -> [i16; FRAME] {
+    const FADE: usize = 40 * MS;
+    let Some((yields, from)) = trial.yields.as_ref().zip(silent) else {
+        return trial.callee[at..at + FRAME].try_into().expect("a frame");
+    };
+    std::array::from_fn(|n| {
+        let rest = 1.0 - ((at + n).saturating_sub(from) as f64 / FADE as f64).min(1.0);
+        let [with, without] = [trial.callee[at + n], yields.without[at + n]].map(f64::from);
+        (without + rest * (with - without)) as i16
+    })
+}
+
+/// How many words of the call are known, and those of the utterance that goes on. Of the first one only those that were
+/// said before its speaker fell silent.
+fn words(trial: &Trial, now: usize, lag: usize, silent: Option<usize>) -> Option<(usize, String)> {
+    let end = trial.yields.as_ref().map_or(0, |yields| yields.utterance.end);
+    let is_said = |at: usize| silent.is_none_or(|from| at <= from || at > end);
+    let due = |words: &[(usize, String)]| words.iter().take_while(|(at, _)| at + lag <= now && is_said(*at)).count();
     let count = trial.utterances.iter().map(|words| due(words)).sum();
     let last = trial.utterances.iter().rfind(|words| due(words) > 0)?;
     let text: Vec<&str> = last[..due(last)].iter().map(|(_, word)| word.as_str()).collect();

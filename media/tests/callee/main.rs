@@ -32,7 +32,8 @@ fn people_are_greeted_and_machines_are_known() {
     assert_eq!(figures.false_answers_greeted().0, 0, "{}", notes());
     let over_ringing = figures.longest_over_ringing();
     assert!(over_ringing.is_some_and(|ms| ms <= score::OVER_RINGING_MS), "{}", notes());
-    // What is known by words is known when they have been said: docs/detection.md has the figures.
+    // Few calls make a rough middle, and of services and menus there are too few: docs/detection.md has the figures.
+    assert!(figures.medians(Class::Machine).1 <= 2_500, "{}", notes());
     for class in [Class::Human, Class::Fax, Class::FalseAnswer, Class::Engaged] {
         assert!(figures.medians(class).1 <= score::AIM_MS, "{class:?}: {}", notes());
     }

@@ -1,6 +1,7 @@
 //! One answered phone, or one that is not answered: what comes from there, and what it is.
 
 use std::f64::consts::TAU;
+use std::ops::Range;
 use std::path::Path;
 
 use callwright_media::detect::{Callee, Refusal, Signal};
@@ -127,6 +128,18 @@ pub(crate) struct Trial {
     pub(crate) utterances: Vec<Vec<(usize, String)>>,
     /// What the agent says.
     pub(crate) agent: Vec<i16>,
+    /// What happens to the first utterance where the agent talks over it.
+    pub(crate) yields: Option<Yields>,
+}
+
+/// Somebody who falls silent in the first utterance because the agent has begun to speak.
+pub(crate) struct Yields {
+    /// From where to where the utterance goes if nobody talks over it.
+    pub(crate) utterance: Range<usize>,
+    /// How long after the agent's first sound they fall silent.
+    pub(crate) after: usize,
+    /// What is heard without the utterance.
+    pub(crate) without: Vec<i16>,
 }
 
 /// The how manieth call of a kind.
@@ -181,6 +194,8 @@ struct Scene<'a> {
     first_sound: Option<usize>,
     beep_end: Option<usize>,
     utterances: Vec<Vec<(usize, String)>>,
+    /// A person's first utterance: from where to where, and its sound alone.
+    first: Option<(Range<usize>, Vec<f64>)>,
 }
 
 impl<'a> Scene<'a> {
@@ -196,6 +211,7 @@ impl<'a> Scene<'a> {
             first_sound: None,
             beep_end: None,
             utterances: Vec::new(),
+            first: None,
         }
     }
 
@@ -273,7 +289,11 @@ impl<'a> Scene<'a> {
             self.mix(0, &sound);
         }
         if !parts.is_empty() {
+            let (before, begin) = (self.line.clone(), self.at);
             self.says(parts, 300..700, dice);
+            let mut alone = self.line.clone();
+            alone.iter_mut().zip(before).for_each(|(sample, before)| *sample -= before);
+            self.first = Some((begin..self.at, alone));
             if dice.roll(4) == 0 {
                 // Nobody has answered them so far, as they think.
                 self.at += MS * (900 + dice.roll(900) as usize);
@@ -389,16 +409,26 @@ impl<'a> Scene<'a> {
     fn finished(mut self, label: String, dice: &mut Dice) -> Trial {
         let length = (self.at + MS * 1_500).clamp(MS * 6_000, MS * 21_000);
         self.line.resize(length, 0.0);
-        let mut slow = 0.0;
+        let mut without = self.line.clone();
+        if let Some((_, alone)) = &self.first {
+            without.iter_mut().zip(alone).for_each(|(sample, alone)| *sample -= alone);
+        }
+        let (mut slow, mut slow_without) = (0.0, 0.0);
         let (colour, hiss) = (dice.within(0.0, 0.35), 10f64.powf(dice.within(-72.0, -56.0) / 20.0));
-        for sample in &mut self.line {
+        for (sample, without) in self.line.iter_mut().zip(&mut without) {
             // A microphone and a line: less of the high notes, and a little noise.
             slow = colour * slow + (1.0 - colour) * *sample;
-            *sample = slow + hiss * dice.noise();
+            slow_without = colour * slow_without + (1.0 - colour) * *without;
+            let hiss = hiss * dice.noise();
+            (*sample, *without) = (slow + hiss, slow_without + hiss);
         }
         let text = dice.pick(self.tongue.agent);
         let delivery = Delivery { speed: 165, pitch: 50, loudness: 100 };
         let agent = at_level(&trimmed(&spoken(self.folder, self.tongue.voices[0], text, delivery)), -19.0);
+        let yields = self.first.and_then(|(utterance, _)| {
+            let after = yields_after(dice)?;
+            Some(Yields { utterance, after, without: to_pcm(&without) })
+        });
         Trial {
             label: format!("{label} ({})", self.voice),
             tag: self.tongue.tag,
@@ -407,8 +437,20 @@ impl<'a> Scene<'a> {
             beep_end: self.beep_end,
             utterances: self.utterances,
             agent: to_pcm(&agent),
+            yields,
         }
     }
+}
+
+/// How long after the agent's first sound a person who still talks then falls silent: six in ten soon, one or two in ten
+/// when they have said a little more, the others talk on to their end. Recordings, services and menus always do.
+fn yields_after(dice: &mut Dice) -> Option<usize> {
+    let ms = match dice.roll(20) {
+        0..12 => 300 + dice.roll(700),
+        12..15 => 1_000 + dice.roll(800),
+        _ => return None,
+    };
+    Some(MS * ms as usize)
 }
 
 /// What networks play before the answer: its sound, and what it means; `None` for what means nothing.
