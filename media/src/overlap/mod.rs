@@ -63,6 +63,9 @@ const CALLER_SILENT_DBFS: f32 = -60.0;
 /// Frames before the first one with voice that may belong to the same sound: the breath of an "h", the hiss of an "s".
 const LOOK_BACK: usize = 16;
 
+/// Frames kept: those, the one before them and the newest.
+const RECENT: usize = LOOK_BACK + 2;
+
 /// Quieter frames in between that do not break the sound: the closure of a "t" or "k", with a weak "s" behind it.
 const CLOSURE: usize = 5;
 
@@ -101,7 +104,10 @@ pub struct OverlapDetector {
     /// Frames since the agent was last heard.
     agent_silent: u32,
     /// The last frames of the caller, the newest last.
-    recent: [Recent; LOOK_BACK + 2],
+    /// A ring: see [`recent`](Self::recent).
+    recent: [Recent; RECENT],
+    /// Where the newest one lies in it.
+    newest: usize,
     /// Level of the line's noise.
     floor: f32,
     /// Frames in a row without a voice.
@@ -161,7 +167,8 @@ impl OverlapDetector {
         Self {
             echo: Echo::new(),
             agent_silent: AGENT_LINGERS + 1,
-            recent: [Recent { samples: [0.0; FRAME_8K], verdict: silence, echo: false }; LOOK_BACK + 2],
+            recent: [Recent { samples: [0.0; FRAME_8K], verdict: silence, echo: false }; RECENT],
+            newest: 0,
             floor: CALLER_SILENT_DBFS,
             unvoiced: GAP,
             echoed: 0,
@@ -227,8 +234,8 @@ impl OverlapDetector {
             false
         };
         let voiced = verdict.voiced && !echo;
-        self.recent.copy_within(1.., 0);
-        self.recent[LOOK_BACK + 1] = Recent { samples, verdict: Verdict { voiced, ..verdict }, echo };
+        self.newest = (self.newest + 1) % RECENT;
+        self.recent[self.newest] = Recent { samples, verdict: Verdict { voiced, ..verdict }, echo };
         if !voiced {
             self.floor = verdict.level_dbfs.min(self.floor + 0.1).max(-75.0);
         }
@@ -268,10 +275,10 @@ impl OverlapDetector {
 
     /// A sound begins, a little before its first frame with voice.
     fn begin(&mut self) {
-        let newest = self.recent[LOOK_BACK + 1].verdict.level_dbfs;
+        let newest = self.recent(LOOK_BACK + 1).verdict.level_dbfs;
         let least = (self.floor + ABOVE_FLOOR_DB).max(newest - UNDER_VOICE_DB);
         let (mut before, mut closed) = (0, 0);
-        for (n, recent) in self.recent[1..=LOOK_BACK].iter().rev().enumerate() {
+        for (n, recent) in (1..=LOOK_BACK).rev().map(|n| self.recent(n)).enumerate() {
             if recent.echo || closed == CLOSURE {
                 break;
             }
@@ -288,11 +295,16 @@ impl OverlapDetector {
         self.watch = Some(Watch { frames, voiced: frames, verdict: Overlap::Undecided, judged: false });
     }
 
+    /// A frame by its age, the oldest first: [`LOOK_BACK`]` + 1` is the newest.
+    fn recent(&self, n: usize) -> &Recent {
+        &self.recent[(self.newest + 1 + n) % RECENT]
+    }
+
     fn moment(&self, n: usize) -> Moment {
         let mut window = [0.0; 2 * FRAME_8K];
-        window[..FRAME_8K].copy_from_slice(&self.recent[n - 1].samples);
-        window[FRAME_8K..].copy_from_slice(&self.recent[n].samples);
-        Moment::of(&window, &self.recent[n].verdict)
+        window[..FRAME_8K].copy_from_slice(&self.recent(n - 1).samples);
+        window[FRAME_8K..].copy_from_slice(&self.recent(n).samples);
+        Moment::of(&window, &self.recent(n).verdict)
     }
 
     /// The sound goes on, or has ended.
