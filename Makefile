@@ -1,6 +1,6 @@
 # Everything a person or CI does here has a target. `make demo` and `make run` need git, make and Rust; the rest is installed.
 .DEFAULT_GOAL := build
-.PHONY: setup setup-run build run demo test chaos bench bench-quality bench-detect fmt lint help
+.PHONY: setup setup-run web build run demo test chaos bench bench-quality bench-detect fmt lint help
 
 CARGO := cargo --locked
 RELEASE := target/release
@@ -14,7 +14,11 @@ setup:           ## install the system packages that building, running and testi
 setup-run:       # what building and running need, without the test peers
 	@scripts/setup run
 
-build: setup-run ## build the programs (optimised)
+web:             ## build the console into web/dist; fetches Node.js where the machine's is too old
+	@scripts/web
+
+build: setup-run ## build the programs (optimised), the console in them where npm is to be had
+	@scripts/web --if-able
 	cargo build --locked --release --workspace --bins
 
 run: build       ## start the server with its embedded defaults

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Entry;
 use crate::api::{Api, router};
 use crate::call::call::CallConfig;
 use crate::call::insight::Insight;
@@ -30,6 +31,7 @@ use crate::call::record::Recorder;
 use crate::call::registry::{Calls, Services};
 use crate::call::transfer::TransferConfig;
 use crate::config::{Config, ProviderConfig};
+use crate::console::Console;
 use crate::dialer::status::DialerStatus;
 use crate::dialer::task as dialer;
 use crate::id::NodeId;
@@ -78,6 +80,10 @@ pub struct Server {
     pub metrics: Option<SocketAddr>,
     /// The API key, only at the first start on a database: it is not stored.
     pub first_key: Option<SecretString>,
+    /// The code with which the first user is made, while there is none.
+    pub setup_code: Option<SecretString>,
+    /// Whether the program has the console.
+    pub console: bool,
     shutdown: Shutdown,
     tasks: TaskTracker,
 }
@@ -101,6 +107,8 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     let db = open(&config).await?;
     let first = first_start::prepare(&db).await.context("the database cannot be prepared")?;
     let secrets = Arc::new(first.secrets);
+    let entry = Entry::default();
+    let setup_code = first.no_user.then(|| entry.setup.issue());
     let voice = voice::offline(&config)?;
     let catalog = vendors(&config, &db, voice.prompts).await?;
     let providers: Arc<dyn Providers> = {
@@ -209,7 +217,10 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         readers: Arc::new(Semaphore::new(config.http.event_readers)),
         listeners: Arc::new(Semaphore::new(config.http.call_listeners)),
         tickets: Arc::default(),
+        entry: entry.clone(),
+        console: Console::default(),
     };
+    let console = api.console.is_there();
 
     let node = NodeId::generate();
     let mark = predecessor::Mark::take(&config.data_dir, node)?;
@@ -248,7 +259,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     });
     tasks.spawn(serve_http(http, api, shutdown.clone()));
     tasks.spawn(end_calls((calls, recorders), [dialer.task, registrations], mark, shutdown.clone()));
-    Ok(Server { http: address, sip: sip.bound, metrics, first_key: first.key, shutdown, tasks })
+    Ok(Server { http: address, sip: sip.bound, metrics, first_key: first.key, setup_code, console, shutdown, tasks })
 }
 
 /// Shows Prometheus the figures.
@@ -332,8 +343,9 @@ fn workers(config: &Config) -> usize {
 }
 
 async fn serve_http(listener: TcpListener, api: Api, shutdown: Shutdown) {
+    let service = router(api).into_make_service_with_connect_info::<SocketAddr>();
     // The API answers while calls drain, so that an operator sees what goes on.
-    let served = axum::serve(listener, router(api)).with_graceful_shutdown(async move {
+    let served = axum::serve(listener, service).with_graceful_shutdown(async move {
         shutdown.stop.cancelled().await;
     });
     if let Err(error) = served.await {

@@ -75,6 +75,10 @@ ids! {
     OrgId;
     /// A key that programs authenticate with.
     ApiKeyId;
+    /// A person who signs in.
+    UserId;
+    /// One sign-in of a user.
+    UserSessionId;
     /// A person or business in the contact database.
     ContactId;
     /// A campaign.

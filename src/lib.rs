@@ -1,5 +1,6 @@
 //! Callwright: a server that makes and takes phone calls by itself.
 
+pub mod access;
 pub mod agent;
 pub mod api;
 pub mod app;
@@ -7,6 +8,7 @@ pub(crate) mod arcs;
 pub mod call;
 pub mod campaign;
 pub mod config;
+pub mod console;
 pub mod demo;
 pub mod dialer;
 pub mod eval;

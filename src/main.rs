@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use callwright::access::command::Order;
+use callwright::access::{Email, Role};
 use callwright::config::Config;
 use callwright::shutdown::Shutdown;
 use callwright::store::Db;
 use callwright::store::db::Settings;
 use callwright::store::forecast::Question;
 use callwright::telemetry::{self, LogFormat};
-use callwright::{api, app, demo, eval, memory, outlook, replay, sight, time};
+use callwright::{access, api, app, demo, eval, memory, outlook, replay, sight, time};
 use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -95,6 +97,11 @@ enum Command {
         #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         max_concurrent_calls: Option<u32>,
     },
+    /// Add people who sign in, and let them in again; works beside a running server
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
     /// Look at SIP
     Sip {
         #[command(subcommand)]
@@ -104,6 +111,30 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document
     Openapi,
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Add a user; prints an address at which they set their password
+    Add {
+        /// The e-mail address to sign in with
+        #[arg(value_name = "EMAIL")]
+        email: Email,
+        /// What people call them
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// admin, manager, supervisor or viewer
+        #[arg(long, value_name = "ROLE", default_value_t = Role::Admin)]
+        role: Role,
+    },
+    /// Let a user in again who has lost the password or is locked out; prints an address at which they set another one
+    Password {
+        /// The e-mail address
+        #[arg(value_name = "EMAIL")]
+        email: Email,
+    },
+    /// Show the users: address, role, name, state
+    List,
 }
 
 #[derive(Subcommand)]
@@ -141,6 +172,7 @@ fn main() -> ExitCode {
             | Command::Openapi
             | Command::Replay { .. }
             | Command::Sip { .. }
+            | Command::User { .. }
     );
     telemetry::start(options.log_format, if quiet { "error" } else { "info" });
     if let Err(error) = memory::keep_pages_small() {
@@ -204,6 +236,19 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
             sight::show::run(&wanted, &mut std::io::stdout().lock()).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::User { command } => {
+            let config = Config::load(options.config.as_deref())?;
+            let settings = Settings::new(config.database_url().expose_secret());
+            let db = Db::open_beside(&settings).await.context("the database cannot be used; start the server once")?;
+            let order = match command {
+                UserCommand::Add { email, name, role } => Order::Add { email, name, role },
+                UserCommand::Password { email } => Order::Password { email },
+                UserCommand::List => Order::List,
+            };
+            let console = format!("http://{}", config.http.listen);
+            access::command::run(&db, order, &console, &mut std::io::stdout().lock()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Migrate => {
             let config = Config::load(options.config.as_deref())?;
             let settings = Settings::new(config.database_url().expose_secret());
@@ -225,6 +270,10 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     writeln!(out, "Callwright {} is up.", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "  REST API     http://{}/api/v1   (description at /openapi.json)", server.http)?;
+    match server.console {
+        true => writeln!(out, "  console      http://{}/", server.http)?,
+        false => writeln!(out, "  console      not in this build: run `make web`, then build again")?,
+    }
     for listener in &server.sip {
         match listener.listens {
             true => writeln!(out, "  SIP          {} over {}", listener.local, listener.transport.name())?,
@@ -245,6 +294,11 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
             writeln!(out, "               Shown this once and stored as a hash: keep it.")?;
         }
         None => writeln!(out, "  API key      the one printed at the first start")?,
+    }
+    if let Some(code) = &server.setup_code {
+        writeln!(out, "  set-up code  {}", code.expose_secret())?;
+        writeln!(out, "               Nobody can sign in yet: open http://{}/setup and enter it.", server.http)?;
+        writeln!(out, "               It serves once, until the server is started anew.")?;
     }
     out.flush()?;
     server.finished().await;

@@ -21,7 +21,6 @@ use super::paging::{Id, Items, Paging, Params};
 use super::scopes::Scope;
 use crate::id::ApiKeyId;
 use crate::store::api_key::{self, ApiKey, Revoked};
-use crate::store::audit::Actor;
 
 /// A key to make.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -79,7 +78,7 @@ pub async fn create(
     let scopes: Vec<_> = input.scopes.iter().map(ToString::to_string).collect();
     let mut tx = api.db.begin_durable().await?;
     let key = api_key::insert(&mut tx, caller.org, &input.name, &scopes, secret.expose_secret()).await?;
-    api_key::noted(&mut tx, &key, &Actor::key(caller.key)).await?;
+    api_key::noted(&mut tx, &key, &caller.actor()).await?;
     tx.commit().await?;
     let body = NewApiKey { key: view(key), secret: secret.expose_secret().to_owned() };
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
@@ -112,7 +111,7 @@ pub async fn list(
 )]
 pub async fn revoke(State(api): State<Api>, caller: Caller, Id(id): Id<ApiKeyId>) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin_durable().await?;
-    match api_key::revoke(&mut tx, caller.org, id, &Actor::key(caller.key)).await? {
+    match api_key::revoke(&mut tx, caller.org, id, &caller.actor()).await? {
         Revoked::Gone => {}
         Revoked::LastAdmin => {
             return Err(ApiError::Conflict {

@@ -15,7 +15,6 @@ use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Listed, Ordering};
 use crate::campaign::states::CampaignState;
 use crate::id::{BulkId, CampaignId, TargetId};
-use crate::store::audit::Actor;
 use crate::store::bulk::{self, Bulk, BulkAct, BulkState, Count, Item, Order, Outcome, Pick};
 use crate::store::filter::TargetFilter;
 use crate::store::target::MAX_PRIORITY;
@@ -142,7 +141,7 @@ pub async fn create(
         let detail = format!("the campaign is {state}: its contacts stay as they are");
         return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
     }
-    let bulk = bulk::insert(&mut tx, caller.org, &Actor::key(caller.key), id, order).await?;
+    let bulk = bulk::insert(&mut tx, caller.org, &caller.actor(), id, order).await?;
     tx.commit().await?;
     go_on(&api, caller, bulk.id).await
 }
@@ -198,7 +197,7 @@ pub async fn undo(
 ) -> Result<(StatusCode, Json<BulkView>), ApiError> {
     let mut tx = api.db.begin_durable().await?;
     let bulk = bulk::get(&mut tx, caller.org, id).await?;
-    bulk::undo(&mut tx, &bulk, &Actor::key(caller.key)).await?.map_err(|refused| ApiError::Conflict {
+    bulk::undo(&mut tx, &bulk, &caller.actor()).await?.map_err(|refused| ApiError::Conflict {
         code: "no_undo",
         detail: refused.to_string(),
         faults: Vec::new(),

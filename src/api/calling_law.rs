@@ -26,7 +26,6 @@ use crate::dialer::calling_hours::Opening;
 use crate::dialer::gate;
 use crate::id::{CampaignId, ContactId};
 use crate::pii::Pii;
-use crate::store::audit::Actor;
 use crate::store::{campaign, contact, policy};
 
 /// The rules that the server knows.
@@ -125,7 +124,7 @@ pub async fn replace_policy(
         ApiError::Invalid(faults.collect())
     })?;
     let mut tx = api.db.begin_durable().await?;
-    policy::set(&mut tx, caller.org, &Actor::key(caller.key), &input).await?;
+    policy::set(&mut tx, caller.org, &caller.actor(), &input).await?;
     tx.commit().await?;
     Ok(Json(input))
 }

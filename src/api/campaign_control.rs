@@ -23,7 +23,6 @@ use crate::dialer::start::StartGuard;
 use crate::dialer::status::{Held, LimitCode};
 use crate::id::CampaignId;
 use crate::outlook;
-use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, Reopened};
 use crate::store::{StoreError, Tx, quota};
 
@@ -171,7 +170,7 @@ pub async fn stop(
         let detail = format!("a campaign that is {} does not dial", seen.state);
         return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
     }
-    let stopped = campaign::stop(&mut tx, caller.org, &Actor::key(caller.key), Some(id), input.end_calls).await?;
+    let stopped = campaign::stop(&mut tx, caller.org, &caller.actor(), Some(id), input.end_calls).await?;
     tx.commit().await?;
     Ok(Json(Stopped { campaigns: stopped.campaigns, live_calls: stopped.live_calls }))
 }
@@ -189,7 +188,7 @@ pub async fn stop_all(
     Body(input): Body<StopInput>,
 ) -> Result<Json<Stopped>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
-    let stopped = campaign::stop(&mut tx, caller.org, &Actor::key(caller.key), None, input.end_calls).await?;
+    let stopped = campaign::stop(&mut tx, caller.org, &caller.actor(), None, input.end_calls).await?;
     tx.commit().await?;
     Ok(Json(Stopped { campaigns: stopped.campaigns, live_calls: stopped.live_calls }))
 }
@@ -250,7 +249,7 @@ async fn advance(
     let need = if event == CampaignEvent::Start { outlook::need(&api.db, caller.org, id).await? } else { None };
     let mut tx = api.db.begin_durable().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
-    let actor = Actor::key(caller.key);
+    let actor = caller.actor();
     if event == CampaignEvent::Resume && seen.state == CampaignState::Completed {
         if let Reopened::Refused(failed) = campaign::reopen(&mut tx, &seen, &actor).await? {
             return Err(guarded(&mut tx, &seen, failed, None).await?);
@@ -282,7 +281,7 @@ pub(super) async fn after(tx: &mut Tx, caller: Caller, id: CampaignId, start: bo
     let seen = campaign::get(tx, caller.org, id).await?;
     let mut guards = Vec::new();
     if start && seen.state == CampaignState::Completed {
-        match campaign::reopen(tx, &seen, &Actor::key(caller.key)).await? {
+        match campaign::reopen(tx, &seen, &caller.actor()).await? {
             Reopened::Dials => {}
             Reopened::Paused(_, failed) | Reopened::Refused(failed) => guards = failed,
         }

@@ -15,7 +15,6 @@ use super::error::ApiError;
 use super::etag::Tagged;
 use super::paging::Id;
 use crate::id::CampaignId;
-use crate::store::audit::Actor;
 use crate::store::campaign;
 
 /// What a copy is to have.
@@ -70,7 +69,7 @@ pub async fn duplicate(
 ) -> Result<(StatusCode, Tagged<CampaignView>), ApiError> {
     let mut tx = api.db.begin().await?;
     let seen = campaign::get(&mut tx, caller.org, id).await?;
-    let copy = campaign::duplicate(&mut tx, &seen, &Actor::key(caller.key), input.name).await?;
+    let copy = campaign::duplicate(&mut tx, &seen, &caller.actor(), input.name).await?;
     tx.commit().await?;
     if input.with_contacts {
         let mut after = None;
@@ -107,7 +106,7 @@ pub async fn merge(
     Body(input): Body<MergeInput>,
 ) -> Result<Json<Merged>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
-    let merged = campaign::merge(&mut tx, caller.org, &Actor::key(caller.key), id, input.from).await?;
+    let merged = campaign::merge(&mut tx, caller.org, &caller.actor(), id, input.from).await?;
     let moved = merged.map_err(|refused| ApiError::Conflict {
         code: "not_mergeable",
         detail: refused.to_string(),

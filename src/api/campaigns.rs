@@ -25,7 +25,6 @@ use crate::campaign::states::{CampaignState, PauseReason};
 use crate::campaign::zone::{UnknownZone, zone_named};
 use crate::dialer::calling_hours::instant;
 use crate::id::{AssistantId, CampaignId, RunId, TrunkId};
-use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, CampaignData, StartFailed};
 use crate::store::filter::CampaignFilter;
 use crate::store::lock::Lock;
@@ -159,7 +158,7 @@ pub async fn create(
 ) -> Result<(StatusCode, Tagged<CampaignView>), ApiError> {
     let mut tx = api.db.begin().await?;
     let data = parse(&mut tx, caller, input).await?;
-    let campaign = campaign::insert(&mut tx, caller.org, &Actor::key(caller.key), data).await?;
+    let campaign = campaign::insert(&mut tx, caller.org, &caller.actor(), data).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Tagged(view(campaign))))
 }
@@ -223,7 +222,7 @@ pub async fn replace(
     let mut data = parse(&mut tx, caller, input).await?;
     let now = tx.now().await?;
     may_change(&seen, &mut data, now)?;
-    campaign::update(&mut tx, &seen, &Actor::key(caller.key), &data).await?;
+    campaign::update(&mut tx, &seen, &caller.actor(), &data).await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(Tagged(view(campaign)))
@@ -252,7 +251,7 @@ pub async fn delete(
     let seen = campaign::get(&mut tx, caller.org, id).await?;
     wanted.check(&view(seen.clone()))?;
     if seen.state != CampaignState::Deleting {
-        campaign::delete(&mut tx, &seen, &Actor::key(caller.key)).await?;
+        campaign::delete(&mut tx, &seen, &caller.actor()).await?;
     }
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;

@@ -17,7 +17,6 @@ use super::paging::{Id, Items, Params};
 use crate::campaign::phone::E164;
 use crate::id::ConsentId;
 use crate::pii::Pii;
-use crate::store::audit::Actor;
 use crate::store::consent::{self, Consent, ConsentData};
 
 /// A consent to record.
@@ -125,7 +124,7 @@ pub async fn create(
         proof: input.proof,
         valid_until: input.valid_until,
     };
-    let made = consent::insert(&mut tx, caller.org, &Actor::key(caller.key), &number, data).await?;
+    let made = consent::insert(&mut tx, caller.org, &caller.actor(), &number, data).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view(made))))
 }
@@ -159,7 +158,7 @@ pub async fn withdraw(
     Id(id): Id<ConsentId>,
 ) -> Result<Json<ConsentView>, ApiError> {
     let mut tx = api.db.begin_durable().await?;
-    let withdrawn = consent::withdraw(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
+    let withdrawn = consent::withdraw(&mut tx, caller.org, &caller.actor(), id).await?;
     tx.commit().await?;
     Ok(Json(view(withdrawn)))
 }

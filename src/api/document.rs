@@ -3,11 +3,14 @@
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 
 use utoipa::openapi::{Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Type};
 
-use super::scopes::{ROUTES, Scope};
+use super::cookie;
+use super::scopes::{OPEN, PERSONAL, ROUTES, Scope};
 
 /// The document without its routes.
 pub(super) fn empty() -> utoipa::openapi::OpenApi {
@@ -30,6 +33,13 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             {
                 needs(operation, *scope);
             }
+            let within = |routes: &[(&str, &str)]| routes.iter().any(|(of, route)| *of == method && route == path);
+            if let Some(operation) = operation.as_mut().filter(|_| within(PERSONAL)) {
+                is_about_a_person(operation);
+            }
+            if let Some(operation) = operation.as_mut().filter(|_| within(OPEN)) {
+                operation.security = Some(Vec::new());
+            }
         }
         let shown = item.get.as_mut().is_some_and(tag_answer);
         let tagged = shown || path.ends_with("/callback");
@@ -43,7 +53,8 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             separate_by_commas(operation);
         }
-        if let Some(post) = &mut item.post {
+        let is_open = OPEN.iter().any(|(of, route)| *of == "POST" && route == path);
+        if let Some(post) = item.post.as_mut().filter(|_| !is_open) {
             parameter(post, header("Idempotency-Key", IDEMPOTENCY));
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
             refusal(post, "422", "Fields are invalid, or the key was used for another request");
@@ -54,7 +65,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
 }
 
 /// What is answered with the tag of its state.
-const TAGGED: [&str; 12] = [
+const TAGGED: [&str; 13] = [
     "AssistantView",
     "AttemptView",
     "CallDetail",
@@ -67,6 +78,7 @@ const TAGGED: [&str; 12] = [
     "TargetView",
     "TrunkGroupView",
     "TrunkView",
+    "UserView",
 ];
 const CHANGE: &str = "The `ETag` of the state in which the change is wanted. In another one the answer is 412. Without it the change \
                       is made in any state.";
@@ -78,11 +90,13 @@ const IDEMPOTENCY: &str = "1 to 255 visible ASCII characters. A request that is 
     info(
         title = "Callwright",
         description = "Makes and takes phone calls by itself: campaigns, assistants, calls.\n\n\
-                       Every request carries `Authorization: Bearer <API key>`. Faults are answered as \
+                       Programs send `Authorization: Bearer <API key>`. People sign in at `POST /api/v1/session`: the \
+                       browser then sends a cookie, and every request that is neither GET nor HEAD needs the header \
+                       `X-CSRF-Token` with the `csrf` of the session. Faults are answered as \
                        `application/problem+json` with a JSON Pointer per field. Unknown fields are refused."
     ),
     modifiers(&BearerKey),
-    security(("api_key" = []))
+    security(("api_key" = []), ("session" = []))
 )]
 struct Document;
 
@@ -91,7 +105,10 @@ struct BearerKey;
 impl utoipa::Modify for BearerKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document.components.get_or_insert_default().add_security_scheme("api_key", scheme);
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::NAME)));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", scheme);
+        components.add_security_scheme("session", cookie);
     }
 }
 
@@ -114,8 +131,20 @@ fn needs(operation: &mut Operation, scope: Scope) {
         Some(before) if !before.is_empty() => format!("{before}\n\n{told}"),
         Some(_) | None => told,
     });
-    refusal(operation, "401", "The key is missing or not in force");
-    refusal(operation, "403", "The key lacks the scope");
+    refusal(operation, "401", "No key or session in force");
+    refusal(operation, "403", "The key or the role lacks the scope, or `X-CSRF-Token` is missing or wrong");
+}
+
+/// Says that a route is for whoever is signed in.
+fn is_about_a_person(operation: &mut Operation) {
+    let told = "Needs a session; a key is refused with 403 `no_user`.";
+    operation.description = Some(match operation.description.take() {
+        Some(before) if !before.is_empty() => format!("{before}\n\n{told}"),
+        Some(_) | None => told.to_owned(),
+    });
+    operation.security = Some(vec![SecurityRequirement::new("session", Vec::<String>::new())]);
+    refusal(operation, "401", "Nobody is signed in");
+    refusal(operation, "403", "`X-CSRF-Token` is missing or wrong, or a key asks");
 }
 
 /// Names in a query stand in one parameter.

@@ -11,14 +11,37 @@ use crate::store::{Constraint, StoreError};
 /// Why a request was not served. What is internal is logged, never sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// No key, or one that is unknown.
-    #[error("no valid API key")]
+    /// No key and no session, or one that is unknown or over.
+    #[error("no valid API key, and nobody is signed in")]
     Unauthorized,
-    /// The key may not do this.
+    /// The key or the role may not do this.
     #[error(
-        "this key lacks the scope `{0}`: use one that has it, or make one at POST /api/v1/api-keys with a key of the scope `admin`"
+        "this needs the scope `{0}`: use a key that has it, or make one at POST /api/v1/api-keys with a key of the scope `admin`; \
+         whoever is signed in needs a role that has it, which an administrator gives at PUT /api/v1/users/{{id}}"
     )]
     Forbidden(Scope),
+    /// A request with the cookie of a session may come from somebody else's page.
+    #[error("the request does not prove that it comes from a page of this server: {0}")]
+    Csrf(&'static str),
+    /// The route is about a person, and a program asks.
+    #[error(
+        "this is about the person who is signed in, and a key is nobody: sign in at POST /api/v1/session, and send no key"
+    )]
+    NoUser,
+    /// What was to let somebody in does not.
+    #[error("{detail}")]
+    Denied {
+        /// Stable name, for programs.
+        code: &'static str,
+        /// What to do.
+        detail: &'static str,
+    },
+    /// Too many tries to sign in have failed.
+    #[error("too many tries have failed: try again in {seconds} seconds")]
+    Locked {
+        /// Seconds until the next try.
+        seconds: u64,
+    },
     /// The body is not JSON, or a query or path parameter does not parse.
     #[error("malformed request: {0}")]
     Malformed(String),
@@ -117,8 +140,9 @@ impl ApiError {
 
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorized | Self::Denied { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::Csrf(_) | Self::NoUser => StatusCode::FORBIDDEN,
+            Self::Locked { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -137,10 +161,13 @@ impl ApiError {
         match self {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden(_) => "missing_scope",
+            Self::Csrf(_) => "csrf",
+            Self::NoUser => "no_user",
+            Self::Locked { .. } => "locked",
             Self::Malformed(_) => "malformed",
             Self::Invalid(_) => "invalid",
             Self::NotFound(_) => "not_found",
-            Self::Conflict { code, .. } | Self::Busy { code, .. } => code,
+            Self::Conflict { code, .. } | Self::Busy { code, .. } | Self::Denied { code, .. } => code,
             Self::Changed { .. } => "changed",
             Self::BeyondEnd { .. } => "beyond_end",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -153,8 +180,12 @@ impl ApiError {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::Unauthorized => "A valid API key is needed",
-            Self::Forbidden(_) => "The key may not do this",
+            Self::Unauthorized => "A valid API key or a sign-in is needed",
+            Self::Forbidden(_) => "The key or the role may not do this",
+            Self::Csrf(_) => "The request may come from another page",
+            Self::NoUser => "A person has to be signed in",
+            Self::Denied { .. } => "Not let in",
+            Self::Locked { .. } => "Too many tries have failed",
             Self::Malformed(_) => "The request cannot be read",
             Self::Invalid(_) => "Fields are invalid",
             Self::NotFound(_) => "Not found",
@@ -185,8 +216,12 @@ impl IntoResponse for ApiError {
                 HeaderValue::from_str(&format!("bytes */{length}")).ok().map(|place| (header::CONTENT_RANGE, place))
             }
             Self::Away(_) => Some((header::RETRY_AFTER, HeaderValue::from_static(RETRY_S))),
+            Self::Locked { seconds } => Some((header::RETRY_AFTER, HeaderValue::from(*seconds))),
             Self::Unauthorized
             | Self::Forbidden(_)
+            | Self::Csrf(_)
+            | Self::NoUser
+            | Self::Denied { .. }
             | Self::Malformed(_)
             | Self::Invalid(_)
             | Self::NotFound(_)
@@ -222,6 +257,10 @@ impl ApiError {
             }
             Self::Unauthorized
             | Self::Forbidden(_)
+            | Self::Csrf(_)
+            | Self::NoUser
+            | Self::Denied { .. }
+            | Self::Locked { .. }
             | Self::Malformed(_)
             | Self::NotFound(_)
             | Self::Changed { .. }
@@ -232,7 +271,9 @@ impl ApiError {
             | Self::Busy { .. } => Vec::new(),
         };
         let detail = match code {
-            "unauthorized" => "Send the header `Authorization: Bearer <API key>`.".to_owned(),
+            "unauthorized" => {
+                "Send the header `Authorization: Bearer <API key>`, or sign in at POST /api/v1/session.".to_owned()
+            }
             _ => detail,
         };
         let problem =
@@ -269,6 +310,7 @@ impl From<StoreError> for ApiError {
 /// A refused write in words a caller can act upon; `None` when only a bug of ours can cause it.
 const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)> {
     match constraint {
+        Constraint::UserEmail => Some(("email_taken", "a user has this e-mail address already: change that one")),
         Constraint::SuppressionNumber => Some(("number_suppressed", "the number is on the list already")),
         Constraint::TrunkName => Some(("name_taken", "another trunk has this name: choose another one")),
         Constraint::TrunkGroupName => Some(("name_taken", "another trunk group has this name: choose another one")),

@@ -17,7 +17,6 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::paging::Params;
 use crate::id::{AttemptId, CallId, CampaignId, OrgId, TargetId};
-use crate::store::api_key;
 use crate::store::event::{self, Event, EventKind, Events, Forgotten, Position, Wish};
 use crate::store::filter::OneOf;
 
@@ -289,7 +288,7 @@ async fn close(socket: &mut WebSocket, code: u16, position: Option<Position>) {
 
 async fn in_force(api: &Api, caller: &Caller) -> bool {
     match api.db.read().await {
-        Ok(mut tx) => api_key::in_force(&mut tx, caller.key).await.unwrap_or(true),
+        Ok(mut tx) => caller.in_force(&mut tx).await.unwrap_or(true),
         Err(_) => true,
     }
 }

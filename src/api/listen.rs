@@ -36,7 +36,6 @@ use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
 use crate::id::CallId;
 use crate::pii::Pii;
-use crate::store::api_key;
 use crate::store::audit::Intervention;
 
 /// Bytes of the longest message that a listener may send: a note of 2,000 characters, escaped.
@@ -193,7 +192,7 @@ impl Attendance {
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let stopped = Intervention::Listened { ms, dropped: self.dropped };
         if log(&api, caller, id, stopped).await.is_err() {
-            tracing::error!(call = %id, key = %caller.key, ms, "that somebody stopped listening is not in the audit log");
+            tracing::error!(call = %id, by = %caller.actor(), ms, "that somebody stopped listening is not in the audit log");
         }
     }
 
@@ -296,7 +295,7 @@ impl Attendance {
     /// Whether the key is still in force.
     async fn check(&self) -> Result<(), Close> {
         let Ok(mut tx) = self.api.db.read().await else { return Ok(()) };
-        let in_force = api_key::in_force(&mut tx, self.caller.key).await.unwrap_or(true);
+        let in_force = self.caller.in_force(&mut tx).await.unwrap_or(true);
         if in_force { Ok(()) } else { Err(POLICY) }
     }
 

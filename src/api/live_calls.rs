@@ -19,7 +19,7 @@ use crate::call::registry::{LiveCall, NotReached, Party, Reached, Stage, Supervi
 use crate::campaign::phone::E164;
 use crate::id::{AssistantId, AttemptId, CallId, TrunkId};
 use crate::pii::Pii;
-use crate::store::audit::{self, Actor, Intervention};
+use crate::store::audit::{self, Intervention};
 use crate::store::{StoreError, call};
 
 /// A call that goes on.
@@ -295,7 +295,7 @@ async fn gone(api: &Api, caller: Caller, id: CallId) -> ApiError {
 /// Writes down what is about to be done.
 pub(super) async fn log(api: &Api, caller: Caller, id: CallId, intervention: Intervention) -> Result<(), ApiError> {
     let mut tx = api.db.begin_durable().await?;
-    audit::stepped_in(&mut tx, caller.org, &Actor::key(caller.key), id, intervention).await?;
+    audit::stepped_in(&mut tx, caller.org, &caller.actor(), id, intervention).await?;
     // Before it is done, not with its answer.
     Ok(tx.commit_now().await?)
 }

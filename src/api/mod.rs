@@ -16,6 +16,7 @@ pub mod campaign_trunks;
 pub mod campaigns;
 pub mod consents;
 pub mod contacts;
+mod cookie;
 pub mod diagnosis;
 mod document;
 pub mod error;
@@ -24,11 +25,14 @@ pub mod events;
 pub mod forecast;
 pub mod idempotency;
 pub mod import;
+pub mod invitations;
 pub mod knowledge;
 pub mod listen;
 pub mod live_calls;
 pub mod organisation;
 pub mod paging;
+mod peer;
+pub mod preferences;
 pub mod prefix_routes;
 pub mod providers;
 mod range;
@@ -37,6 +41,8 @@ mod router;
 pub mod run_export;
 pub mod runs;
 pub mod scopes;
+pub mod session;
+pub mod setup;
 pub mod sip_guard;
 pub mod sip_traces;
 pub mod suppression_lists;
@@ -51,6 +57,7 @@ pub mod trunk_inbound;
 pub mod trunk_preview;
 pub mod trunk_recorders;
 pub mod trunks;
+pub mod users;
 pub mod webrtc;
 pub mod whep;
 
@@ -58,9 +65,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::access::Entry;
 use crate::agent::flow::check::Lexicon;
 use crate::call::registry::Calls;
 use crate::config::HttpConfig;
+use crate::console::Console;
 use crate::dialer::status::DialerStatus;
 use crate::lookup::Lookups;
 use crate::net::web::Web;
@@ -111,4 +120,8 @@ pub struct Api {
     pub listeners: Arc<Semaphore>,
     /// Tokens of listeners who cannot send a header.
     pub tickets: Arc<Tickets>,
+    /// What lets people in.
+    pub entry: Entry,
+    /// The files of the console.
+    pub console: Console,
 }

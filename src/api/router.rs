@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,25 +17,28 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
-    campaign_trunks, campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import,
-    knowledge, listen, live_calls, organisation, prefix_routes, providers, recordings, run_export, runs, sip_guard,
-    sip_traces, suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups,
-    trunk_health, trunk_preview, trunk_recorders, trunks, whep,
+    campaign_trunks, campaigns, consents, contacts, cookie, diagnosis, document, events, forecast, idempotency, import,
+    invitations, knowledge, listen, live_calls, organisation, preferences, prefix_routes, providers, recordings,
+    run_export, runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, take_overs, talks,
+    target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
 };
+use crate::console;
 
 /// The whole HTTP service.
 pub fn router(api: Api) -> Router {
     let resources = Router::from(resources(&api));
     let streams = Router::from(streams()).layer(middleware::from_fn_with_state(api.clone(), auth::require_key));
+    let open = Router::from(open().layer(DefaultBodyLimit::max(api.config.max_body_bytes)));
     let document = Json(openapi());
     Router::new()
         .merge(resources)
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
         .layer(middleware::from_fn_with_state(api.clone(), auth::require_key))
+        .merge(open)
         .route("/openapi.json", get(|| async move { document }))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
-        .fallback(|| async { ApiError::NotFound("route") })
+        .fallback(page)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -47,14 +50,14 @@ pub fn router(api: Api) -> Router {
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response()
         }))
-        .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE, cookie::CSRF]))
         .with_state(api)
 }
 
 /// The OpenAPI 3.1 document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = resources_with_limits(0, 0).merge(streams()).into_openapi();
+    let mut document = resources_with_limits(0, 0).merge(streams()).merge(open()).into_openapi();
     document::complete(&mut document);
     document
 }
@@ -62,6 +65,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Uploads of any size, read while they arrive.
 fn streams() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(suppression_lists::import)).layer(DefaultBodyLimit::disable())
+}
+
+/// What nobody has to be known for: each of these looks for itself who may.
+fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(session::begin))
+        .routes(routes!(setup::read, setup::make))
+        .routes(routes!(invitations::read, invitations::accept))
 }
 
 fn resources(api: &Api) -> OpenApiRouter<Api> {
@@ -140,6 +151,13 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(events::stream))
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::revoke))
+        .routes(routes!(session::read, session::end))
+        .routes(routes!(session::change))
+        .routes(routes!(preferences::read))
+        .routes(routes!(preferences::set, preferences::remove))
+        .routes(routes!(users::create, users::list))
+        .routes(routes!(users::read, users::replace, users::delete))
+        .routes(routes!(users::invite))
         .routes(routes!(knowledge::list))
         .routes(routes!(knowledge::fetch))
         .routes(routes!(knowledge::search))
@@ -187,9 +205,15 @@ async fn ready(State(api): State<Api>) -> Result<&'static str, ApiError> {
     Ok("ready")
 }
 
+/// What no route takes is for the console, or for nobody.
+async fn page(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let page = console::serve(&api.console, request.method(), request.uri().path(), request.headers()).await;
+    page.ok_or(ApiError::NotFound("route"))
+}
+
 /// One line for each failed request; never the body or the query, which hold personal data.
 async fn note_failures(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), told(request.uri().path()));
     let response = next.run(request).await;
     let status = response.status();
     if status.is_server_error() {
@@ -198,4 +222,22 @@ async fn note_failures(request: Request, next: Next) -> Response {
         tracing::debug!(%method, path, status = status.as_u16(), "request");
     }
     response
+}
+
+/// The path of a request for the log: that of an invitation ends with a secret.
+fn told(path: &str) -> String {
+    let secret = ["/api/v1/invitations/", "/invite/"].into_iter().find(|root| path.starts_with(root));
+    secret.map_or_else(|| path.to_owned(), |root| format!("{root}…"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_log_line_has_an_invitation() {
+        assert_eq!(told("/api/v1/invitations/secret"), "/api/v1/invitations/…");
+        assert_eq!(told("/invite/secret"), "/invite/…");
+        assert_eq!(told("/api/v1/users/1/invitation"), "/api/v1/users/1/invitation");
+    }
 }

@@ -1,7 +1,8 @@
-//! What a key may do, route by route.
+//! What a key, or a user, may do, route by route.
 
 use axum::http::Method;
 
+use crate::access::Role;
 use crate::campaign::wire::wire_enum;
 
 wire_enum! {
@@ -19,8 +20,10 @@ wire_enum! {
         CampaignsWrite = "campaigns:write",
         /// Start, pause, resume, stop and cancel campaigns, and place a call at once.
         CampaignsControl = "campaigns:control",
-        /// Read calls, with what was said in them, their recordings and their SIP messages.
+        /// Read calls, with what was said in them and their SIP messages. For a key the recordings as well.
         CallsRead = "calls:read",
+        /// Hear recordings of calls.
+        RecordingsRead = "recordings:read",
         /// Step into live calls, and end them.
         CallsControl = "calls:control",
         /// Listen to live calls.
@@ -38,22 +41,65 @@ wire_enum! {
     }
 }
 
-/// The scopes of a key.
+/// The scopes of a key or a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(u32);
 
 impl Scopes {
-    /// Those of these names that this version knows.
+    /// Those of these names that this version knows. A key that may read calls hears their recordings, as it always has.
     #[must_use]
     pub fn of(names: &[String]) -> Self {
-        names.iter().filter_map(|name| name.parse().ok()).fold(Self::default(), Self::and)
+        let scopes = names.iter().filter_map(|name| name.parse().ok()).fold(Self::default(), Self::and);
+        if scopes.allow(Scope::CallsRead) { scopes.and(Scope::RecordingsRead) } else { scopes }
+    }
+
+    /// What a user of this role may do.
+    #[must_use]
+    pub fn of_role(role: Role) -> Self {
+        use Scope as S;
+        let scopes: &[Scope] = match role {
+            Role::Admin => &[S::Admin],
+            Role::Manager => &[
+                S::ContactsRead,
+                S::ContactsWrite,
+                S::CampaignsRead,
+                S::CampaignsWrite,
+                S::CampaignsControl,
+                S::CallsRead,
+                S::RecordingsRead,
+                S::CallsControl,
+                S::CallsListen,
+                S::CallsTalk,
+                S::AssistantsRead,
+                S::AssistantsWrite,
+                S::SettingsRead,
+            ],
+            Role::Supervisor => &[
+                S::ContactsRead,
+                S::ContactsWrite,
+                S::CampaignsRead,
+                S::CallsRead,
+                S::RecordingsRead,
+                S::CallsControl,
+                S::CallsListen,
+                S::CallsTalk,
+            ],
+            Role::Viewer => &[S::ContactsRead, S::CampaignsRead, S::CallsRead, S::AssistantsRead, S::SettingsRead],
+        };
+        scopes.iter().copied().fold(Self::default(), Self::and)
+    }
+
+    /// Everything that these allow, by name.
+    #[must_use]
+    pub fn names(self) -> Vec<Scope> {
+        Scope::ALL.iter().copied().filter(|scope| self.allow(*scope)).collect()
     }
 
     const fn and(self, scope: Scope) -> Self {
         Self(self.0 | 1 << scope as u32)
     }
 
-    /// Whether a key with these may do it.
+    /// Whether who has these may do it.
     #[must_use]
     pub const fn allow(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u32 | 1 << Scope::Admin as u32) != 0
@@ -91,11 +137,11 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("POST", "/api/v1/calls/{id}/mute", S::CallsControl),
         ("POST", "/api/v1/calls/{id}/note", S::CallsControl),
         ("POST", "/api/v1/calls/{id}/off_record", S::CallsControl),
-        ("GET", "/api/v1/calls/{id}/recording", S::CallsRead),
-        ("GET", "/api/v1/calls/{id}/replay", S::CallsRead),
+        ("GET", "/api/v1/calls/{id}/recording", S::RecordingsRead),
+        ("GET", "/api/v1/calls/{id}/replay", S::RecordingsRead),
         ("GET", "/api/v1/calls/{id}/sip", S::CallsRead),
         ("GET", "/api/v1/calls/{id}/sip.pcap", S::CallsRead),
-        ("GET", "/api/v1/calls/{id}/waveform", S::CallsRead),
+        ("GET", "/api/v1/calls/{id}/waveform", S::RecordingsRead),
         ("POST", "/api/v1/calls/{id}/hand_back", S::CallsControl),
         ("POST", "/api/v1/calls/{id}/take_over", S::CallsControl),
         ("POST", "/api/v1/calls/{id}/take_over/token", S::CallsControl),
@@ -208,8 +254,40 @@ pub const ROUTES: &[(&str, &str, Scope)] = {
         ("GET", "/api/v1/trunks/{id}/recorder", S::SettingsRead),
         ("PUT", "/api/v1/trunks/{id}/recorder", S::SettingsWrite),
         ("GET", "/api/v1/trunks/{id}/health", S::SettingsRead),
+        ("GET", "/api/v1/users", S::Admin),
+        ("POST", "/api/v1/users", S::Admin),
+        ("GET", "/api/v1/users/{id}", S::Admin),
+        ("PUT", "/api/v1/users/{id}", S::Admin),
+        ("DELETE", "/api/v1/users/{id}", S::Admin),
+        ("POST", "/api/v1/users/{id}/invitation", S::Admin),
     ]
 };
+
+/// Routes for whoever is signed in, of whatever role: they are about nobody else.
+pub const PERSONAL: &[(&str, &str)] = &[
+    ("GET", "/api/v1/preferences"),
+    ("PUT", "/api/v1/preferences/{key}"),
+    ("DELETE", "/api/v1/preferences/{key}"),
+    ("GET", "/api/v1/session"),
+    ("DELETE", "/api/v1/session"),
+    ("PUT", "/api/v1/session/user"),
+];
+
+/// Routes for everybody: what they need is in the request.
+pub const OPEN: &[(&str, &str)] = &[
+    ("GET", "/api/v1/invitations/{token}"),
+    ("POST", "/api/v1/invitations/{token}"),
+    ("POST", "/api/v1/session"),
+    ("GET", "/api/v1/setup"),
+    ("POST", "/api/v1/setup"),
+];
+
+/// Whether a route is for whoever is signed in.
+#[must_use]
+pub fn is_personal(method: &Method, path: &str) -> bool {
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    PERSONAL.iter().any(|(of, route)| *of == method && *route == path)
+}
 
 /// What a route needs.
 #[must_use]
@@ -234,6 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_a_set_of_scopes() {
+        let may = |role, scope| Scopes::of_role(role).allow(scope);
+        assert_eq!(Scopes::of_role(Role::Admin).names(), Scope::ALL);
+        for role in [Role::Manager, Role::Supervisor, Role::Viewer] {
+            assert!(!may(role, Scope::Admin) && !may(role, Scope::SettingsWrite), "{role}");
+        }
+        assert!(may(Role::Manager, Scope::CampaignsControl) && may(Role::Manager, Scope::AssistantsWrite));
+        assert!(!may(Role::Supervisor, Scope::CampaignsControl) && may(Role::Supervisor, Scope::CallsControl));
+        assert!(Scopes::of_role(Role::Viewer).names().iter().all(|scope| scope.as_str().ends_with(":read")));
+    }
+
+    #[test]
+    fn who_reads_calls_hears_them_with_a_key_and_not_as_a_viewer() {
+        let key = Scopes::of(&["calls:read".to_owned()]);
+        assert!(key.allow(Scope::RecordingsRead));
+        let viewer = Scopes::of_role(Role::Viewer);
+        assert!(viewer.allow(Scope::CallsRead) && !viewer.allow(Scope::RecordingsRead));
+        assert!(!Scopes::of(&["recordings:read".to_owned()]).allow(Scope::CallsRead));
+    }
+
+    #[test]
     fn what_is_not_in_the_table_is_for_admins() {
         assert_eq!(needed(&Method::PATCH, "/api/v1/contacts"), Scope::Admin);
         assert_eq!(needed(&Method::HEAD, "/api/v1/contacts"), Scope::ContactsRead);
@@ -244,6 +343,8 @@ mod tests {
         for (index, (method, path, _)) in ROUTES.iter().enumerate() {
             let again = ROUTES[index + 1..].iter().any(|(other, route, _)| other == method && route == path);
             assert!(!again, "{method} {path}");
+            let elsewhere = PERSONAL.iter().chain(OPEN).any(|(other, route)| other == method && route == path);
+            assert!(!elsewhere, "{method} {path} needs a scope or none");
         }
     }
 }

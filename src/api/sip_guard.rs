@@ -18,7 +18,7 @@ use super::body::Body;
 use super::error::ApiError;
 use super::paging::Id;
 use crate::net::sip_driver::SipStopped;
-use crate::store::audit::{self, Actor};
+use crate::store::audit;
 use crate::time;
 
 /// A ban to begin.
@@ -155,7 +155,7 @@ pub async fn ban(
     })?;
     let view = view(&ban);
     let mut tx = api.db.begin().await?;
-    audit::banned(&mut tx, caller.org, &Actor::key(caller.key), view.address, Some(view.until)).await?;
+    audit::banned(&mut tx, caller.org, &caller.actor(), view.address, Some(view.until)).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view)))
 }
@@ -174,7 +174,7 @@ pub async fn unban(State(api): State<Api>, caller: Caller, Id(address): Id<IpAdd
     }
     let mut tx = api.db.begin().await?;
     let address = Source::of(address).address();
-    audit::banned(&mut tx, caller.org, &Actor::key(caller.key), address, None).await?;
+    audit::banned(&mut tx, caller.org, &caller.actor(), address, None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -18,7 +18,6 @@ use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Params};
 use crate::campaign::numbers::{Layout, NumberReader, Piece, RowFault};
 use crate::id::{CampaignId, SuppressionListId};
-use crate::store::audit::Actor;
 use crate::store::lock::Lock;
 use crate::store::org::PhoneHash;
 use crate::store::suppression_list::{self, Import, ListData, SuppressionList, TooMany};
@@ -168,7 +167,7 @@ pub async fn create(
     Body(input): Body<ListInput>,
 ) -> Result<(StatusCode, Json<ListView>), ApiError> {
     let mut tx = api.db.begin_durable().await?;
-    let actor = Actor::key(caller.key);
+    let actor = caller.actor();
     let made = suppression_list::insert(&mut tx, caller.org, &actor, input.into()).await?;
     let made = made.map_err(|TooMany| {
         let reason = format!(
@@ -226,7 +225,7 @@ pub async fn replace(
     let mut tx = api.db.begin_durable().await?;
     wanted.lock(&mut tx, Lock::SuppressionList(id)).await?;
     wanted.check(&view(suppression_list::get(&mut tx, caller.org, id).await?))?;
-    suppression_list::update(&mut tx, caller.org, &Actor::key(caller.key), id, &input.into()).await?;
+    suppression_list::update(&mut tx, caller.org, &caller.actor(), id, &input.into()).await?;
     let changed = suppression_list::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(Tagged(view(changed)))
@@ -248,7 +247,7 @@ pub async fn delete(
     let mut tx = api.db.begin_durable().await?;
     wanted.lock(&mut tx, Lock::SuppressionList(id)).await?;
     wanted.check(&view(suppression_list::get(&mut tx, caller.org, id).await?))?;
-    suppression_list::delete(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
+    suppression_list::delete(&mut tx, caller.org, &caller.actor(), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -293,7 +292,7 @@ pub async fn import(
             return Err(error);
         }
     };
-    let done = import.finish(&api.db, &Actor::key(caller.key)).await.map_err(|error| {
+    let done = import.finish(&api.db, &caller.actor()).await.map_err(|error| {
         if matches!(error, StoreError::Stale) {
             ApiError::field("", "broken_off", "the upload stood still for too long: send it again")
         } else {
@@ -433,7 +432,7 @@ pub async fn attach(
     wanted.lock(&mut tx, Lock::Campaign(id)).await?;
     campaign::get(&mut tx, caller.org, id).await?;
     wanted.check(&AttachedLists { lists: suppression_list::of_campaign(&mut tx, id).await? })?;
-    let lists = suppression_list::attach(&mut tx, caller.org, &Actor::key(caller.key), id, &input.lists).await;
+    let lists = suppression_list::attach(&mut tx, caller.org, &caller.actor(), id, &input.lists).await;
     lists.map_err(|error| {
         if matches!(error, StoreError::NotFound) {
             ApiError::field("/lists", "not_found", "one of them is no list of the organisation")

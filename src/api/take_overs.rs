@@ -93,7 +93,7 @@ async fn take_over(api: Api, caller: Caller, id: CallId, mut session: Session) {
     over.cancelled().await;
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     if log(&api, caller, id, Intervention::HandedBack { ms }).await.is_err() {
-        tracing::error!(call = %id, key = %caller.key, ms, "that a call was handed back is not in the audit log");
+        tracing::error!(call = %id, by = %caller.actor(), ms, "that a call was handed back is not in the audit log");
     }
 }
 

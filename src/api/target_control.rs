@@ -18,7 +18,6 @@ use super::paging::{Id, Params};
 use super::targets::{TargetView, view};
 use crate::campaign::states::CampaignState;
 use crate::id::{CampaignId, ContactId, TargetId};
-use crate::store::audit::Actor;
 use crate::store::dialing::callback::{self, Set};
 use crate::store::dialing::now::{CallNow, call_now};
 use crate::store::lock::Lock;
@@ -190,7 +189,7 @@ pub async fn set_callback(
     wanted.lock(&mut tx, Lock::Target(id)).await?;
     wanted.check(&view(target::get(&mut tx, caller.org, id).await?))?;
     may_change(&mut tx, caller, id).await?;
-    match callback::set(&mut tx, caller.org, &Actor::key(caller.key), id, input.at).await? {
+    match callback::set(&mut tx, caller.org, &caller.actor(), id, input.at).await? {
         Set::At(_) => {}
         Set::Past => return Err(ApiError::field("/at", "in_past", "must lie in the future")),
         Set::NoTime => {
@@ -223,7 +222,7 @@ pub async fn drop_callback(
     wanted.lock(&mut tx, Lock::Target(id)).await?;
     wanted.check(&view(target::get(&mut tx, caller.org, id).await?))?;
     may_change(&mut tx, caller, id).await?;
-    let dropped = callback::drop_it(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
+    let dropped = callback::drop_it(&mut tx, caller.org, &caller.actor(), id).await?;
     dropped.map_err(|refused| not_allowed(refused.to_string()))?;
     let target = target::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
@@ -263,7 +262,7 @@ pub async fn call(
     let mut tx = api.db.begin_durable().await?;
     campaign::get(&mut tx, caller.org, id).await?;
     target::add(&mut tx, caller.org, id, &[input.contact_id], Entry::default()).await?;
-    let actor = Actor::key(caller.key);
+    let actor = caller.actor();
     let refused = |code, detail: String| ApiError::Conflict { code, detail, faults: Vec::new() };
     let target = match call_now(&mut tx, caller.org, &actor, id, input.contact_id).await? {
         CallNow::Next(target) => target,
@@ -295,7 +294,7 @@ async fn act(
 
 async fn carry_out(tx: &mut Tx, caller: Caller, id: TargetId, act: Act) -> Result<CampaignId, ApiError> {
     may_change(tx, caller, id).await?;
-    let done = target::act(tx, caller.org, &Actor::key(caller.key), id, act).await?;
+    let done = target::act(tx, caller.org, &caller.actor(), id, act).await?;
     done.map(|(campaign, _)| campaign).map_err(|refused| not_allowed(refused.to_string()))
 }
 

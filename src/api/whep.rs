@@ -28,7 +28,6 @@ use crate::net::webrtc::description::Purpose;
 use crate::net::webrtc::link::LinkEvent;
 use crate::net::webrtc::sender::Sender;
 use crate::net::webrtc::sessions::Session;
-use crate::store::api_key;
 use crate::store::audit::Intervention;
 
 /// What a browser wants to hear.
@@ -176,7 +175,7 @@ impl Attendance {
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let stopped = Intervention::Listened { ms, dropped: self.dropped };
         if log(&api, caller, id, stopped).await.is_err() {
-            tracing::error!(call = %id, key = %caller.key, ms, "that somebody stopped listening is not in the audit log");
+            tracing::error!(call = %id, by = %caller.actor(), ms, "that somebody stopped listening is not in the audit log");
         }
     }
 
@@ -214,7 +213,7 @@ impl Attendance {
     /// Whether the key is still in force.
     async fn may(&self) -> bool {
         let Ok(mut tx) = self.api.db.read().await else { return true };
-        api_key::in_force(&mut tx, self.caller.key).await.unwrap_or(true)
+        self.caller.in_force(&mut tx).await.unwrap_or(true)
     }
 }
 

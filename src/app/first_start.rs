@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::store::org::{self, Secrets};
-use crate::store::{Db, Page, StoreError, api_key};
+use crate::store::{Db, Page, StoreError, api_key, user};
 
 /// What there is after it.
 pub(crate) struct First {
@@ -11,6 +11,8 @@ pub(crate) struct First {
     pub(crate) secrets: Secrets,
     /// The API key that was made now, if there was none.
     pub(crate) key: Option<SecretString>,
+    /// Whether nobody can sign in yet.
+    pub(crate) no_user: bool,
 }
 
 /// Makes what is missing.
@@ -23,6 +25,7 @@ pub(crate) async fn prepare(db: &Db) -> Result<First, StoreError> {
     if let Some(key) = &key {
         api_key::insert(&mut tx, org.id, "first start", &["admin".to_owned()], key.expose_secret()).await?;
     }
+    let no_user = !user::any(&mut tx).await?;
     tx.commit().await?;
-    Ok(First { secrets, key })
+    Ok(First { secrets, key, no_user })
 }

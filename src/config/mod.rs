@@ -168,6 +168,7 @@ impl Config {
         for provider in &mut config.providers {
             provider.resolve(|variable| std::env::var(variable).ok())?;
         }
+        config.http.validate()?;
         config.sip.validate()?;
         config.media.validate()?;
         config.webrtc.validate()?;
@@ -218,6 +219,8 @@ mod tests {
         assert!(scanners.contains("sip.guard.scanners"), "{scanners}");
         let half = from_toml("[sip.tls]\ncertificate = 'own.pem'\n").expect_err("a key is missing").to_string();
         assert!(half.contains("sip.tls.key"), "{half}");
+        let proxy = from_toml("[http]\ntrusted_proxies = ['proxy.example']\n").expect_err("a name").to_string();
+        assert!(proxy.contains("http.trusted_proxies") && proxy.contains("proxy.example"), "{proxy}");
         let closed = from_toml("[sip.tls]\nclient_trusted = 'ca.pem'\n").expect_err("nobody can connect").to_string();
         assert!(closed.contains("sip.tls.client_trusted") && closed.contains("sip.tls.certificate"), "{closed}");
         let path = from_toml("[sip.websocket]\npath = 'sip?x'\n").expect_err("it is none").to_string();

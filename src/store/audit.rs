@@ -10,7 +10,7 @@ use super::{StoreError, Tx};
 use crate::args;
 use crate::id::{AuditId, CallId, OrgId};
 
-/// Who acts: a key, a part of the server.
+/// Who acts: a key, a user, a part of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(String);
 
@@ -19,6 +19,12 @@ impl Actor {
     #[must_use]
     pub fn key(id: crate::id::ApiKeyId) -> Self {
         Self(format!("key:{id}"))
+    }
+
+    /// A person who is signed in.
+    #[must_use]
+    pub fn user(id: crate::id::UserId) -> Self {
+        Self(format!("user:{id}"))
     }
 
     /// As it was written down.

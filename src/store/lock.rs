@@ -5,7 +5,7 @@ use super::{StoreError, Tx};
 use crate::args;
 use crate::id::{
     AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, RouteId, SuppressionListId, TargetId,
-    TrunkGroupId, TrunkId,
+    TrunkGroupId, TrunkId, UserId,
 };
 
 /// A row.
@@ -33,6 +33,8 @@ pub enum Lock {
     Trunk(TrunkId),
     /// A group of trunks, with its members.
     TrunkGroup(TrunkGroupId),
+    /// A user.
+    User(UserId),
 }
 
 /// Waits until nobody changes the row, and keeps others from it. On SQLite the writer is alone anyway. A row that does not
@@ -53,6 +55,7 @@ pub async fn lock(tx: &mut Tx, row: Lock) -> Result<(), StoreError> {
         Lock::Target(id) => ("SELECT id FROM target WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Trunk(id) => ("SELECT id FROM trunk WHERE id = $1 FOR UPDATE", args![id]),
         Lock::TrunkGroup(id) => ("SELECT id FROM trunk_group WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::User(id) => ("SELECT id FROM user_account WHERE id = $1 FOR UPDATE", args![id]),
     };
     match tx.kind() {
         Kind::Sqlite => Ok(()),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use serde_json::json;
 use sha2::Sha256;
 
+use super::audit::{self, Actor};
 use super::db::Row;
 use super::db::value::text_columns;
 use super::{StoreError, Tx, Wake};
@@ -120,7 +122,7 @@ text_columns!(PhoneHash, E164);
 /// # Errors
 /// When the database fails.
 pub async fn ensure_default(tx: &mut Tx) -> Result<Org, StoreError> {
-    if let Some(org) = first(tx).await? {
+    if let Some(org) = default(tx).await? {
         return Ok(org);
     }
     let created_at = tx.now().await?;
@@ -138,7 +140,7 @@ pub async fn ensure_default(tx: &mut Tx) -> Result<Org, StoreError> {
     )
     .await?;
     // Two nodes that start on an empty database at once: the older one wins on both.
-    first(tx).await?.ok_or(StoreError::NotFound)
+    default(tx).await?.ok_or(StoreError::NotFound)
 }
 
 /// Sets the limits of an organisation.
@@ -173,6 +175,47 @@ pub async fn set_plan(tx: &mut Tx, org: OrgId, plan: Plan) -> Result<(), StoreEr
             tx.wake(Wake::Campaigns);
             Ok(())
         }
+    }
+}
+
+/// What an organisation is called, where it is and what it speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// What it is called in calls.
+    pub company_name: Option<String>,
+    /// Its IANA time zone.
+    pub time_zone: Option<String>,
+    /// Its language, such as `en`.
+    pub language: Option<String>,
+}
+
+/// What an organisation has told of itself.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn profile(tx: &mut Tx, id: OrgId) -> Result<Profile, StoreError> {
+    const SQL: &str = "SELECT name, company_name, time_zone, language FROM org WHERE id = $1";
+    let row = tx.one(SQL, args![id]).await?;
+    Ok(Profile {
+        name: row.get("name")?,
+        company_name: row.get("company_name")?,
+        time_zone: row.get("time_zone")?,
+        language: row.get("language")?,
+    })
+}
+
+/// Keeps what an organisation tells of itself.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn describe(tx: &mut Tx, id: OrgId, actor: &Actor, profile: &Profile) -> Result<(), StoreError> {
+    let sql = "UPDATE org SET name = $2, company_name = $3, time_zone = $4, language = $5 WHERE id = $1";
+    let told = args![id, profile.name, profile.company_name, profile.time_zone, profile.language];
+    match tx.execute(sql, told).await? {
+        0 => Err(StoreError::NotFound),
+        _ => audit::write(tx, id, actor, "organisation.describe", ("organisation", id.to_string()), json!({})).await,
     }
 }
 
@@ -211,7 +254,11 @@ async fn secret(tx: &mut Tx, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], St
     unhex(&kept).ok_or(StoreError::Corrupt { column: "value" })
 }
 
-async fn first(tx: &mut Tx) -> Result<Option<Org>, StoreError> {
+/// The organisation that exists from the first start on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn default(tx: &mut Tx) -> Result<Option<Org>, StoreError> {
     const SQL: &str = "SELECT id, name, calls_per_minute, max_concurrent_calls, max_active_campaigns, minutes_per_month, \
                        created_at FROM org ORDER BY id LIMIT 1";
     tx.optional(SQL, vec![]).await?.as_ref().map(read).transpose()

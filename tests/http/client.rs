@@ -7,6 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
+use callwright::access::Entry;
 use callwright::agent::assistant::Assistant;
 use callwright::api::{Api, router};
 use callwright::call::call::CallConfig;
@@ -42,6 +44,8 @@ pub(crate) struct Client {
     pub(crate) dialer: DialerStatus,
     /// SIP of its node, without a socket.
     pub(crate) sip: SipHandle,
+    /// What lets people in.
+    pub(crate) entry: Entry,
 }
 
 /// An answer.
@@ -82,13 +86,13 @@ impl Client {
         Self::made(db, |api| Api { vault: Vault::new(api.vault.folder().to_owned(), Some(remote)), ..api }).await
     }
 
-    async fn made(db: TestDb, make: impl FnOnce(Api) -> Api) -> Self {
+    pub(crate) async fn made(db: TestDb, make: impl FnOnce(Api) -> Api) -> Self {
         let Desk { api, key, org } = api::desk(&db, no_calls().await).await;
         let api = make(api);
         let recordings = api.vault.folder().to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
-        let (dialer, sip) = (api.dialer.clone(), api.calls.sip().clone());
-        Self { router: router(api), key, org, db, recordings, dialer, sip }
+        let (dialer, sip, entry) = (api.dialer.clone(), api.calls.sip().clone(), api.entry.clone());
+        Self { router: router(api), key, org, db, recordings, dialer, sip, entry }
     }
 
     /// What it talks to.
@@ -220,14 +224,20 @@ impl ClientRef<'_> {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         let request = request.body(body).expect("a well-formed request");
-        let response = self.client.router.clone().oneshot(request).await.expect("the router answers");
+        Answer::of(self.client.router.clone().oneshot(request).await.expect("the router answers")).await
+    }
+}
+
+impl Answer {
+    /// The whole of a response.
+    pub(crate) async fn of(response: Response) -> Self {
         let status: StatusCode = response.status();
         let headers = response.headers().clone();
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let bytes = axum::body::to_bytes(response.into_body(), 8 << 20).await.expect("a bounded body").to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: status.as_u16(), content_type, json, bytes, headers }
+        Self { status: status.as_u16(), content_type, json, bytes, headers }
     }
 }
 

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::body::Body;
 use axum::http::header;
 use axum::routing::get;
+use callwright::api::scopes::PERSONAL;
 use callwright::id::CallId;
 use callwright::store::recording::{self, Worked};
 use callwright_media::recording::Waveform;
 use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
+use crate::browser::{Browser, PASSWORD, admit};
 use crate::client::{Answer, Client, assistant, trunk};
 use crate::db::TestDb;
 use crate::on_both;
@@ -34,6 +36,8 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("PATCH", "/api/v1/assistants/{id}/talk/{session_id}"),
     ("DELETE", "/api/v1/assistants/{id}/talk/{session_id}"),
 ];
+/// Who is signed in: the user of the examples.
+const EMAIL: &str = "ada@example.com";
 /// Nobody answers here: whoever wants to talk is turned away.
 const TALK: &str = "/assistants/{id}/talk";
 /// No call is live here: the refusal is what the document says of it.
@@ -80,11 +84,21 @@ impl Scene {
         tokio::spawn(axum::serve(listener, axum::Router::new().route("/", get(page))).into_future());
         let trunk = client.create("/api/v1/trunks", trunk("Own")).await;
         let assistant = client.create("/api/v1/assistants", assistant("Own")).await;
+        admit(&client, EMAIL, "admin").await;
         Self { client, trunk, assistant, site, count: AtomicU32::new(0) }
     }
 
     fn next(&self) -> u32 {
         self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whoever is signed in where a route is about a person; a program elsewhere.
+    async fn send(&self, method: &str, path: &str, target: &str, kind: Option<&str>, body: Body) -> Answer {
+        if PERSONAL.contains(&(method, path)) {
+            let browser = Browser::signed_in(&self.client, EMAIL, PASSWORD).await;
+            return browser.send(method, target, kind, body).await;
+        }
+        self.client.send(method, target, kind, body).await
     }
 
     async fn ask(&self, document: &Value, method: &str, path: &str, operation: &Value) {
@@ -112,10 +126,12 @@ impl Scene {
                     }
                 }
             };
-        let answer = self.client.send(method, &target, kind, body).await;
+        let answer = self.send(method, path, &target, kind, body).await;
         // By law it may be a holiday.
         let not_now = path.ends_with("/call") && answer.json["code"] == "not_now";
-        let refused = not_now || NOT_LIVE.iter().any(|verb| path.ends_with(verb));
+        // There is a user already.
+        let too_late = (method, path) == ("POST", "/api/v1/setup");
+        let refused = not_now || too_late || NOT_LIVE.iter().any(|verb| path.ends_with(verb));
         let wanted = match answer.status {
             409 => refused,
             503 => path.ends_with(TALK),
@@ -181,11 +197,21 @@ impl Scene {
                 "prefix" => json!(format!("+44{}", self.next())),
                 "url" => json!(self.site),
                 "name" => json!(format!("{}-{}", value.as_str().unwrap_or("x").replace(' ', "-"), self.next())),
+                // Of the one who is signed in, or of somebody new.
+                "email" if members.contains_key("password") => value,
+                "email" => json!(format!("user-{}@example.com", self.next())),
                 "phone" => json!(format!("+44207946{:04}", 5000 + self.next())),
                 _ => value,
             };
             members.insert(name, filled);
         }
+    }
+
+    async fn user(&self) -> Value {
+        let body = json!({"email": format!("user-{}@example.com", self.next()), "name": "Bo", "role": "viewer"});
+        let made = self.client.post("/api/v1/users", body).await;
+        assert_eq!(made.status, 201, "{}", made.json);
+        made.json
     }
 
     async fn contact(&self) -> String {
@@ -339,6 +365,12 @@ impl Scene {
                 only(self.client.create("/api/v1/api-keys", json!({"name": "k", "scopes": ["calls:read"]})).await)
             }
             "knowledge" => only(self.document().await),
+            "users" => only(text(&self.user().await["id"])),
+            "invitations" => {
+                let path = text(&self.user().await["invitation"]["path"]);
+                BTreeMap::from([("token", path.rsplit('/').next().unwrap_or_default().to_owned())])
+            }
+            "preferences" => BTreeMap::from([("key", "contacts.columns".to_owned())]),
             other => panic!("nothing is known to make of {other}"),
         }
     }

@@ -5,6 +5,7 @@ mod api;
 #[path = "../support/db.rs"]
 mod db;
 
+mod browser;
 mod bucket;
 mod bulk;
 mod caller_numbers;
@@ -12,6 +13,7 @@ mod calling_law;
 mod campaigns;
 mod client;
 mod consents;
+mod console;
 mod diagnosis;
 mod etags;
 mod events;
@@ -29,6 +31,10 @@ mod recorders;
 mod recordings;
 mod registrations;
 mod resources;
+mod roles;
+mod sessions;
+mod setup;
+mod sign_in;
 mod sip_guard;
 mod sip_traces;
 mod suppression_lists;
@@ -36,6 +42,7 @@ mod trunk_groups;
 mod trunk_health;
 mod trunk_inbound;
 mod trunk_wording;
+mod users;
 
 use std::fs;
 use std::path::Path;

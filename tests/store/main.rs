@@ -31,4 +31,5 @@ mod routes;
 mod spend;
 mod transfers;
 mod trunks;
+mod users;
 mod world;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use callwright::access::Entry;
 use callwright::api::Api;
 use callwright::call::registry::Calls;
 use callwright::config::{HttpConfig, IceServer, OutboundConfig, WebRtcConfig};
+use callwright::console::Console;
 use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
 use callwright::lookup::Lookups;
@@ -69,6 +71,8 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         readers: Arc::new(Semaphore::new(2)),
         listeners: Arc::new(Semaphore::new(60)),
         tickets: Arc::default(),
+        entry: Entry::default(),
+        console: Console::default(),
     };
     Desk { api, key, org: org.id }
 }

@@ -99,12 +99,13 @@ fn hash(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::auth::Who;
     use crate::api::scopes::Scopes;
     use crate::id::{ApiKeyId, OrgId};
     use crate::time;
 
     fn caller() -> Caller {
-        Caller { org: OrgId::from_u128(1), key: ApiKeyId::from_u128(2), scopes: Scopes::default() }
+        Caller { org: OrgId::from_u128(1), who: Who::Key(ApiKeyId::from_u128(2)), scopes: Scopes::default() }
     }
 
     #[test]
@@ -113,7 +114,7 @@ mod tests {
         let (one, two) = (Subject::Listen(CallId::from_u128(1)), Subject::Listen(CallId::from_u128(2)));
         let issue = |call| tickets.issue(now, call, caller()).expect("there is room");
         let token = issue(one);
-        assert_eq!(tickets.redeem(now, &token, one).map(|caller| caller.key), Some(caller().key));
+        assert_eq!(tickets.redeem(now, &token, one).map(|caller| caller.who), Some(caller().who));
         assert!(tickets.redeem(now, &token, one).is_none(), "it was used");
         let token = issue(one);
         assert!(tickets.redeem(now, &token, two).is_none(), "another call");

@@ -94,6 +94,8 @@ macro_rules! constraints {
 constraints! {
     /// A key with the same hash exists.
     ApiKeyHash = "api_key_hash", "api_key.key_hash";
+    /// A user has this e-mail address already.
+    UserEmail = "user_account_email", "user_account.email";
     /// The number is on the organisation's suppression list already.
     SuppressionNumber = "suppression_number", "suppression.org_id, suppression.phone_hash";
     /// The organisation has a suppression list of this name.

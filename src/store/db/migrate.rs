@@ -92,6 +92,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (69, "trunk replaces", Text::Both(include_str!("../../../migrations/0069_trunk_replaces.sql"))),
     (70, "recordings", Text::Both(include_str!("../../../migrations/0070_recordings.sql"))),
     (71, "stored recordings", Text::Both(include_str!("../../../migrations/0071_stored_recordings.sql"))),
+    (72, "users", Text::Both(include_str!("../../../migrations/0072_users.sql"))),
+    (73, "user sessions", Text::Both(include_str!("../../../migrations/0073_user_sessions.sql"))),
+    (74, "invitations", Text::Both(include_str!("../../../migrations/0074_invitations.sql"))),
+    (
+        75,
+        "sign-in tries and preferences",
+        Text::Both(include_str!("../../../migrations/0075_sign_in_tries_and_preferences.sql")),
+    ),
 ];
 
 /// The version of the last one.

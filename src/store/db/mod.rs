@@ -90,7 +90,20 @@ impl Db {
     /// # Errors
     /// [`StoreError::Address`] for one that is none or has another schema, or when the database refuses.
     pub async fn open_to_read(settings: &Settings) -> Result<Self, StoreError> {
-        let backend = open::reader(settings).await?;
+        Self::beside(settings, true).await
+    }
+
+    /// Opens the database for a few changes, beside a server that may be at work on it: takes no lock, and needs the schema of
+    /// this version. The server sees what is committed; it is not woken.
+    ///
+    /// # Errors
+    /// As [`Db::open_to_read`].
+    pub async fn open_beside(settings: &Settings) -> Result<Self, StoreError> {
+        Self::beside(settings, false).await
+    }
+
+    async fn beside(settings: &Settings, read_only: bool) -> Result<Self, StoreError> {
+        let backend = open::beside(settings, read_only).await?;
         let wake = broadcast::Sender::new(wake::BACKLOG);
         let db = Self { inner: Arc::new(Inner { backend, wake, clock_shift: AtomicI64::new(0) }) };
         let mut tx = db.read().await?;

@@ -86,17 +86,17 @@ fn of_file(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(256)
 }
 
-/// A backend whose connections only read.
-pub(super) async fn reader(settings: &Settings) -> Result<Backend, StoreError> {
+/// A backend beside a server that may be at work: it takes no lock of the file.
+pub(super) async fn beside(settings: &Settings, read_only: bool) -> Result<Backend, StoreError> {
     let address = settings.address.as_str();
     let Some(path) = address.strip_prefix("sqlite:") else {
-        return postgres(address, 1, true).await;
+        return postgres(address, 1, read_only).await;
     };
     let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
     if !path.is_file() {
         return Err(StoreError::Address(format!("{}: there is no such file", path.display())));
     }
-    let options = of_file(&path).pragma("query_only", "ON");
+    let options = of_file(&path).pragma("query_only", if read_only { "ON" } else { "OFF" });
     let pool =
         || SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(options.clone());
     let log = Syncer::start(&path).map_err(sqlx::Error::Io)?;

@@ -10,7 +10,7 @@ use super::StoreError;
 use crate::id::{
     ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ConsentId, ContactId,
     KnowledgeId, LegId, NodeId, OrgId, ProviderId, RecordingId, RouteId, RunId, SuppressionId, SuppressionListId,
-    TargetId, TrunkGroupId, TrunkId,
+    TargetId, TrunkGroupId, TrunkId, UserId, UserSessionId,
 };
 use crate::pii::Pii;
 
@@ -247,6 +247,8 @@ text_columns!(
     TargetId,
     TrunkGroupId,
     TrunkId,
+    UserId,
+    UserSessionId,
     jiff::civil::Date,
 );
 
