@@ -43,7 +43,8 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             separate_by_commas(operation);
         }
-        if let Some(post) = &mut item.post {
+        // Uploads of any size are read while they arrive, and not kept for a second request.
+        if let Some(post) = item.post.as_mut().filter(|_| path != "/api/v1/imports") {
             parameter(post, header("Idempotency-Key", IDEMPOTENCY));
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
             refusal(post, "422", "Fields are invalid, or the key was used for another request");
@@ -54,13 +55,15 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
 }
 
 /// What is answered with the tag of its state.
-const TAGGED: [&str; 12] = [
+const TAGGED: [&str; 14] = [
     "AssistantView",
     "AttemptView",
     "CallDetail",
     "CampaignTrunks",
     "CampaignView",
+    "CaseView",
     "ContactView",
+    "PeopleListView",
     "ProviderView",
     "RouteView",
     "SourceView",

@@ -15,11 +15,13 @@ use callwright::call::registry::{Calls, Services};
 use callwright::call::tools::NoTools;
 use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
+use callwright::import::Imports;
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
 use callwright::net::sip_driver::{self, SipHandle};
 use callwright::recording::remote::Remote;
 use callwright::recording::vault::Vault;
+use callwright::store::org::PhoneKey;
 use callwright::trunk::route::Router as Trunks;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,10 @@ pub(crate) struct Client {
     pub(crate) dialer: DialerStatus,
     /// SIP of its node, without a socket.
     pub(crate) sip: SipHandle,
+    /// Files of its node.
+    pub(crate) imports: Imports,
+    /// Key of the hashes of numbers.
+    pub(crate) phones: PhoneKey,
 }
 
 /// An answer.
@@ -88,7 +94,8 @@ impl Client {
         let recordings = api.vault.folder().to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
         let (dialer, sip) = (api.dialer.clone(), api.calls.sip().clone());
-        Self { router: router(api), key, org, db, recordings, dialer, sip }
+        let (imports, phones) = (api.imports.clone(), api.secrets.phone.clone());
+        Self { router: router(api), key, org, db, recordings, dialer, sip, imports, phones }
     }
 
     /// What it talks to.

@@ -92,6 +92,16 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (69, "trunk replaces", Text::Both(include_str!("../../../migrations/0069_trunk_replaces.sql"))),
     (70, "recordings", Text::Both(include_str!("../../../migrations/0070_recordings.sql"))),
     (71, "stored recordings", Text::Both(include_str!("../../../migrations/0071_stored_recordings.sql"))),
+    (
+        76,
+        "people",
+        Text::Each {
+            sqlite: include_str!("../../../migrations/0076_people_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0076_people_postgres.sql"),
+        },
+    ),
+    (77, "cases and lists", Text::Both(include_str!("../../../migrations/0077_cases_and_lists.sql"))),
+    (78, "imports", Text::Both(include_str!("../../../migrations/0078_imports.sql"))),
 ];
 
 /// The version of the last one.
