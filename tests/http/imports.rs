@@ -240,11 +240,8 @@ async fn a_workbook_says_what_its_cells_show(db: TestDb) {
         chosen.json["columns"].as_array().expect("columns").iter().map(|column| &column["heading"]).collect();
     assert_eq!(headings, ["Name", "Mobile", "Born", "Offer", "Mobile (2)"]);
     assert_eq!(chosen.json["merged_cells"], json!(1));
-    assert_eq!(
-        chosen.json["rows"][0],
-        json!({"row": 3, "cells": ["Ada <& Co>", "442079460001", "2001-02-03", "2"]
-        .into_iter().chain([""]).collect::<Vec<_>>()})
-    );
+    let first = json!({"row": 3, "cells": ["Ada <& Co>", "442079460001", "2001-02-03", "2", ""]});
+    assert_eq!(chosen.json["rows"][0], first);
     let mapping = columns(&[
         ("Name", "name"),
         ("Mobile", "phone"),
