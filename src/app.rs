@@ -35,6 +35,7 @@ use crate::console::Console;
 use crate::dialer::status::DialerStatus;
 use crate::dialer::task as dialer;
 use crate::id::NodeId;
+use crate::import::{self, Imports};
 use crate::lookup::{self, Lookups};
 use crate::net::media_worker::MediaWorkers;
 use crate::net::ports::RtpPorts;
@@ -200,6 +201,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         .await
         .with_context(|| format!("the API cannot listen on {}", config.http.listen))?;
     let address = http.local_addr().context("the API has no address")?;
+    let imports = Imports::new(config.data_dir.join("imports"));
     let api = Api {
         db: db.clone(),
         secrets: Arc::clone(&secrets),
@@ -213,6 +215,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
         dialer: status.clone(),
         trunks: router.clone(),
         web,
+        imports: imports.clone(),
         config: Arc::new(config.http.clone()),
         readers: Arc::new(Semaphore::new(config.http.event_readers)),
         listeners: Arc::new(Semaphore::new(config.http.call_listeners)),
@@ -243,6 +246,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> anyhow::Result<Server>
     tasks.spawn(identity.keep(shutdown.stop.clone()));
     tasks.spawn(lookup::keep(lookups, shutdown.clone()));
     tasks.spawn(clerk::keep(db.clone(), config.recordings_dir(), config.sip.trace.days, shutdown.clone()));
+    tasks.spawn(import::keep(db.clone(), secrets.phone.clone(), imports, shutdown.clone()));
     tasks.spawn(recordings.keep(shutdown.stop.clone()));
     tasks.spawn(catalog::keep(db.clone(), catalog, shutdown.clone()));
     tasks.spawn(router.resolver.clone().keep(shutdown.stop.clone()));

@@ -123,6 +123,20 @@ ids! {
     BulkId;
     /// A document or web page that assistants look things up in.
     KnowledgeId;
+    /// A tag of contacts.
+    TagId;
+    /// A case of a client.
+    CaseId;
+    /// A type or a state of cases.
+    CaseLabelId;
+    /// A list of contacts or cases.
+    ListId;
+    /// Something that is done to many contacts or cases at once.
+    PeopleJobId;
+    /// A file with contacts or cases.
+    ImportId;
+    /// Which column of a file is what, kept for others like it.
+    MappingId;
 }
 
 #[cfg(test)]

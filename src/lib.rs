@@ -13,6 +13,7 @@ pub mod demo;
 pub mod dialer;
 pub mod eval;
 pub mod id;
+pub mod import;
 pub mod lookup;
 pub mod memory;
 pub(crate) mod nanos;

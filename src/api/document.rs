@@ -54,7 +54,8 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             separate_by_commas(operation);
         }
         let is_open = OPEN.iter().any(|(of, route)| *of == "POST" && route == path);
-        if let Some(post) = item.post.as_mut().filter(|_| !is_open) {
+        // Uploads of any size are read while they arrive, and not kept for a second request.
+        if let Some(post) = item.post.as_mut().filter(|_| !is_open && path != "/api/v1/imports") {
             parameter(post, header("Idempotency-Key", IDEMPOTENCY));
             refusal(post, "409", "The state does not allow this, or a request with this key is being served");
             refusal(post, "422", "Fields are invalid, or the key was used for another request");
@@ -65,13 +66,15 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
 }
 
 /// What is answered with the tag of its state.
-const TAGGED: [&str; 13] = [
+const TAGGED: [&str; 15] = [
     "AssistantView",
     "AttemptView",
     "CallDetail",
     "CampaignTrunks",
     "CampaignView",
+    "CaseView",
     "ContactView",
+    "PeopleListView",
     "ProviderView",
     "RouteView",
     "SourceView",

@@ -318,6 +318,18 @@ const fn conflict(constraint: Constraint) -> Option<(&'static str, &'static str)
         Constraint::SuppressionListName => {
             Some(("name_taken", "another suppression list has this name: choose another one"))
         }
+        Constraint::ContactExternal => {
+            Some(("external_id_taken", "another contact has this external_id: change that one, or leave it out"))
+        }
+        Constraint::TagName => Some(("name_taken", "another tag has this name: use that one, or choose another name")),
+        Constraint::CaseLabelName => {
+            Some(("name_taken", "there is one of this name already: use that one, or choose another name"))
+        }
+        Constraint::CaseExternal => {
+            Some(("external_id_taken", "another case has this external_id: change that one, or leave it out"))
+        }
+        Constraint::ListName => Some(("name_taken", "another list has this name: choose another one")),
+        Constraint::MappingName => Some(("name_taken", "another mapping has this name: choose another one")),
         Constraint::ProviderName => Some(("name_taken", "another provider has this name: choose another one")),
         Constraint::AssistantName => Some(("name_taken", "another assistant has this name: choose another one")),
         Constraint::AssistantVersion => {

@@ -14,6 +14,7 @@ pub mod campaign_control;
 pub mod campaign_copies;
 pub mod campaign_trunks;
 pub mod campaigns;
+pub mod cases;
 pub mod consents;
 pub mod contacts;
 mod cookie;
@@ -26,13 +27,17 @@ pub mod forecast;
 pub mod idempotency;
 pub mod import;
 pub mod invitations;
+pub mod import_logs;
+pub mod imports;
 pub mod knowledge;
 pub mod listen;
+pub mod lists;
 pub mod live_calls;
 pub mod organisation;
 pub mod paging;
 mod peer;
 pub mod preferences;
+pub mod people_jobs;
 pub mod prefix_routes;
 pub mod providers;
 mod range;
@@ -47,6 +52,7 @@ pub mod sip_guard;
 pub mod sip_traces;
 pub mod suppression_lists;
 pub mod suppressions;
+pub mod tags;
 pub mod take_overs;
 pub mod talks;
 pub mod target_control;
@@ -71,6 +77,7 @@ use crate::call::registry::Calls;
 use crate::config::HttpConfig;
 use crate::console::Console;
 use crate::dialer::status::DialerStatus;
+use crate::import::Imports;
 use crate::lookup::Lookups;
 use crate::net::web::Web;
 use crate::net::webrtc::sessions::WebRtc;
@@ -112,6 +119,8 @@ pub struct Api {
     pub trunks: Router,
     /// Pages and webhooks at addresses that people typed in.
     pub web: Web,
+    /// Files with contacts and cases.
+    pub imports: Imports,
     /// Limits of requests.
     pub config: Arc<HttpConfig>,
     /// Places for readers of the stream of events: `event_readers` of the configuration.

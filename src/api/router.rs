@@ -17,10 +17,7 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{
     Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
-    campaign_trunks, campaigns, consents, contacts, cookie, diagnosis, document, events, forecast, idempotency, import,
-    invitations, knowledge, listen, live_calls, organisation, preferences, prefix_routes, providers, recordings,
-    run_export, runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, take_overs, talks,
-    target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
+    campaign_trunks, campaigns, cases, consents, contacts, cookie, diagnosis, document, events, forecast, idempotency, import, import_logs, imports, invitations, knowledge, listen, lists, live_calls, organisation, people_jobs, preferences, prefix_routes, providers, recordings, run_export, runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, tags, take_overs, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
 };
 use crate::console;
 
@@ -64,7 +61,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Uploads of any size, read while they arrive.
 fn streams() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(suppression_lists::import)).layer(DefaultBodyLimit::disable())
+    OpenApiRouter::new()
+        .routes(routes!(suppression_lists::import))
+        .routes(routes!(imports::upload, imports::list))
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// What nobody has to be known for: each of these looks for itself who may.
@@ -82,7 +82,37 @@ fn resources(api: &Api) -> OpenApiRouter<Api> {
 fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Api> {
     let plain = OpenApiRouter::with_openapi(document::empty())
         .routes(routes!(contacts::create, contacts::list))
+        .routes(routes!(contacts::total))
         .routes(routes!(contacts::read, contacts::replace, contacts::delete))
+        .routes(routes!(contacts::timeline))
+        .routes(routes!(imports::read, imports::delete))
+        .routes(routes!(imports::preview))
+        .routes(routes!(imports::set_reading))
+        .routes(routes!(imports::set_plan))
+        .routes(routes!(imports::start))
+        .routes(routes!(imports::cancel))
+        .routes(routes!(imports::undo))
+        .routes(routes!(import_logs::log))
+        .routes(routes!(import_logs::failed))
+        .routes(routes!(import_logs::mappings, import_logs::keep_mapping))
+        .routes(routes!(import_logs::delete_mapping))
+        .routes(routes!(people_jobs::contacts))
+        .routes(routes!(people_jobs::cases))
+        .routes(routes!(people_jobs::read))
+        .routes(routes!(cases::create, cases::list))
+        .routes(routes!(cases::read, cases::replace, cases::delete))
+        .routes(routes!(cases::places))
+        .routes(routes!(cases::types::list, cases::types::create))
+        .routes(routes!(cases::types::rename, cases::types::delete))
+        .routes(routes!(cases::statuses::list, cases::statuses::create))
+        .routes(routes!(cases::statuses::rename, cases::statuses::delete))
+        .routes(routes!(lists::create, lists::list))
+        .routes(routes!(lists::read, lists::replace, lists::delete))
+        .routes(routes!(lists::members))
+        .routes(routes!(lists::quality))
+        .routes(routes!(lists::into_campaign))
+        .routes(routes!(tags::create, tags::list))
+        .routes(routes!(tags::rename, tags::delete))
         .routes(routes!(assistants::create, assistants::list))
         .routes(routes!(assistants::read, assistants::replace))
         .routes(routes!(talks::begin))

@@ -1,5 +1,7 @@
 //! The contacts of a campaign and the attempts to reach them.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use garde::Validate;
@@ -13,6 +15,7 @@ use super::body::Body;
 use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
 use super::etag::Tagged;
+use super::lists::overwrites;
 use super::paging::{Id, Items, Listed, Ordering};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
@@ -23,7 +26,7 @@ use crate::pii::Pii;
 use crate::store::attempt::{self, Attempt};
 use crate::store::campaign;
 use crate::store::filter::{AttemptFilter, TargetFilter};
-use crate::store::target::{self, Entry, MAX_PRIORITY, Target};
+use crate::store::target::{self, Batch, Entry, MAX_PRIORITY, Newcomer, Target};
 
 /// Contacts to add.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -43,6 +46,11 @@ pub struct AddInput {
     #[serde(default)]
     #[garde(skip)]
     for_approval: bool,
+    /// Variables for all of them in this campaign; they outrank those of the contacts.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    overwrites: Pii<BTreeMap<String, String>>,
     /// A completed campaign is opened again at once. Without it, it stays completed until somebody resumes it.
     #[serde(default)]
     #[garde(skip)]
@@ -177,6 +185,7 @@ pub async fn add(
     Id(id): Id<CampaignId>,
     Body(input): Body<AddInput>,
 ) -> Result<Json<AddReport>, ApiError> {
+    overwrites(&input.overwrites)?;
     let mut tx = api.db.begin_durable().await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     match campaign.state {
@@ -188,7 +197,9 @@ pub async fn add(
     }
     let wanted = input.contact_ids.len() as u64;
     let entry = Entry { priority: input.priority, for_approval: input.for_approval };
-    let added = target::add(&mut tx, caller.org, id, &input.contact_ids, entry).await?;
+    let newcomers: Vec<_> = input.contact_ids.iter().map(|id| Newcomer { contact: *id, case: None }).collect();
+    let batch = Batch { list: None, overwrites: input.overwrites };
+    let added = target::add_batch(&mut tx, caller.org, id, &newcomers, entry, &batch).await?;
     let campaign = after(&mut tx, caller, id, input.start && added > 0).await?;
     tx.commit().await?;
     Ok(Json(AddReport { added, already_there: wanted.saturating_sub(added), campaign }))

@@ -16,7 +16,10 @@ use crate::outlook;
 use crate::shutdown::Shutdown;
 use crate::store::audit::Actor;
 use crate::store::campaign::{self, Campaign, Move, StartFailed};
-use crate::store::{Db, StoreError, Wake, bulk, event, files, idempotency, quota, sip_trace, suppression_list, target};
+use crate::store::{
+    Db, StoreError, Wake, bulk, contact, event, files, idempotency, people_job, quota, sip_trace, suppression_list,
+    target,
+};
 
 /// The clerk looks at least this often: mends lost notifications.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -114,6 +117,8 @@ pub async fn round(db: &Db, recordings: &Path) -> Result<Left, StoreError> {
     }
     remove_files(db, recordings).await?;
     go_on(db).await?;
+    go_on_with_people(db).await?;
+    look_at_contacts(db).await?;
     forget(db).await?;
     suppression_list::mend(db).await?;
     let outdated = suppression_list::pause_outdated(db).await?;
@@ -188,6 +193,40 @@ async fn go_on(db: &Db) -> Result<(), StoreError> {
                 break;
             }
         }
+    }
+    Ok(())
+}
+
+/// Goes on with what is done to many people, where a request left it or a node died.
+async fn go_on_with_people(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.read().await?;
+    let (open, outdated) = (people_job::open(&mut tx).await?, people_job::outdated(&mut tx).await?);
+    drop(tx);
+    for id in open {
+        loop {
+            let mut tx = db.begin_durable().await?;
+            let more = people_job::step(&mut tx, id).await?;
+            tx.commit().await?;
+            if !more {
+                break;
+            }
+        }
+    }
+    if outdated {
+        let mut tx = db.begin().await?;
+        people_job::forget(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Works out what an earlier version did not of the contacts it made.
+async fn look_at_contacts(db: &Db) -> Result<(), StoreError> {
+    let mut more = contact::left_to_look_at(&mut db.read().await?).await?;
+    while more {
+        let mut tx = db.begin().await?;
+        more = contact::look_at_some(&mut tx).await?;
+        tx.commit().await?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 pub mod caller_numbers;
 pub mod disclosure;
 pub mod disconnection;
+pub mod email;
+pub mod import;
 pub mod law;
 pub mod month;
 pub mod numbers;

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::campaign::law::Rule;
 use crate::campaign::phone::E164;
+use crate::campaign::wire::wire_enum;
 
 /// The zones a contact can be in: one when it is known, several when a number's prefix leaves the choice. With them go the
 /// legal rules that hold on their clocks.
@@ -28,6 +29,30 @@ pub enum ZoneSource {
     Number,
     /// Assumed: the campaign's.
     Campaign,
+}
+
+wire_enum! {
+    /// What tells the zone of a contact, before any campaign has a word in it.
+    pub enum ZoneOrigin is "origin of a zone" {
+        /// It was given with the contact.
+        Given = "given",
+        /// The number's leading digits tell it.
+        Number = "number",
+        /// Nothing does.
+        None = "none",
+    }
+}
+
+impl ZoneOrigin {
+    /// What tells the zone of somebody with this zone and this first number.
+    #[must_use]
+    pub fn of(given: Option<&str>, number: Option<&E164>) -> Self {
+        match (given, number) {
+            (Some(_), _) => Self::Given,
+            (None, Some(number)) if zones_of_number(number).is_some() => Self::Number,
+            (None, _) => Self::None,
+        }
+    }
 }
 
 /// The name is not a zone of the IANA time zone database.

@@ -17,6 +17,8 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// Largest CSV import in bytes. Default 64 MiB.
     pub max_import_bytes: usize,
+    /// Largest file with contacts or cases that is uploaded to be imported in the background, in bytes. Default 200 MiB.
+    pub max_upload_bytes: u64,
     /// Time a request may take, in seconds. Default 30.
     pub request_timeout_s: u64,
     /// Readers of the stream of events at one time on this server; more are answered with 503. Default 200.
@@ -59,6 +61,7 @@ impl Default for HttpConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
             max_body_bytes: 8 << 20,
             max_import_bytes: 64 << 20,
+            max_upload_bytes: 200 << 20,
             request_timeout_s: 30,
             event_readers: 200,
             event_reader_slow_s: 10,

@@ -1,19 +1,34 @@
 //! People and businesses that can be called.
 
+mod find;
+mod index;
+mod timeline;
+mod write;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::db::{Arg, Listing, Page, Row, ToArg};
-use super::filter::{Clause, ContactFilter, Cursor, Orders, Sheet, containing};
-use super::org::{PhoneHash, PhoneKey};
-use super::{StoreError, Tx, target};
+use super::db::value::text_columns;
+use super::db::{Arg, Listing, Page, Row, ToArg, places};
+use super::filter::containing;
+use super::org::PhoneHash;
+use super::{StoreError, Tx};
 use crate::args;
 use crate::campaign::phone::E164;
-use crate::id::{ContactId, OrgId};
+use crate::campaign::zone::ZoneOrigin;
+use crate::id::{ContactId, OrgId, TagId};
 use crate::pii::Pii;
+
+pub(in crate::store) use find::narrowed;
+pub use find::{ORDERS, Total, search, total};
+pub use index::{left_to_look_at, look_at_some};
+pub use timeline::{Happened, Moment, timeline};
+pub use write::{insert, insert_of_import, update};
+
+text_columns!(ZoneOrigin);
 
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +41,12 @@ pub struct Contact {
     pub data: ContactData,
     /// Since when its numbers are known not to exist, in their order, the first one included.
     pub invalid_since: Vec<Option<Timestamp>>,
+    /// What tells its zone; none until somebody has looked.
+    pub zone_origin: Option<ZoneOrigin>,
+    /// Its tags by name.
+    pub tags: Vec<TagName>,
+    /// One of its numbers is on the organisation's own suppression list.
+    pub opted_out: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -33,7 +54,7 @@ pub struct Contact {
 }
 
 /// What can be edited of a contact.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactData {
     /// Its name.
     pub name: Pii<String>,
@@ -47,10 +68,33 @@ pub struct ContactData {
     pub zone: Option<String>,
     /// Values for the variables of assistants.
     pub variables: Pii<BTreeMap<String, String>>,
+    /// E-mail addresses in order.
+    pub emails: Vec<Email>,
+    /// The id it has elsewhere, once in the organisation.
+    pub external_id: Option<Pii<String>>,
+}
+
+/// An e-mail address of a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Email {
+    /// The address.
+    pub address: Pii<String>,
+    /// What it is for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A tag that a contact has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagName {
+    /// Its id.
+    pub id: TagId,
+    /// Its name.
+    pub name: String,
 }
 
 /// A number of a contact behind its first one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FurtherPhone {
     /// The number.
     pub number: Pii<E164>,
@@ -60,94 +104,59 @@ pub struct FurtherPhone {
     pub zone: Option<String>,
 }
 
-const SELECT: &str = "SELECT id, org_id, name, phone, zone, variables, created_at, updated_at, phone_label, \
-                      phone_invalid_at, further_phones FROM contact";
-/// Rows of one INSERT, 9 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
-const ROWS_PER_INSERT: usize = 200;
-
-/// Keeps new contacts, many per statement, and returns their ids in the same order. On SQLite all other writers wait for
-/// the transaction: thousands at a time, not a million.
-///
-/// # Errors
-/// When the database fails; then none of them is kept once the transaction is dropped.
-pub async fn insert(
-    tx: &mut Tx,
-    org: OrgId,
-    key: &PhoneKey,
-    contacts: &[ContactData],
-) -> Result<Vec<ContactId>, StoreError> {
-    let now = tx.now().await?;
-    let ids: Vec<_> = contacts.iter().map(|_| ContactId::generate()).collect();
-    for (contacts, ids) in contacts.chunks(ROWS_PER_INSERT).zip(ids.chunks(ROWS_PER_INSERT)) {
-        let mut sql = "INSERT INTO contact (org_id, created_at, updated_at, id, name, phone, phone_hash, zone, \
-                       variables, search, phone_label, further_phones) VALUES "
-            .to_owned();
-        let mut args = args![org, now];
-        for (index, (contact, id)) in contacts.iter().zip(ids).enumerate() {
-            let first = args.len() + 1;
-            let comma = if index == 0 { "" } else { ", " };
-            write!(sql, "{comma}($1, $2, $2").expect("a string takes everything");
-            for offset in 0..9 {
-                write!(sql, ", ${}", first + offset).expect("a string takes everything");
-            }
-            sql.push(')');
-            args.push(id.to_arg());
-            args.extend(values(key, contact));
-        }
-        tx.execute_built(sql, args).await?;
-        for (contact, id) in contacts.iter().zip(ids).filter(|(contact, _)| !contact.further.is_empty()) {
-            insert_further(tx, org, key, *id, &contact.further, &BTreeMap::new()).await?;
-        }
-    }
-    Ok(ids)
+/// Whether one of the numbers of a row of `contact` is on the organisation's own suppression list.
+macro_rules! opted_out {
+    () => {
+        "(EXISTS (SELECT 1 FROM suppression s WHERE s.org_id = contact.org_id AND s.phone_hash = contact.phone_hash) \
+         OR (contact.further_phones > 0 AND EXISTS (SELECT 1 FROM further_phone f JOIN suppression s \
+         ON s.org_id = f.org_id AND s.phone_hash = f.phone_hash WHERE f.contact_id = contact.id)))"
+    };
 }
+use opted_out;
 
-/// The numbers of a contact behind its first one, with what is known of them by their hashes.
-async fn insert_further(
-    tx: &mut Tx,
-    org: OrgId,
-    key: &PhoneKey,
-    contact: ContactId,
-    further: &[FurtherPhone],
-    invalid: &BTreeMap<String, Timestamp>,
-) -> Result<(), StoreError> {
-    let mut sql =
-        "INSERT INTO further_phone (contact_id, org_id, ordinal, label, phone, phone_hash, zone, invalid_at) \
-                   VALUES "
-            .to_owned();
-    let mut args = args![contact, org];
-    for (phone, ordinal) in further.iter().zip(1_i64..) {
-        let hash = key.hash(phone.number.expose());
-        let since = invalid.get(&hash.to_string()).copied();
-        let first = args.len() + 1;
-        let comma = if ordinal == 1 { "" } else { ", " };
-        let own: Vec<_> = (first..first + 6).map(|number| format!("${number}")).collect();
-        write!(sql, "{comma}($1, $2, {})", own.join(", ")).expect("a string takes everything");
-        args.extend(args![ordinal, phone.label, phone.number.expose().as_str(), hash, phone.zone, since]);
-    }
-    tx.execute_built(sql, args).await.map(drop)
-}
+const SELECT: &str = concat!(
+    "SELECT id, org_id, name, phone, zone, variables, created_at, updated_at, phone_label, phone_invalid_at, \
+     further_phones, emails, external_id, zone_source, ",
+    opted_out!(),
+    " AS opted_out FROM contact"
+);
+/// Ids that one statement names.
+const AT_ONCE: usize = 200;
 
 /// One contact.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or when the database fails.
 pub async fn get(tx: &mut Tx, org: OrgId, id: ContactId) -> Result<Contact, StoreError> {
-    const SQL: &str = "SELECT id, org_id, name, phone, zone, variables, created_at, updated_at, phone_label, \
-                       phone_invalid_at, further_phones FROM contact WHERE org_id = $1 AND id = $2";
-    let mut contact = [read(&tx.one(SQL, args![org, id]).await?)?];
-    complete(tx, &mut contact).await?;
-    let [contact] = contact;
-    Ok(contact.0)
+    let mut found = some(tx, org, &[id]).await?;
+    found.pop().ok_or(StoreError::NotFound)
 }
 
-/// Reads the further numbers of those contacts that have any.
+/// Those of these that there are, by their ids.
+///
+/// # Errors
+/// When the database fails.
+pub async fn some(tx: &mut Tx, org: OrgId, ids: &[ContactId]) -> Result<Vec<Contact>, StoreError> {
+    let mut contacts = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(AT_ONCE) {
+        let mut args = args![org];
+        args.extend(ids.iter().map(ToArg::to_arg));
+        let sql = format!("{SELECT} WHERE org_id = $1 AND id IN ({}) ORDER BY id", places(2, ids.len()));
+        for row in tx.all_built(sql, args).await? {
+            contacts.push(read(&row)?);
+        }
+    }
+    complete(tx, &mut contacts).await?;
+    Ok(contacts.into_iter().map(|(contact, _)| contact).collect())
+}
+
+/// Reads the tags of all, and the further numbers of those contacts that have any.
 async fn complete(tx: &mut Tx, contacts: &mut [(Contact, bool)]) -> Result<(), StoreError> {
     let with: Vec<_> = contacts.iter().filter(|(_, further)| *further).map(|(contact, _)| contact.id).collect();
     let mut found: BTreeMap<ContactId, Vec<(FurtherPhone, Option<Timestamp>)>> = BTreeMap::new();
-    for ids in with.chunks(ROWS_PER_INSERT) {
+    for ids in with.chunks(AT_ONCE) {
         let args: Vec<_> = ids.iter().map(ToArg::to_arg).collect();
-        let list = (1..=args.len()).map(|index| format!("${index}")).collect::<Vec<_>>().join(", ");
+        let list = places(1, args.len());
         let sql = format!(
             "SELECT contact_id, phone, label, zone, invalid_at FROM further_phone WHERE contact_id IN ({list}) \
              ORDER BY contact_id, ordinal"
@@ -157,7 +166,21 @@ async fn complete(tx: &mut Tx, contacts: &mut [(Contact, bool)]) -> Result<(), S
             found.entry(row.get("contact_id")?).or_default().push((phone, row.get("invalid_at")?));
         }
     }
+    let ids: Vec<_> = contacts.iter().map(|(contact, _)| contact.id).collect();
+    let mut tags: BTreeMap<ContactId, Vec<TagName>> = BTreeMap::new();
+    for ids in ids.chunks(AT_ONCE) {
+        let sql = format!(
+            "SELECT x.contact_id, t.id, t.name FROM contact_tag x JOIN tag t ON t.id = x.tag_id \
+             WHERE x.contact_id IN ({}) ORDER BY t.name_key",
+            places(1, ids.len())
+        );
+        for row in tx.all_built(sql, ids.iter().map(ToArg::to_arg).collect()).await? {
+            let tag = TagName { id: row.get("id")?, name: row.get("name")? };
+            tags.entry(row.get("contact_id")?).or_default().push(tag);
+        }
+    }
     for (contact, _) in contacts {
+        contact.tags = tags.remove(&contact.id).unwrap_or_default();
         for (phone, since) in found.remove(&contact.id).unwrap_or_default() {
             contact.data.further.push(phone);
             contact.invalid_since.push(since);
@@ -208,76 +231,16 @@ pub async fn list(
     completed(tx, listing).await
 }
 
-/// What contacts can be ordered by.
-pub const ORDERS: Orders = &[("created_at", None), ("updated_at", Some("updated_at")), ("name", Some("name"))];
-
-/// The contacts that a filter lets through, in an order.
-///
-/// # Errors
-/// When the database fails.
-pub async fn search(
-    tx: &mut Tx,
-    org: OrgId,
-    filter: &ContactFilter,
-    sheet: &Sheet,
-) -> Result<Listing<Contact, Cursor>, StoreError> {
-    let mut clause = Clause::new(tx, format!("{SELECT} WHERE org_id = $1"), args![org]);
-    filter.add(&mut clause);
-    let listing = clause.page(tx, "id", sheet, read).await?;
-    completed(tx, listing).await
-}
-
-/// Replaces what can be edited of a contact. The next dial of its targets uses the new values; those that its number or
-/// its zone had blocked go through the gate again.
-///
-/// # Errors
-/// [`StoreError::NotFound`], or when the database fails.
-pub async fn update(
-    tx: &mut Tx,
-    org: OrgId,
-    key: &PhoneKey,
-    id: ContactId,
-    data: &ContactData,
-) -> Result<(), StoreError> {
-    const KNOWN: &str = "SELECT phone_hash, phone_invalid_at AS since FROM contact WHERE id = $1 \
-                         AND phone_invalid_at IS NOT NULL AND phone_hash IS NOT NULL \
-                         UNION SELECT phone_hash, invalid_at FROM further_phone WHERE contact_id = $1 AND invalid_at IS NOT NULL";
-    let mut invalid = BTreeMap::new();
-    for row in tx.all(KNOWN, args![id]).await? {
-        invalid.insert(row.get::<String>("phone_hash")?, row.get::<Timestamp>("since")?);
-    }
-    let mut args = args![org, id, tx.now().await?];
-    args.extend(values(key, data));
-    // What is known of a number stays with it, wherever it stands now.
-    let first = data.phone.as_ref().map(|phone| key.hash(phone.expose()));
-    args.push(first.and_then(|hash| invalid.get(&hash.to_string()).copied()).to_arg());
-    let sql = "UPDATE contact SET updated_at = $3, name = $4, phone = $5, phone_hash = $6, zone = $7, variables = $8, \
-               search = $9, phone_label = $10, further_phones = $11, phone_invalid_at = $12 WHERE org_id = $1 AND id = $2";
-    match tx.execute(sql, args).await? {
-        0 => Err(StoreError::NotFound),
-        _ => {
-            tx.execute("DELETE FROM further_phone WHERE contact_id = $1", args![id]).await?;
-            if !data.further.is_empty() {
-                insert_further(tx, org, key, id, &data.further, &invalid).await?;
-            }
-            let anew = "UPDATE target SET number = 0 WHERE contact_id = $1 AND number > 0";
-            tx.execute(anew, args![id]).await?;
-            target::replace_of_contact(tx, id).await?;
-            target::mend_contact(tx, id).await.map(drop)
-        }
-    }
-}
-
 /// Those of `hashes` that a contact of the organisation has already.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn known_phones(tx: &mut Tx, org: OrgId, hashes: &[PhoneHash]) -> Result<Vec<PhoneHash>, StoreError> {
     let mut known = Vec::new();
-    for hashes in hashes.chunks(ROWS_PER_INSERT) {
+    for hashes in hashes.chunks(AT_ONCE) {
         let mut args = args![org];
         args.extend(hashes.iter().map(ToArg::to_arg));
-        let list = (2..=args.len()).map(|index| format!("${index}")).collect::<Vec<_>>().join(", ");
+        let list = places(2, hashes.len());
         let sql = format!(
             "SELECT phone_hash FROM contact WHERE org_id = $1 AND phone_hash IN ({list}) \
              UNION SELECT phone_hash FROM further_phone WHERE org_id = $1 AND phone_hash IN ({list})"
@@ -289,36 +252,20 @@ pub async fn known_phones(tx: &mut Tx, org: OrgId, hashes: &[PhoneHash]) -> Resu
     Ok(known)
 }
 
-/// Deletes a contact that no campaign knows.
+/// Deletes a contact that no campaign and no case knows. It leaves its lists.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Conflict`] with [`Constraint::Reference`](super::Constraint::Reference)
 /// when it is in a campaign, or when the database fails.
 pub async fn delete(tx: &mut Tx, org: OrgId, id: ContactId) -> Result<(), StoreError> {
+    const LEFT: &str = "UPDATE people_list SET members = members - 1 WHERE id IN \
+                        (SELECT list_id FROM people_list_member WHERE member_id = $2) AND org_id = $1";
+    // Lists are snapshots: whoever is gone is gone from them.
+    tx.execute(LEFT, args![org, id]).await?;
     match tx.execute("DELETE FROM contact WHERE org_id = $1 AND id = $2", args![org, id]).await? {
         0 => Err(StoreError::NotFound),
-        _ => Ok(()),
+        _ => tx.execute("DELETE FROM people_list_member WHERE member_id = $1", args![id]).await.map(drop),
     }
-}
-
-/// Name, phone, phone_hash, zone, variables, search, phone_label, further_phones.
-fn values(key: &PhoneKey, data: &ContactData) -> [Arg; 8] {
-    let phone = data.phone.as_ref().map(Pii::expose);
-    let mut search = format!("{} {}", data.name.expose(), phone.map_or("", E164::as_str)).to_lowercase();
-    for further in &data.further {
-        write!(search, " {}", further.number.expose().as_str()).expect("a string takes everything");
-    }
-    let variables = serde_json::to_string(data.variables.expose()).expect("a map of strings is JSON");
-    [
-        data.name.to_arg(),
-        phone.map(E164::as_str).to_arg(),
-        phone.map(|number| key.hash(number)).to_arg(),
-        data.zone.to_arg(),
-        Arg::Text(Some(variables)),
-        Arg::Text(Some(search)),
-        data.label.to_arg(),
-        i64::try_from(data.further.len()).unwrap_or(i64::MAX).to_arg(),
-    ]
 }
 
 /// A column of variables, or of what a target puts in their place.
@@ -336,6 +283,8 @@ fn read(row: &Row) -> Result<(Contact, bool), StoreError> {
         further: Vec::new(),
         zone: row.get("zone")?,
         variables: variables(row, "variables")?,
+        emails: emails(row)?,
+        external_id: row.get("external_id")?,
     };
     let invalid_since = if data.phone.is_some() { vec![row.get("phone_invalid_at")?] } else { Vec::new() };
     let contact = Contact {
@@ -343,8 +292,16 @@ fn read(row: &Row) -> Result<(Contact, bool), StoreError> {
         org: row.get("org_id")?,
         data,
         invalid_since,
+        zone_origin: row.get("zone_source")?,
+        tags: Vec::new(),
+        opted_out: row.get("opted_out")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     };
     Ok((contact, row.get::<i64>("further_phones")? > 0))
+}
+
+fn emails(row: &Row) -> Result<Vec<Email>, StoreError> {
+    let value: Value = row.get("emails")?;
+    serde_json::from_value(value).map_err(|_| StoreError::Corrupt { column: "emails" })
 }

@@ -4,8 +4,7 @@ use super::db::Kind;
 use super::{StoreError, Tx};
 use crate::args;
 use crate::id::{
-    AssistantId, CampaignId, ContactId, KnowledgeId, OrgId, ProviderId, RouteId, SuppressionListId, TargetId,
-    TrunkGroupId, TrunkId, UserId,
+    AssistantId, CampaignId, CaseId, ContactId, KnowledgeId, ListId, OrgId, ProviderId, RouteId, SuppressionListId, TargetId, TrunkGroupId, TrunkId, UserId,
 };
 
 /// A row.
@@ -15,10 +14,14 @@ pub enum Lock {
     Assistant(AssistantId),
     /// A campaign, with which its schedule and its trunks go.
     Campaign(CampaignId),
+    /// A case.
+    Case(CaseId),
     /// A contact.
     Contact(ContactId),
     /// A document.
     Knowledge(KnowledgeId),
+    /// A list of contacts or cases.
+    List(ListId),
     /// An organisation, with its limits.
     Organisation(OrgId),
     /// A vendor.
@@ -46,6 +49,8 @@ pub async fn lock(tx: &mut Tx, row: Lock) -> Result<(), StoreError> {
     let (sql, args) = match row {
         Lock::Assistant(id) => ("SELECT id FROM assistant WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Campaign(id) => ("SELECT id FROM campaign WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::Case(id) => ("SELECT id FROM client_case WHERE id = $1 FOR UPDATE", args![id]),
+        Lock::List(id) => ("SELECT id FROM people_list WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Contact(id) => ("SELECT id FROM contact WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Knowledge(id) => ("SELECT id FROM knowledge_source WHERE id = $1 FOR UPDATE", args![id]),
         Lock::Organisation(id) => ("SELECT id FROM org WHERE id = $1 FOR NO KEY UPDATE", args![id]),

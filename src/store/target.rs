@@ -5,21 +5,20 @@ mod moves;
 mod places;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
 use super::db::value::text_columns;
-use super::db::{Listing, Page, Row, ToArg};
+use super::db::{Listing, Page, Row, ToArg, insert_many};
 use super::filter::{Clause, Cursor, Orders, Sheet, TargetFilter};
-use super::{StoreError, Tx, Wake, campaign, event};
+use super::{StoreError, Tx, Wake, campaign, event, people_list};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::order::Entrant;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{BlockedReason, TargetState};
 use crate::dialer::retry::Hold;
-use crate::id::{CampaignId, ContactId, OrgId, TargetId};
+use crate::id::{CampaignId, CaseId, ContactId, ListId, OrgId, TargetId};
 use crate::pii::Pii;
 
 pub(in crate::store) use mend::{mend_consent, mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
@@ -77,8 +76,8 @@ const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone,
                       t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms, \
                       (SELECT l.name FROM suppression_list l WHERE l.id = t.blocked_by AND t.status = 'blocked') AS blocked_by \
                       FROM target t JOIN contact c ON c.id = t.contact_id";
-/// Rows of one INSERT, 4 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
-const ROWS_PER_INSERT: usize = 250;
+/// Contacts that are looked at in one statement.
+const AT_ONCE: usize = 250;
 /// Furthest that a person can move a target from the others.
 pub const MAX_PRIORITY: i32 = 1000;
 
@@ -89,6 +88,24 @@ pub struct Entry {
     pub priority: i32,
     /// They are NEW until somebody approves them, instead of due at once.
     pub for_approval: bool,
+}
+
+/// Somebody who comes into a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Newcomer {
+    /// Who is called.
+    pub contact: ContactId,
+    /// What about.
+    pub case: Option<CaseId>,
+}
+
+/// What those who come into a campaign together have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The list they come from; the campaign keeps it.
+    pub list: Option<ListId>,
+    /// Values that stand in the place of the contacts' own variables.
+    pub overwrites: Pii<BTreeMap<String, String>>,
 }
 
 /// Adds contacts to a campaign; those that are in it already stay as they are. Returns how many are new. On SQLite
@@ -104,6 +121,24 @@ pub async fn add(
     contacts: &[ContactId],
     entry: Entry,
 ) -> Result<u64, StoreError> {
+    let newcomers: Vec<_> = contacts.iter().map(|contact| Newcomer { contact: *contact, case: None }).collect();
+    add_batch(tx, org, campaign, &newcomers, entry, &Batch::default()).await
+}
+
+/// [`add`] with what they bring. Of several cases of one contact the first one counts.
+///
+/// # Errors
+/// As [`add`].
+pub async fn add_batch(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    newcomers: &[Newcomer],
+    entry: Entry,
+    batch: &Batch,
+) -> Result<u64, StoreError> {
+    const HEAD: &str = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, updated_at, \
+                        round, dials, overwrites, run_seq, opens_at, list_id, id, contact_id, case_id, seq, place) VALUES";
     // Holds back the campaign's completion until the new targets are there.
     let lock = tx.pick(
         "SELECT id FROM campaign WHERE org_id = $1 AND id = $2",
@@ -115,31 +150,37 @@ pub async fn add(
     let priority = entry.priority.clamp(-MAX_PRIORITY, MAX_PRIORITY);
     let state = if entry.for_approval { TargetState::New } else { TargetState::Waiting };
     let order = campaign::of_any_org(tx, campaign).await?.data.settings.list_order;
-    let came: BTreeMap<ContactId, i64> = contacts.iter().copied().zip(now.as_microsecond()..).collect();
+    let mut came: BTreeMap<ContactId, i64> = BTreeMap::new();
+    for (newcomer, seq) in newcomers.iter().zip(now.as_microsecond()..) {
+        came.entry(newcomer.contact).or_insert(seq);
+    }
     let mut added = 0;
     // In one order, so that two callers who add the same contacts wait for each other instead of deadlocking.
-    let mut contacts = contacts.to_vec();
-    contacts.sort_unstable();
-    contacts.dedup();
-    for contacts in contacts.chunks(ROWS_PER_INSERT) {
-        owned(tx, org, contacts).await?;
-        let values = places::values(tx, &order, contacts).await?;
-        let mut sql = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, \
-                       updated_at, round, dials, overwrites, run_seq, opens_at, id, contact_id, seq, place) VALUES "
-            .to_owned();
-        let mut args = args![org, campaign, state, now, priority, round];
-        for (index, contact) in contacts.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            let own: Vec<_> = (1..=4).map(|offset| format!("${}", args.len() + offset)).collect();
-            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', $6, 0, {})", own.join(", "))
-                .expect("a string takes everything");
-            let seq = came.get(contact).copied().unwrap_or_default();
-            let value = values.get(contact).map(|value| value.expose().as_str());
-            let place = order.place(Entrant { seq, contact: *contact, value });
-            args.extend(args![TargetId::generate(), contact, seq, place]);
+    let mut newcomers = newcomers.to_vec();
+    newcomers.sort_unstable();
+    newcomers.dedup_by_key(|newcomer| newcomer.contact);
+    let overwrites = serde_json::to_string(batch.overwrites.expose()).expect("a map of strings is JSON");
+    for newcomers in newcomers.chunks(AT_ONCE) {
+        let contacts: Vec<_> = newcomers.iter().map(|newcomer| newcomer.contact).collect();
+        owned(tx, org, &contacts).await?;
+        let mut values = places::values(tx, &order, &contacts).await?;
+        // What is set for the campaign outranks what the contact says.
+        if let Some(value) = order.field().and_then(|field| batch.overwrites.expose().get(field)) {
+            values.extend(contacts.iter().map(|contact| (*contact, Pii::new(value.clone()))));
         }
-        sql.push_str(" ON CONFLICT (campaign_id, contact_id) DO NOTHING");
-        added += tx.execute_built(sql, args).await?;
+        let mut args = Vec::with_capacity(contacts.len() * 19);
+        for newcomer in newcomers {
+            let value = values.get(&newcomer.contact).map(|value| value.expose().as_str());
+            let seq = came.get(&newcomer.contact).copied().unwrap_or_default();
+            let place = order.place(Entrant { seq, contact: newcomer.contact, value });
+            args.extend(args![org, campaign, state, now, priority, priority, now, now, 1_i64, 0_i64, overwrites]);
+            args.extend(args![round, 0_i64, batch.list, TargetId::generate(), newcomer.contact, newcomer.case, seq]);
+            args.push(place.to_arg());
+        }
+        added += insert_many(tx, HEAD, 19, args, "ON CONFLICT (campaign_id, contact_id) DO NOTHING").await?;
+    }
+    if let Some(list) = batch.list {
+        people_list::used_by(tx, list, campaign).await?;
     }
     if added > 0 {
         event::contacts_added(tx, org, campaign, added).await?;

@@ -17,11 +17,13 @@ use callwright::call::registry::{Calls, Services};
 use callwright::call::tools::NoTools;
 use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
+use callwright::import::Imports;
 use callwright::net::media_worker::MediaWorkers;
 use callwright::net::ports::RtpPorts;
 use callwright::net::sip_driver::{self, SipHandle};
 use callwright::recording::remote::Remote;
 use callwright::recording::vault::Vault;
+use callwright::store::org::PhoneKey;
 use callwright::trunk::route::Router as Trunks;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +48,10 @@ pub(crate) struct Client {
     pub(crate) sip: SipHandle,
     /// What lets people in.
     pub(crate) entry: Entry,
+    /// Files of its node.
+    pub(crate) imports: Imports,
+    /// Key of the hashes of numbers.
+    pub(crate) phones: PhoneKey,
 }
 
 /// An answer.
@@ -92,7 +98,8 @@ impl Client {
         let recordings = api.vault.folder().to_path_buf();
         std::fs::create_dir_all(&recordings).expect("a folder");
         let (dialer, sip, entry) = (api.dialer.clone(), api.calls.sip().clone(), api.entry.clone());
-        Self { router: router(api), key, org, db, recordings, dialer, sip, entry }
+        let (imports, phones) = (api.imports.clone(), api.secrets.phone.clone());
+        Self { router: router(api), key, org, db, recordings, dialer, sip, entry, imports, phones }
     }
 
     /// What it talks to.

@@ -191,6 +191,7 @@ impl Scene {
                 "contact_ids" | "trunk_ids" | "ids" | "sources" | "lists" => list(self, &name).await,
                 "contact_id" => json!(place.get("contact").cloned().unwrap_or_default()),
                 "from" => json!(self.campaign(false).await["campaign"]),
+                "list_id" => json!(self.list().await),
                 "assistant_id" => json!(self.assistant),
                 "trunk_id" => json!(self.trunk),
                 "members" => json!([{"trunk_id": self.trunk, "priority": 1, "weight": 3}]),
@@ -222,6 +223,36 @@ impl Scene {
 
     async fn suppression_list(&self) -> String {
         self.client.create("/api/v1/suppression-lists", json!({"name": format!("List {}", self.next())})).await
+    }
+
+    async fn list(&self) -> String {
+        let body = json!({"name": format!("People {}", self.next()), "kind": "contacts",
+                          "from": {"contact_ids": [self.contact().await]}});
+        let made = self.client.post("/api/v1/lists", body).await;
+        assert_eq!(made.status, 201, "{}", made.json);
+        text(&made.json["list"]["id"])
+    }
+
+    /// An import as far as the route needs it.
+    async fn import(&self, path: &str) -> String {
+        let file = "Name;Mobile\nAda;+442079460001\nBen;12\n";
+        let made =
+            self.client.send("POST", "/api/v1/imports?file_name=a.csv", Some("text/csv"), Body::from(file)).await;
+        assert_eq!(made.status, 201, "{}", made.json);
+        let id = text(&made.json["id"]);
+        let verb = |verb: &str| format!("/api/v1/imports/{id}/{verb}");
+        let needs_plan = ["/start", "/cancel", "/undo", "/log", "/failed.csv"].iter().any(|end| path.ends_with(end));
+        if needs_plan {
+            let plan = json!({"mapping": [{"column": "Mobile", "field": "phone"}]});
+            assert_eq!(self.client.put(&verb("plan"), plan).await.status, 200);
+        }
+        if needs_plan && !path.ends_with("/start") {
+            assert_eq!(self.client.post(&verb("start"), json!({})).await.status, 202);
+        }
+        if path.ends_with("/undo") || path.ends_with("/log") || path.ends_with("/failed.csv") {
+            self.client.imports.work(&self.client.db.db, &self.client.phones).await.expect("imported");
+        }
+        id
     }
 
     async fn document(&self) -> String {
@@ -334,6 +365,23 @@ impl Scene {
                 BTreeMap::from([("address", "203.0.113.9".to_owned())])
             }
             "contacts" => only(self.contact().await),
+            "lists" => only(self.list().await),
+            "cases" => only(self.client.create("/api/v1/cases", json!({"case_type": "Claim"})).await),
+            "case-types" | "case-statuses" => {
+                let made =
+                    self.client.post(&format!("/api/v1/{kind}"), json!({"name": format!("L {}", self.next())})).await;
+                only(text(&made.json["id"]))
+            }
+            "people-jobs" => {
+                let body = json!({"act": "tag", "filter": {}, "tags": ["x"]});
+                only(text(&self.client.post("/api/v1/contacts/bulk", body).await.json["id"]))
+            }
+            "import-mappings" => {
+                let body = json!({"name": format!("M {}", self.next()), "plan": {"mapping": [{"column": "A", "field": "phone"}]}});
+                only(text(&self.client.post("/api/v1/import-mappings", body).await.json["id"]))
+            }
+            "imports" => only(self.import(path).await),
+            "tags" => only(self.client.create("/api/v1/tags", json!({"name": format!("Tag {}", self.next())})).await),
             "trunks" => only(self.client.create("/api/v1/trunks", trunk(&format!("Trunk {}", self.next()))).await),
             "trunk_groups" => {
                 let members = json!([{"trunk_id": self.trunk, "priority": 1}]);

@@ -9,6 +9,7 @@ use callwright::config::{HttpConfig, IceServer, OutboundConfig, WebRtcConfig};
 use callwright::console::Console;
 use callwright::dialer::status::DialerStatus;
 use callwright::id::OrgId;
+use callwright::import::Imports;
 use callwright::lookup::Lookups;
 use callwright::net::web::Web;
 use callwright::net::webrtc::sessions::WebRtc;
@@ -57,6 +58,7 @@ pub(crate) async fn desk(db: &TestDb, calls: Calls) -> Desk {
         db: db.db.clone(),
         secrets: Arc::new(secrets),
         lexicon: None,
+        imports: Imports::new(recordings.join("imports")),
         vault: Vault::new(recordings, None),
         recorded: Counters::default(),
         trunks: Router::default(),

@@ -1,14 +1,16 @@
 //! Campaigns made from others: a copy as a new draft, and two made one.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::{Campaign, CampaignData, Move, advance, get, insert, round_no};
 use crate::args;
 use crate::campaign::states::CampaignState;
 use crate::campaign::transition::{CampaignEvent, NotAllowed};
-use crate::id::{CampaignId, ContactId, OrgId};
+use crate::id::{CampaignId, ContactId, ListId, OrgId};
 use crate::store::audit::{self, Actor};
-use crate::store::target::{self, Entry};
+use crate::store::target::{self, Batch, Entry, Newcomer};
 use crate::store::{StoreError, Tx, Wake};
 
 /// Contacts that one transaction copies.
@@ -44,18 +46,20 @@ pub async fn copy_contacts(
     to: CampaignId,
     after: Option<ContactId>,
 ) -> Result<Option<ContactId>, StoreError> {
-    const SQL: &str = "SELECT contact_id, base_priority FROM target WHERE campaign_id = $1 AND contact_id > $2 \
+    const SQL: &str = "SELECT contact_id, base_priority, list_id, case_id FROM target WHERE campaign_id = $1 AND contact_id > $2 \
                        AND status NOT IN ('removed', 'rejected') ORDER BY contact_id LIMIT $3";
     let after = after.map(|id| id.to_string()).unwrap_or_default();
-    let mut by_priority: std::collections::BTreeMap<i32, Vec<ContactId>> = std::collections::BTreeMap::new();
+    let mut together: BTreeMap<(i32, Option<ListId>), Vec<Newcomer>> = BTreeMap::new();
     let mut last = None;
     for row in tx.all(SQL, args![from, after, COPIED_AT_ONCE]).await? {
         let contact: ContactId = row.get("contact_id")?;
-        by_priority.entry(row.get("base_priority")?).or_default().push(contact);
+        let of = (row.get("base_priority")?, row.get("list_id")?);
+        together.entry(of).or_default().push(Newcomer { contact, case: row.get("case_id")? });
         last = Some(contact);
     }
-    for (priority, contacts) in by_priority {
-        target::add(tx, org, to, &contacts, Entry { priority, ..Entry::default() }).await?;
+    for ((priority, list), newcomers) in together {
+        let batch = Batch { list, ..Batch::default() };
+        target::add_batch(tx, org, to, &newcomers, Entry { priority, ..Entry::default() }, &batch).await?;
     }
     Ok(last)
 }
@@ -117,6 +121,9 @@ pub async fn merge(
     tx.optional(lock, args![into, kept.version]).await?.ok_or(StoreError::Stale)?;
     let (round, now) = (round_no(tx, into).await?, tx.now().await?);
     let moved = tx.execute(MOVE, args![from, into, round, now]).await?;
+    let lists = "INSERT INTO campaign_people_list (campaign_id, list_id, added_at) SELECT $2, list_id, added_at \
+                 FROM campaign_people_list WHERE campaign_id = $1 ON CONFLICT (campaign_id, list_id) DO NOTHING";
+    tx.execute(lists, args![from, into]).await?;
     if kept.data.settings.list_order != given.data.settings.list_order {
         target::order_changed(tx, into, true).await?;
     }

@@ -122,6 +122,18 @@ constraints! {
     AttemptLiveTarget = "attempt_live_target", "attempt.target_id";
     /// The number is being rung already, by this or another campaign.
     AttemptLivePhone = "attempt_live_phone", "attempt.org_id, attempt.phone_hash";
+    /// Another contact of the organisation has this id of elsewhere.
+    ContactExternal = "contact_external", "contact.org_id, contact.external_id";
+    /// The organisation has a tag of this name.
+    TagName = "tag_name", "tag.org_id, tag.name_key";
+    /// The organisation has a case type or state of this name.
+    CaseLabelName = "case_label_name", "case_label.org_id, case_label.kind, case_label.name_key";
+    /// Another case of the organisation has this id of elsewhere.
+    CaseExternal = "client_case_external", "client_case.org_id, client_case.external_id";
+    /// The organisation has a list of this name.
+    ListName = "people_list_name", "people_list.org_id, people_list.name_key";
+    /// The organisation has a mapping of this name.
+    MappingName = "import_mapping_name", "import_mapping.org_id, import_mapping.name_key";
     /// The call has a record already.
     CallAttempt = "call_attempt", "call.attempt_id";
 }

@@ -100,6 +100,16 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
         "sign-in tries and preferences",
         Text::Both(include_str!("../../../migrations/0075_sign_in_tries_and_preferences.sql")),
     ),
+    (
+        76,
+        "people",
+        Text::Each {
+            sqlite: include_str!("../../../migrations/0076_people_sqlite.sql"),
+            postgres: include_str!("../../../migrations/0076_people_postgres.sql"),
+        },
+    ),
+    (77, "cases and lists", Text::Both(include_str!("../../../migrations/0077_cases_and_lists.sql"))),
+    (78, "imports", Text::Both(include_str!("../../../migrations/0078_imports.sql"))),
 ];
 
 /// The version of the last one.

@@ -10,6 +10,7 @@
 mod error;
 pub mod held;
 mod lock;
+mod many;
 mod migrate;
 mod open;
 mod page;
@@ -19,6 +20,7 @@ pub(in crate::store) mod value;
 mod wake;
 
 pub use error::{Constraint, StoreError};
+pub(in crate::store) use many::{insert_many, places};
 pub use open::Settings;
 pub use page::{Listing, Page};
 pub use tx::Tx;

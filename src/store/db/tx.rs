@@ -92,6 +92,14 @@ impl Tx {
         self.run(AssertSqlSafe(sql).into_sql_str(), false, args).await
     }
 
+    /// [`Tx::execute_built`] for a statement of many rows, whose text comes again when it is full.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub(super) async fn execute_many(&mut self, sql: String, keep: bool, args: Vec<Arg>) -> Result<u64, StoreError> {
+        self.run(AssertSqlSafe(sql).into_sql_str(), keep, args).await
+    }
+
     /// All rows of a query. The statement bounds their number with LIMIT where a table can be large.
     ///
     /// # Errors

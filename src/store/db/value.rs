@@ -8,9 +8,7 @@ use sqlx::{Arguments, Row as _};
 
 use super::StoreError;
 use crate::id::{
-    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, ConsentId, ContactId,
-    KnowledgeId, LegId, NodeId, OrgId, ProviderId, RecordingId, RouteId, RunId, SuppressionId, SuppressionListId,
-    TargetId, TrunkGroupId, TrunkId, UserId, UserSessionId,
+    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, CaseId, CaseLabelId, ConsentId, ContactId, ImportId, KnowledgeId, LegId, ListId, MappingId, NodeId, OrgId, PeopleJobId, ProviderId, RecordingId, RouteId, RunId, SuppressionId, SuppressionListId, TagId, TargetId, TrunkGroupId, TrunkId, UserId, UserSessionId,
 };
 use crate::pii::Pii;
 
@@ -233,17 +231,24 @@ text_columns!(
     KnowledgeId,
     CallId,
     CampaignId,
+    CaseId,
+    CaseLabelId,
     ConsentId,
     ContactId,
+    ImportId,
     LegId,
+    ListId,
+    MappingId,
     NodeId,
     OrgId,
+    PeopleJobId,
     ProviderId,
     RecordingId,
     RouteId,
     RunId,
     SuppressionId,
     SuppressionListId,
+    TagId,
     TargetId,
     TrunkGroupId,
     TrunkId,

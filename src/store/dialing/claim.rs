@@ -25,7 +25,7 @@ use crate::store::attempt::AttemptKind;
 use crate::store::consent::consents;
 use crate::store::suppression::SuppressionSource;
 use crate::store::suppression_list::{self, listed};
-use crate::store::{StoreError, Tx, Wake, contact};
+use crate::store::{StoreError, Tx, Wake, contact, people_list};
 use crate::trunk::breaker::Shut;
 
 /// What a node asks for.
@@ -334,7 +334,8 @@ impl Turn<'_> {
             "SELECT t.contact_id, t.round, t.dials, t.callback_at, t.callback_missed_at, t.overwrites, t.number, c.name, \
              COALESCE(p.phone, c.phone) AS phone, COALESCE(p.phone_hash, c.phone_hash) AS phone_hash, \
              COALESCE(p.zone, c.zone) AS zone, c.variables, c.further_phones, \
-             CASE WHEN p.ordinal IS NULL THEN c.phone_invalid_at ELSE p.invalid_at END AS invalid_at, s.source, ",
+             CASE WHEN p.ordinal IS NULL THEN c.phone_invalid_at ELSE p.invalid_at END AS invalid_at, s.source, \
+             t.list_id, t.case_id, ",
             listed!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "t.campaign_id"),
             " AS list, ",
             consents!("COALESCE(p.phone_hash, c.phone_hash)", "t.org_id", "$2"),
@@ -365,6 +366,7 @@ impl Turn<'_> {
             None => SameNumber::default(),
         };
         let mut variables = contact::variables(&row, "variables")?.into_inner();
+        variables.extend(people_list::brought_by(tx, row.get("list_id")?, row.get("case_id")?).await?);
         variables.extend(contact::variables(&row, "overwrites")?.into_inner());
         Ok(Some(Candidacy {
             target,

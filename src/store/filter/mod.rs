@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::db::{Arg, Kind, Listing, Row, ToArg};
 use super::{StoreError, Tx};
 
-pub use wishes::{AttemptFilter, CallFilter, CampaignFilter, ContactFilter, TargetFilter};
+pub use wishes::{AttemptFilter, CallFilter, CampaignFilter, CaseFilter, ContactFilter, TargetFilter};
 
 /// One of these; in a query `a,b`, in JSON a list. Nothing when there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +30,12 @@ impl<T> OneOf<T> {
     #[must_use]
     pub const fn new(values: Vec<T>) -> Self {
         Self(values)
+    }
+
+    /// What will do; anything, when there is nothing.
+    #[must_use]
+    pub fn values(&self) -> &[T] {
+        &self.0
     }
 
     /// Whether anything will do.
@@ -236,6 +242,12 @@ impl Clause {
         format!("${}", self.args.len())
     }
 
+    /// A place for a value that is bound already.
+    pub(super) fn bind_arg(&mut self, value: Arg) -> String {
+        self.args.push(value);
+        format!("${}", self.args.len())
+    }
+
     /// And this holds.
     pub(super) fn and(&mut self, condition: &str) {
         self.sql.push_str(" AND ");
@@ -327,6 +339,23 @@ impl Clause {
     pub(super) async fn count(self, tx: &mut Tx) -> Result<u64, StoreError> {
         let rows = tx.all_built(self.sql, self.args).await?;
         Ok(rows.first().ok_or(StoreError::NotFound)?.get::<i64>("value")?.unsigned_abs())
+    }
+
+    /// How many rows there are, counted up to `most` in the order of `id_column`, and the last that was counted.
+    pub(super) async fn count_to(
+        mut self,
+        tx: &mut Tx,
+        id_column: &str,
+        most: i64,
+    ) -> Result<(i64, Option<String>), StoreError> {
+        let limit = self.bind(&most);
+        let sql = format!(
+            "SELECT COUNT(*) AS value, MAX(id) AS last FROM ({} ORDER BY {id_column} LIMIT {limit}) AS found",
+            self.sql
+        );
+        let rows = tx.all_built(sql, self.args).await?;
+        let row = rows.first().ok_or(StoreError::NotFound)?;
+        Ok((row.get("value")?, row.get("last")?))
     }
 
     /// The first rows in an order of columns.

@@ -9,7 +9,7 @@ use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::{
     AnsweredBy, AttemptState, BlockedReason, CampaignState, EndedBy, PauseReason, TargetState,
 };
-use crate::id::{AssistantId, CampaignId, ContactId, RunId, TrunkId};
+use crate::id::{AssistantId, CampaignId, CaseLabelId, ContactId, ImportId, ListId, RunId, TagId, TrunkId};
 use crate::store::attempt::AttemptKind;
 use crate::store::call::Direction;
 
@@ -116,29 +116,113 @@ pub struct TargetFilter {
 }
 
 /// Picks contacts.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct ContactFilter {
-    /// Part of the name or number, in any case.
+    /// Part of the name, a number, an e-mail address or the external id, in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
     /// Whether they have a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub has_phone: Option<bool>,
     /// A variable with its value: `name:value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
+    #[schema(value_type = Option<String>)]
     pub variable: Option<Variable>,
+    /// With at least one of these tags, by their ids.
+    #[serde(skip_serializing_if = "OneOf::is_empty")]
+    #[param(value_type = Option<Vec<TagId>>, style = Form)]
+    #[schema(value_type = Option<Vec<TagId>>)]
+    pub tag_any: OneOf<TagId>,
+    /// With all of these tags, by their ids.
+    #[serde(skip_serializing_if = "OneOf::is_empty")]
+    #[param(value_type = Option<Vec<TagId>>, style = Form)]
+    #[schema(value_type = Option<Vec<TagId>>)]
+    pub tag_all: OneOf<TagId>,
+    /// Whether neither a zone was given nor the number tells one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone_missing: Option<bool>,
+    /// Whether one of their numbers is on the organisation's own suppression list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opted_out: Option<bool>,
+    /// With this id of elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// In this list of contacts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_id: Option<ListId>,
+    /// Made by this import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_id: Option<ImportId>,
     /// In this campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign_id: Option<CampaignId>,
     /// Not in this campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub not_in_campaign_id: Option<CampaignId>,
     /// Made from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_from: Option<Timestamp>,
     /// Made before then.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_before: Option<Timestamp>,
     /// Changed from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_from: Option<Timestamp>,
     /// Changed before then.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_before: Option<Timestamp>,
+}
+
+/// Picks cases.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct CaseFilter {
+    /// Part of the external id, a detail, or the name or number of the primary contact, in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// With this id of elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Of one of these types, by their ids.
+    #[serde(skip_serializing_if = "OneOf::is_empty")]
+    #[param(value_type = Option<Vec<CaseLabelId>>, style = Form)]
+    #[schema(value_type = Option<Vec<CaseLabelId>>)]
+    pub type_id: OneOf<CaseLabelId>,
+    /// In one of these states, by their ids.
+    #[serde(skip_serializing_if = "OneOf::is_empty")]
+    #[param(value_type = Option<Vec<CaseLabelId>>, style = Form)]
+    #[schema(value_type = Option<Vec<CaseLabelId>>)]
+    pub status_id: OneOf<CaseLabelId>,
+    /// A detail with its value: `name:value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<Variable>,
+    /// Whose primary contact is this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact_id: Option<ContactId>,
+    /// Whether they have a primary contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_contact: Option<bool>,
+    /// In this list of cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_id: Option<ListId>,
+    /// Made by this import.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_id: Option<ImportId>,
+    /// Put into this campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign_id: Option<CampaignId>,
+    /// Made from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_from: Option<Timestamp>,
+    /// Made before then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_before: Option<Timestamp>,
 }
 
 /// Picks attempts of a campaign.
@@ -256,18 +340,42 @@ impl TargetFilter {
 }
 
 impl ContactFilter {
+    /// The wishes that need no second look; [`narrowed`](crate::store::contact) adds the others.
     pub(in crate::store) fn add(&self, clause: &mut Clause) {
-        clause.contains("search", self.search.as_deref());
         clause.is_there("phone", self.has_phone);
         clause.variable("variables", self.variable.as_ref());
-        for (member, campaign) in [("IN", &self.campaign_id), ("NOT IN", &self.not_in_campaign_id)] {
-            if let Some(campaign) = campaign {
-                let campaign = clause.bind(campaign);
-                clause.and(&format!("id {member} (SELECT contact_id FROM target WHERE campaign_id = {campaign})"));
-            }
-        }
+        clause.is("external_id", self.external_id.as_ref());
+        clause.is("import_id", self.import_id.as_ref());
         clause.within("created_at", self.created_from, self.created_before);
         clause.within("updated_at", self.updated_from, self.updated_before);
+    }
+}
+
+impl CaseFilter {
+    /// On `client_case k LEFT JOIN contact c`.
+    pub(in crate::store) fn add(&self, clause: &mut Clause) {
+        if let Some(words) = self.search.as_deref().filter(|words| !words.is_empty()) {
+            let words = clause.bind(&super::containing(words));
+            clause.and(&format!("(k.search LIKE {words} ESCAPE '!' OR c.search LIKE {words} ESCAPE '!')"));
+        }
+        clause.is("k.external_id", self.external_id.as_ref());
+        clause.one_of("k.type_id", &self.type_id);
+        clause.one_of("k.status_id", &self.status_id);
+        clause.variable("k.details", self.detail.as_ref());
+        clause.is("k.contact_id", self.contact_id.as_ref());
+        clause.is_there("k.contact_id", self.has_contact);
+        clause.is("k.import_id", self.import_id.as_ref());
+        if let Some(list) = &self.list_id {
+            let list = clause.bind(list);
+            clause.and(&format!("k.id IN (SELECT member_id FROM people_list_member WHERE list_id = {list})"));
+        }
+        if let Some(campaign) = &self.campaign_id {
+            let campaign = clause.bind(campaign);
+            clause.and(&format!(
+                "k.id IN (SELECT case_id FROM target WHERE campaign_id = {campaign} AND case_id IS NOT NULL)"
+            ));
+        }
+        clause.within("k.created_at", self.created_from, self.created_before);
     }
 }
 
