@@ -16,11 +16,11 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
-    campaign_trunks, campaigns, consents, contacts, diagnosis, document, events, forecast, idempotency, import,
-    knowledge, listen, live_calls, organisation, prefix_routes, providers, recordings, run_export, runs, sip_guard,
-    sip_traces, suppression_lists, suppressions, take_overs, talks, target_control, targets, trunk_groups,
-    trunk_health, trunk_preview, trunk_recorders, trunks, whep,
+    Api, api_keys, assistants, auth, bulk, callbacks, caller_numbers, calling_law, calls, campaign_control,
+    campaign_copies, campaign_statistics, campaign_trunks, campaigns, consents, contacts, diagnosis, document, events,
+    forecast, idempotency, import, knowledge, listen, live_calls, numbers, organisation, prefix_routes, providers,
+    recordings, run_export, runs, sip_guard, sip_traces, suppression_lists, suppressions, take_overs, talks,
+    target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, whep,
 };
 
 /// The whole HTTP service.
@@ -73,7 +73,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(contacts::create, contacts::list))
         .routes(routes!(contacts::read, contacts::replace, contacts::delete))
         .routes(routes!(assistants::create, assistants::list))
-        .routes(routes!(assistants::read, assistants::replace))
+        .routes(routes!(assistants::read, assistants::replace, assistants::delete))
         .routes(routes!(talks::begin))
         .routes(routes!(talks::token))
         .routes(routes!(talks::trickle, talks::end))
@@ -89,6 +89,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(prefix_routes::read, prefix_routes::replace, prefix_routes::delete))
         .routes(routes!(trunk_health::read))
         .routes(routes!(caller_numbers::list))
+        .routes(routes!(numbers::list))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))
@@ -102,6 +103,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaigns::create, campaigns::list))
         .routes(routes!(campaigns::read, campaigns::replace, campaigns::delete))
         .routes(routes!(targets::add, targets::list))
+        .routes(routes!(targets::total))
         .routes(routes!(targets::attempts))
         .routes(routes!(runs::list))
         .routes(routes!(run_export::attempts))
@@ -113,6 +115,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(target_control::resume))
         .routes(routes!(target_control::remove))
         .routes(routes!(target_control::restart))
+        .routes(routes!(target_control::overwrite))
         .routes(routes!(campaign_trunks::read, campaign_trunks::replace))
         .routes(routes!(target_control::call))
         .routes(routes!(target_control::set_callback, target_control::drop_callback))
@@ -125,6 +128,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaign_control::stop))
         .routes(routes!(campaign_control::stop_all))
         .routes(routes!(campaign_control::progress))
+        .routes(routes!(campaign_statistics::read))
+        .routes(routes!(callbacks::list))
         .routes(routes!(diagnosis::read))
         .routes(routes!(organisation::read, organisation::replace))
         .routes(routes!(organisation::usage))

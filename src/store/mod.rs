@@ -24,6 +24,7 @@ pub mod forecast;
 pub mod idempotency;
 pub mod knowledge;
 pub mod lock;
+pub mod number;
 pub mod org;
 pub mod policy;
 pub mod prefix_route;

@@ -2,7 +2,9 @@
 
 mod mend;
 mod moves;
+mod overwrites;
 mod places;
+mod search;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,8 +13,7 @@ use jiff::Timestamp;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row, ToArg};
-use super::filter::{Clause, Cursor, Orders, Sheet, TargetFilter};
-use super::{StoreError, Tx, Wake, campaign, event};
+use super::{StoreError, Tx, Wake, campaign, contact, event};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::order::Entrant;
@@ -24,8 +25,10 @@ use crate::pii::Pii;
 
 pub(in crate::store) use mend::{mend_consent, mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
 pub use moves::{Act, act};
+pub use overwrites::overwrite;
 pub use places::replace;
 pub(in crate::store) use places::{order_changed, replace_of_contact};
+pub use search::{EXACT, ORDERS, Total, search, total};
 
 text_columns!(DisconnectionReason, BlockedReason, Hold);
 
@@ -70,11 +73,20 @@ pub struct Target {
     pub last_call_at: Option<Timestamp>,
     /// How long its last call lasted, in milliseconds from the answer.
     pub last_duration_ms: Option<i64>,
+    /// One of its calls was marked as a success.
+    pub call_success: bool,
+    /// Its last call with a person was broken off before the script was complete.
+    pub interrupted: bool,
+    /// Values that stand in the place of the contact's own variables.
+    pub overwrites: Pii<BTreeMap<String, String>>,
+    /// Which of them a person set for it alone; the others came with its batch.
+    pub overwritten: Vec<String>,
 }
 
 const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone, t.status, t.blocked_reason, t.hold, \
                       t.round, t.dials, t.next_at, t.callback_at, t.callback_asked_at, t.callback_missed_at, \
-                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms, \
+                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms, t.call_success, t.interrupted, \
+                      t.overwrites, t.overwritten, \
                       (SELECT l.name FROM suppression_list l WHERE l.id = t.blocked_by AND t.status = 'blocked') AS blocked_by \
                       FROM target t JOIN contact c ON c.id = t.contact_id";
 /// Rows of one INSERT, 4 values each. SQLite looks parameters up one after another: with more rows it becomes slower.
@@ -104,6 +116,21 @@ pub async fn add(
     contacts: &[ContactId],
     entry: Entry,
 ) -> Result<u64, StoreError> {
+    add_with(tx, org, campaign, contacts, entry, &Pii::default()).await
+}
+
+/// [`add`] with values that stand in the place of the contacts' own variables.
+///
+/// # Errors
+/// As [`add`].
+pub async fn add_with(
+    tx: &mut Tx,
+    org: OrgId,
+    campaign: CampaignId,
+    contacts: &[ContactId],
+    entry: Entry,
+    overwrites: &Pii<BTreeMap<String, String>>,
+) -> Result<u64, StoreError> {
     // Holds back the campaign's completion until the new targets are there.
     let lock = tx.pick(
         "SELECT id FROM campaign WHERE org_id = $1 AND id = $2",
@@ -116,6 +143,7 @@ pub async fn add(
     let state = if entry.for_approval { TargetState::New } else { TargetState::Waiting };
     let order = campaign::of_any_org(tx, campaign).await?.data.settings.list_order;
     let came: BTreeMap<ContactId, i64> = contacts.iter().copied().zip(now.as_microsecond()..).collect();
+    let text = serde_json::to_string(overwrites.expose()).expect("a map of strings is JSON");
     let mut added = 0;
     // In one order, so that two callers who add the same contacts wait for each other instead of deadlocking.
     let mut contacts = contacts.to_vec();
@@ -127,14 +155,16 @@ pub async fn add(
         let mut sql = "INSERT INTO target (org_id, campaign_id, status, next_at, priority, base_priority, created_at, \
                        updated_at, round, dials, overwrites, run_seq, opens_at, id, contact_id, seq, place) VALUES "
             .to_owned();
-        let mut args = args![org, campaign, state, now, priority, round];
+        let mut args = args![org, campaign, state, now, priority, round, text];
         for (index, contact) in contacts.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let own: Vec<_> = (1..=4).map(|offset| format!("${}", args.len() + offset)).collect();
-            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, '{{}}', $6, 0, {})", own.join(", "))
+            write!(sql, "{comma}($1, $2, $3, $4, $5, $5, $4, $4, 1, 0, $7, $6, 0, {})", own.join(", "))
                 .expect("a string takes everything");
             let seq = came.get(contact).copied().unwrap_or_default();
-            let value = values.get(contact).map(|value| value.expose().as_str());
+            // What is set for the campaign outranks what the contact says.
+            let set = order.field().and_then(|field| overwrites.expose().get(field)).map(String::as_str);
+            let value = set.or_else(|| values.get(contact).map(|value| value.expose().as_str()));
             let place = order.place(Entrant { seq, contact: *contact, value });
             args.extend(args![TargetId::generate(), contact, seq, place]);
         }
@@ -177,34 +207,6 @@ pub async fn list(
     tx.page(&select, args, "t.id", page, read, |target| target.id).await
 }
 
-/// What contacts of a campaign can be ordered by.
-pub const ORDERS: Orders = &[
-    ("created_at", None),
-    ("updated_at", Some("t.updated_at")),
-    ("next_at", Some("COALESCE(t.callback_at, t.next_at)")),
-    ("last_call_at", Some("COALESCE(t.last_call_at, 0)")),
-    ("priority", Some("t.base_priority")),
-    ("dials", Some("t.dials")),
-    ("name", Some("c.name")),
-];
-
-/// The targets of a campaign that a filter lets through, in an order.
-///
-/// # Errors
-/// When the database fails.
-pub async fn search(
-    tx: &mut Tx,
-    org: OrgId,
-    campaign: CampaignId,
-    filter: &TargetFilter,
-    sheet: &Sheet,
-) -> Result<Listing<Target, Cursor>, StoreError> {
-    let select = format!("{SELECT} WHERE t.org_id = $1 AND t.campaign_id = $2");
-    let mut clause = Clause::new(tx, select, args![org, campaign]);
-    filter.add(&mut clause);
-    clause.page(tx, "t.id", sheet, read).await
-}
-
 /// Fails unless all contacts, each given once, are the organisation's.
 async fn owned(tx: &mut Tx, org: OrgId, contacts: &[ContactId]) -> Result<(), StoreError> {
     let mut args = args![org];
@@ -236,5 +238,9 @@ fn read(row: &Row) -> Result<Target, StoreError> {
         last_reason: row.get("last_reason")?,
         last_call_at: row.get("last_call_at")?,
         last_duration_ms: row.get("last_duration_ms")?,
+        call_success: row.get("call_success")?,
+        interrupted: row.get("interrupted")?,
+        overwrites: contact::variables(row, "overwrites")?,
+        overwritten: overwrites::names(row)?,
     })
 }

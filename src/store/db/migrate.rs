@@ -92,6 +92,11 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (69, "trunk replaces", Text::Both(include_str!("../../../migrations/0069_trunk_replaces.sql"))),
     (70, "recordings", Text::Both(include_str!("../../../migrations/0070_recordings.sql"))),
     (71, "stored recordings", Text::Both(include_str!("../../../migrations/0071_stored_recordings.sql"))),
+    (86, "campaign description", Text::Both(include_str!("../../../migrations/0086_campaign_description.sql"))),
+    (87, "overwritten", Text::Both(include_str!("../../../migrations/0087_overwritten.sql"))),
+    (88, "call success", Text::Both(include_str!("../../../migrations/0088_call_success.sql"))),
+    (89, "callback agenda", Text::Both(include_str!("../../../migrations/0089_callback_agenda.sql"))),
+    (90, "deleted assistants", Text::Both(include_str!("../../../migrations/0090_deleted_assistants.sql"))),
 ];
 
 /// The version of the last one.
