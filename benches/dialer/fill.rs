@@ -81,6 +81,7 @@ pub(crate) async fn fill(db: &Db, shape: Shape) -> anyhow::Result<CampaignId> {
     let settings = Settings { calls_per_minute: LIMIT, max_concurrent_calls: LIMIT, ..Settings::default() };
     let data = CampaignData {
         name: "Large".to_owned(),
+        description: String::new(),
         goal: None,
         assistant,
         trunk,

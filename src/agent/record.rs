@@ -16,6 +16,8 @@ pub struct Outcome {
     pub ending: Option<Ending>,
     /// Whether the flow reached an end node, even if the callee hung up during the last words.
     pub flow_completed: bool,
+    /// Whether the call was marked as a success.
+    pub success: bool,
     /// Whether the callee spoke or pressed a key at all.
     pub caller_reacted: bool,
     /// Whether any audio of ours left, and when first.

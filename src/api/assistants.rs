@@ -14,9 +14,11 @@ use super::error::{ApiError, FieldFault};
 use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Paging, Params};
 use crate::agent::assistant::Assistant;
-use crate::id::{AssistantId, AssistantVersionId, OrgId};
+use crate::campaign::states::CampaignState;
+use crate::id::{AssistantId, AssistantVersionId, CampaignId, OrgId, TrunkId};
 use crate::provider::catalog::Stage;
-use crate::store::assistant::{self, StoredAssistant};
+use crate::store::assistant::{self, StoredAssistant, UsedBy, Users};
+use crate::store::audit::Actor;
 use crate::store::lock::Lock;
 
 /// An assistant in its current version.
@@ -34,6 +36,27 @@ pub struct AssistantView {
     created_at: Timestamp,
     /// When the current version was made.
     updated_at: Timestamp,
+}
+
+/// An assistant in a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct AssistantRow {
+    /// The assistant.
+    #[serde(flatten)]
+    assistant: AssistantView,
+    /// The campaigns that have it, the newest first; at most 100.
+    campaigns: Vec<CampaignName>,
+}
+
+/// A campaign, by its name.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CampaignName {
+    /// Id.
+    id: CampaignId,
+    /// Name.
+    name: String,
+    /// Where it stands.
+    state: CampaignState,
 }
 
 /// Create an assistant
@@ -62,16 +85,70 @@ pub async fn create(
 /// List assistants
 #[utoipa::path(
     get, path = "/api/v1/assistants", tag = "assistants", params(Paging),
-    responses((status = 200, body = Items<AssistantView>))
+    responses((status = 200, body = Items<AssistantRow>))
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(paging): Params<Paging>,
-) -> Result<Json<Items<AssistantView>>, ApiError> {
+) -> Result<Json<Items<AssistantRow>>, ApiError> {
     let mut tx = api.db.read().await?;
     let listing = assistant::list(&mut tx, caller.org, paging.page()?).await?;
-    Ok(Json(Items::of(listing, view)))
+    let ids: Vec<_> = listing.items.iter().map(|assistant| assistant.current.assistant).collect();
+    let used = assistant::used_by(&mut tx, &ids).await?;
+    let row = |stored: StoredAssistant| {
+        let campaigns = used.get(&stored.current.assistant).into_iter().flatten().cloned().map(named).collect();
+        AssistantRow { assistant: view(stored), campaigns }
+    };
+    Ok(Json(Items::of(listing, row)))
+}
+
+/// Delete an assistant
+///
+/// One that a campaign has, or that answers calls of a trunk, is refused: `errors` names each of them. Its versions stay in the
+/// records of the calls that were made with them; calls that go on finish.
+#[utoipa::path(
+    delete, path = "/api/v1/assistants/{id}", tag = "assistants", params(("id" = AssistantId, Path)),
+    responses(
+        (status = 204),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem)
+    )
+)]
+pub async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<AssistantId>,
+    wanted: IfMatch,
+) -> Result<StatusCode, ApiError> {
+    let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Assistant(id)).await?;
+    wanted.check(&view(assistant::get(&mut tx, caller.org, id).await?))?;
+    if let Err(users) = assistant::delete(&mut tx, caller.org, &caller.actor(), id).await? {
+        return Err(in_use(users));
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn in_use(users: Users) -> ApiError {
+    let campaign = |used: UsedBy| FieldFault {
+        pointer: format!("/campaigns/{}", used.id),
+        code: used.state.to_string(),
+        reason: format!("campaign `{}` has it: give it another assistant, or delete it", used.name),
+    };
+    let trunk = |(id, name): (TrunkId, String)| FieldFault {
+        pointer: format!("/trunks/{id}"),
+        code: "answers".to_owned(),
+        reason: format!("it answers calls of trunk `{name}`: let another one answer"),
+    };
+    let faults = users.campaigns.into_iter().map(campaign).chain(users.trunks.into_iter().map(trunk)).collect();
+    let detail = "the assistant is in use: `errors` names where; put another one there first".to_owned();
+    ApiError::Conflict { code: "in_use", detail, faults }
+}
+
+pub(super) fn named(used: UsedBy) -> CampaignName {
+    CampaignName { id: used.id, name: used.name, state: used.state }
 }
 
 /// Read an assistant

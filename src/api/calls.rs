@@ -66,6 +66,10 @@ pub struct CallView {
     ended_by: Option<EndedBy>,
     /// What answered.
     answered_by: Option<AnsweredBy>,
+    /// It was marked as a success.
+    success: bool,
+    /// The contact hung up or said goodbye before the script was complete.
+    interrupted: bool,
     /// Length of the recording in milliseconds; absent when there is none.
     recording_ms: Option<i64>,
     /// What `…/recording` has: `ogg` (Ogg/Opus) or `wav`, which most recordings are for a minute or so after the call; absent
@@ -209,6 +213,8 @@ fn view(call: Call) -> CallView {
         q850: call.q850,
         ended_by: call.ended_by,
         answered_by: call.answered_by,
+        success: call.success,
+        interrupted: call.interrupted,
         recording_format: call.recording.as_ref().map(|file| if file.path.ends_with(".ogg") { "ogg" } else { "wav" }),
         recording_ms: call.recording.map(|recording| recording.ms),
         recording_fault: call.recording_fault,

@@ -223,8 +223,6 @@ pub async fn progress(
     let progress = campaign::progress(&mut tx, id).await?;
     let in_progress = campaign.state == CampaignState::InProgress;
     let held = api.dialer.of(id).filter(|_| in_progress);
-    let ended = progress.completed + progress.failed;
-    let percent_complete = if progress.total == 0 { 100.0 } else { ended as f64 * 100.0 / progress.total as f64 };
     Ok(Json(ProgressView {
         state: campaign.state,
         total: progress.total,
@@ -232,7 +230,7 @@ pub async fn progress(
         in_progress: progress.in_progress,
         completed: progress.completed,
         failed: progress.failed,
-        percent_complete,
+        percent_complete: progress.percent_complete(),
         by_state: progress.by_state,
         silent_starts: progress.silent_starts,
         held_by: held.map(|Held { code, scope, reason, until }| HeldView { code, scope, reason, until }),

@@ -15,7 +15,7 @@ use super::body::Body;
 use super::campaign_control::faults;
 use super::error::{ApiError, FieldFault};
 use super::etag::{IfMatch, Tagged};
-use super::paging::{Id, Items, Listed, Ordering};
+use super::paging::{Id, Listed, Ordering};
 use crate::agent::assistant::Disclosure;
 use crate::campaign::disclosure;
 use crate::campaign::phone::E164;
@@ -24,17 +24,18 @@ use crate::campaign::settings::Settings;
 use crate::campaign::states::{CampaignState, PauseReason};
 use crate::campaign::zone::{UnknownZone, zone_named};
 use crate::dialer::calling_hours::instant;
+use crate::dialer::diagnosis::Activity;
 use crate::id::{AssistantId, CampaignId, RunId, TrunkId};
-use crate::store::campaign::{self, Campaign, CampaignData, StartFailed};
+use crate::store::campaign::{self, Campaign, CampaignData, Overview, StartFailed};
 use crate::store::filter::CampaignFilter;
 use crate::store::lock::Lock;
-use crate::store::{StoreError, Tx, assistant, trunk};
+use crate::store::{StoreError, Tx, assistant, quota, trunk};
 
 /// What can be set of a campaign.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "name": "Spring", "goal": "A visit", "assistant_id": "0190f3c4-7b1a-7000-8000-000000000001", "trunk_id": "0190f3c4-7b1a-7000-8000-000000000001",
+    "name": "Spring", "description": "Guests of last spring", "goal": "A visit", "assistant_id": "0190f3c4-7b1a-7000-8000-000000000001", "trunk_id": "0190f3c4-7b1a-7000-8000-000000000001",
     "schedule": { "time_zone": "Europe/London", "runs": [{ "days": { "weekdays": ["mon", "tue"] }, "slots": [{ "start_min": 540, "end_min": 1020 }] }] },
     "settings": { "calls_per_minute": 30, "max_concurrent_calls": 10, "max_retries": 2 }
 }))]
@@ -43,6 +44,11 @@ pub struct CampaignInput {
     #[garde(length(chars, min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200)]
     name: String,
+    /// What it is about, for people; the list of campaigns shows and searches it.
+    #[serde(default)]
+    #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
+    description: String,
     /// What the calls are for, in words.
     #[serde(default)]
     #[garde(length(chars, max = 2000))]
@@ -115,6 +121,8 @@ pub struct CampaignView {
     pause_detail: Option<String>,
     /// Name.
     name: String,
+    /// What it is about, for people.
+    description: String,
     /// What the calls are for.
     goal: Option<String>,
     /// The assistant that talks.
@@ -146,6 +154,58 @@ pub struct CampaignView {
     ended_at: Option<Timestamp>,
 }
 
+/// A campaign in a list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CampaignRow {
+    /// The campaign.
+    #[serde(flatten)]
+    campaign: CampaignView,
+    /// The name of its assistant.
+    assistant_name: String,
+    /// How far it is.
+    progress: RowProgress,
+    /// What it does; null when it does nothing. `…/diagnosis` tells why.
+    activity: Option<Activity>,
+}
+
+/// How far a campaign is: `total = pending + in_progress + completed + failed`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct RowProgress {
+    /// Contacts that count: all but rejected and removed ones.
+    total: u64,
+    /// Not called to an end yet.
+    pending: u64,
+    /// In a call.
+    in_progress: u64,
+    /// Finished.
+    completed: u64,
+    /// Given up: retries exhausted, blocked or expired.
+    failed: u64,
+    /// (completed + failed) / total in percent; 100 without contacts.
+    percent_complete: f64,
+}
+
+/// A page of campaigns.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CampaignPage {
+    /// The campaigns.
+    items: Vec<CampaignRow>,
+    /// Pass as `after` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// How many of the organisation's campaigns dial.
+    running: RunningView,
+}
+
+/// Campaigns in progress, beside what the plan allows.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct RunningView {
+    /// In progress now.
+    active: u32,
+    /// Most of them; null without a limit.
+    max: Option<u32>,
+}
+
 /// Create a campaign as a draft
 #[utoipa::path(
     post, path = "/api/v1/campaigns", tag = "campaigns", request_body = CampaignInput,
@@ -165,20 +225,28 @@ pub async fn create(
 
 /// List campaigns
 ///
-/// Ordered by `created_at`, `updated_at`, `started_at` or `name`.
+/// Ordered by `created_at`, `updated_at`, `started_at` or `name`. Each comes with its progress and what it does: a page
+/// needs no further requests.
 #[utoipa::path(
     get, path = "/api/v1/campaigns", tag = "campaigns", params(CampaignFilter, Ordering),
-    responses((status = 200, body = Items<CampaignView>))
+    responses((status = 200, body = CampaignPage))
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
     listed: Listed<CampaignFilter>,
-) -> Result<Json<Items<CampaignView>>, ApiError> {
+) -> Result<Json<CampaignPage>, ApiError> {
     let sheet = listed.sheet(campaign::ORDERS)?;
     let mut tx = api.db.read().await?;
     let listing = campaign::search(&mut tx, caller.org, &listed.filter, &sheet).await?;
-    Ok(Json(Items::of(listing, view)))
+    let overviews = campaign::overviews(&mut tx, &listing.items, |id| api.dialer.of(id).is_some()).await?;
+    let usage = quota::show(&mut tx, caller.org).await?;
+    let items = listing.items.into_iter().zip(overviews).map(|(campaign, overview)| row(campaign, overview));
+    Ok(Json(CampaignPage {
+        items: items.collect(),
+        next: listing.next.map(|next| next.to_string()),
+        running: RunningView { active: usage.active, max: usage.max_active },
+    }))
 }
 
 /// Read a campaign
@@ -352,6 +420,7 @@ async fn parse(tx: &mut Tx, caller: Caller, input: CampaignInput) -> Result<Camp
     match caller_id {
         Some(caller_id) if faults.is_empty() => Ok(CampaignData {
             name: input.name,
+            description: input.description,
             goal: input.goal,
             assistant: input.assistant_id,
             trunk: input.trunk_id,
@@ -371,6 +440,19 @@ fn moment(wish: &ScheduledStart, schedule: &Schedule) -> Result<Timestamp, Unkno
     instant(&zone, wish.at).ok_or(UnknownZone)
 }
 
+fn row(campaign: Campaign, overview: Overview) -> CampaignRow {
+    let Overview { progress, assistant_name, activity } = overview;
+    let progress = RowProgress {
+        total: progress.total,
+        pending: progress.pending,
+        in_progress: progress.in_progress,
+        completed: progress.completed,
+        failed: progress.failed,
+        percent_complete: progress.percent_complete(),
+    };
+    CampaignRow { campaign: view(campaign), assistant_name, progress, activity }
+}
+
 /// A campaign in the words of the API.
 pub(super) fn view(campaign: Campaign) -> CampaignView {
     let Campaign { id, state, pause_reason, version, data, created_at, updated_at, .. } = campaign;
@@ -385,6 +467,7 @@ pub(super) fn view(campaign: Campaign) -> CampaignView {
         pause_reason,
         pause_detail: campaign.pause_detail,
         name: data.name,
+        description: data.description,
         goal: data.goal,
         assistant_id: data.assistant,
         trunk_id: data.trunk,

@@ -42,7 +42,7 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
             }
         }
         let shown = item.get.as_mut().is_some_and(tag_answer);
-        let tagged = shown || path.ends_with("/callback");
+        let tagged = shown || path.ends_with("/callback") || path.ends_with("/overwrites");
         for operation in [&mut item.post, &mut item.put].into_iter().flatten() {
             tag_answer(operation);
         }

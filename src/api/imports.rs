@@ -239,7 +239,7 @@ pub async fn upload(
         let file_name = options.file_name.trim().to_owned();
         let upload = Upload { id, file_name, bytes, format: facts.format, facts: value };
         let mut tx = api.db.begin_durable().await?;
-        let import = import::insert(&mut tx, caller.org, &Actor::key(caller.key), upload).await?;
+        let import = import::insert(&mut tx, caller.org, &caller.actor(), upload).await?;
         tx.commit().await?;
         Ok::<_, ApiError>(import)
     };
@@ -318,7 +318,7 @@ pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<ImportId>) 
 pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ImportId>) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin().await?;
     let seen = import::get(&mut tx, caller.org, id).await?;
-    let done = import::delete(&mut tx, &seen, &Actor::key(caller.key)).await;
+    let done = import::delete(&mut tx, &seen, &caller.actor()).await;
     done.map_err(|error| refused(error, seen.state, "is under way: cancel it, or wait for its end"))?;
     tx.commit().await?;
     // A file that stays is taken away with the next look at the folder.
@@ -464,7 +464,7 @@ pub async fn start(
     if seen.state == ImportState::Uploaded {
         here(&api, id).await?;
     }
-    let queued = import::queue(&mut tx, &seen, &Actor::key(caller.key)).await;
+    let queued = import::queue(&mut tx, &seen, &caller.actor()).await;
     queued.map_err(|error| refused(error, seen.state, "has been started already"))?;
     answered(api, caller, id, tx).await
 }
@@ -483,7 +483,7 @@ pub async fn cancel(
 ) -> Result<(StatusCode, Json<ImportView>), ApiError> {
     let mut tx = api.db.begin_durable().await?;
     let seen = import::get(&mut tx, caller.org, id).await?;
-    let done = import::cancel(&mut tx, &seen, &Actor::key(caller.key)).await;
+    let done = import::cancel(&mut tx, &seen, &caller.actor()).await;
     done.map_err(|error| refused(error, seen.state, "neither waits nor runs"))?;
     answered(api, caller, id, tx).await
 }
@@ -503,7 +503,7 @@ pub async fn undo(
 ) -> Result<(StatusCode, Json<ImportView>), ApiError> {
     let mut tx = api.db.begin_durable().await?;
     let seen = import::get(&mut tx, caller.org, id).await?;
-    let done = import::undo(&mut tx, &seen, &Actor::key(caller.key)).await;
+    let done = import::undo(&mut tx, &seen, &caller.actor()).await;
     done.map_err(|error| refused(error, seen.state, "has not come to its end, or has been undone"))?;
     answered(api, caller, id, tx).await
 }

@@ -26,7 +26,7 @@ use super::Api;
 use super::auth::Caller;
 use super::body::parse;
 use super::error::ApiError;
-use super::live_calls::{LiveCallView, end_now, log, note_to, refusal, stands, step_in, view};
+use super::live_calls::{LiveCallView, end_now, log, named, note_to, refusal, stands, step_in};
 use super::paging::{Id, Params};
 use super::scopes::Scope;
 use crate::agent::record::{Line, Speaker};
@@ -197,12 +197,13 @@ impl Attendance {
     }
 
     async fn serve(&mut self, listener: &mut Listener, call: LiveCall, mut heard: SplitStream<WebSocket>) -> Close {
+        let call = named(&self.api, call).await;
         let start = Told::Start {
             rate: listener.rate().hertz(),
             channels: 2,
             encoding: "pcm_s16le",
             header_bytes: POSITION,
-            call: view(call),
+            call,
         };
         if let Err(code) = self.say(&start).await {
             return code;
@@ -250,7 +251,10 @@ impl Attendance {
                 }
             }
             Next::Happened(Happening::Changed) => match self.api.calls.get(self.id) {
-                Some(call) => self.say(&Told::State { call: view(call) }).await,
+                Some(call) => {
+                    let call = named(&self.api, call).await;
+                    self.say(&Told::State { call }).await
+                }
                 None => Ok(()),
             },
             Next::Happened(Happening::Ended(reason, ended_by)) => self.say(&Told::Ended { reason, ended_by }).await,

@@ -335,7 +335,7 @@ pub async fn replace(
     let mut tx = api.db.begin().await?;
     wanted.lock(&mut tx, Lock::List(id)).await?;
     wanted.check(&view(people_list::get(&mut tx, caller.org, id).await?))?;
-    people_list::update(&mut tx, caller.org, &Actor::key(caller.key), id, &data).await?;
+    people_list::update(&mut tx, caller.org, &caller.actor(), id, &data).await?;
     let list = people_list::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(Tagged(view(list)))
@@ -357,7 +357,7 @@ pub async fn delete(
     let mut tx = api.db.begin().await?;
     wanted.lock(&mut tx, Lock::List(id)).await?;
     wanted.check(&view(people_list::get(&mut tx, caller.org, id).await?))?;
-    people_list::delete(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
+    people_list::delete(&mut tx, caller.org, &caller.actor(), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -388,7 +388,7 @@ pub async fn members(
         MemberAct::Add => Act::PutIn(id),
         MemberAct::Remove => Act::TakeOut(id),
     };
-    let job = people_job::insert(&mut tx, caller.org, &Actor::key(caller.key), &act, pick).await?;
+    let job = people_job::insert(&mut tx, caller.org, &caller.actor(), &act, pick).await?;
     tx.commit().await?;
     go_on(&api, caller, job.id).await
 }
@@ -460,7 +460,7 @@ pub async fn into_campaign(
         overwrites: input.overwrites.into_inner(),
         start: input.start,
     });
-    let job = people_job::insert(&mut tx, caller.org, &Actor::key(caller.key), &act, pick).await?;
+    let job = people_job::insert(&mut tx, caller.org, &caller.actor(), &act, pick).await?;
     tx.commit().await?;
     let job = first_pieces(&api, caller, job.id).await?;
     let status = if job.is_done { StatusCode::OK } else { StatusCode::ACCEPTED };

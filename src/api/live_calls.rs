@@ -15,12 +15,14 @@ use super::body::{Body, check};
 use super::error::ApiError;
 use super::paging::Id;
 use crate::agent::assistant::Mode;
+use crate::agent::record::Speaker;
+use crate::call::attention::{AttentionReason, Glance, LastWords};
 use crate::call::registry::{LiveCall, NotReached, Party, Reached, Stage, Supervision};
 use crate::campaign::phone::E164;
-use crate::id::{AssistantId, AttemptId, CallId, TrunkId};
+use crate::id::{AssistantId, AttemptId, CallId, CampaignId, ContactId, TrunkId};
 use crate::pii::Pii;
 use crate::store::audit::{self, Intervention};
-use crate::store::{StoreError, call};
+use crate::store::{StoreError, attempt, call};
 
 /// A call that goes on.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -45,6 +47,15 @@ pub struct LiveCallView {
     trunk_id: Option<TrunkId>,
     /// The attempt of a campaign; absent for calls that came in.
     attempt_id: Option<AttemptId>,
+    /// The campaign of that attempt.
+    campaign_id: Option<CampaignId>,
+    /// The campaign's name.
+    campaign_name: Option<String>,
+    /// The contact of that attempt.
+    contact_id: Option<ContactId>,
+    /// The contact's name.
+    #[schema(value_type = Option<String>)]
+    contact_name: Option<Pii<String>>,
     /// The call whose caller is being handed over on this one, or has been.
     second_of: Option<CallId>,
     /// When it began.
@@ -61,6 +72,31 @@ pub struct LiveCallView {
     speaks: LiveParty,
     /// How many listen to it.
     listeners: usize,
+    /// What was said last; null before the first words.
+    last_words: Option<LastWordsView>,
+    /// Why somebody should look after it; null where nothing tells so, and while somebody does.
+    needs_attention: Option<AttentionView>,
+}
+
+/// What was said last in a call.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LastWordsView {
+    /// Who.
+    speaker: Speaker,
+    /// What, as the transcript has it: empty where the caller was not understood.
+    #[schema(value_type = String)]
+    text: Pii<String>,
+    /// When they were over.
+    at: Timestamp,
+}
+
+/// Why somebody should look after a call.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct AttentionView {
+    /// Why. Further values may come.
+    reason: AttentionReason,
+    /// Since when.
+    since: Timestamp,
 }
 
 /// Who speaks with the far side.
@@ -127,7 +163,9 @@ pub struct SwitchInput {
 #[utoipa::path(get, path = "/api/v1/calls/live", tag = "calls", responses((status = 200, body = LiveCalls)))]
 pub async fn list(State(api): State<Api>, caller: Caller) -> Json<LiveCalls> {
     let calls = api.calls.list().into_iter().filter(|call| call.org == caller.org);
-    Json(LiveCalls { items: calls.map(view).collect() })
+    let mut items: Vec<_> = calls.map(view).collect();
+    name(&api, &mut items).await;
+    Json(LiveCalls { items })
 }
 
 /// Read a live call
@@ -142,7 +180,8 @@ pub async fn list(State(api): State<Api>, caller: Caller) -> Json<LiveCalls> {
     )
 )]
 pub async fn read(State(api): State<Api>, caller: Caller, Id(id): Id<CallId>) -> Result<Json<LiveCallView>, ApiError> {
-    stands(&api, caller, id).await.map(view).map(Json)
+    let call = stands(&api, caller, id).await?;
+    Ok(Json(named(&api, call).await))
 }
 
 /// Tell the agent of a live call something that the caller does not hear
@@ -242,7 +281,7 @@ pub(super) async fn note_to(api: &Api, caller: Caller, id: CallId, text: String)
 pub(super) async fn end_now(api: &Api, caller: Caller, id: CallId) -> Result<LiveCallView, ApiError> {
     let reached = reach(api, caller, id).await?;
     log(api, caller, id, Intervention::HangUp).await?;
-    Ok(view(reached.hang_up()))
+    Ok(named(api, reached.hang_up()).await)
 }
 
 /// Steps into a call; the call as it then is.
@@ -256,7 +295,7 @@ pub(super) async fn step_in(
     let reached = reach(api, caller, id).await?;
     reached.allows(&what).map_err(refusal)?;
     log(api, caller, id, intervention).await?;
-    Ok(view(reached.supervise(what)))
+    Ok(named(api, reached.supervise(what)).await)
 }
 
 /// The call, with room kept for a command.
@@ -325,7 +364,41 @@ fn not_blank(text: &str, _: &()) -> garde::Result {
     if text.trim().is_empty() { Err(garde::Error::new("must say something")) } else { Ok(()) }
 }
 
-pub(super) fn view(call: LiveCall) -> LiveCallView {
+/// A call with the names of its campaign and its contact.
+pub(super) async fn named(api: &Api, call: LiveCall) -> LiveCallView {
+    let mut views = [view(call)];
+    name(api, &mut views).await;
+    let [view] = views;
+    view
+}
+
+/// Adds the names of campaigns and contacts, which calls do not know. Where the database does not answer they are missing:
+/// whoever supervises calls sees them all the same.
+async fn name(api: &Api, calls: &mut [LiveCallView]) {
+    let attempts: Vec<_> = calls.iter().filter_map(|call| call.attempt_id).collect();
+    if attempts.is_empty() {
+        return;
+    }
+    let found = match api.db.read().await {
+        Ok(mut tx) => attempt::names(&mut tx, &attempts).await,
+        Err(error) => Err(error),
+    };
+    let mut names = found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "live calls are shown without names");
+        Default::default()
+    });
+    for call in calls {
+        if let Some(found) = call.attempt_id.and_then(|attempt| names.remove(&attempt)) {
+            call.campaign_id = Some(found.campaign);
+            call.campaign_name = Some(found.campaign_name);
+            call.contact_id = Some(found.contact);
+            call.contact_name = Some(found.contact_name);
+        }
+    }
+}
+
+/// A call without the names that stand in the database.
+fn view(call: LiveCall) -> LiveCallView {
     let stage = match call.stage {
         Stage::Dialing => LiveStage::Dialing,
         Stage::Ringing => LiveStage::Ringing,
@@ -339,7 +412,11 @@ pub(super) fn view(call: LiveCall) -> LiveCallView {
         Party::Supervisor => LiveParty::Supervisor,
         Party::Person => LiveParty::Person,
     };
-    let answered_at = call.stage.answered().map(|at| call.started.wall_at(at));
+    let wall = |at| call.started.wall_at(at);
+    let answered_at = call.stage.answered().map(wall);
+    let Glance { last_words, attention } = call.glance;
+    let last_words = last_words.map(|LastWords { speaker, text, at }| LastWordsView { speaker, text, at: wall(at) });
+    let needs_attention = attention.map(|(reason, since)| AttentionView { reason, since: wall(since) });
     LiveCallView {
         id: call.call,
         stage,
@@ -350,6 +427,10 @@ pub(super) fn view(call: LiveCall) -> LiveCallView {
         mode: call.assistant.definition.mode,
         trunk_id: call.trunk,
         attempt_id: call.attempt.map(|(attempt, _)| attempt),
+        campaign_id: None,
+        campaign_name: None,
+        contact_id: None,
+        contact_name: None,
         second_of: call.second_of,
         started_at: call.started.wall,
         answered_at,
@@ -358,5 +439,7 @@ pub(super) fn view(call: LiveCall) -> LiveCallView {
         off_record: call.off_record,
         speaks,
         listeners: call.listeners,
+        last_words,
+        needs_attention,
     }
 }

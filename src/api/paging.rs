@@ -105,12 +105,24 @@ impl<F> Listed<F> {
     /// # Errors
     /// When a parameter is out of its range, the order is unknown, or the cursor is of another one.
     pub fn sheet(&self, orders: Orders) -> Result<Sheet, ApiError> {
+        self.sheet_in(orders, Order::MADE)
+    }
+
+    /// The page of a list that has one order.
+    ///
+    /// # Errors
+    /// As [`sheet`](Self::sheet).
+    pub fn sheet_by(&self, name: &str, orders: Orders) -> Result<Sheet, ApiError> {
+        self.sheet_in(orders, filter::order(name, orders).unwrap_or(Order::MADE))
+    }
+
+    fn sheet_in(&self, orders: Orders, usual: Order) -> Result<Sheet, ApiError> {
         let Ordering { limit, after, sort } = &self.ordering;
         if !(1..=Page::<()>::MAX_LIMIT).contains(limit) {
             return Err(ApiError::field("?limit", "out_of_range", "must be between 1 and 1000"));
         }
         let order = match sort {
-            None => Order::MADE,
+            None => usual,
             Some(name) => filter::order(name, orders).map_err(|names| {
                 ApiError::field(
                     "?sort",

@@ -244,7 +244,7 @@ async fn begin(
         (PeopleAct::Suppress, _) => Act::Suppress,
         (PeopleAct::Delete | PeopleAct::AddToList | PeopleAct::RemoveFromList, _) => Act::Delete,
     };
-    let job = people_job::insert(&mut tx, caller.org, &Actor::key(caller.key), &act, pick).await?;
+    let job = people_job::insert(&mut tx, caller.org, &caller.actor(), &act, pick).await?;
     tx.commit().await?;
     go_on(api, caller, job.id).await
 }

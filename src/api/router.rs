@@ -16,8 +16,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, api_keys, assistants, auth, bulk, caller_numbers, calling_law, calls, campaign_control, campaign_copies,
-    campaign_trunks, campaigns, cases, consents, contacts, cookie, diagnosis, document, events, forecast, idempotency, import, import_logs, imports, invitations, knowledge, listen, lists, live_calls, organisation, people_jobs, preferences, prefix_routes, providers, recordings, run_export, runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, tags, take_overs, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
+    Api, api_keys, assistants, auth, bulk, callbacks, caller_numbers, calling_law, calls, campaign_control, campaign_copies, campaign_statistics, campaign_trunks, campaigns, cases, consents, contacts, cookie, diagnosis, document, events, forecast, idempotency, import, import_logs, imports, invitations, knowledge, listen, lists, live_calls, numbers, organisation, people_jobs, preferences, prefix_routes, providers, recordings, run_export, runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, tags, take_overs, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
 };
 use crate::console;
 
@@ -114,7 +113,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(tags::create, tags::list))
         .routes(routes!(tags::rename, tags::delete))
         .routes(routes!(assistants::create, assistants::list))
-        .routes(routes!(assistants::read, assistants::replace))
+        .routes(routes!(assistants::read, assistants::replace, assistants::delete))
         .routes(routes!(talks::begin))
         .routes(routes!(talks::token))
         .routes(routes!(talks::trickle, talks::end))
@@ -130,6 +129,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(prefix_routes::read, prefix_routes::replace, prefix_routes::delete))
         .routes(routes!(trunk_health::read))
         .routes(routes!(caller_numbers::list))
+        .routes(routes!(numbers::list))
         .routes(routes!(providers::create, providers::list))
         .routes(routes!(providers::read, providers::replace, providers::delete))
         .routes(routes!(providers::test))
@@ -143,6 +143,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaigns::create, campaigns::list))
         .routes(routes!(campaigns::read, campaigns::replace, campaigns::delete))
         .routes(routes!(targets::add, targets::list))
+        .routes(routes!(targets::total))
         .routes(routes!(targets::attempts))
         .routes(routes!(runs::list))
         .routes(routes!(run_export::attempts))
@@ -154,6 +155,7 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(target_control::resume))
         .routes(routes!(target_control::remove))
         .routes(routes!(target_control::restart))
+        .routes(routes!(target_control::overwrite))
         .routes(routes!(campaign_trunks::read, campaign_trunks::replace))
         .routes(routes!(target_control::call))
         .routes(routes!(target_control::set_callback, target_control::drop_callback))
@@ -166,6 +168,8 @@ fn resources_with_limits(max_body: usize, max_import: usize) -> OpenApiRouter<Ap
         .routes(routes!(campaign_control::stop))
         .routes(routes!(campaign_control::stop_all))
         .routes(routes!(campaign_control::progress))
+        .routes(routes!(campaign_statistics::read))
+        .routes(routes!(callbacks::list))
         .routes(routes!(diagnosis::read))
         .routes(routes!(organisation::read, organisation::replace))
         .routes(routes!(organisation::usage))

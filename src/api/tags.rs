@@ -130,7 +130,7 @@ pub async fn rename(
 )]
 pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<TagId>) -> Result<StatusCode, ApiError> {
     let mut tx = api.db.begin().await?;
-    tag::delete(&mut tx, caller.org, &Actor::key(caller.key), id).await?;
+    tag::delete(&mut tx, caller.org, &caller.actor(), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use super::Api;
 use super::auth::Caller;
 use super::error::ApiError;
 use super::listen::{Pass, Subject};
-use super::live_calls::{LiveCallView, log, reach, refusal, stands, view};
+use super::live_calls::{LiveCallView, log, named, reach, refusal, stands};
 use super::paging::Id;
 use super::talks::{SessionToken, session_token};
 use super::webrtc::{Fragment, Offered, SessionPath, accept, created, ended, trickled};
@@ -153,7 +153,8 @@ pub async fn hand_back(
     Id(id): Id<CallId>,
 ) -> Result<Json<LiveCallView>, ApiError> {
     let reached = reach(&api, caller, id).await?;
-    Ok(Json(view(reached.hand_back().map_err(refusal)?)))
+    let call = reached.hand_back().map_err(refusal)?;
+    Ok(Json(named(&api, call).await))
 }
 
 fn with(id: CallId) -> u128 {

@@ -1,5 +1,7 @@
 //! What people do to single contacts of a campaign.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,9 +17,10 @@ use super::campaign_control::{Dialing, after};
 use super::error::ApiError;
 use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Params};
-use super::targets::{TargetView, view};
+use super::targets::{TargetView, declared, view};
 use crate::campaign::states::CampaignState;
 use crate::id::{CampaignId, ContactId, TargetId};
+use crate::pii::Pii;
 use crate::store::dialing::callback::{self, Set};
 use crate::store::dialing::now::{CallNow, call_now};
 use crate::store::lock::Lock;
@@ -224,6 +227,51 @@ pub async fn drop_callback(
     may_change(&mut tx, caller, id).await?;
     let dropped = callback::drop_it(&mut tx, caller.org, &caller.actor(), id).await?;
     dropped.map_err(|refused| not_allowed(refused.to_string()))?;
+    let target = target::get(&mut tx, caller.org, id).await?;
+    tx.commit().await?;
+    Ok(Tagged(view(target)))
+}
+
+/// Values for one contact.
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "overwrites": { "offer": "B" } }))]
+pub struct OverwritesInput {
+    /// Values for variables of the campaign's assistant, which outrank the contact's own and the assistant's. A blank one
+    /// keeps what there is. At most 500 characters each.
+    #[garde(skip)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    overwrites: Pii<BTreeMap<String, String>>,
+}
+
+/// Set what stands in the place of a contact's variables in this campaign
+///
+/// All of them: what is left out is gone. The next call uses them.
+#[utoipa::path(
+    put, path = "/api/v1/targets/{id}/overwrites", tag = "campaigns", params(("id" = TargetId, Path)),
+    request_body = OverwritesInput,
+    responses(
+        (status = 200, body = TargetView),
+        (status = 404, body = super::Problem),
+        (status = 409, body = super::Problem),
+        (status = 422, body = super::Problem)
+    )
+)]
+pub async fn overwrite(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<TargetId>,
+    wanted: IfMatch,
+    Body(input): Body<OverwritesInput>,
+) -> Result<Tagged<TargetView>, ApiError> {
+    let mut tx = api.db.begin().await?;
+    wanted.lock(&mut tx, Lock::Target(id)).await?;
+    let seen = target::get(&mut tx, caller.org, id).await?;
+    let of = campaign::get(&mut tx, caller.org, seen.campaign).await?;
+    wanted.check(&view(seen))?;
+    may_change(&mut tx, caller, id).await?;
+    let values = declared(&mut tx, caller, &of, input.overwrites).await?;
+    target::overwrite(&mut tx, caller.org, &caller.actor(), id, &values).await?;
     let target = target::get(&mut tx, caller.org, id).await?;
     tx.commit().await?;
     Ok(Tagged(view(target)))

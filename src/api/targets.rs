@@ -13,10 +13,9 @@ use super::Api;
 use super::auth::Caller;
 use super::body::Body;
 use super::campaign_control::{Dialing, after};
-use super::error::ApiError;
+use super::error::{ApiError, FieldFault};
 use super::etag::Tagged;
-use super::lists::overwrites;
-use super::paging::{Id, Items, Listed, Ordering};
+use super::paging::{Id, Items, Listed, Ordering, Params};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::phone::E164;
 use crate::campaign::states::{AnsweredBy, AttemptState, BlockedReason, CampaignState, EndedBy, TargetState};
@@ -24,14 +23,18 @@ use crate::dialer::retry::Hold;
 use crate::id::{AttemptId, CampaignId, ContactId, RunId, TargetId};
 use crate::pii::Pii;
 use crate::store::attempt::{self, Attempt};
-use crate::store::campaign;
+use crate::store::campaign::{self, Campaign};
 use crate::store::filter::{AttemptFilter, TargetFilter};
 use crate::store::target::{self, Batch, Entry, MAX_PRIORITY, Newcomer, Target};
+use crate::store::{Tx, assistant};
+
+/// Longest value of a variable, in characters.
+const LONGEST: usize = 500;
 
 /// Contacts to add.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "contact_ids": ["0190f3c4-7b1a-7000-8000-000000000001"], "priority": 5 }))]
+#[schema(example = json!({ "contact_ids": ["0190f3c4-7b1a-7000-8000-000000000001"], "priority": 5, "overwrites": { "offer": "B" } }))]
 pub struct AddInput {
     /// Their ids; 1 to 10000 at a time.
     #[garde(length(min = 1, max = 10_000))]
@@ -46,7 +49,8 @@ pub struct AddInput {
     #[serde(default)]
     #[garde(skip)]
     for_approval: bool,
-    /// Variables for all of them in this campaign; they outrank those of the contacts.
+    /// Values for variables of the campaign's assistant, for all of them in this campaign; they outrank the contacts' own and
+    /// the assistant's. A blank one keeps what there is. At most 500 characters each.
     #[serde(default)]
     #[garde(skip)]
     #[schema(value_type = BTreeMap<String, String>)]
@@ -111,6 +115,44 @@ pub struct TargetView {
     last_call_at: Option<Timestamp>,
     /// How long it lasted after the answer, milliseconds.
     last_duration_ms: Option<i64>,
+    /// One of its calls was marked as a success.
+    call_success: bool,
+    /// It broke off its last call, once it had answered, before the script was complete.
+    interrupted: bool,
+    /// Values that stand in the place of its own variables in this campaign, by name.
+    overwrites: Vec<OverwriteView>,
+}
+
+/// A value that stands in the place of a contact's own variable.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OverwriteView {
+    /// The variable.
+    name: String,
+    /// Its value.
+    #[schema(value_type = String)]
+    value: Pii<String>,
+    /// Where it is from. Further values may come.
+    source: OverwriteSource,
+}
+
+/// Where a value is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OverwriteSource {
+    /// It came with those who were added together.
+    Batch,
+    /// It was set for this contact alone.
+    Person,
+}
+
+/// How many contacts of a campaign there are.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct TargetTotalView {
+    /// So many; at least so many where that is not exact.
+    count: u64,
+    /// All were counted. With wishes besides `state`, `call_success` and `interrupted`, the first 20,000 are looked at; without,
+    /// 10,000 are counted.
+    exact: bool,
 }
 
 /// One dial of a contact.
@@ -185,7 +227,6 @@ pub async fn add(
     Id(id): Id<CampaignId>,
     Body(input): Body<AddInput>,
 ) -> Result<Json<AddReport>, ApiError> {
-    overwrites(&input.overwrites)?;
     let mut tx = api.db.begin_durable().await?;
     let campaign = campaign::get(&mut tx, caller.org, id).await?;
     match campaign.state {
@@ -195,10 +236,11 @@ pub async fn add(
             return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
         }
     }
+    let overwrites = declared(&mut tx, caller, &campaign, input.overwrites).await?;
     let wanted = input.contact_ids.len() as u64;
     let entry = Entry { priority: input.priority, for_approval: input.for_approval };
     let newcomers: Vec<_> = input.contact_ids.iter().map(|id| Newcomer { contact: *id, case: None }).collect();
-    let batch = Batch { list: None, overwrites: input.overwrites };
+    let batch = Batch { list: None, overwrites };
     let added = target::add_batch(&mut tx, caller.org, id, &newcomers, entry, &batch).await?;
     let campaign = after(&mut tx, caller, id, input.start && added > 0).await?;
     tx.commit().await?;
@@ -207,7 +249,8 @@ pub async fn add(
 
 /// List the contacts of a campaign
 ///
-/// Ordered by `created_at` (when they were added), `updated_at`, `next_at`, `last_call_at`, `priority`, `dials` or `name`.
+/// Ordered by `created_at` (when they were added), `updated_at`, `next_at`, `last_call_at`, `last_duration_ms`, `priority`,
+/// `dials` or `name`. Whoever was never called comes first by `last_call_at` and `last_duration_ms`.
 #[utoipa::path(
     get, path = "/api/v1/campaigns/{id}/contacts", tag = "campaigns",
     params(("id" = CampaignId, Path), TargetFilter, Ordering),
@@ -224,6 +267,24 @@ pub async fn list(
     campaign::get(&mut tx, caller.org, id).await?;
     let listing = target::search(&mut tx, caller.org, id, &listed.filter, &sheet).await?;
     Ok(Json(Items::of(listing, view)))
+}
+
+/// Count the contacts of a campaign
+#[utoipa::path(
+    get, path = "/api/v1/campaigns/{id}/contacts/total", tag = "campaigns",
+    params(("id" = CampaignId, Path), TargetFilter),
+    responses((status = 200, body = TargetTotalView), (status = 404, body = super::Problem))
+)]
+pub async fn total(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<CampaignId>,
+    Params(filter): Params<TargetFilter>,
+) -> Result<Json<TargetTotalView>, ApiError> {
+    let mut tx = api.db.read().await?;
+    campaign::get(&mut tx, caller.org, id).await?;
+    let target::Total { count, exact } = target::total(&mut tx, id, &filter).await?;
+    Ok(Json(TargetTotalView { count, exact }))
 }
 
 /// List the attempts of a campaign
@@ -261,8 +322,41 @@ pub async fn attempt(
     Ok(Tagged(attempt_view(attempt::get(&mut tx, caller.org, id).await?)))
 }
 
+/// Values for variables that the campaign's assistant declares; blank ones are left out.
+pub(super) async fn declared(
+    tx: &mut Tx,
+    caller: Caller,
+    campaign: &Campaign,
+    values: Pii<BTreeMap<String, String>>,
+) -> Result<Pii<BTreeMap<String, String>>, ApiError> {
+    let mut values = values.into_inner();
+    values.retain(|_, value| !value.trim().is_empty());
+    if values.is_empty() {
+        return Ok(Pii::default());
+    }
+    let known = assistant::get(tx, caller.org, campaign.data.assistant).await?.current.definition.variables;
+    let mut faults = Vec::new();
+    for (name, value) in &values {
+        let pointer = format!("/overwrites/{}", name.replace('~', "~0").replace('/', "~1"));
+        if !known.contains_key(name) {
+            let names: Vec<_> = known.keys().map(String::as_str).collect();
+            let reason = format!("the campaign's assistant declares no such variable: it has [{}]", names.join(", "));
+            faults.push(FieldFault { pointer, code: "unknown_variable".to_owned(), reason });
+        } else if value.chars().count() > LONGEST {
+            let reason = format!("at most {LONGEST} characters");
+            faults.push(FieldFault { pointer, code: "too_long".to_owned(), reason });
+        }
+    }
+    if faults.is_empty() { Ok(Pii::new(values)) } else { Err(ApiError::Invalid(faults)) }
+}
+
 /// A contact of a campaign in the words of the API.
 pub(super) fn view(target: Target) -> TargetView {
+    let own = target.overwritten;
+    let overwrite = |(name, value): (String, String)| {
+        let source = if own.contains(&name) { OverwriteSource::Person } else { OverwriteSource::Batch };
+        OverwriteView { name, value: Pii::new(value), source }
+    };
     TargetView {
         id: target.id,
         campaign_id: target.campaign,
@@ -283,6 +377,9 @@ pub(super) fn view(target: Target) -> TargetView {
         last_reason: target.last_reason,
         last_call_at: target.last_call_at,
         last_duration_ms: target.last_duration_ms,
+        call_success: target.call_success,
+        interrupted: target.interrupted,
+        overwrites: target.overwrites.into_inner().into_iter().map(overwrite).collect(),
     }
 }
 

@@ -43,6 +43,7 @@ use self::takeover::{Taken, next_taken};
 use self::tools::Tools;
 use self::transfer::{Handing, first_gone, next_handing};
 use self::voice::Voice;
+use super::attention::Watch;
 use super::call::Call;
 use super::event::{Advice, CallAction, CallInput, LegEnd, LegEvent, Progress, Withdrawal};
 use super::insight::beside;
@@ -135,6 +136,8 @@ pub(super) struct Ends {
     pub(super) supervised: Arc<Supervised>,
     /// By which session others know it.
     pub(super) known: Arc<LegSession>,
+    /// What is seen of it at a glance.
+    pub(super) watch: Arc<Watch>,
 }
 
 /// The task of one call.
@@ -180,6 +183,7 @@ pub(super) struct CallTask {
     stage: watch::Sender<Stage>,
     listeners: Arc<Listeners>,
     supervised: Arc<Supervised>,
+    watch: Arc<Watch>,
     /// Recognises what a supervisor says, too.
     stt: Arc<dyn SpeechToText>,
     /// A supervisor has the call.
@@ -199,7 +203,7 @@ pub(super) struct CallTask {
 
 impl CallTask {
     pub(super) fn new(calls: Calls, parts: Parts, ends: Ends) -> Self {
-        let Ends { control, stage, listeners, supervised, known } = ends;
+        let Ends { control, stage, listeners, supervised, known, watch } = ends;
         let Parts { call, conversation, lineup, context, leg, body, rtp, recording, dtmf } = parts;
         let assistant = &context.assistant.definition;
         let listen = ListenRequest { language: assistant.language.clone(), ..ListenRequest::default() };
@@ -257,6 +261,7 @@ impl CallTask {
             stage,
             listeners,
             supervised,
+            watch,
             stt,
             taken: None,
             came: None,
@@ -403,6 +408,7 @@ impl CallTask {
     }
 
     fn inform_at(&mut self, now: Instant, input: Input) {
+        self.watch.told(now, &input);
         self.conversation.handle(now, input);
     }
 

@@ -16,6 +16,7 @@ pub mod run;
 pub mod settings;
 pub mod spend;
 pub mod states;
+pub mod statistics;
 pub mod target;
 pub mod toll;
 pub mod transfer;

@@ -1,5 +1,6 @@
 //! The dialer: who is rung next, when, and what follows from how it ended. Pure, except for its shell.
 
+pub mod activity;
 pub mod breaker;
 pub mod calling_hours;
 pub mod claim;

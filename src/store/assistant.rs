@@ -1,13 +1,17 @@
 //! Assistants and their frozen versions.
 
-use jiff::Timestamp;
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use super::db::{Listing, Page, Row};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::audit::{self, Actor};
+use super::db::{Listing, Page, Row, ToArg};
 use super::{StoreError, Tx};
 use crate::agent::assistant::{Assistant, AssistantVersion};
 use crate::args;
-use crate::id::{AssistantId, AssistantVersionId, OrgId};
+use crate::campaign::states::CampaignState;
+use crate::id::{AssistantId, AssistantVersionId, CampaignId, OrgId, TrunkId};
 
 /// An assistant in its current version.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +62,7 @@ pub async fn update(
     let now = tx.now().await?;
     let id = AssistantVersionId::generate();
     let sql = "UPDATE assistant SET name = $4, version = version + 1, version_id = $5, updated_at = $6 \
-               WHERE org_id = $1 AND id = $2 AND version = $3";
+               WHERE org_id = $1 AND id = $2 AND version = $3 AND deleted_at IS NULL";
     if tx.execute(sql, args![org, assistant, version, definition.name, id, now]).await? == 0 {
         return Err(StoreError::Stale);
     }
@@ -72,7 +76,9 @@ pub async fn update(
 /// # Errors
 /// [`StoreError::NotFound`], or when the database fails.
 pub async fn get(tx: &mut Tx, org: OrgId, id: AssistantId) -> Result<StoredAssistant, StoreError> {
-    let rows = tx.all_built(format!("{SELECT} WHERE a.org_id = $1 AND a.id = $2"), args![org, id]).await?;
+    let rows = tx
+        .all_built(format!("{SELECT} WHERE a.org_id = $1 AND a.id = $2 AND a.deleted_at IS NULL"), args![org, id])
+        .await?;
     read(rows.first().ok_or(StoreError::NotFound)?)
 }
 
@@ -85,7 +91,7 @@ pub async fn list(
     org: OrgId,
     page: Page<AssistantId>,
 ) -> Result<Listing<StoredAssistant, AssistantId>, StoreError> {
-    let select = format!("{SELECT} WHERE a.org_id = $1");
+    let select = format!("{SELECT} WHERE a.org_id = $1 AND a.deleted_at IS NULL");
     tx.page(&select, args![org], "a.id", page, read, |assistant| assistant.current.assistant).await
 }
 
@@ -96,6 +102,80 @@ pub async fn list(
 pub async fn version(tx: &mut Tx, id: AssistantVersionId) -> Result<AssistantVersion, StoreError> {
     const SQL: &str = "SELECT id, assistant_id, version, definition FROM assistant_version WHERE id = $1";
     read_version(&tx.one(SQL, args![id]).await?)
+}
+
+/// A campaign that has an assistant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedBy {
+    /// The campaign.
+    pub id: CampaignId,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: CampaignState,
+}
+
+/// What an assistant is needed for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Users {
+    /// Campaigns, at most [`NAMED`] of them.
+    pub campaigns: Vec<UsedBy>,
+    /// Trunks whose calls it answers, with their names; at most [`NAMED`] of them.
+    pub trunks: Vec<(TrunkId, String)>,
+}
+
+/// Users that are named.
+pub const NAMED: i64 = 100;
+
+/// Deletes an assistant that nothing needs. Its versions stay for the calls that were made with them. The inner error is what
+/// needs it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or when the database fails.
+pub async fn delete(tx: &mut Tx, org: OrgId, actor: &Actor, id: AssistantId) -> Result<Result<(), Users>, StoreError> {
+    const TRUNKS: &str = "SELECT id, name FROM trunk WHERE org_id = $1 AND (inbound_assistant_id = $2 OR id IN                           (SELECT trunk_id FROM trunk_inbound_number WHERE assistant_id = $2)) ORDER BY id LIMIT $3";
+    let lock = tx.pick(
+        "SELECT name FROM assistant WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL",
+        "SELECT name FROM assistant WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE",
+    );
+    tx.one(lock, args![org, id]).await?;
+    let mut users = Users { campaigns: used_by(tx, &[id]).await?.remove(&id).unwrap_or_default(), trunks: Vec::new() };
+    for row in tx.all(TRUNKS, args![org, id, NAMED]).await? {
+        users.trunks.push((row.get("id")?, row.get("name")?));
+    }
+    if users != Users::default() {
+        return Ok(Err(users));
+    }
+    let now = tx.now().await?;
+    tx.execute("UPDATE assistant SET deleted_at = $2 WHERE id = $1", args![id, now]).await?;
+    audit::write(tx, org, actor, "assistant.delete", ("assistant", id.to_string()), json!({})).await?;
+    Ok(Ok(()))
+}
+
+/// The campaigns that have each of these assistants, the newest first, at most [`NAMED`] of each.
+///
+/// # Errors
+/// When the database fails.
+pub async fn used_by(
+    tx: &mut Tx,
+    assistants: &[AssistantId],
+) -> Result<BTreeMap<AssistantId, Vec<UsedBy>>, StoreError> {
+    let mut found: BTreeMap<AssistantId, Vec<UsedBy>> = BTreeMap::new();
+    if assistants.is_empty() {
+        return Ok(found);
+    }
+    let mut args: Vec<_> = assistants.iter().map(ToArg::to_arg).collect();
+    let list = (1..=args.len()).map(|index| format!("${index}")).collect::<Vec<_>>().join(", ");
+    args.extend(args![NAMED, CampaignState::Deleting]);
+    let (most, deleting) = (args.len() - 1, args.len());
+    let sql = format!(
+        "SELECT assistant_id, id, name, state FROM (SELECT assistant_id, id, name, state,          ROW_NUMBER() OVER (PARTITION BY assistant_id ORDER BY id DESC) AS place FROM campaign          WHERE assistant_id IN ({list}) AND state <> ${deleting}) AS ranked WHERE place <= ${most} ORDER BY id DESC"
+    );
+    for row in tx.all_built(sql, args).await? {
+        let used = UsedBy { id: row.get("id")?, name: row.get("name")?, state: row.get("state")? };
+        found.entry(row.get("assistant_id")?).or_default().push(used);
+    }
+    Ok(found)
 }
 
 async fn insert_version(tx: &mut Tx, org: OrgId, version: &AssistantVersion, now: Timestamp) -> Result<(), StoreError> {

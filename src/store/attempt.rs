@@ -1,9 +1,11 @@
 //! Attempts as people look at them. How they come to be and move on is in [`dialing`](super::dialing).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::db::value::text_columns;
-use super::db::{Listing, Page, Row};
+use super::db::{Listing, Page, Row, ToArg};
 use super::filter::{AttemptFilter, Clause, Cursor, Orders, Sheet};
 use super::{StoreError, Tx};
 use crate::args;
@@ -93,6 +95,48 @@ const SELECT: &str = "SELECT id, campaign_id, target_id, contact_id, round, dial
                       assistant_version_id, claimed_at, dialing_at, ringing_at, answered_at, ended_at, \
                       disconnection_reason, blocked_reason, sip_code, q850, ended_by, answered_by, immediate, \
                       technical, consumes_retry, run_id, blocked_by, number, phone AS dialed FROM attempt";
+
+/// What people call the campaign and the contact of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its name.
+    pub campaign_name: String,
+    /// The contact.
+    pub contact: ContactId,
+    /// Its name.
+    pub contact_name: Pii<String>,
+}
+
+/// Attempts that are named in one statement.
+const AT_ONCE: usize = 250;
+
+/// What people call the campaigns and contacts of attempts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names(tx: &mut Tx, attempts: &[AttemptId]) -> Result<BTreeMap<AttemptId, Names>, StoreError> {
+    let mut names = BTreeMap::new();
+    for attempts in attempts.chunks(AT_ONCE) {
+        let args: Vec<_> = attempts.iter().map(ToArg::to_arg).collect();
+        let list = (1..=args.len()).map(|index| format!("${index}")).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "SELECT a.id, a.campaign_id, k.name AS campaign_name, a.contact_id, c.name AS contact_name FROM attempt a \
+             JOIN campaign k ON k.id = a.campaign_id JOIN contact c ON c.id = a.contact_id WHERE a.id IN ({list})"
+        );
+        for row in tx.all_built(sql, args).await? {
+            let found = Names {
+                campaign: row.get("campaign_id")?,
+                campaign_name: row.get("campaign_name")?,
+                contact: row.get("contact_id")?,
+                contact_name: row.get("contact_name")?,
+            };
+            names.insert(row.get("id")?, found);
+        }
+    }
+    Ok(names)
+}
 
 /// Which attempts to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -82,6 +82,10 @@ pub struct Call {
     pub ended_by: Option<EndedBy>,
     /// What answered.
     pub answered_by: Option<AnsweredBy>,
+    /// It was marked as a success.
+    pub success: bool,
+    /// The contact hung up or said goodbye before the script was complete.
+    pub interrupted: bool,
     /// Where the recording lies, relative to the folder of recordings.
     pub recording: Option<Recording>,
     /// Why the recording does not hold the whole call, or is not there.
@@ -136,7 +140,7 @@ const SELECT: &str = "SELECT id, org_id, direction, campaign_id, target_id, atte
                       disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, \
                       transferred_to, transfer_way, transferred_at, replay_path, identity_status, identity_attestation, \
                       identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, \
-                      quality, recording_fault FROM call";
+                      quality, recording_fault, success, interrupted FROM call";
 
 /// Keeps the record of a call.
 ///
@@ -160,9 +164,9 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
          disconnection_reason, sip_code, q850, ended_by, answered_by, recording_path, recording_ms, transferred_to, \
          transfer_way, transferred_at, replay_path, disclosed, silent_start, identity_status, identity_attestation, \
          identity_fault, identity_origid, identity_signer, caller_withheld, diversion_reason, first_called, quality, \
-         recording_fault) \
+         recording_fault, success, interrupted) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)",
+         $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39)",
         args![
             call.id,
             call.org,
@@ -200,7 +204,9 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
             diversion.map(|diversion| diversion.reason.clone()),
             diversion.and_then(|diversion| diversion.first_called.as_ref().map(|number| number.expose().to_string())),
             quality,
-            call.recording_fault
+            call.recording_fault,
+            call.success,
+            call.interrupted
         ],
     )
     .await?;
@@ -213,6 +219,14 @@ pub async fn insert(tx: &mut Tx, call: &Call, conversation: &Conversation) -> Re
         event::recording_fault(tx, call, fault).await?;
     }
     insert_conversation(tx, call.id, conversation).await
+}
+
+impl Call {
+    /// Whether a person answered.
+    #[must_use]
+    pub const fn is_with_a_person(&self) -> bool {
+        self.answered_at.is_some() && matches!(self.answered_by, None | Some(AnsweredBy::Human | AnsweredBy::Unknown))
+    }
 }
 
 /// How long somebody who answered may hear nothing from us.
@@ -382,6 +396,8 @@ fn read(row: &Row) -> Result<Call, StoreError> {
         q850: row.get("q850")?,
         ended_by: row.get("ended_by")?,
         answered_by: row.get("answered_by")?,
+        success: row.get("success")?,
+        interrupted: row.get("interrupted")?,
         recording: path.map(|path| Recording { path, ms: ms.unwrap_or(0) }),
         recording_fault: row.get("recording_fault")?,
         replay: row.get("replay_path")?,

@@ -3,9 +3,11 @@
 mod copies;
 mod diagnosed;
 mod guards;
+mod overview;
 mod purge;
 mod reopen;
 mod revive;
+mod statistics;
 mod stop;
 mod trunks;
 
@@ -37,9 +39,11 @@ pub use crate::dialer::diagnosis::Holding;
 pub use copies::{COPIED_AT_ONCE, NotMerged, copy_contacts, duplicate, merge};
 pub use diagnosed::diagnosed;
 pub use guards::failed_guards;
+pub use overview::{Overview, overviews};
 pub use purge::{Purged, purge};
 pub use reopen::{Reopened, reopen};
 pub use revive::revive;
+pub use statistics::{Statistics, statistics};
 pub use stop::{Stopped, stop};
 pub use trunks::keep_to_trunks;
 
@@ -95,6 +99,8 @@ pub struct StartFailed {
 pub struct CampaignData {
     /// Its name.
     pub name: String,
+    /// What it is about, for people.
+    pub description: String,
     /// What a call should achieve.
     pub goal: Option<String>,
     /// Who talks. An attempt takes the version that is current when it is claimed.
@@ -142,7 +148,36 @@ pub struct Progress {
     pub silent_starts: u64,
 }
 
-const SELECT: &str = "SELECT id, org_id, name, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
+impl Progress {
+    /// So many targets are in a state.
+    fn count(&mut self, state: TargetState, count: u64) {
+        let part = match state {
+            TargetState::New
+            | TargetState::Waiting
+            | TargetState::Ready
+            | TargetState::Callback
+            | TargetState::Suspended => Some(&mut self.pending),
+            TargetState::InProgress => Some(&mut self.in_progress),
+            TargetState::Done => Some(&mut self.completed),
+            TargetState::Failed | TargetState::Blocked | TargetState::Expired => Some(&mut self.failed),
+            TargetState::Rejected | TargetState::Removed => None,
+        };
+        if let Some(part) = part {
+            *part += count;
+            self.total += count;
+        }
+        self.by_state.insert(state, count);
+    }
+
+    /// (completed + failed) / total in percent; 100 without contacts.
+    #[must_use]
+    pub fn percent_complete(&self) -> f64 {
+        let ended = self.completed + self.failed;
+        if self.total == 0 { 100.0 } else { ended as f64 * 100.0 / self.total as f64 }
+    }
+}
+
+const SELECT: &str = "SELECT id, org_id, name, description, state, version, pause_reason, goal, assistant_id, trunk_id, caller_id, \
                       schedule, scheduled_start_at, settings, disclosure, created_at, updated_at, started_at, \
                       resumed_at, ended_at, start_failed, rounds, pause_detail FROM campaign";
 
@@ -160,8 +195,8 @@ pub async fn insert(tx: &mut Tx, org: OrgId, actor: &Actor, mut data: CampaignDa
     args.extend(values(&data));
     tx.execute(
         "INSERT INTO campaign (id, org_id, state, version, created_at, updated_at, name, goal, assistant_id, trunk_id, \
-         caller_id, schedule, settings, disclosure, scheduled_start_at) \
-         VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         caller_id, schedule, settings, disclosure, scheduled_start_at, description, search) \
+         VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         args,
     )
     .await?;
@@ -282,7 +317,7 @@ pub async fn update(tx: &mut Tx, seen: &Campaign, actor: &Actor, data: &Campaign
     args.extend(values(data));
     let sql = "UPDATE campaign SET version = version + 1, updated_at = $4, name = $5, goal = $6, assistant_id = $7, \
                trunk_id = $8, trunk_group_id = CASE WHEN trunk_id = $8 THEN trunk_group_id END, caller_id = $9, schedule = $10, settings = $11, disclosure = $12, \
-               scheduled_start_at = $13, start_failed = NULL WHERE id = $1 AND state = $2 AND version = $3";
+               scheduled_start_at = $13, description = $14, search = $15, start_failed = NULL WHERE id = $1 AND state = $2 AND version = $3";
     if tx.execute(sql, args).await? == 0 {
         return Err(StoreError::Stale);
     }
@@ -507,24 +542,7 @@ pub async fn progress(tx: &mut Tx, id: CampaignId) -> Result<Progress, StoreErro
     const SQL: &str = "SELECT status, COUNT(*) AS count FROM target WHERE campaign_id = $1 GROUP BY status";
     let mut progress = Progress::default();
     for row in tx.all(SQL, args![id]).await? {
-        let (state, count): (TargetState, i64) = (row.get("status")?, row.get("count")?);
-        let count = count.unsigned_abs();
-        let part = match state {
-            TargetState::New
-            | TargetState::Waiting
-            | TargetState::Ready
-            | TargetState::Callback
-            | TargetState::Suspended => Some(&mut progress.pending),
-            TargetState::InProgress => Some(&mut progress.in_progress),
-            TargetState::Done => Some(&mut progress.completed),
-            TargetState::Failed | TargetState::Blocked | TargetState::Expired => Some(&mut progress.failed),
-            TargetState::Rejected | TargetState::Removed => None,
-        };
-        if let Some(part) = part {
-            *part += count;
-            progress.total += count;
-        }
-        progress.by_state.insert(state, count);
+        progress.count(row.get("status")?, row.get::<i64>("count")?.unsigned_abs());
     }
     let silent: i64 = tx.value(SILENT, args![id]).await?;
     progress.silent_starts = silent.unsigned_abs();
@@ -546,8 +564,8 @@ async fn write_days(tx: &mut Tx, id: CampaignId, schedule: &Schedule) -> Result<
     Ok(())
 }
 
-/// Name, goal, assistant, trunk, caller ID, schedule, settings, disclosure, scheduled start.
-fn values(data: &CampaignData) -> [Arg; 9] {
+/// Name, goal, assistant, trunk, caller ID, schedule, settings, disclosure, scheduled start, description, search.
+fn values(data: &CampaignData) -> [Arg; 11] {
     [
         data.name.to_arg(),
         data.goal.to_arg(),
@@ -558,6 +576,8 @@ fn values(data: &CampaignData) -> [Arg; 9] {
         Arg::Text(Some(to_json(&data.settings))),
         Arg::Text((!disclosure::demands_nothing(&data.disclosure)).then(|| to_json(&data.disclosure))),
         data.scheduled_start_at.to_arg(),
+        data.description.to_arg(),
+        format!("{} {}", data.name, data.description).to_lowercase().to_arg(),
     ]
 }
 
@@ -565,6 +585,7 @@ fn values(data: &CampaignData) -> [Arg; 9] {
 fn changed(old: &CampaignData, new: &CampaignData) -> Vec<&'static str> {
     let fields = [
         ("name", old.name != new.name),
+        ("description", old.description != new.description),
         ("goal", old.goal != new.goal),
         ("assistant", old.assistant != new.assistant),
         ("trunk", old.trunk != new.trunk),
@@ -617,6 +638,7 @@ fn read_disclosure(row: &Row) -> Result<Disclosure, StoreError> {
 fn read(row: &Row) -> Result<Campaign, StoreError> {
     let data = CampaignData {
         name: row.get("name")?,
+        description: row.get("description")?,
         goal: row.get("goal")?,
         assistant: row.get("assistant_id")?,
         trunk: row.get("trunk_id")?,

@@ -28,6 +28,7 @@ pub mod invitation;
 pub mod import;
 pub mod knowledge;
 pub mod lock;
+pub mod number;
 pub mod org;
 pub mod people_job;
 pub mod people_list;

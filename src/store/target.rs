@@ -2,7 +2,9 @@
 
 mod mend;
 mod moves;
+mod overwrites;
 mod places;
+mod search;
 
 use std::collections::BTreeMap;
 
@@ -10,8 +12,7 @@ use jiff::Timestamp;
 
 use super::db::value::text_columns;
 use super::db::{Listing, Page, Row, ToArg, insert_many};
-use super::filter::{Clause, Cursor, Orders, Sheet, TargetFilter};
-use super::{StoreError, Tx, Wake, campaign, event, people_list};
+use super::{StoreError, Tx, Wake, campaign, contact, event, people_list};
 use crate::args;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::order::Entrant;
@@ -23,8 +24,10 @@ use crate::pii::Pii;
 
 pub(in crate::store) use mend::{mend_consent, mend_contact, mend_hours, mend_number, mend_policy, mend_zones};
 pub use moves::{Act, act};
+pub use overwrites::overwrite;
 pub use places::replace;
 pub(in crate::store) use places::{order_changed, replace_of_contact};
+pub use search::{EXACT, ORDERS, Total, search, total};
 
 text_columns!(DisconnectionReason, BlockedReason, Hold);
 
@@ -69,11 +72,20 @@ pub struct Target {
     pub last_call_at: Option<Timestamp>,
     /// How long its last call lasted, in milliseconds from the answer.
     pub last_duration_ms: Option<i64>,
+    /// One of its calls was marked as a success.
+    pub call_success: bool,
+    /// Its last call with a person was broken off before the script was complete.
+    pub interrupted: bool,
+    /// Values that stand in the place of the contact's own variables.
+    pub overwrites: Pii<BTreeMap<String, String>>,
+    /// Which of them a person set for it alone; the others came with its batch.
+    pub overwritten: Vec<String>,
 }
 
 const SELECT: &str = "SELECT t.id, t.campaign_id, t.contact_id, c.name, c.phone, t.status, t.blocked_reason, t.hold, \
                       t.round, t.dials, t.next_at, t.callback_at, t.callback_asked_at, t.callback_missed_at, \
-                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms, \
+                      t.base_priority, t.last_reason, t.last_call_at, t.last_duration_ms, t.call_success, t.interrupted, \
+                      t.overwrites, t.overwritten, \
                       (SELECT l.name FROM suppression_list l WHERE l.id = t.blocked_by AND t.status = 'blocked') AS blocked_by \
                       FROM target t JOIN contact c ON c.id = t.contact_id";
 /// Contacts that are looked at in one statement.
@@ -218,34 +230,6 @@ pub async fn list(
     tx.page(&select, args, "t.id", page, read, |target| target.id).await
 }
 
-/// What contacts of a campaign can be ordered by.
-pub const ORDERS: Orders = &[
-    ("created_at", None),
-    ("updated_at", Some("t.updated_at")),
-    ("next_at", Some("COALESCE(t.callback_at, t.next_at)")),
-    ("last_call_at", Some("COALESCE(t.last_call_at, 0)")),
-    ("priority", Some("t.base_priority")),
-    ("dials", Some("t.dials")),
-    ("name", Some("c.name")),
-];
-
-/// The targets of a campaign that a filter lets through, in an order.
-///
-/// # Errors
-/// When the database fails.
-pub async fn search(
-    tx: &mut Tx,
-    org: OrgId,
-    campaign: CampaignId,
-    filter: &TargetFilter,
-    sheet: &Sheet,
-) -> Result<Listing<Target, Cursor>, StoreError> {
-    let select = format!("{SELECT} WHERE t.org_id = $1 AND t.campaign_id = $2");
-    let mut clause = Clause::new(tx, select, args![org, campaign]);
-    filter.add(&mut clause);
-    clause.page(tx, "t.id", sheet, read).await
-}
-
 /// Fails unless all contacts, each given once, are the organisation's.
 async fn owned(tx: &mut Tx, org: OrgId, contacts: &[ContactId]) -> Result<(), StoreError> {
     let mut args = args![org];
@@ -277,5 +261,9 @@ fn read(row: &Row) -> Result<Target, StoreError> {
         last_reason: row.get("last_reason")?,
         last_call_at: row.get("last_call_at")?,
         last_duration_ms: row.get("last_duration_ms")?,
+        call_success: row.get("call_success")?,
+        interrupted: row.get("interrupted")?,
+        overwrites: contact::variables(row, "overwrites")?,
+        overwritten: overwrites::names(row)?,
     })
 }

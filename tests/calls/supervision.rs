@@ -187,7 +187,10 @@ async fn a_supervisor_whispers_mutes_takes_off_the_record_and_hangs_up() {
     caller.until("two seconds", |heard| heard.len() > cut + 24_000).await;
     assert_eq!(caller.words(cut + 1, caller.heard().len()), 0, "a muted agent says nothing");
     assert_eq!(requests(&vendors).len(), asked, "and the model is not asked");
-    assert_eq!(supervisor.live().await[0]["muted"], true);
+    let seen = supervisor.live().await.remove(0);
+    assert_eq!((&seen["muted"], &seen["needs_attention"]), (&json!(true), &Value::Null));
+    let last = &seen["last_words"];
+    assert!(last["at"].is_string() && last["speaker"].is_string(), "what was said last is told: {seen}");
     let muted = supervisor.does(call, "mute", json!({ "on": false })).await;
     assert_eq!(muted["muted"], false);
     let rolls = caller.hears_sound(cut + 1).await;

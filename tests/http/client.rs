@@ -257,6 +257,7 @@ pub(crate) fn trunk(name: &str) -> Value {
 pub(crate) fn assistant(name: &str) -> Value {
     json!({
         "name": name,
+        "variables": {"offer": {"default": "A"}, "company": {"default": "Ours"}},
         "flow": {
             "start": "hello",
             "nodes": [

@@ -403,6 +403,8 @@ pub(crate) async fn record(client: &Client, make: impl FnOnce(Call) -> Call) -> 
         answered_by: None,
         recording: Some(Recording { path: "a/b.wav".to_owned(), ms: 1500 }),
         recording_fault: None,
+        success: false,
+        interrupted: false,
         replay: Some("a/b.replay.gz".to_owned()),
         transfer: None,
         identity: Some(CallerIdentity {

@@ -301,6 +301,8 @@ fn record(scene: &Scene, claimed: &Claimed, attempt: &Attempt) -> Report {
         answered_by: Some(AnsweredBy::Human),
         recording: None,
         recording_fault: None,
+        success: false,
+        interrupted: false,
         replay: None,
         transfer: None,
         identity: None,

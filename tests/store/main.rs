@@ -23,6 +23,7 @@ mod lists;
 mod numbers;
 mod opening;
 mod order;
+mod pages;
 mod recovery;
 mod rehearsal;
 mod resources;

@@ -314,6 +314,8 @@ async fn calls_come_back_as_they_were(test: TestDb) {
         answered_by: Some(AnsweredBy::Human),
         recording: Some(Recording { path: "2026/11/a.wav".to_owned(), ms: 29_000 }),
         recording_fault: None,
+        success: false,
+        interrupted: false,
         replay: Some("2026/11/a.replay.gz".to_owned()),
         transfer: Some(Transfer {
             to: "+4930901820".to_owned().into(),

@@ -55,6 +55,7 @@ impl World {
     pub(crate) fn campaign_data(&self, name: &str, settings: Settings) -> CampaignData {
         CampaignData {
             name: name.to_owned(),
+            description: String::new(),
             goal: None,
             assistant: self.assistant,
             trunk: self.trunk,

@@ -13,6 +13,7 @@ use super::supervise::{Supervised, Supervision};
 use crate::agent::assistant::AssistantVersion;
 use crate::agent::manners::disclosure::Disclosed;
 use crate::agent::record::Outcome;
+use crate::call::attention::{Glance, Watch};
 use crate::call::listen::Listeners;
 use crate::call::outcome::{CallOutcome, Failover};
 use crate::call::place::CallReport;
@@ -137,6 +138,8 @@ pub struct LiveCall {
     pub off_record: bool,
     /// How many listen to it.
     pub listeners: usize,
+    /// The last words, and why somebody should look after it. Nobody should while the agent does not lead the call.
+    pub glance: Glance,
 }
 
 /// Who speaks with the far side.
@@ -178,6 +181,7 @@ pub(super) struct Entry {
     pub(super) supervised: Arc<Supervised>,
     pub(super) listeners: Arc<Listeners>,
     leg: Arc<LegSession>,
+    watch: Arc<Watch>,
 }
 
 /// Who takes part in a call.
@@ -205,14 +209,16 @@ impl Entry {
         let listeners = Arc::<Listeners>::default();
         let supervised = Arc::<Supervised>::default();
         let leg = Arc::<LegSession>::default();
+        let watch = Arc::new(Watch::new(&identity.assistant.definition.language));
         let ends = Ends {
             control: controls,
             stage,
             listeners: Arc::clone(&listeners),
             supervised: Arc::clone(&supervised),
             known: Arc::clone(&leg),
+            watch: Arc::clone(&watch),
         };
-        (ends, Self { identity, control, stage: stages, supervised, listeners, leg })
+        (ends, Self { identity, control, stage: stages, supervised, listeners, leg, watch })
     }
 
     /// Whether this session is its leg.
@@ -221,6 +227,12 @@ impl Entry {
     }
 
     pub(super) fn live(&self) -> LiveCall {
+        let call = self.seen();
+        let attention = call.glance.attention.filter(|_| call.party() == Party::Agent);
+        LiveCall { glance: Glance { attention, ..call.glance }, ..call }
+    }
+
+    fn seen(&self) -> LiveCall {
         LiveCall {
             call: self.identity.call,
             org: self.identity.org,
@@ -236,6 +248,7 @@ impl Entry {
             taken_over: self.supervised.is_taken(),
             off_record: self.supervised.is_off_record(),
             listeners: self.listeners.count(),
+            glance: self.watch.glance(time::now().mono),
         }
     }
 }
@@ -329,6 +342,7 @@ pub(super) fn remains_of_a_panic(stage: Stage) -> Remains {
         ended_at: time::now().mono,
     };
     let conversation = Outcome {
+        success: false,
         ending: None,
         flow_completed: false,
         caller_reacted: false,

@@ -65,13 +65,21 @@ impl CallTask {
             Action::OptOut { words } => self.tools.opt_out(words),
             Action::Transcribed(line) => {
                 self.listeners.tell(|| Happening::Line(line.clone()));
+                if self.watch.heard(time::now().mono, &line) {
+                    self.listeners.tell(|| Happening::Changed);
+                }
                 if let Some(lines) = &self.calls.insight().lines {
                     // Whoever does not keep up misses some; the outcome has them all.
                     let _ = lines.try_send((self.context.call, line));
                 }
             }
             // The conversation keeps them all; its outcome has them at the end.
-            Action::Answered(_) | Action::Replied(_) => {}
+            Action::Answered(answer) => {
+                if self.watch.answered(time::now().mono, &answer) {
+                    self.listeners.tell(|| Happening::Changed);
+                }
+            }
+            Action::Replied(_) => {}
             Action::End(ending) => self.conversation_ended(ending),
         }
     }

@@ -124,6 +124,7 @@ mod tests {
         let outcome = Outcome {
             ending: None,
             flow_completed: true,
+            success: false,
             caller_reacted: true,
             first_speech: None,
             answers: Vec::new(),

@@ -110,6 +110,11 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     ),
     (77, "cases and lists", Text::Both(include_str!("../../../migrations/0077_cases_and_lists.sql"))),
     (78, "imports", Text::Both(include_str!("../../../migrations/0078_imports.sql"))),
+    (86, "campaign description", Text::Both(include_str!("../../../migrations/0086_campaign_description.sql"))),
+    (87, "overwritten", Text::Both(include_str!("../../../migrations/0087_overwritten.sql"))),
+    (88, "call success", Text::Both(include_str!("../../../migrations/0088_call_success.sql"))),
+    (89, "callback agenda", Text::Both(include_str!("../../../migrations/0089_callback_agenda.sql"))),
+    (90, "deleted assistants", Text::Both(include_str!("../../../migrations/0090_deleted_assistants.sql"))),
 ];
 
 /// The version of the last one.

@@ -93,7 +93,8 @@ pub(super) async fn dial(
     let sql = "UPDATE attempt SET state = $2, dialing_at = $3 WHERE id = $1 AND epoch = $4 AND state = $5";
     let (from, to) = (AttemptState::Claimed, AttemptState::Dialing);
     one_row(tx.execute(sql, args![request.attempt, to, now, request.node.epoch, from]).await?)?;
-    tx.execute("UPDATE target SET last_call_at = $2 WHERE id = $1", args![claimed.target, now]).await?;
+    tx.execute("UPDATE target SET last_call_at = $2, sort_called = $2 WHERE id = $1", args![claimed.target, now])
+        .await?;
     Ok(Ok(()))
 }
 

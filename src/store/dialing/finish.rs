@@ -183,6 +183,10 @@ pub(super) async fn end(
     if let Some(report) = report {
         quota::take_back(tx, end.attempt).await?;
         call::insert(tx, &report.call, &report.conversation).await?;
+        if report.call.is_with_a_person() {
+            let sql = "UPDATE target SET call_success = (call_success OR $2), interrupted = $3 WHERE id = $1";
+            tx.execute(sql, args![ending.target, report.call.success, report.call.interrupted]).await?;
+        }
     }
     tx.wake(Wake::Room);
     tx.wake(Wake::Targets(ending.campaign));
@@ -471,7 +475,7 @@ async fn write_target(
 ) -> Result<(), StoreError> {
     let callback = (settled.state == TargetState::Callback).then_some(settled.next_at).flatten();
     let sql = "UPDATE target SET status = $2, next_at = COALESCE($3, next_at), callback_at = $4, blocked_reason = $5, \
-               last_reason = $6, last_duration_ms = $7, hold = NULL, priority = base_priority, updated_at = $8, \
+               last_reason = $6, last_duration_ms = $7, sort_talked = COALESCE($7, 0), hold = NULL, priority = base_priority, updated_at = $8, \
                last_ended_at = $8, answered = (answered OR $9), callback_missed_at = NULL, \
                opens_at = CASE WHEN $2 = 'ready' THEN opens_at END, \
                held_by = $11, callback_asked_at = CASE WHEN $2 = 'callback' THEN COALESCE($10, callback_asked_at) END WHERE id = $1";

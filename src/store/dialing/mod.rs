@@ -8,6 +8,7 @@
 //! Locks are taken in one order everywhere: limiters (organisation, trunk, campaign, caller ID), campaign, attempt,
 //! target. A target is locked before its attempt only while the attempt does not exist yet.
 
+pub mod agenda;
 pub mod breaker;
 pub mod callback;
 mod claim;

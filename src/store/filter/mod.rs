@@ -12,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::db::{Arg, Kind, Listing, Row, ToArg};
 use super::{StoreError, Tx};
 
-pub use wishes::{AttemptFilter, CallFilter, CampaignFilter, CaseFilter, ContactFilter, TargetFilter};
+pub use wishes::{
+    AgendaFilter, AttemptFilter, CallFilter, CampaignFilter, CaseFilter, ContactFilter, TargetFilter,
+};
 
 /// One of these; in a query `a,b`, in JSON a list. Nothing when there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -220,6 +222,26 @@ impl Sheet {
             Some(_) | None => Ok(Self { limit, after, order }),
         }
     }
+
+    /// The expression it is ordered by; none for the order in which rows were made.
+    pub(super) const fn by(&self) -> Option<&'static str> {
+        self.order.by
+    }
+
+    /// The same page of what has been cut to it already.
+    pub(super) fn whole(&self) -> Self {
+        Self { after: None, ..self.clone() }
+    }
+}
+
+/// Where the ranges of a page begin and end.
+pub(super) struct Cut {
+    /// What follows the conditions of each range.
+    pub(super) text: String,
+    /// ASC or DESC.
+    pub(super) way: &'static str,
+    /// The place of the number of rows.
+    pub(super) limit: String,
 }
 
 /// A query that is built of wishes. Nothing from outside gets into its text: values are bound.
@@ -320,6 +342,49 @@ impl Clause {
         }
     }
 
+    /// What cuts each range of a page to its beginning.
+    pub(super) fn cut(&mut self, id_column: &str, sheet: &Sheet) -> Cut {
+        let way = if sheet.order.descending { "DESC" } else { "ASC" };
+        let mut text = self.beyond(id_column, sheet).map(|beyond| format!(" AND {beyond}")).unwrap_or_default();
+        let limit = self.bind(&(i64::from(sheet.limit.clamp(1, 1000)) + 1));
+        let by = sheet.order.by.map(|by| format!("{by} {way}, ")).unwrap_or_default();
+        text.push_str(&format!(" ORDER BY {by}{id_column} {way} LIMIT {limit}"));
+        Cut { text, way, limit }
+    }
+
+    /// What holds behind the last row of the page before.
+    fn beyond(&mut self, id_column: &str, sheet: &Sheet) -> Option<String> {
+        let compare = if sheet.order.descending { "<" } else { ">" };
+        let cursor = sheet.after.as_ref()?;
+        let id = self.bind(&cursor.id);
+        Some(match (sheet.order.by, &cursor.key) {
+            (Some(by), Some(key)) => {
+                let key = match key {
+                    Key::Number(number) => self.bind(number),
+                    Key::Text(text) => self.bind(text),
+                };
+                format!("({by}, {id_column}) {compare} ({key}, {id})")
+            }
+            (Some(_) | None, _) => format!("{id_column} {compare} {id}"),
+        })
+    }
+
+    /// What it says so far.
+    pub(super) fn text(&self) -> &str {
+        &self.sql
+    }
+
+    /// Its values.
+    pub(super) fn into_args(self) -> Vec<Arg> {
+        self.args
+    }
+
+    /// Its text and its values, for so many rows at most, whichever.
+    pub(super) fn take_first(mut self, limit: u64) -> (String, Vec<Arg>) {
+        let limit = self.bind(&i64::try_from(limit).unwrap_or(i64::MAX));
+        (format!("{} LIMIT {limit}", self.sql), self.args)
+    }
+
     /// The rows, at most `limit`, in the order of `id_column` after `after` and not beyond `until`.
     pub(super) async fn batch(
         mut self,
@@ -379,19 +444,9 @@ impl Clause {
         sheet: &Sheet,
         read: impl Fn(&Row) -> Result<T, StoreError>,
     ) -> Result<Listing<T, Cursor>, StoreError> {
-        let (compare, way) = if sheet.order.descending { ("<", "DESC") } else { (">", "ASC") };
-        if let Some(cursor) = &sheet.after {
-            let id = self.bind(&cursor.id);
-            match (sheet.order.by, &cursor.key) {
-                (Some(by), Some(key)) => {
-                    let key = match key {
-                        Key::Number(number) => self.bind(number),
-                        Key::Text(text) => self.bind(text),
-                    };
-                    self.and(&format!("({by}, {id_column}) {compare} ({key}, {id})"));
-                }
-                (Some(_) | None, _) => self.and(&format!("{id_column} {compare} {id}")),
-            }
+        let way = if sheet.order.descending { "DESC" } else { "ASC" };
+        if let Some(beyond) = self.beyond(id_column, sheet) {
+            self.and(&beyond);
         }
         let mut sql = match sheet.order.by {
             Some(by) => self.sql.replacen("SELECT ", &format!("SELECT {by} AS sort_key, {id_column} AS sort_id, "), 1),

@@ -24,7 +24,7 @@ pub struct CampaignFilter {
     /// Paused for one of these reasons.
     #[param(value_type = Option<Vec<PauseReason>>, style = Form)]
     pub pause_reason: OneOf<PauseReason>,
-    /// Part of the name, in any case of ASCII letters.
+    /// Part of the name or the description, in any case.
     pub search: Option<String>,
     /// With this assistant.
     pub assistant_id: Option<AssistantId>,
@@ -92,6 +92,12 @@ pub struct TargetFilter {
     /// Whether a person has ever answered in this campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered: Option<bool>,
+    /// Whether one of their calls was marked as a success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_success: Option<bool>,
+    /// Whether they broke off their last call before its script was complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<bool>,
     /// Whether a callback was missed that is still to be made up for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_missed: Option<bool>,
@@ -113,6 +119,19 @@ pub struct TargetFilter {
     /// Changed before then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_before: Option<Timestamp>,
+}
+
+/// Picks callbacks.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct AgendaFilter {
+    /// Planned from then on.
+    pub from: Option<Timestamp>,
+    /// Planned before then.
+    pub before: Option<Timestamp>,
+    /// Of this campaign.
+    pub campaign_id: Option<CampaignId>,
 }
 
 /// Picks contacts.
@@ -304,7 +323,7 @@ impl CampaignFilter {
     pub(in crate::store) fn add(&self, clause: &mut Clause) {
         clause.one_of("state", &self.state);
         clause.one_of("pause_reason", &self.pause_reason);
-        clause.contains("lower(name)", self.search.as_deref());
+        clause.contains("search", self.search.as_deref());
         clause.is("assistant_id", self.assistant_id.as_ref());
         clause.is("trunk_id", self.trunk_id.as_ref());
         if let Some(contact) = &self.contact_id {
@@ -320,7 +339,30 @@ impl CampaignFilter {
 impl TargetFilter {
     /// On `target t JOIN contact c`.
     pub(in crate::store) fn add(&self, clause: &mut Clause) {
+        self.add_ranges(clause);
+        self.add_others(clause);
+    }
+
+    /// On `target t`: what the ranges of its indexes are made by.
+    pub(in crate::store) fn add_ranges(&self, clause: &mut Clause) {
         clause.one_of("t.status", &self.state);
+        clause.is("t.call_success", self.call_success.as_ref());
+        clause.is("t.interrupted", self.interrupted.as_ref());
+    }
+
+    /// Whether there are other wishes than those.
+    pub(in crate::store) fn has_others(&self) -> bool {
+        let (state, call_success, interrupted) = (self.state.clone(), self.call_success, self.interrupted);
+        *self != Self { state, call_success, interrupted, ..Self::default() }
+    }
+
+    /// Whether one of the other wishes is about the contact itself.
+    pub(in crate::store) const fn asks_contact(&self) -> bool {
+        self.search.is_some() || self.variable.is_some()
+    }
+
+    /// The other wishes; on `target t`, with `contact c` where [`asks_contact`](Self::asks_contact).
+    pub(in crate::store) fn add_others(&self, clause: &mut Clause) {
         clause.one_of("t.blocked_reason", &self.blocked_reason);
         clause.one_of("t.last_reason", &self.last_reason);
         clause.contains("c.search", self.search.as_deref());
@@ -336,6 +378,14 @@ impl TargetFilter {
         }
         clause.within("COALESCE(t.callback_at, t.next_at)", self.next_from, self.next_before);
         clause.within("t.updated_at", self.updated_from, self.updated_before);
+    }
+}
+
+impl AgendaFilter {
+    /// On `target t`.
+    pub(in crate::store) fn add(&self, clause: &mut Clause) {
+        clause.is("t.campaign_id", self.campaign_id.as_ref());
+        clause.within("t.callback_at", self.from, self.before);
     }
 }
 

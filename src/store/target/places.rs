@@ -89,7 +89,7 @@ pub(in crate::store) async fn replace_of_contact(tx: &mut Tx, id: ContactId) -> 
 }
 
 /// What is set for this target alone outranks what its contact says.
-async fn write(tx: &mut Tx, row: &Row, order: &ListOrder) -> Result<(), StoreError> {
+pub(super) async fn write(tx: &mut Tx, row: &Row, order: &ListOrder) -> Result<(), StoreError> {
     let mut variables = contact::variables(row, "variables")?.into_inner();
     variables.extend(contact::variables(row, "overwrites")?.into_inner());
     let value = order.field().and_then(|field| variables.get(field)).map(String::as_str);

@@ -210,6 +210,7 @@ impl Conversation {
 
     /// The call is a success.
     pub(in crate::agent::conversation) fn mark_success(&mut self, now: Instant) {
+        self.outcome.success = true;
         self.record_answer(now, "success".to_owned(), "yes".to_owned());
     }
 
