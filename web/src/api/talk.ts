@@ -1,0 +1,86 @@
+/** A call between this browser and an assistant: WebRTC as the server's WHIP route wants it. */
+import { changeHeaders } from './client'
+import { problemOf } from './problem'
+
+export interface Talk {
+  /** Id of the call; it keeps it when it is over. */
+  callId: string | undefined
+  /** How loud the assistant is now, 0 to 1. */
+  level(): number
+  hangUp(): Promise<void>
+}
+
+/** Why there is no call before the server was asked. */
+export class MicrophoneRefused extends Error {}
+export class NoMicrophone extends Error {}
+
+/** Rings through. `onEnd` is told when the other side or the network ends it. Throws `Problem` or one of the two above. */
+export async function talkTo(assistantId: string, onEnd: () => void): Promise<Talk> {
+  const microphone = await openMicrophone()
+  const peer = new RTCPeerConnection()
+  const player = new Audio()
+  player.autoplay = true
+  peer.addTransceiver(microphone.getAudioTracks()[0]!, { direction: 'sendrecv', streams: [microphone] })
+  const close = () => {
+    for (const track of microphone.getTracks()) track.stop()
+    peer.close()
+    player.srcObject = null
+  }
+  peer.ontrack = (event) => {
+    player.srcObject = new MediaStream([event.track])
+  }
+  peer.onconnectionstatechange = () => {
+    if (peer.connectionState === 'failed' || peer.connectionState === 'closed' || peer.connectionState === 'disconnected') {
+      close()
+      onEnd()
+    }
+  }
+  try {
+    await peer.setLocalDescription()
+    await gathered(peer)
+    const response = await fetch(`/api/v1/assistants/${assistantId}/talk`, {
+      method: 'POST',
+      credentials: 'same-origin',
+      headers: { ...changeHeaders('POST'), 'Content-Type': 'application/sdp' },
+      body: peer.localDescription!.sdp,
+    })
+    if (!response.ok) throw await problemOf(response)
+    await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() })
+    const session = response.headers.get('Location')
+    return {
+      callId: response.headers.get('Callwright-Call') ?? undefined,
+      level: () => peer.getReceivers()[0]?.getSynchronizationSources()[0]?.audioLevel ?? 0,
+      async hangUp() {
+        peer.onconnectionstatechange = null
+        close()
+        if (session !== null) await fetch(session, { method: 'DELETE', credentials: 'same-origin', headers: changeHeaders('DELETE') })
+      },
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+async function openMicrophone(): Promise<MediaStream> {
+  // Without TLS browsers give no microphone, except on this very machine.
+  if (navigator.mediaDevices === undefined) throw new NoMicrophone()
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } })
+  } catch (error) {
+    throw (error as DOMException).name === 'NotAllowedError' ? new MicrophoneRefused() : new NoMicrophone()
+  }
+}
+
+/** All of the browser's own candidates stand in the offer; two seconds are enough for them. */
+function gathered(peer: RTCPeerConnection): Promise<void> {
+  if (peer.iceGatheringState === 'complete') return Promise.resolve()
+  return new Promise((done) => {
+    const timer = setTimeout(done, 2_000)
+    peer.onicegatheringstatechange = () => {
+      if (peer.iceGatheringState !== 'complete') return
+      clearTimeout(timer)
+      done()
+    }
+  })
+}

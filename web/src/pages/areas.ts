@@ -1,0 +1,6 @@
+/** The areas of the console, one line each. An area that is not here does not exist. */
+import type { Area } from '@/app/area'
+import { campaigns } from './campaigns/area'
+import { home } from './home/area'
+
+export const areas: Area[] = [home, campaigns]

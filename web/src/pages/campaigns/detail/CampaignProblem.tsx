@@ -1,0 +1,20 @@
+import { Link } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { asProblem } from '@/api/problem'
+import { useCrumbs } from '@/app/crumbs'
+import { ProblemAlert } from '@/ui/Problem'
+
+/** The campaign could not be read: mostly because it is gone. */
+export function CampaignProblem({ error, retry }: { error: unknown; retry: () => void }) {
+  const { t } = useTranslation('campaigns')
+  const gone = [404, 422].includes(asProblem(error).status)
+  useCrumbs({ label: t('common:nav.campaigns'), to: '/campaigns' }, { label: t(gone ? 'gone.title' : 'common:page.error') })
+  if (!gone) return <ProblemAlert error={error} retry={retry} />
+  return (
+    <div className="cw-narrow">
+      <h1>{t('gone.title')}</h1>
+      <p>{t('gone.text')}</p>
+      <p><Link to="/campaigns">{t('gone.back')}</Link></p>
+    </div>
+  )
+}

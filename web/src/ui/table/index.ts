@@ -1,0 +1,5 @@
+export { DataTable } from './DataTable'
+export type { Column } from './columns'
+export { useList, type ListState } from './list'
+export { useSelection, type Chosen, type Selection } from './selection'
+export { SearchBox, StateFilter } from './filters'
