@@ -3,5 +3,6 @@ import type { Area } from '@/app/area'
 import { assistants } from './assistants/area'
 import { campaigns } from './campaigns/area'
 import { home } from './home/area'
+import { trunks } from './trunks/area'
 
-export const areas: Area[] = [home, campaigns, assistants]
+export const areas: Area[] = [home, campaigns, assistants, trunks]

@@ -1,6 +1,7 @@
 /** Name, version, what is not saved; talking and saving. */
 import { useQuery } from '@tanstack/react-query'
 import { Alert, Button } from 'antd'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { assistantQuery } from '@/api/assistants'
 import { useCan } from '@/api/session'
@@ -12,7 +13,8 @@ import { StatusTag } from '@/ui/status/StatusTag'
 import { TimeText } from '@/ui/values'
 import { WhyButton } from '@/ui/WhyButton'
 import { useDraft } from '../parts/draft'
-import { TalkDrawer } from '../talk/TalkDrawer'
+
+const TalkDrawer = lazy(() => import('../talk/TalkDrawer'))
 
 export function Head() {
   const { t } = useTranslation('assistants')
@@ -43,7 +45,7 @@ export function Head() {
       />
       {draft.problem && <ProblemAlert error={draft.problem} />}
       {draft.conflict && <ConflictAlert />}
-      {search.talk === '1' && <TalkDrawer assistant={assistant} close={() => patch({ talk: undefined }, { replace: true })} />}
+      {search.talk === '1' && <Suspense><TalkDrawer assistant={assistant} close={() => patch({ talk: undefined }, { replace: true })} /></Suspense>}
     </>
   )
 }

@@ -1,20 +1,21 @@
 /** The flow of an assistant: as a graph or as a list, with the chosen block beside it. Both edit the same. */
-import { Alert, Button, Empty as Nothing, Segmented } from 'antd'
+import { Alert, Button, Segmented } from 'antd'
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PageSkeleton } from '@/app/shell/PageSkeleton'
 import { useSearch } from '@/app/search-params'
+import { Empty } from '@/ui/Empty'
 import { IconButton } from '@/ui/IconButton'
 import { LayoutGrid, Plus, Redo2, Undo2 } from '@/ui/icons'
 import { useDraft } from '../parts/draft'
 import { Findings } from './Findings'
-import { Inspector } from './inspector/Inspector'
-import { OutlineView } from './OutlineView'
 import { Palette } from './Palette'
 import { useFlowKeys } from './useFlowKeys'
 import { useFlow } from './useFlow'
 
 const Graph = lazy(() => import('./graph/Graph'))
+const OutlineView = lazy(() => import('./OutlineView'))
+const Inspector = lazy(() => import('./inspector/Inspector'))
 
 export default function FlowTab() {
   const { t } = useTranslation('assistants')
@@ -48,18 +49,16 @@ export default function FlowTab() {
         {editor.editable && <Palette editor={editor} />}
         <div className="cw-flow-area">
           {editor.flow.nodes.length === 0 ? (
-            <Nothing image={null} description={t('flow.empty')}>
-              {editor.editable && <Button type="primary" icon={<Plus size={15} />} onClick={() => editor.add('say', null)}>{t('flow.first')}</Button>}
-            </Nothing>
+            <Empty text={t('flow.empty')} action={editor.editable && <Button type="primary" icon={<Plus size={15} />} onClick={() => editor.add('say', null)}>{t('flow.first')}</Button>} />
           ) : view === 'list' ? (
-            <OutlineView editor={editor} />
+            <Suspense fallback={<PageSkeleton />}><OutlineView editor={editor} /></Suspense>
           ) : (
             <Suspense fallback={<PageSkeleton />}>
               <Graph editor={editor} id={draft.assistant.id} tidied={tidied} />
             </Suspense>
           )}
         </div>
-        {editor.chosen && <Inspector key={editor.chosen.id} editor={editor} node={editor.chosen} />}
+        {editor.chosen && <Suspense><Inspector key={editor.chosen.id} editor={editor} node={editor.chosen} /></Suspense>}
       </div>
     </>
   )

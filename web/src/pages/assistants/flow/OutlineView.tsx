@@ -11,7 +11,7 @@ import { useFindingWords } from './Findings'
 import { LOOK } from './look'
 import type { FlowEditor } from './useFlow'
 
-export function OutlineView({ editor }: { editor: FlowEditor }) {
+export default function OutlineView({ editor }: { editor: FlowEditor }) {
   const { t } = useTranslation('assistants')
   const rows = useMemo(() => outline(editor.flow), [editor.flow])
   return (

@@ -1,22 +1,24 @@
 /** Documents and web pages that the assistant looks into, and a question to try them with. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Checkbox, Form, Input, Modal, Upload } from 'antd'
-import { useState } from 'react'
+import { App, Button, Checkbox, Input } from 'antd'
+import { lazy, Suspense, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { knowledgeQuery, type Document } from '@/api/assistants'
 import { api, changeHeaders, read } from '@/api/client'
 import { problemOf } from '@/api/problem'
 import { Card } from '@/ui/Card'
 import { Empty } from '@/ui/Empty'
-import { FormErrors, useFormErrors } from '@/ui/FormErrors'
 import { IconButton } from '@/ui/IconButton'
-import { Globe, RefreshCw, Search, Trash2, Upload as UploadIcon } from '@/ui/icons'
+import { Globe, RefreshCw, Search, Trash2, Upload } from '@/ui/icons'
 import { ProblemAlert } from '@/ui/Problem'
 import { useConfirm } from '@/ui/useConfirm'
 import { useFail } from '@/ui/useFail'
 import { NumberText, TimeText } from '@/ui/values'
 import { useDraft } from '../parts/draft'
-import { Fields, NumberField, SwitchField } from '../parts/Field'
+import { SwitchField } from '../parts/Field'
+import { NumberField } from '../parts/NumberField'
+
+const FetchModal = lazy(() => import('./FetchModal'))
 
 const TYPES: Record<string, string> = { txt: 'text/plain', md: 'text/markdown', html: 'text/html', htm: 'text/html', pdf: 'application/pdf' }
 
@@ -53,7 +55,7 @@ function Documents() {
       <ul className="cw-documents">
         {documents.data?.items.map((document) => <Row key={document.id} document={document} chosen={chosen.includes(document.id)} choose={(on) => choose(document.id, on)} />)}
       </ul>
-      {fetching && <FetchModal close={() => setFetching(false)} added={(id) => choose(id, true)} />}
+      {fetching && <Suspense><FetchModal close={() => setFetching(false)} added={(id) => choose(id, true)} /></Suspense>}
     </Card>
   )
 }
@@ -102,6 +104,7 @@ function UploadButton({ added }: { added: (id: string) => void }) {
   const { message } = App.useApp()
   const client = useQueryClient()
   const fail = useFail()
+  const picker = useRef<HTMLInputElement>(null)
   const upload = useMutation({
     async mutationFn(file: File) {
       const query = new URLSearchParams({ title: file.name.replace(/\.\w+$/, ''), language: definition.language ?? 'en' })
@@ -118,35 +121,20 @@ function UploadButton({ added }: { added: (id: string) => void }) {
     onError: fail,
   })
   return (
-    <Upload accept=".txt,.md,.html,.htm,.pdf" showUploadList={false} beforeUpload={(file) => { upload.mutate(file); return false }}>
-      <Button icon={<UploadIcon size={15} />} loading={upload.isPending}>{t('knowledge.upload')}</Button>
-    </Upload>
-  )
-}
-
-function FetchModal({ close, added }: { close: () => void; added: (id: string) => void }) {
-  const { t } = useTranslation('assistants')
-  const { definition } = useDraft()
-  const client = useQueryClient()
-  const [form] = Form.useForm<{ url: string; title?: string }>()
-  const errors = useFormErrors(form)
-  const fetched = useMutation({
-    mutationFn: (values: { url: string; title?: string }) => read(api.POST('/api/v1/knowledge/fetch', { body: { url: values.url, title: values.title || null, language: definition.language ?? 'en' } })),
-    async onSuccess(document) {
-      added(document.id)
-      await client.invalidateQueries({ queryKey: knowledgeQuery.queryKey })
-      close()
-    },
-    onError: errors.take,
-  })
-  return (
-    <Modal open title={t('knowledge.fetch')} okText={t('common:action.add')} onOk={form.submit} confirmLoading={fetched.isPending} onCancel={close}>
-      <FormErrors errors={errors} />
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(values) => fetched.mutate(values)}>
-        <Form.Item name="url" label={t('knowledge.url')} rules={[{ required: true, message: t('common:form.required') }]}><Input type="url" placeholder="https://" autoFocus /></Form.Item>
-        <Form.Item name="title" label={t('knowledge.title')} extra={t('knowledge.title_hint')}><Input maxLength={200} /></Form.Item>
-      </Form>
-    </Modal>
+    <>
+      <input
+        ref={picker}
+        type="file"
+        hidden
+        accept=".txt,.md,.html,.htm,.pdf"
+        onChange={(event) => {
+          const [file] = event.target.files ?? []
+          if (file) upload.mutate(file)
+          event.target.value = ''
+        }}
+      />
+      <Button icon={<Upload size={15} />} loading={upload.isPending} onClick={() => picker.current?.click()}>{t('knowledge.upload')}</Button>
+    </>
   )
 }
 
@@ -181,11 +169,11 @@ function LookupCard() {
   const lookup = definition.lookup ?? {}
   return (
     <Card title={t('knowledge.lookup')}>
-      <Fields>
+      <div>
         <SwitchField label={t('knowledge.automatic')} extra={t('knowledge.automatic_hint')} checked={lookup.automatic ?? true} onChange={(automatic) => change({ lookup: { ...lookup, automatic } })} />
         <NumberField label={t('knowledge.passages')} pointer="/lookup/passages" value={lookup.passages} min={1} max={10} usual={3} onChange={(value) => change({ lookup: { ...lookup, passages: value ?? 3 } })} />
         <NumberField label={t('knowledge.limit')} pointer="/lookup/limit_ms" value={lookup.limit_ms} min={20} max={1000} usual={50} step={10} onChange={(value) => change({ lookup: { ...lookup, limit_ms: value ?? 50 } })} />
-      </Fields>
+      </div>
     </Card>
   )
 }

@@ -17,7 +17,7 @@ interface Values {
   mode: Starter
 }
 
-export function CreateModal({ close }: { close: () => void }) {
+export default function CreateModal({ close }: { close: () => void }) {
   const { t, i18n } = useTranslation('assistants')
   const [form] = Form.useForm<Values>()
   const errors = useFormErrors(form)

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { Button } from 'antd'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Assistant } from '@/api/assistants'
 import { api, read } from '@/api/client'
@@ -17,8 +18,9 @@ import { useFail } from '@/ui/useFail'
 import { Nothing, TimeText } from '@/ui/values'
 import '../assistants.css'
 import { useLanguageName } from '../parts/words'
-import { TalkDrawer } from '../talk/TalkDrawer'
-import { CreateModal } from './CreateModal'
+
+const TalkDrawer = lazy(() => import('../talk/TalkDrawer'))
+const CreateModal = lazy(() => import('./CreateModal'))
 
 export default function ListPage() {
   const { t } = useTranslation('assistants')
@@ -50,8 +52,10 @@ export default function ListPage() {
         empty={{ text: t('list.empty'), action: button }}
         filters={<SearchBox value={search.q} onChange={(q) => patch({ q })} placeholder={t('list.search')} />}
       />
-      {search.new === '1' && writes && <CreateModal close={() => patch({ new: undefined })} />}
-      {talking && <TalkDrawer assistant={talking} close={() => patch({ talk: undefined })} />}
+      <Suspense>
+        {search.new === '1' && writes && <CreateModal close={() => patch({ new: undefined })} />}
+        {talking && <TalkDrawer assistant={talking} close={() => patch({ talk: undefined })} />}
+      </Suspense>
     </>
   )
 }

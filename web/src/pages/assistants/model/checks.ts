@@ -18,7 +18,7 @@ export interface Finding {
 
 export type FindingCode =
   | 'empty' | 'no_start' | 'unreachable' | 'unconnected' | 'no_exit' | 'endless_circle' | 'no_silence_path' | 'no_text' | 'no_subject' | 'no_cases'
-  | 'unknown_tool' | 'unknown_target' | 'unknown_variable' | 'few_choices' | 'same_id'
+  | 'unknown_tool' | 'unknown_target' | 'unknown_variable' | 'few_choices' | 'same_id' | 'is_variable'
 
 /** Tools that come with the server; a flow may name them without declaring them. */
 export const BUILTINS = ['end_call', 'transfer', 'send_dtmf', 'collect_digits', 'schedule_callback', 'opt_out', 'record_answer', 'mark_success'] as const
@@ -60,6 +60,8 @@ function contents(flow: Flow, definition: Pick<Definition, 'variables' | 'tools'
     const found: Finding[] = []
     const stops = (code: FindingCode, of?: string) => found.push({ code, severity: 'stops', id, ...(of === undefined ? {} : { of }) })
     if ((node.say && !node.say.text.trim()) || (node.ask && !node.ask.text.trim())) stops('no_text')
+    const answer = answerName(node)
+    if (answer !== undefined && answer in (definition.variables ?? {})) stops('is_variable', answer)
     if (node.branch && !node.branch.on.trim()) stops('no_subject')
     if (node.branch?.cases.length === 0) stops('no_cases')
     if (node.ask?.answer.kind === 'choice' && node.ask.answer.options.length < 2) stops('few_choices')

@@ -101,6 +101,8 @@ describe('checks', () => {
     expect(codes(texts, {})).toEqual(['unknown_tool'])
   })
 
+  it('refuses an answer that is called as a variable is', () => expect(codes(flow, { variables: { name: {}, well: {} } })).toEqual(['is_variable']))
+
   it('misses targets, texts and choices', () => {
     const poor: Flow = {
       start: 'a',

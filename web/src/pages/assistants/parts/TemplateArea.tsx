@@ -75,9 +75,8 @@ export function TemplateArea({ id, value, onChange, known, rows = 3, maxLength, 
           placeholder={placeholder}
           disabled={disabled}
           spellCheck
-          role="combobox"
           aria-autocomplete="list"
-          aria-expanded={open}
+          aria-haspopup="listbox"
           aria-controls={listId}
           aria-activedescendant={open ? `${listId}-${offers.indexOf(chosen!)}` : undefined}
           {...aria}

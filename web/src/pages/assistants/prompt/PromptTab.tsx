@@ -6,7 +6,7 @@ import { Card } from '@/ui/Card'
 import { ALWAYS, knownNames } from '../model/checks'
 import { fill, namesIn } from '../model/template'
 import { useDraft } from '../parts/draft'
-import { Field, Fields } from '../parts/Field'
+import { Field } from '../parts/Field'
 import { TemplateArea } from '../parts/TemplateArea'
 import { LANGUAGES, MODES, useLanguageName } from '../parts/words'
 
@@ -20,7 +20,7 @@ export default function PromptTab() {
   return (
     <div className="cw-two">
       <Card>
-        <Fields>
+        <div>
           <div className="cw-fields">
             <Field label={t('field.name')} pointer="/name"><Input value={definition.name} maxLength={100} onChange={(event) => change({ name: event.target.value }, 'name')} /></Field>
             <Field label={t('field.language')} pointer="/language"><Select value={definition.language ?? 'en'} onChange={(value) => change({ language: value })} options={languages.map((value) => ({ value, label: language(value) }))} /></Field>
@@ -37,7 +37,7 @@ export default function PromptTab() {
           <Field label={t('prompt.closing')} extra={t('prompt.closing_hint')} pointer="/closing">
             <TemplateArea known={known} rows={2} maxLength={1000} value={definition.closing ?? ''} onChange={(text) => change({ closing: text || null }, 'closing')} />
           </Field>
-        </Fields>
+        </div>
       </Card>
       <Preview />
     </div>

@@ -12,7 +12,7 @@ import { ProblemAlert } from '@/ui/Problem'
 import { Duration, NumberText } from '@/ui/values'
 import { useTranscript, type Said } from './transcript'
 
-export function TalkDrawer({ assistant, close }: { assistant: Assistant; close: () => void }) {
+export default function TalkDrawer({ assistant, close }: { assistant: Assistant; close: () => void }) {
   const { t } = useTranslation('assistants')
   const can = useCan()
   const [talk, setTalk] = useState<Talk>()

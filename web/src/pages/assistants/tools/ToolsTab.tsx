@@ -1,12 +1,16 @@
 /** What the assistant can do beside talking, and whom it can hand the call to. */
 import { Checkbox } from 'antd'
+import { lazy } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Schema } from '@/api/client'
 import { Card } from '@/ui/Card'
 import { BUILTINS } from '../model/checks'
 import { useDraft } from '../parts/draft'
 import { Items } from './Items'
-import { HttpFields, McpFields, TransferFields } from './ToolFields'
+
+const HttpFields = lazy(() => import('./ToolFields').then((part) => ({ default: part.HttpFields })))
+const McpFields = lazy(() => import('./ToolFields').then((part) => ({ default: part.McpFields })))
+const TransferFields = lazy(() => import('./ToolFields').then((part) => ({ default: part.TransferFields })))
 
 type Tool = Schema['Tool']
 

@@ -1,6 +1,6 @@
 /** Who hears, thinks and speaks, how patient the assistant is, and what it tells everybody and machines. */
 import { useQuery } from '@tanstack/react-query'
-import { Collapse, Input, InputNumber, Select } from 'antd'
+import { Input, InputNumber, Select } from 'antd'
 import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Definition } from '@/api/assistants'
@@ -10,12 +10,13 @@ import { useCan } from '@/api/session'
 import { Card } from '@/ui/Card'
 import { ALWAYS } from '../model/checks'
 import { useDraft } from '../parts/draft'
-import { Field, Fields, NumberField, SwitchField } from '../parts/Field'
+import { Field, SwitchField } from '../parts/Field'
+import { NumberField } from '../parts/NumberField'
 import { TemplateArea } from '../parts/TemplateArea'
 
 export default function VoiceTab() {
   return (
-    <Fields>
+    <div>
       <div className="cw-two">
         <div className="cw-stack">
           <ProvidersCard />
@@ -26,7 +27,7 @@ export default function VoiceTab() {
           <Machines />
         </div>
       </div>
-    </Fields>
+    </div>
   )
 }
 
@@ -98,22 +99,14 @@ function Patience() {
     <Card title={t('voice.patience')}>
       {numbers(TURN.usual)}
       <SwitchField label={t('turn.interruptible')} checked={turn.interruptible ?? true} onChange={(interruptible) => put({ interruptible })} />
-      <Collapse
-        ghost
-        items={[{
-          key: 'more',
-          label: t('voice.more'),
-          children: (
-            <>
+      <details className="cw-details">
+        <summary>{t('voice.more')}</summary>
               {numbers(TURN.more)}
               <SwitchField label={t('turn.eager')} extra={t('turn_hint.eager')} checked={turn.eager ?? true} onChange={(eager) => put({ eager })} />
               <Field label={t('turn.backchannels')} extra={t('turn_hint.backchannels')} pointer="/turn/backchannels">
                 <Select mode="tags" open={false} suffixIcon={null} maxCount={50} value={turn.backchannels ?? []} tokenSeparators={[',', ';']} onChange={(backchannels: string[]) => put({ backchannels })} />
               </Field>
-            </>
-          ),
-        }]}
-      />
+      </details>
     </Card>
   )
 }

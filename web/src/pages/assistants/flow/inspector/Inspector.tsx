@@ -7,7 +7,7 @@ import { IconButton } from '@/ui/IconButton'
 import { CircleX, CopyPlus, Trash2, TriangleAlert, X } from '@/ui/icons'
 import { exitsOf, KINDS, kindOf, nodeOf, type Kind } from '../../model/steps'
 import { useDraft } from '../../parts/draft'
-import { Field, Fields } from '../../parts/Field'
+import { Field } from '../../parts/Field'
 import { useExitName } from '../../parts/words'
 import { useFindingWords } from '../Findings'
 import { LOOK } from '../look'
@@ -25,7 +25,7 @@ export interface StepProps {
   pointer: string
 }
 
-export function Inspector({ editor, node }: { editor: FlowEditor; node: FlowNode }) {
+export default function Inspector({ editor, node }: { editor: FlowEditor; node: FlowNode }) {
   const { t } = useTranslation('assistants')
   const kind = kindOf(node)
   const { icon: Icon, tone } = LOOK[kind]
@@ -43,7 +43,7 @@ export function Inspector({ editor, node }: { editor: FlowEditor; node: FlowNode
         </span>
       </div>
       <Wrong editor={editor} node={node} index={index} />
-      <Fields>
+      <div>
         <NameField editor={editor} node={node} />
         <p className="cw-caption cw-inspector-hint">{t(`kind_hint.${kind}`)}</p>
         {kind === 'say' && <SayFields {...props} />}
@@ -54,7 +54,7 @@ export function Inspector({ editor, node }: { editor: FlowEditor; node: FlowNode
         {kind === 'end' && <EndFields {...props} />}
         {kind !== 'branch' && <Ways editor={editor} node={node} />}
         {editor.editable && editor.flow.start !== node.id && <Button size="small" onClick={() => editor.start(node.id)}>{t('flow.make_start')}</Button>}
-      </Fields>
+      </div>
     </aside>
   )
 }
