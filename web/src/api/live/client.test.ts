@@ -57,9 +57,25 @@ beforeEach(() => {
   hidden = false
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden })
 })
-afterEach(() => vi.useRealTimers())
+afterEach(() => {
+  for (const stop of open) stop()
+  open = []
+  vi.useRealTimers()
+})
 
-const make = () => new LiveClient((path) => new Socket(path) as unknown as WebSocket)
+let open: (() => void)[] = []
+
+/** A client that nobody listens to any more when the test is over. */
+function make(): LiveClient {
+  const client = new LiveClient((path) => new Socket(path) as unknown as WebSocket)
+  const listen = client.listen.bind(client)
+  client.listen = (listener) => {
+    const stop = listen(listener)
+    open.push(stop)
+    return stop
+  }
+  return client
+}
 
 describe('the one question for all topics', () => {
   it('asks for all kinds, and for one campaign only when all mean it', () => {
