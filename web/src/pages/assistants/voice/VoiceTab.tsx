@@ -1,9 +1,8 @@
 /** Who hears, thinks and speaks, how patient the assistant is, and what it tells everybody and machines. */
 import { useQuery } from '@tanstack/react-query'
-import { Input, InputNumber, Select } from 'antd'
-import { useMemo } from 'react'
+import { Input, Select } from 'antd'
+import { lazy, Suspense, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Definition } from '@/api/assistants'
 import type { Schema } from '@/api/client'
 import { providersQuery } from '@/api/organisation'
 import { useCan } from '@/api/session'
@@ -11,8 +10,10 @@ import { Card } from '@/ui/Card'
 import { ALWAYS } from '../model/checks'
 import { useDraft } from '../parts/draft'
 import { Field, SwitchField } from '../parts/Field'
-import { NumberField } from '../parts/NumberField'
 import { TemplateArea } from '../parts/TemplateArea'
+
+const Patience = lazy(() => import('./Patience'))
+const ModelFields = lazy(() => import('./ModelFields'))
 
 export default function VoiceTab() {
   return (
@@ -20,7 +21,7 @@ export default function VoiceTab() {
       <div className="cw-two">
         <div className="cw-stack">
           <ProvidersCard />
-          <Patience />
+          <Suspense><Patience /></Suspense>
         </div>
         <div className="cw-stack">
           <Disclosures />
@@ -65,48 +66,7 @@ function ProvidersCard() {
           <Input value={definition.voices?.[name] ?? ''} spellCheck={false} onChange={(event) => change({ voices: { ...definition.voices, [name]: event.target.value } }, `voice ${name}`)} />
         </Field>
       ))}
-      {mode === 'llm' && (
-        <div className="cw-fields">
-          <Field label={t('voice.temperature')} extra={t('voice.temperature_hint')} pointer="/model/temperature">
-            <InputNumber<number> min={0} max={2} step={0.1} value={definition.model?.temperature ?? null} onChange={(temperature) => change({ model: { ...definition.model, temperature } })} style={{ width: '100%' }} />
-          </Field>
-          <NumberField label={t('voice.max_tokens')} pointer="/model/max_tokens" value={definition.model?.max_tokens} min={16} max={4096} usual={400} onChange={(value) => change({ model: { ...definition.model, max_tokens: value ?? 400 } })} />
-        </div>
-      )}
-    </Card>
-  )
-}
-
-/** Settings of patience in milliseconds, with their ends and what is usual. */
-const TURN = {
-  usual: [['greeting_wait_ms', 0, 5000, 1000], ['end_of_turn_ms', 100, 2000, 300], ['longest_pause_ms', 500, 10_000, 2500], ['idle_ms', 3000, 60_000, 8000]],
-  more: [['dictation_pause_ms', 500, 10_000, undefined], ['barge_in_ms', 100, 2000, 300], ['barge_in_words', 1, 5, 2], ['idle_prompts', 0, 5, 2], ['digit_pause_ms', 1000, 10_000, 4000]],
-} as const
-
-function Patience() {
-  const { t } = useTranslation('assistants')
-  const { definition, change } = useDraft()
-  const turn = definition.turn ?? {}
-  const put = (next: Partial<Schema['TurnSettings']>, place?: string) => change({ turn: { ...turn, ...next } }, place)
-  const numbers = (fields: readonly (readonly [keyof Definition & string, number, number, number | undefined] | readonly [string, number, number, number | undefined])[]) => (
-    <div className="cw-fields">
-      {fields.map(([name, min, max, usual]) => (
-        <NumberField key={name} label={t(`turn.${name}`)} hint={t(`turn_hint.${name}`)} pointer={`/turn/${name}`} value={turn[name as 'idle_ms']} min={min} max={max} usual={usual} step={name.endsWith('_ms') ? 100 : 1} onChange={(value) => put({ [name]: value })} />
-      ))}
-    </div>
-  )
-  return (
-    <Card title={t('voice.patience')}>
-      {numbers(TURN.usual)}
-      <SwitchField label={t('turn.interruptible')} checked={turn.interruptible ?? true} onChange={(interruptible) => put({ interruptible })} />
-      <details className="cw-details">
-        <summary>{t('voice.more')}</summary>
-              {numbers(TURN.more)}
-              <SwitchField label={t('turn.eager')} extra={t('turn_hint.eager')} checked={turn.eager ?? true} onChange={(eager) => put({ eager })} />
-              <Field label={t('turn.backchannels')} extra={t('turn_hint.backchannels')} pointer="/turn/backchannels">
-                <Select mode="tags" open={false} suffixIcon={null} maxCount={50} value={turn.backchannels ?? []} tokenSeparators={[',', ';']} onChange={(backchannels: string[]) => put({ backchannels })} />
-              </Field>
-      </details>
+      {mode === 'llm' && <Suspense><ModelFields /></Suspense>}
     </Card>
   )
 }

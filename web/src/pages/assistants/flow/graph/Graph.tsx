@@ -78,6 +78,8 @@ function Canvas({ editor, id, tidied }: Props) {
     const room = frame.current?.getBoundingClientRect()
     const bounds = boundsOf(nodes)
     if (start === undefined || room === undefined) return
+    const wanted = chosen && places.get(chosen.id)
+    if (wanted) return void setCenter(wanted.x + BLOCK_WIDTH / 2, wanted.y + 50, { zoom: 0.9 })
     const zoom = Math.min(1, (room.width - 80) / bounds.width, (room.height - 80) / bounds.height)
     if (zoom >= LEGIBLE) return void fitView({ minZoom: LEGIBLE, maxZoom: 1, padding: '40px' })
     const high = (start.measured?.height ?? 100) / 2
