@@ -3,6 +3,7 @@ import type { Area } from '@/app/area'
 import { assistants } from './assistants/area'
 import { campaigns } from './campaigns/area'
 import { home } from './home/area'
+import { providers } from './providers/area'
 import { trunks } from './trunks/area'
 
-export const areas: Area[] = [home, campaigns, assistants, trunks]
+export const areas: Area[] = [home, campaigns, assistants, trunks, providers]
