@@ -1,6 +1,7 @@
 /** The areas of the console, one line each. An area that is not here does not exist. */
 import type { Area } from '@/app/area'
+import { calls } from './calls/area'
 import { campaigns } from './campaigns/area'
 import { home } from './home/area'
 
-export const areas: Area[] = [home, campaigns]
+export const areas: Area[] = [home, calls, campaigns]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { median, reply, scaleEnd, STAGES } from './stages'
 
-const TURN = { at_ms: 4_000, decided: 300, understood: 380, replied: 900, first_token: 600, first_sentence: 700, first_audio: 860 }
+const TURN = { at_ms: 4_000, decided: 300_000, understood: 380_000, replied: 900_000, first_token: 600_000, first_sentence: 700_000, first_audio: 860_000 }
 
 describe('the stages of a reply', () => {
   it('go from mark to mark', () => {
@@ -9,7 +9,7 @@ describe('the stages of a reply', () => {
   })
 
   it('make up the whole, whatever marks there are', () => {
-    const turns = [TURN, { at_ms: 0, decided: 500, understood: 200, replied: 650 }, { at_ms: 0, decided: 100, understood: 150, replied: 90, first_audio: 400 }, { at_ms: 0, decided: -40, understood: 0, replied: 10 }]
+    const turns = [TURN, { at_ms: 0, decided: 500_000, understood: 200_000, replied: 650_000 }, { at_ms: 0, decided: 100_000, understood: 150_000, replied: 90_000, first_audio: 400_000 }, { at_ms: 0, decided: -40_000, understood: 0, replied: 10_000 }]
     for (const turn of turns) {
       const one = reply(turn)
       expect(STAGES.reduce((sum, stage) => sum + one.stages[stage], 0)).toBe(one.totalMs)
@@ -18,7 +18,7 @@ describe('the stages of a reply', () => {
   })
 
   it('count nothing for what was known before the turn was over', () => {
-    expect(reply({ at_ms: 0, decided: 500, understood: 200, replied: 650 }).stages).toEqual({ endpoint: 500, stt: 0, llm: 0, tts: 0, wire: 150 })
+    expect(reply({ at_ms: 0, decided: 500_000, understood: 200_000, replied: 650_000 }).stages).toEqual({ endpoint: 500, stt: 0, llm: 0, tts: 0, wire: 150 })
   })
 
   it('take the first token where no sentence was told', () => {

@@ -10,8 +10,8 @@ export interface Reply {
   /** Milliseconds from there to the first packet of the reply. */
   totalMs: number
   stages: Record<Stage, number>
-  /** A look-up in the knowledge lay within it. */
-  lookedUpMs: number | undefined
+  /** For how long both spoke before it. */
+  talkOverMs: number | undefined
 }
 
 /**
@@ -20,12 +20,12 @@ export interface Reply {
  * was done meanwhile. A missing mark (a flow has no model, a native voice no sentence) leaves its time to the next.
  */
 export function reply(turn: Turn): Reply {
-  const total = Math.max(0, turn.replied)
-  const marks: [Stage, number | null | undefined][] = [
-    ['endpoint', turn.decided],
-    ['stt', turn.understood],
-    ['llm', turn.first_sentence ?? turn.first_token],
-    ['tts', turn.first_audio],
+  const total = toMs(Math.max(0, turn.replied))!
+  const marks: [Stage, number | undefined][] = [
+    ['endpoint', toMs(turn.decided)],
+    ['stt', toMs(turn.understood)],
+    ['llm', toMs(turn.first_sentence ?? turn.first_token)],
+    ['tts', toMs(turn.first_audio)],
     ['wire', total],
   ]
   const stages = {} as Record<Stage, number>
@@ -35,7 +35,12 @@ export function reply(turn: Turn): Reply {
     stages[stage] = end - reached
     reached = end
   }
-  return { atMs: turn.at_ms, totalMs: total, stages, lookedUpMs: turn.looked_up ?? undefined }
+  return { atMs: turn.at_ms, totalMs: total, stages, talkOverMs: toMs(turn.talk_over) }
+}
+
+/** The server counts in microseconds. */
+function toMs(us: number | null | undefined): number | undefined {
+  return us == null ? undefined : Math.round(us / 1_000)
 }
 
 export function median(values: readonly number[]): number | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SipMessage } from '@/api/calls'
-import { offset, rungs, tone } from './ladder'
+import { offset, rungs, tone } from './rungs'
 
 const message = (over: Partial<SipMessage>): SipMessage => ({
   at: '2026-11-22T10:00:00Z', offset_us: 0, from: 0, to: 1, leg: 0, label: 'INVITE', transport: 'UDP', local: 'a', peer: 'b', repeated: false, left_out_before: 0, text: '', ...over,
