@@ -3,5 +3,6 @@ import type { Area } from '@/app/area'
 import { calls } from './calls/area'
 import { campaigns } from './campaigns/area'
 import { home } from './home/area'
+import { live } from './live/area'
 
-export const areas: Area[] = [home, calls, campaigns]
+export const areas: Area[] = [home, live, calls, campaigns]
