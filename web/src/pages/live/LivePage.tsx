@@ -59,7 +59,7 @@ export default function LivePage() {
           empty={{ text: <NothingLive /> }}
           filters={
             <>
-              <SearchBox value={search.q} onChange={(q) => patch({ q }, { replace: true })} placeholder={t('search')} width={170} />
+              <SearchBox value={search.q} onChange={(q) => patch({ q }, { replace: true })} placeholder={t('search')} width={190} />
               <Segmented<View>
                 aria-label={t('view')}
                 value={view}

@@ -38,7 +38,7 @@ describe.each([8_000, 16_000])('playing at %i Hz', (rate) => {
 
   it('rides out frames that come late and in bunches', () => {
     const noise = random(7)
-    const arrivals = every20(2_000).map((time) => time + noise() * 0.06).sort((a, b) => a - b)
+    const arrivals = every20(2_000).map((time) => time + noise() * 0.05).sort((a, b) => a - b)
     const { schedule } = run(rate, arrivals)
     expect(schedule.dropped).toBe(0)
     expect(schedule.dry).toBeLessThanOrEqual(1)
@@ -57,6 +57,12 @@ describe.each([8_000, 16_000])('playing at %i Hz', (rate) => {
     const { plays, schedule } = run(rate, arrivals)
     expect(schedule.dropped).toBeGreaterThan(0)
     for (const { at, came } of plays) expect(at - came).toBeLessThanOrEqual(MOST + 1e-9)
+  })
+
+  it('comes back to the call once the network is quiet again', () => {
+    const arrivals = [...Array.from({ length: 12 }, () => 0), ...every20(1_000)]
+    const { plays } = run(rate, arrivals)
+    for (const { at, came } of plays.slice(-100)) expect(at - came).toBeLessThanOrEqual(LEAD + 0.05)
   })
 
   it('begins anew where the position jumps because nothing was', () => {

@@ -14,7 +14,7 @@ import { X } from '@/ui/icons'
 import { ProblemAlert } from '@/ui/Problem'
 import { useConfirm } from '@/ui/useConfirm'
 import { useFail } from '@/ui/useFail'
-import { Duration, PhoneText } from '@/ui/values'
+import { Duration, PhoneText, useGrouping } from '@/ui/values'
 import { StandingTag } from '../list/StandingTag'
 import { useListen } from '../listen/useListen'
 import { TakenBar } from '../takeover/TakenBar'
@@ -72,7 +72,8 @@ function Watched({ call, over: unlisted }: { call: LiveCall; over: boolean }) {
   const listening = useListen(call.id, volume, session !== undefined)
   const over = unlisted || listening.ended !== undefined
   const offered = offers(call, { listen: can('calls:listen'), control: can('calls:control') }, over)
-  const contact = call.contact ?? t('unknown')
+  const group = useGrouping()
+  const contact = call.contact ? group(call.contact) : t('unknown')
 
   const step = async (wish: Step) => {
     try {
@@ -117,10 +118,10 @@ function Watched({ call, over: unlisted }: { call: LiveCall; over: boolean }) {
       <div className="cw-live-acts">
         <p className="cw-caption">{[assistant, call.off_record && t('off_record')].filter(Boolean).join(' · ')}</p>
         {over ? <Over id={call.id} ended={listening.ended} /> : <Sound listening={listening} volume={volume} setVolume={setVolume} />}
-        {!over && <Actions call={call} offered={offered} listening={listening.on} acts={acts} />}
+        {!over && <Actions call={call} offered={offered} listening={listening.on} mine={session !== undefined} acts={acts} />}
         {session && !over && <TakenBar contact={contact} session={session} handBack={acts.handBack} hangUp={acts.hangUp} />}
       </div>
-      <LiveTranscript listening={listening} whispers={whispers} contact={contact} over={over} />
+      <LiveTranscript listening={listening} whispers={whispers} over={over} />
       {!over && <WhisperBox why={offered.whisper} send={whisper} />}
       {asks && <TakeOverModal callId={call.id} contact={contact} onTaken={setSession} onEnd={() => setSession(undefined)} close={() => setAsks(false)} />}
     </>

@@ -14,7 +14,7 @@ export interface Whisper {
 /** Pixels from the end that still count as being at it. */
 const NEAR = 60
 
-export function LiveTranscript({ listening, whispers, contact, over }: { listening: Listening; whispers: Whisper[]; contact: string; over: boolean }) {
+export function LiveTranscript({ listening, whispers, over }: { listening: Listening; whispers: Whisper[]; over: boolean }) {
   const { t } = useTranslation('live')
   const frame = useRef<HTMLDivElement>(null)
   const atEnd = useRef(true)
@@ -39,7 +39,7 @@ export function LiveTranscript({ listening, whispers, contact, over }: { listeni
         {noted(0)}
         {lines.map((line, index) => (
           <Fragment key={index}>
-            <TranscriptLine line={line} contact={contact} />
+            <TranscriptLine line={line} contact={t('calls:side.contact')} />
             {noted(index + 1)}
           </Fragment>
         ))}

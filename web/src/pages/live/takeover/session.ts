@@ -43,11 +43,14 @@ export async function takeOver(callId: string, microphone: MediaStream, onEnd: (
       close()
       onEnd()
     }
+    let ended = false
     return {
       mute: (on) => {
         for (const track of microphone.getAudioTracks()) track.enabled = !on
       },
       async end() {
+        if (ended) return
+        ended = true
         close()
         // A session that is over already is gone: that is what was wanted.
         if (session !== null) await fetch(session, { method: 'DELETE', credentials: 'same-origin', headers: changeHeaders('DELETE') })
