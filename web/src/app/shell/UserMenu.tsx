@@ -19,7 +19,7 @@ export function UserMenu() {
       arrow={false}
       content={<div className="cw-user-menu"><Suspense>{open && <UserSettings session={session} close={() => setOpen(false)} />}</Suspense></div>}
     >
-      <button type="button" className="cw-user" aria-label={t('shell.user', { name: session.user.name })} aria-expanded={open} aria-haspopup="dialog">
+      <button type="button" className="cw-user" aria-label={`${initials(session.user.name)}: ${t('shell.user', { name: session.user.name })}`} aria-expanded={open} aria-haspopup="dialog">
         <span aria-hidden>{initials(session.user.name)}</span>
       </button>
     </Popover>

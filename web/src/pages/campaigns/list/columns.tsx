@@ -1,8 +1,9 @@
 /** Columns of the list of campaigns. Counts come per campaign; cells of a row share one read. */
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Tooltip } from 'antd'
 import { useTranslation } from 'react-i18next'
-import type { Campaign, Progress } from '@/api/campaigns'
+import { diagnosisQuery, type Campaign, type Progress } from '@/api/campaigns'
 import { useAssistantName, useTrunkName } from '@/api/organisation'
 import { CampaignTag } from '@/ui/status/states'
 import type { Column } from '@/ui/table'
@@ -18,18 +19,18 @@ export function useColumns(): Column<Campaign>[] {
   const count = (key: 'total' | 'pending' | 'in_progress' | 'completed' | 'failed', hidden = false): Column<Campaign> => ({
     key,
     title: t(`progress.${key}`),
-    width: 104,
+    width: 98,
     align: 'right',
     hidden,
     render: (campaign) => <Count id={campaign.id} of={key} />,
   })
   return [
-    { key: 'name', title: t('field.name'), width: 230, fixed: 'start', sort: 'name', render: (campaign) => <Name campaign={campaign} /> },
-    { key: 'status', title: t('field.status'), width: 172, render: (campaign) => <Status campaign={campaign} /> },
+    { key: 'name', title: t('field.name'), width: 216, fixed: 'start', sort: 'name', render: (campaign) => <Name campaign={campaign} /> },
+    { key: 'status', title: t('field.status'), width: 170, render: (campaign) => <Status campaign={campaign} /> },
     {
       key: 'assistant',
       title: t('field.assistant'),
-      width: 160,
+      width: 152,
       render: (campaign) => (
         <span className="cw-cell-two">
           <span>{assistant(campaign.assistant_id) ?? <Nothing />}</span>
@@ -38,16 +39,16 @@ export function useColumns(): Column<Campaign>[] {
       ),
     },
     { key: 'trunk', title: t('field.trunk'), width: 130, hidden: true, render: (campaign) => trunk(campaign.trunk_id) ?? <Nothing /> },
-    { key: 'progress', title: t('field.progress'), width: 120, render: (campaign) => <ProgressCell id={campaign.id} /> },
+    { key: 'progress', title: t('field.progress'), width: 112, render: (campaign) => <ProgressCell id={campaign.id} /> },
     count('pending'),
-    count('in_progress'),
+    count('in_progress', true),
     count('completed'),
     count('failed'),
     count('total', true),
-    { key: 'created', title: t('field.created'), width: 118, sort: 'created_at', render: (campaign) => <TimeText at={campaign.created_at} form="date" /> },
+    { key: 'created', title: t('field.created'), width: 116, sort: 'created_at', render: (campaign) => <TimeText at={campaign.created_at} form="date" /> },
     { key: 'started', title: t('field.started'), width: 150, sort: 'started_at', hidden: true, render: (campaign) => <TimeText at={campaign.started_at} /> },
     { key: 'updated', title: t('field.updated'), width: 150, sort: 'updated_at', hidden: true, render: (campaign) => <TimeText at={campaign.updated_at} /> },
-    { key: 'actions', title: t('field.actions'), width: 112, fixed: 'end', quiet: true, render: (campaign) => <RowActions campaign={campaign} /> },
+    { key: 'actions', title: t('field.actions'), width: 108, fixed: 'end', quiet: true, render: (campaign) => <RowActions campaign={campaign} /> },
   ]
 }
 
@@ -65,7 +66,8 @@ function Name({ campaign }: { campaign: Campaign }) {
 function Status({ campaign }: { campaign: Campaign }) {
   const line = useStatusLine()
   const { data } = useRowProgress(campaign.id)
-  const words = line(campaign, data)
+  const { data: diagnosis } = useQuery({ ...diagnosisQuery(campaign.id), enabled: campaign.state === 'in_progress', staleTime: 30_000 })
+  const words = line(campaign, data, diagnosis)
   return (
     <span className="cw-cell-tag">
       <CampaignTag campaign={campaign} />
