@@ -1,7 +1,8 @@
 import { Alert, Button, Segmented, Slider } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { duration } from '@/ui/format'
+import { duration, number } from '@/ui/format'
 import { Pause, Play } from '@/ui/icons'
+import { useLocale } from '@/ui/values'
 import { CHANNELS } from './channels'
 import type { Player } from './usePlayer'
 
@@ -9,6 +10,7 @@ const RATES = [1, 1.5, 2]
 
 export function PlayerBar({ player }: { player: Player }) {
   const { t } = useTranslation('calls')
+  const locale = useLocale()
   return (
     <>
       <div className="cw-player">
@@ -30,7 +32,7 @@ export function PlayerBar({ player }: { player: Player }) {
           ariaLabelForHandle={t('player.position')}
           ariaValueTextFormatterForHandle={(tenth) => duration(Number(tenth) * 100)}
         />
-        <Segmented<number> aria-label={t('player.speed')} value={player.rate} onChange={player.setRate} options={RATES.map((value) => ({ value, label: `${value}×` }))} />
+        <Segmented<number> aria-label={t('player.speed')} value={player.rate} onChange={player.setRate} options={RATES.map((value) => ({ value, label: `${number(value, locale, 1)}×` }))} />
         <Segmented aria-label={t('player.channel')} value={player.channel} onChange={player.setChannel} options={CHANNELS.map((value) => ({ value, label: t(`side.${value}`) }))} />
       </div>
       {player.failed && <Alert type="error" showIcon title={t('player.failed')} description={t('player.failed_text')} />}

@@ -1,6 +1,6 @@
 /** One listener's connection to a live call: asks for a token, opens the websocket, tries again when it breaks. */
 import { changeHeaders } from '@/api/client'
-import { asProblem, problemOf, type Problem } from '@/api/problem'
+import { asProblem, Problem, problemOf } from '@/api/problem'
 import { frame, told, type Frame, type Told } from './protocol'
 
 export interface Hearing {
@@ -77,7 +77,7 @@ export class Connection {
   private again(problem?: Problem): void {
     const pause = PAUSES[this.tries]
     this.tries += 1
-    if (pause === undefined) return this.hearing.onState(problem ? { now: 'refused', problem } : { now: 'over' })
+    if (pause === undefined) return this.hearing.onState({ now: 'refused', problem: problem ?? new Problem({ status: 0, code: 'network' }) })
     this.hearing.onState({ now: 'lost' })
     this.timer = setTimeout(() => void this.connect(), pause)
   }

@@ -11,7 +11,7 @@ export class Speaker {
   private readonly volume: GainNode
   private readonly schedule: Schedule
 
-  /** Is made in a click: browsers play nothing before one. */
+  /** Is made after a click: browsers play nothing before one. */
   constructor(private readonly rate: number, volume: number) {
     this.context = new AudioContext({ sampleRate: rate, latencyHint: 'interactive' })
     this.volume = new GainNode(this.context, { gain: volume })
@@ -30,6 +30,21 @@ export class Speaker {
     const source = new AudioBufferSourceNode(this.context, { buffer })
     source.connect(this.volume)
     source.start(placed.play)
+  }
+
+  /** Two short tones, up or down: somebody stepped in, or back. */
+  chime(up: boolean): void {
+    const now = this.context.currentTime
+    for (const [index, pitch] of (up ? [520, 780] : [780, 520]).entries()) {
+      const from = now + index * 0.12
+      const gain = new GainNode(this.context, { gain: 0 })
+      gain.gain.setTargetAtTime(0.12, from, 0.01)
+      gain.gain.setTargetAtTime(0, from + 0.09, 0.015)
+      const tone = new OscillatorNode(this.context, { frequency: pitch })
+      tone.connect(gain).connect(this.volume)
+      tone.start(from)
+      tone.stop(from + 0.2)
+    }
   }
 
   setVolume(volume: number): void {

@@ -1,7 +1,7 @@
 /** Listens to a live call while it is wanted: its sound, its levels, and what is said. */
 import { useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { keepLive, type Line } from '@/api/calls'
+import { keepLive, type Line, type LiveCall } from '@/api/calls'
 import type { Schema } from '@/api/client'
 import { Connection, type ListenState } from './connection'
 import { loudness } from './protocol'
@@ -49,6 +49,7 @@ export function useListen(id: string, volume: number, silent: boolean): Listenin
       speaker.current = undefined
       levels.current = { contact: 0, agent: 0 }
     }
+    let stepped = 0
     const connection = new Connection(id, {
       onState(next) {
         setState(next)
@@ -63,10 +64,15 @@ export function useListen(id: string, volume: number, silent: boolean): Listenin
         switch (told.type) {
           case 'start':
             hush()
+            stepped = hands(told.call)
             speaker.current = new Speaker(told.rate, wanted.current)
             return keepLive(client, told.call)
-          case 'state':
+          case 'state': {
+            const now = hands(told.call)
+            if (now !== stepped) speaker.current?.chime(now > stepped)
+            stepped = now
             return keepLive(client, told.call)
+          }
           case 'said':
           case 'heard':
             return setLines((all) => [...all, told])
@@ -92,4 +98,9 @@ export function useListen(id: string, volume: number, silent: boolean): Listenin
     setState(undefined)
   }, [])
   return { on, state, lines, levels, latency: () => speaker.current?.latency(), ended, dropped, start, stop }
+}
+
+/** How far people have stepped in: the agent talks, is muted, or a person has the call. */
+function hands(call: LiveCall): number {
+  return call.taken_over ? 2 : call.muted ? 1 : 0
 }

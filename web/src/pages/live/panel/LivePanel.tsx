@@ -90,7 +90,7 @@ function Watched({ call, over: unlisted }: { call: LiveCall; over: boolean }) {
   const handBack = async () => {
     const mine = session
     setSession(undefined)
-    if (mine) await mine.end().catch(fail)
+    if (mine) await mine.end()
     else await step('hand_back')
   }
   const whisper = async (note: string) => {
@@ -130,5 +130,13 @@ function Watched({ call, over: unlisted }: { call: LiveCall; over: boolean }) {
 
 /** Whoever closes the panel or the page hands the call back: the contact is never left alone. */
 function useLeave(session: TakeOver | undefined): void {
-  useEffect(() => () => void session?.end().catch(() => {}), [session])
+  useEffect(() => {
+    if (session === undefined) return
+    const end = () => void session.end()
+    addEventListener('pagehide', end)
+    return () => {
+      removeEventListener('pagehide', end)
+      end()
+    }
+  }, [session])
 }

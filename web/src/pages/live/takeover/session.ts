@@ -51,9 +51,10 @@ export async function takeOver(callId: string, microphone: MediaStream, onEnd: (
       async end() {
         if (ended) return
         ended = true
+        for (const track of microphone.getTracks()) track.stop()
+        // First the server, then the connection: it would take a closed one for a browser that went.
+        if (session !== null) await fetch(session, { method: 'DELETE', credentials: 'same-origin', headers: changeHeaders('DELETE'), keepalive: true }).catch(() => {})
         close()
-        // A session that is over already is gone: that is what was wanted.
-        if (session !== null) await fetch(session, { method: 'DELETE', credentials: 'same-origin', headers: changeHeaders('DELETE') })
       },
     }
   } catch (error) {
