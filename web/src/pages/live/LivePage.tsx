@@ -2,8 +2,8 @@
 import './live.css'
 import '@/pages/calls/calls.css'
 import { useQuery } from '@tanstack/react-query'
-import { Segmented, Select } from 'antd'
-import { useEffect, useState } from 'react'
+import { Segmented } from 'antd'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { LiveCall } from '@/api/calls'
 import { ATTEMPT_KINDS, useLive } from '@/api/live'
@@ -13,12 +13,14 @@ import { useCrumbs } from '@/app/crumbs'
 import { NARROW, useMedia } from '@/app/media'
 import { useSearch } from '@/app/search-params'
 import { PageHeader } from '@/ui/PageHeader'
+import { OneFilter } from '@/pages/calls/list/OneFilter'
 import { DataTable, SearchBox } from '@/ui/table'
 import { EmergencyStop } from './EmergencyStop'
 import { useColumns } from './list/columns'
 import { counts, shown, VIEWS, type View } from './list/filter'
 import { NothingLive } from './NothingLive'
-import { LivePanel } from './panel/LivePanel'
+
+const LivePanel = lazy(() => import('./panel/LivePanel'))
 
 /** Milliseconds between two reads: calls that come in and hands that step in send no events. */
 const POLL = 3_000
@@ -66,13 +68,13 @@ export default function LivePage() {
                 onChange={(next) => patch({ view: next === 'all' ? undefined : next })}
                 options={VIEWS.map((value) => ({ value, label: t(`views.${value}`) }))}
               />
-              <One name={t('any_assistant')} value={search.assistant} onChange={(assistant) => patch({ assistant })} options={assistants.data?.items.map((one) => ({ value: one.id, label: one.definition.name }))} />
-              <One name={t('any_trunk')} value={search.trunk} onChange={(trunk) => patch({ trunk })} options={trunks.data?.items.map((one) => ({ value: one.id, label: one.name }))} />
+              <OneFilter name={t('any_assistant')} value={search.assistant} onChange={(assistant) => patch({ assistant })} options={more(assistants.data?.items)?.map((one) => ({ value: one.id, label: one.definition.name }))} />
+              <OneFilter name={t('any_trunk')} value={search.trunk} onChange={(trunk) => patch({ trunk })} options={more(trunks.data?.items)?.map((one) => ({ value: one.id, label: one.name }))} />
             </>
           }
         />
       </div>
-      {search.call !== undefined && <LivePanel key={search.call} id={search.call} call={opened} gone={query.isSuccess && !calls.some((one) => one.id === search.call)} close={() => patch({ call: undefined })} />}
+      {search.call !== undefined && <Suspense><LivePanel key={search.call} id={search.call} call={opened} gone={query.isSuccess && !calls.some((one) => one.id === search.call)} close={() => patch({ call: undefined })} /></Suspense>}
     </div>
   )
 }
@@ -100,7 +102,7 @@ function Counted({ number }: { number: Record<View, number> }) {
   )
 }
 
-function One({ name, value, onChange, options }: { name: string; value: string | undefined; onChange: (value: string | undefined) => void; options: { value: string; label: string }[] | undefined }) {
-  if (options === undefined || options.length < 2) return null
-  return <Select allowClear showSearch={{ optionFilterProp: 'label' }} style={{ width: 140 }} aria-label={name} placeholder={name} value={value} onChange={(next: string | undefined) => onChange(next)} options={options} popupMatchSelectWidth={false} />
+/** One alone is no choice. */
+function more<T>(items: T[] | undefined): T[] | undefined {
+  return items !== undefined && items.length > 1 ? items : undefined
 }

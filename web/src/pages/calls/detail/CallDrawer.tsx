@@ -13,7 +13,7 @@ interface Props {
   close: () => void
 }
 
-export function CallDrawer({ id, ids, go, close }: Props) {
+export default function CallDrawer({ id, ids, go, close }: Props) {
   const { t } = useTranslation('calls')
   const at = ids.indexOf(id)
   const before = at > 0 ? ids[at - 1] : undefined

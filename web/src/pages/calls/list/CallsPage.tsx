@@ -1,8 +1,8 @@
 /** All calls of the organisation that are over. A row opens in a drawer, and `?call=` keeps it in the address. */
 import '@/pages/calls/calls.css'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Segmented, Select } from 'antd'
-import { useMemo } from 'react'
+import { Segmented } from 'antd'
+import { lazy, Suspense, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { callsQuery } from '@/api/calls'
 import { campaignsQuery } from '@/api/campaigns'
@@ -14,12 +14,14 @@ import { useCrumbs } from '@/app/crumbs'
 import { listOf, useSearch } from '@/app/search-params'
 import { PageHeader } from '@/ui/PageHeader'
 import { DataTable, SearchBox, StateFilter, useList } from '@/ui/table'
-import { CallDrawer } from '../detail/CallDrawer'
 import { farSide } from '../parts'
 import { useColumns } from './columns'
+import { OneFilter } from './OneFilter'
 import { LENGTHS, REASONS, VIEWS, wishOf } from './filter'
 
 const ANSWERED_BY: Schema['AnsweredBy'][] = ['human', 'voicemail', 'screening', 'ivr', 'fax', 'false_answer', 'unknown']
+
+const CallDrawer = lazy(() => import('../detail/CallDrawer'))
 
 export default function CallsPage() {
   const { t } = useTranslation('calls')
@@ -69,33 +71,17 @@ export default function CallsPage() {
             <StateFilter value={listOf<Schema['DisconnectionReason']>(search.reason)} onChange={(next) => list.filter({ reason: next.join(',') })} options={REASONS.map((value) => ({ value, label: t(`common:reason.${value}`) }))} placeholder={t('list.any_reason')} />
             <StateFilter value={listOf<Schema['AnsweredBy']>(search.by)} onChange={(next) => list.filter({ by: next.join(',') })} options={ANSWERED_BY.map((value) => ({ value, label: t(`common:answered_by.${value}`) }))} placeholder={t('list.any_by')} />
             {campaigns.data !== undefined && campaigns.data.items.length > 0 && (
-              <One name={t('list.any_campaign')} value={search.campaign} onChange={(campaign) => list.filter({ campaign })} options={campaigns.data.items.map((one) => ({ value: one.id, label: one.name }))} />
+              <OneFilter name={t('list.any_campaign')} value={search.campaign} onChange={(campaign) => list.filter({ campaign })} options={campaigns.data.items.map((one) => ({ value: one.id, label: one.name }))} />
             )}
             {trunks.data !== undefined && trunks.data.items.length > 1 && (
-              <One name={t('list.any_trunk')} value={search.trunk} onChange={(trunk) => list.filter({ trunk })} options={trunks.data.items.map((one) => ({ value: one.id, label: one.name }))} />
+              <OneFilter name={t('list.any_trunk')} value={search.trunk} onChange={(trunk) => list.filter({ trunk })} options={trunks.data.items.map((one) => ({ value: one.id, label: one.name }))} />
             )}
-            <One name={t('list.any_length')} value={search.length} onChange={(length) => list.filter({ length })} options={LENGTHS.map((value) => ({ value, label: t(`list.length.${value}`) }))} />
-            <One name={t('list.any_day')} value={search.since} onChange={(since) => list.filter({ since })} options={(['today', 'week', 'month'] as const).map((value) => ({ value, label: t(`list.since.${value}`) }))} />
+            <OneFilter name={t('list.any_length')} value={search.length} onChange={(length) => list.filter({ length })} options={LENGTHS.map((value) => ({ value, label: t(`list.length.${value}`) }))} />
+            <OneFilter name={t('list.any_day')} value={search.since} onChange={(since) => list.filter({ since })} options={(['today', 'week', 'month'] as const).map((value) => ({ value, label: t(`list.since.${value}`) }))} />
           </>
         }
       />
-      {search.call && <CallDrawer id={search.call} ids={ids} go={open} close={() => open(undefined)} />}
+      <Suspense>{search.call && <CallDrawer id={search.call} ids={ids} go={open} close={() => open(undefined)} />}</Suspense>
     </div>
-  )
-}
-
-function One({ name, value, onChange, options }: { name: string; value: string | undefined; onChange: (value: string | undefined) => void; options: { value: string; label: string }[] }) {
-  return (
-    <Select
-      allowClear
-      showSearch={{ optionFilterProp: 'label' }}
-      style={{ width: 138 }}
-      aria-label={name}
-      placeholder={name}
-      value={value}
-      onChange={(next: string | undefined) => onChange(next)}
-      options={options}
-      popupMatchSelectWidth={false}
-    />
   )
 }

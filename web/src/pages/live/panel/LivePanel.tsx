@@ -36,7 +36,7 @@ interface Props {
   close: () => void
 }
 
-export function LivePanel({ id, call: listed, gone, close }: Props) {
+export default function LivePanel({ id, call: listed, gone, close }: Props) {
   const { t } = useTranslation('live')
   // A call at an address that the list does not have: live elsewhere, over, or never there.
   const alone = useQuery({ ...liveCallQuery(id), enabled: listed === undefined && gone })
