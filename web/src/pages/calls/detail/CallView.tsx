@@ -3,7 +3,7 @@ import '@/pages/calls/calls.css'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Alert, Skeleton } from 'antd'
-import { useEffect, useRef, type ReactNode } from 'react'
+import { useEffect, useMemo, useRef, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { callQuery, recordingUrl, waveformQuery, type CallDetail } from '@/api/calls'
 import { asProblem } from '@/api/problem'
@@ -49,7 +49,9 @@ function Missing({ id }: { id: string }) {
   return <Empty text={<><strong>{t('missing.title')}</strong><br />{t('missing.text')}</>} action={<Link to="/live" search={{ call: id } as never} className="cw-link">{t('missing.live')}</Link>} />
 }
 
-function Loaded({ call, actions }: { call: CallDetail; actions: ReactNode }) {
+function Loaded({ call: record, actions }: { call: CallDetail; actions: ReactNode }) {
+  // Lines come as they ended; where both spoke at once that is not as they began.
+  const call = useMemo(() => ({ ...record, transcript: [...record.transcript].sort((a, b) => a.from_ms - b.from_ms) }), [record])
   const { t } = useTranslation('calls')
   const [search, patch] = useSearch()
   const name = useContactName(call.contact_id)
@@ -60,7 +62,7 @@ function Loaded({ call, actions }: { call: CallDetail; actions: ReactNode }) {
   useCallKeys(player, call.transcript)
   usePlayAtOnce(player, search.play === '1')
   const panel: Panel = PANELS.find((one) => one === search.panel) ?? (call.answers.length > 0 || call.turns.length === 0 ? 'answers' : 'latency')
-  const peaks = useQuery({ ...waveformQuery(call.id), enabled: recorded })
+  const peaks = useQuery({ ...waveformQuery(call.id), enabled: recorded, refetchInterval: (query) => (query.state.data === null && Date.now() - Date.parse(call.ended_at) < 300_000 ? 10_000 : false) })
   return (
     <div className="cw-call">
       <CallHead call={call} name={name} number={farSide(call)} actions={actions} />
