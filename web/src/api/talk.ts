@@ -70,7 +70,7 @@ export async function talkTo(assistantId: string, onEnd: () => void): Promise<Ta
   }
 }
 
-async function openMicrophone(): Promise<MediaStream> {
+export async function openMicrophone(): Promise<MediaStream> {
   // Without TLS browsers give no microphone, except on this very machine.
   if (navigator.mediaDevices === undefined) throw new NoMicrophone()
   try {
@@ -97,7 +97,7 @@ function meterOf(microphone: MediaStream): { level(): number; close(): void } {
 }
 
 /** All of the browser's own candidates stand in the offer; two seconds are enough for them. */
-function gathered(peer: RTCPeerConnection): Promise<void> {
+export function gathered(peer: RTCPeerConnection): Promise<void> {
   if (peer.iceGatheringState === 'complete') return Promise.resolve()
   return new Promise((done) => {
     const timer = setTimeout(done, 2_000)
