@@ -27,9 +27,12 @@ const entry = Object.keys(manifest).find((key) => manifest[key].isEntry)
 const pages = Object.keys(manifest).filter((key) => /src\/pages\/.*(Page|Tab)\.tsx$/.test(key))
 if (entry === undefined || pages.length === 0) throw new Error('no entry or no page in the manifest')
 
+/** A tab stands in its page: both are loaded. */
+const around = (page) => pages.filter((other) => manifest[other].dynamicImports?.includes(page))
+
 const rows = pages
   .map((page) => {
-    const files = new Set([...closure(entry), ...closure(page)].map((key) => manifest[key].file).filter((file) => file.endsWith('.js')))
+    const files = new Set([entry, page, ...around(page)].flatMap((key) => [...closure(key)]).map((key) => manifest[key].file).filter((file) => file.endsWith('.js')))
     return { page, bytes: [...files].reduce((sum, file) => sum + size(file), 0) }
   })
   .sort((a, b) => b.bytes - a.bytes)

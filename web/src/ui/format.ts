@@ -11,7 +11,7 @@ function made<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeT
 }
 
 export function number(value: number, language: string, digits = 0): string {
-  return made(`n${language}${digits}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: digits })).format(value)
+  return made(`n${language}${digits}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: digits, signDisplay: 'negative' })).format(value)
 }
 
 /** `value` is a share of one. */

@@ -1,7 +1,7 @@
 /** Every icon of the console, by name. Nothing else imports from `lucide-react`. */
 export {
   ArrowDown, ArrowLeft, ArrowRight, ArrowUp, AudioLines, Ban, Bell, BookOpen, Bot, Building2, Cable, CalendarClock, ChartNoAxesColumn,
-  Check, ChevronDown, ChevronLeft, ChevronRight, ChevronUp, CircleAlert, CircleCheck, CircleDashed, CircleHelp, CirclePause, CircleSlash,
+  Check, ChevronDown, ChevronLeft, ChevronRight, ChevronsUpDown, ChevronUp, CircleAlert, CircleCheck, CircleDashed, CircleHelp, CirclePause, CircleSlash,
   CircleX, ClipboardList, Clock, Columns3, Copy, Download, Ellipsis, ExternalLink, Eye, EyeOff, FileDown, FileText, FlaskConical,
   FolderOpen, Funnel, FunnelX, Gauge, Globe, GripVertical, Hand, Hash, Headphones, History, Hourglass, Info, Keyboard, KeyRound, Languages,
   LayoutDashboard, Link2, ListChecks, ListFilter, Lock, LogOut, Megaphone, Merge, MessageSquare, Mic, MicOff, Monitor, Moon, OctagonX,

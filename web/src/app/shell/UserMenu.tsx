@@ -1,14 +1,9 @@
-import { useQueryClient } from '@tanstack/react-query'
-import { Avatar, Button, Divider, Popover, Segmented, App } from 'antd'
-import { useState } from 'react'
+import { Popover } from 'antd'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { asProblem } from '@/api/problem'
-import { saveUser, signOut, useSession, type Session } from '@/api/session'
-import { languages, speak, type Language } from '@/i18n'
-import { useDensity, type Density } from '@/ui/density'
-import { LogOut, Monitor, Moon, Pencil, Sun } from '@/ui/icons'
-import { chooseTheme, useThemeChoice, type ThemeChoice } from '../theme-mode'
-import { openProfile } from './overlays'
+import { useSession } from '@/api/session'
+
+const UserSettings = lazy(() => import('./UserSettings'))
 
 export function UserMenu() {
   const { t } = useTranslation()
@@ -16,82 +11,18 @@ export function UserMenu() {
   const [open, setOpen] = useState(false)
   if (session === null) return null
   return (
-    <Popover open={open} onOpenChange={setOpen} trigger="click" placement="bottomRight" arrow={false} content={<Menu session={session} close={() => setOpen(false)} />}>
-      <button type="button" className="cw-user" aria-label={t('shell.user', { name: session.user.name })} aria-expanded={open} aria-haspopup="dialog">
-        <Avatar size={28}>{initials(session.user.name)}</Avatar>
+    <Popover
+      open={open}
+      onOpenChange={setOpen}
+      trigger="click"
+      placement="bottomRight"
+      arrow={false}
+      content={<div className="cw-user-menu"><Suspense>{open && <UserSettings session={session} close={() => setOpen(false)} />}</Suspense></div>}
+    >
+      <button type="button" className="cw-user" aria-label={`${initials(session.user.name)}: ${t('shell.user', { name: session.user.name })}`} aria-expanded={open} aria-haspopup="dialog">
+        <span aria-hidden>{initials(session.user.name)}</span>
       </button>
     </Popover>
-  )
-}
-
-function Menu({ session, close }: { session: Session; close: () => void }) {
-  const { t, i18n } = useTranslation()
-  const { message } = App.useApp()
-  const client = useQueryClient()
-  const theme = useThemeChoice()
-  const [density, setDensity] = useDensity()
-
-  const chooseLanguage = async (language: Language) => {
-    await speak(language)
-    await saveUser(client, { name: session.user.name, language }).catch(() => {})
-  }
-  const out = () => signOut(client).catch((error: unknown) => message.error(asProblem(error).message))
-
-  return (
-    <div className="cw-user-menu">
-      <div className="cw-user-who">
-        <strong>{session.user.name}</strong>
-        <span>{session.user.email}</span>
-        <span>{session.organisation.name} · {t(`role.${session.user.role}`)}</span>
-      </div>
-      <Button block icon={<Pencil size={15} />} onClick={() => { close(); openProfile() }}>{t('shell.profile')}</Button>
-      <Divider />
-      <Choice label={t('shell.theme')}>
-        <Segmented<ThemeChoice>
-          block
-          value={theme}
-          onChange={chooseTheme}
-          aria-label={t('shell.theme')}
-          options={[
-            { value: 'light', label: t('shell.light'), icon: <Sun size={14} /> },
-            { value: 'dark', label: t('shell.dark'), icon: <Moon size={14} /> },
-            { value: 'system', label: t('shell.system'), icon: <Monitor size={14} /> },
-          ]}
-        />
-      </Choice>
-      <Choice label={t('shell.language')}>
-        <Segmented<Language>
-          block
-          value={i18n.language as Language}
-          onChange={(language) => void chooseLanguage(language)}
-          aria-label={t('shell.language')}
-          options={languages.map((value) => ({ value, label: <span lang={value}>{NAMES[value]}</span> }))}
-        />
-      </Choice>
-      <Choice label={t('shell.density')}>
-        <Segmented<Density>
-          block
-          value={density}
-          onChange={setDensity}
-          aria-label={t('shell.density')}
-          options={[{ value: 'comfortable', label: t('shell.comfortable') }, { value: 'compact', label: t('shell.compact') }]}
-        />
-      </Choice>
-      <Divider />
-      <Button block icon={<LogOut size={15} />} onClick={() => void out()}>{t('shell.sign_out')}</Button>
-    </div>
-  )
-}
-
-/** A language is offered in its own words. */
-const NAMES: Record<Language, string> = { en: 'English', de: 'Deutsch' }
-
-function Choice({ label, children }: { label: string; children: React.ReactNode }) {
-  return (
-    <div className="cw-choice">
-      <span aria-hidden>{label}</span>
-      {children}
-    </div>
   )
 }
 

@@ -2,16 +2,17 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { Button, Skeleton, Steps } from 'antd'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { setupQuery, useSession } from '@/api/session'
 import { useSearch } from '@/app/search-params'
 import { ProblemAlert } from '@/ui/Problem'
 import { Entrance } from './Entrance'
-import { FoundStep } from './setup/FoundStep'
-import { ProviderStep } from './setup/ProviderStep'
-import { TalkStep } from './setup/TalkStep'
-import { TrunkStep } from './setup/TrunkStep'
+
+const FoundStep = lazy(() => import('./setup/FoundStep'))
+const ProviderStep = lazy(() => import('./setup/ProviderStep'))
+const TalkStep = lazy(() => import('./setup/TalkStep'))
+const TrunkStep = lazy(() => import('./setup/TrunkStep'))
 
 const STEPS = ['organisation', 'admin', 'trunk', 'providers', 'call'] as const
 
@@ -40,10 +41,12 @@ export default function SetupPage() {
       {session === null && setup.isPending && <Skeleton active title={false} />}
       {session === null && setup.error !== null && <ProblemAlert error={setup.error} retry={() => void setup.refetch()} />}
       {session === null && setup.data?.needed === false && <p>{t('setup.done')} <Link to="/login">{t('invite.sign_in')}</Link></p>}
-      {session === null && setup.data?.needed === true && <FoundStep step={founding} go={setFounding} done={() => patch({ step: 'trunk' }, { replace: true })} />}
-      {session !== null && step === 'trunk' && <TrunkStep next={next} />}
-      {session !== null && step === 'providers' && <ProviderStep next={next} />}
-      {session !== null && step === 'call' && <TalkStep next={next} />}
+      <Suspense fallback={<Skeleton active title={false} />}>
+        {session === null && setup.data?.needed === true && <FoundStep step={founding} go={setFounding} done={() => patch({ step: 'trunk' }, { replace: true })} />}
+        {session !== null && step === 'trunk' && <TrunkStep next={next} />}
+        {session !== null && step === 'providers' && <ProviderStep next={next} />}
+        {session !== null && step === 'call' && <TalkStep next={next} />}
+      </Suspense>
       {session !== null && <Button type="link" onClick={() => void navigate({ to: '/' })}>{t('setup.leave')}</Button>}
     </Entrance>
   )

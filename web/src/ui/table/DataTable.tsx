@@ -1,10 +1,9 @@
 /**
  * The table of every list page: pages and sorts on the server, keeps filters, sort and page in the address, lets each
- * person choose columns, and is reachable by keyboard (`j`, `k`, `Enter`, `x`).
+ * person choose columns, and is reachable by keyboard (`j`, `k`, `Enter`, `x`). One plain table, so that readers find
+ * the head of every cell; the head sticks below the page's header, or inside the frame where columns have to scroll.
  */
-import { Table } from 'antd'
-import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useRef, type MouseEvent, type ReactNode } from 'react'
+import { useRef, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useDensity } from '../density'
 import { ProblemAlert } from '../Problem'
@@ -12,11 +11,14 @@ import { useDelayed } from '../useDelayed'
 import { BulkBar } from './BulkBar'
 import { ColumnChooser } from './ColumnChooser'
 import { isShown, ordered, type Column } from './columns'
+import { Head } from './Head'
 import type { ListState } from './list'
 import { NoRows } from './NoRows'
 import { Pager } from './Pager'
 import { useRowKeys } from './row-keys'
+import { EXPAND_WIDTH, Rows, SELECT_WIDTH } from './Rows'
 import type { Chosen, Selection } from './selection'
+import { useOverflow } from './useOverflow'
 
 export interface DataTableProps<Row extends object> {
   /** What the table is of, for readers. */
@@ -48,30 +50,22 @@ export interface DataTableProps<Row extends object> {
   expand?: (row: Row) => ReactNode
 }
 
-/** Height of the header that the table's head sticks to. */
-const HEADER = 52
-
 export function DataTable<Row extends object>(props: DataTableProps<Row>) {
-  const { query, list, selection, rowKey, rowName } = props
+  const { query, list, selection } = props
   const { t } = useTranslation()
-  const navigate = useNavigate()
   const [density] = useDensity()
   const frame = useRef<HTMLDivElement>(null)
   const slow = useDelayed(query.isPending)
   const all = ordered(props.columns, list?.arrangement.order)
   const columns = all.filter((column) => isShown(column, list?.arrangement.shown))
+  const width = columns.reduce((sum, column) => sum + column.width, (selection ? SELECT_WIDTH : 0) + (props.expand ? EXPAND_WIDTH : 0))
   const rows = query.data?.items ?? []
+  const scrolls = useOverflow(frame, width)
   useRowKeys(frame)
-  useInertMeasureRow(frame)
-
-  const open = (row: Row) => (event: MouseEvent) => {
-    if (props.to === undefined || (event.target as HTMLElement).closest('a, button, input, label, .ant-checkbox-wrapper, .ant-table-selection-column')) return
-    if (String(getSelection()) !== '') return
-    void navigate({ to: props.to(row) })
-  }
+  const several = Boolean(query.data?.next) || (list?.page ?? 1) > 1
 
   return (
-    <div className="cw-table" ref={frame}>
+    <div className="cw-table">
       {(props.filters || props.actions || list) && (
         <div className="cw-toolbar">
           <div className="cw-filters">{props.filters}</div>
@@ -82,50 +76,17 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
         </div>
       )}
       <ProblemAlert error={query.error} retry={() => void query.refetch()} />
-      <div className={`cw-table-frame ${query.isPlaceholderData ? 'cw-stale' : ''}`} aria-busy={query.isPending || query.isPlaceholderData}>
-        {selection && !selection.empty && <BulkBar selection={selection} total={props.total} page={rows.length} more={Boolean(query.data?.next) || (list?.page ?? 1) > 1}>{props.bulk?.(selection.chosen)}</BulkBar>}
-        <Table<Row>
-          aria-label={props.label}
-          size={density === 'compact' ? 'small' : 'medium'}
-          tableLayout="fixed"
-          sticky={{ offsetHeader: HEADER }}
-          scroll={{ x: columns.reduce((sum, column) => sum + column.width, selection ? 44 : 0) }}
-          pagination={false}
-          showSorterTooltip={false}
-          rowKey={rowKey}
-          dataSource={rows}
-          columns={columns.map((column) => ({
-            key: column.key,
-            title: column.quiet ? <span className="cw-hidden">{column.title}</span> : column.title,
-            width: column.width,
-            align: column.align,
-            fixed: column.fixed,
-            ellipsis: { showTitle: false },
-            sorter: column.sort !== undefined,
-            sortOrder: sortOrder(list?.sort, column.sort),
-            render: (_: unknown, row: Row) => column.render(row),
-          }))}
-          onChange={(_pages, _filters, sorter) => {
-            const by = Array.isArray(sorter) ? sorter[0] : sorter
-            const field = props.columns.find((column) => column.key === by?.columnKey)?.sort
-            list?.sortBy(field === undefined || !by?.order ? undefined : by.order === 'descend' ? `-${field}` : field)
-          }}
-          onRow={(row) => ({ onClick: open(row), className: props.to ? 'cw-row-opens' : '' })}
-          rowSelection={
-            selection && {
-              columnWidth: 44,
-              fixed: 'start',
-              preserveSelectedRowKeys: true,
-              selectedRowKeys: selection.chosen.all ? rows.map(rowKey) : selection.chosen.ids,
-              onChange: (keys) => selection.choose(keys.map(String)),
-              getCheckboxProps: (row) => ({ 'aria-label': t('table.select', { name: rowName(row) }) }),
-              getTitleCheckboxProps: () => ({ 'aria-label': t('table.select_page') }),
-            }
-          }
-          expandable={props.expand && { expandedRowRender: props.expand, columnWidth: 40, fixed: 'start' }}
-          locale={{ emptyText: query.isPending ? <Waiting rows={list?.size ?? 5} shown={slow} density={density} /> : query.error ? ' ' : <NoRows {...props} /> }}
-        />
-        {list && query.data !== undefined && <Pager list={list} next={query.data.next ?? undefined} shown={rows.length} total={props.total} />}
+      <div className="cw-table-frame">
+        {selection && !selection.empty && <BulkBar selection={selection} total={props.total} page={rows.length} more={several}>{props.bulk?.(selection.chosen)}</BulkBar>}
+        <div ref={frame} className="cw-table-scroll" data-scrolls={scrolls || undefined} {...(scrolls ? { tabIndex: 0, role: 'region', 'aria-label': t('table.scrolls', { label: props.label }) } : {})}>
+          <table className={`cw-data ${query.isPlaceholderData ? 'cw-stale' : ''}`} style={{ minInlineSize: width }} data-density={density} aria-label={props.label} aria-busy={query.isPending || query.isPlaceholderData}>
+            <Head {...props} columns={columns} rows={rows} />
+            {rows.length > 0 && <Rows {...props} columns={columns} rows={rows} />}
+          </table>
+        </div>
+        {query.isPending && <Waiting rows={list?.size ?? 5} shown={slow} density={density} />}
+        {!query.isPending && !query.error && rows.length === 0 && <NoRows {...props} />}
+        {list && query.data !== undefined && (rows.length > 0 || list.page > 1) && <Pager list={list} next={query.data.next ?? undefined} shown={rows.length} total={props.total} />}
       </div>
     </div>
   )
@@ -134,20 +95,8 @@ export function DataTable<Row extends object>(props: DataTableProps<Row>) {
 /** Grey rows of the real height, once loading has taken a while. */
 function Waiting({ rows, shown, density }: { rows: number; shown: boolean; density: string }) {
   return (
-    <div className="cw-waiting" data-density={density}>
-      {Array.from({ length: Math.min(rows, 10) }, (_, index) => <div key={index}>{shown && <span style={{ width: `${38 + ((index * 17) % 45)}%` }} />}</div>)}
+    <div className="cw-waiting" data-density={density} aria-hidden>
+      {Array.from({ length: Math.min(rows, 10) }, (_, index) => <div key={index}>{shown && <span style={{ inlineSize: `${38 + ((index * 17) % 45)}%` }} />}</div>)}
     </div>
   )
-}
-
-function sortOrder(sort: string | undefined, field: string | undefined): 'ascend' | 'descend' | null {
-  if (sort === undefined || field === undefined) return null
-  return sort === field ? 'ascend' : sort === `-${field}` ? 'descend' : null
-}
-
-/** A table that scrolls measures its columns in a hidden row, whose checkbox would take the focus. */
-function useInertMeasureRow(frame: React.RefObject<HTMLDivElement | null>): void {
-  useEffect(() => {
-    for (const row of frame.current?.querySelectorAll('.ant-table-measure-row') ?? []) row.setAttribute('inert', '')
-  })
 }

@@ -1,4 +1,3 @@
-import { Select } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { number } from '../format'
 import { IconButton } from '../IconButton'
@@ -30,14 +29,9 @@ export function Pager({ list, next, shown, total }: Props) {
       <IconButton icon={ChevronLeft} label={t('table.previous')} why={list.page === 1 ? t('table.is_first') : undefined} onClick={list.back} />
       <span className="cw-num cw-page-no">{list.page}</span>
       <IconButton icon={ChevronRight} label={t('table.next')} why={next === undefined ? t('table.is_last') : undefined} onClick={() => next !== undefined && list.next(next)} />
-      <Select
-        size="small"
-        aria-label={t('table.size')}
-        value={list.size}
-        onChange={list.resize}
-        options={SIZES.map((value) => ({ value, label: t('table.per_page', { count: value }) }))}
-        popupMatchSelectWidth={false}
-      />
+      <select className="cw-select" aria-label={t('table.size')} value={list.size} onChange={(event) => list.resize(Number(event.target.value))}>
+        {SIZES.map((size) => <option key={size} value={size}>{t('table.per_page', { count: size })}</option>)}
+      </select>
     </div>
   )
 }

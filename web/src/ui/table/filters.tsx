@@ -1,8 +1,8 @@
 /** Filters above a table. Each has its value in the address. */
-import { Input, Select } from 'antd'
+import { Checkbox, Input, Popover } from 'antd'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Search } from '../icons'
+import { ChevronDown, Search } from '../icons'
 import { useDebounced } from '../useDelayed'
 
 /** Milliseconds after the last letter. */
@@ -48,32 +48,47 @@ export function SearchBox({ value = '', onChange, placeholder, width = 264 }: Se
   )
 }
 
-interface StateProps<T extends string> {
+interface ChoiceProps<T extends string> {
   value: T[]
   onChange: (value: T[]) => void
   options: { value: T; label: string }[]
   /** What stands there when nothing is chosen: "Any state". */
   placeholder: string
-  width?: number
+  /** Only one of them at a time. */
+  single?: boolean
 }
 
-/** Several of a few values. */
-export function StateFilter<T extends string>({ value, onChange, options, placeholder, width = 168 }: StateProps<T>) {
+/** Some of a list of values, behind a button that says what is chosen. */
+export function StateFilter<T extends string>({ value, onChange, options, placeholder, single = false }: ChoiceProps<T>) {
   const { t } = useTranslation()
+  const [open, setOpen] = useState(false)
+  const [only] = value
+  const words = only === undefined ? placeholder : value.length === 1 ? (options.find((option) => option.value === only)?.label ?? placeholder) : t('filter.chosen', { count: value.length })
+  const pick = (one: T, on: boolean) => {
+    // In the order of the options, so that one choice has one address.
+    onChange(single ? (on ? [one] : []) : options.map((option) => option.value).filter((known) => (known === one ? on : value.includes(known))))
+    if (single) setOpen(false)
+  }
   return (
-    <Select<T[]>
-      mode="multiple"
-      style={{ width }}
-      value={value}
-      onChange={onChange}
-      options={options}
-      placeholder={placeholder}
-      aria-label={placeholder}
-      showSearch={{ optionFilterProp: 'label' }}
-      maxTagCount={0}
-      maxTagPlaceholder={() => (value.length === 1 ? options.find((option) => option.value === value[0])?.label : t('filter.chosen', { count: value.length }))}
-      allowClear
-      popupMatchSelectWidth={false}
-    />
+    <Popover
+      open={open}
+      onOpenChange={setOpen}
+      trigger="click"
+      placement="bottomLeft"
+      arrow={false}
+      content={
+        <div className="cw-choices" role="group" aria-label={placeholder}>
+          {options.map((option) => (
+            <Checkbox key={option.value} checked={value.includes(option.value)} onChange={(event) => pick(option.value, event.target.checked)}>{option.label}</Checkbox>
+          ))}
+          {value.length > 0 && <button type="button" className="cw-link cw-caption" onClick={() => onChange([])}>{t('filter.none')}</button>}
+        </div>
+      }
+    >
+      <button type="button" className="cw-filter" data-chosen={value.length > 0 || undefined} aria-expanded={open} aria-haspopup="dialog" aria-label={value.length > 0 ? `${words} (${placeholder})` : undefined}>
+        <span className="cw-ellipsis">{words}</span>
+        <ChevronDown size={15} strokeWidth={1.75} aria-hidden />
+      </button>
+    </Popover>
   )
 }

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { Button, Segmented, Select } from 'antd'
+import { Button, Segmented } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { campaignsQuery, type CampaignWish } from '@/api/campaigns'
 import type { Schema } from '@/api/client'
@@ -80,19 +80,14 @@ export default function ListPage() {
               onChange={(next) => list.filter({ state: next.join(','), view: undefined })}
               options={STATES.map((value) => ({ value, label: t(`common:state.campaign.${value}`) }))}
               placeholder={t('list.any_state')}
-              width={140}
             />
             {assistants.data !== undefined && assistants.data.items.length > 1 && (
-              <Select
-                allowClear
-                showSearch={{ optionFilterProp: 'label' }}
-                style={{ width: 160 }}
-                aria-label={t('list.any_assistant')}
-                placeholder={t('list.any_assistant')}
-                value={search.assistant}
-                onChange={(assistant: string | undefined) => list.filter({ assistant })}
+              <StateFilter
+                single
+                value={search.assistant ? [search.assistant] : []}
+                onChange={([assistant]) => list.filter({ assistant })}
                 options={assistants.data.items.map((one) => ({ value: one.id, label: one.definition.name }))}
-                popupMatchSelectWidth={false}
+                placeholder={t('list.any_assistant')}
               />
             )}
           </>

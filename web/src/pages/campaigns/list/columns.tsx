@@ -18,18 +18,18 @@ export function useColumns(): Column<Campaign>[] {
   const count = (key: 'total' | 'pending' | 'in_progress' | 'completed' | 'failed', hidden = false): Column<Campaign> => ({
     key,
     title: t(`progress.${key}`),
-    width: 104,
+    width: 98,
     align: 'right',
     hidden,
     render: (campaign) => <Count id={campaign.id} of={key} />,
   })
   return [
-    { key: 'name', title: t('field.name'), width: 230, fixed: 'start', sort: 'name', render: (campaign) => <Name campaign={campaign} /> },
-    { key: 'status', title: t('field.status'), width: 172, render: (campaign) => <Status campaign={campaign} /> },
+    { key: 'name', title: t('field.name'), width: 216, fixed: 'start', sort: 'name', render: (campaign) => <Name campaign={campaign} /> },
+    { key: 'status', title: t('field.status'), width: 170, render: (campaign) => <Status campaign={campaign} /> },
     {
       key: 'assistant',
       title: t('field.assistant'),
-      width: 160,
+      width: 152,
       render: (campaign) => (
         <span className="cw-cell-two">
           <span>{assistant(campaign.assistant_id) ?? <Nothing />}</span>
@@ -38,16 +38,16 @@ export function useColumns(): Column<Campaign>[] {
       ),
     },
     { key: 'trunk', title: t('field.trunk'), width: 130, hidden: true, render: (campaign) => trunk(campaign.trunk_id) ?? <Nothing /> },
-    { key: 'progress', title: t('field.progress'), width: 120, render: (campaign) => <ProgressCell id={campaign.id} /> },
+    { key: 'progress', title: t('field.progress'), width: 112, render: (campaign) => <ProgressCell id={campaign.id} /> },
     count('pending'),
-    count('in_progress'),
+    count('in_progress', true),
     count('completed'),
     count('failed'),
     count('total', true),
-    { key: 'created', title: t('field.created'), width: 118, sort: 'created_at', render: (campaign) => <TimeText at={campaign.created_at} form="date" /> },
+    { key: 'created', title: t('field.created'), width: 116, sort: 'created_at', render: (campaign) => <TimeText at={campaign.created_at} form="date" /> },
     { key: 'started', title: t('field.started'), width: 150, sort: 'started_at', hidden: true, render: (campaign) => <TimeText at={campaign.started_at} /> },
     { key: 'updated', title: t('field.updated'), width: 150, sort: 'updated_at', hidden: true, render: (campaign) => <TimeText at={campaign.updated_at} /> },
-    { key: 'actions', title: t('field.actions'), width: 112, fixed: 'end', quiet: true, render: (campaign) => <RowActions campaign={campaign} /> },
+    { key: 'actions', title: t('field.actions'), width: 108, fixed: 'end', quiet: true, render: (campaign) => <RowActions campaign={campaign} /> },
   ]
 }
 

@@ -16,7 +16,7 @@ interface Props {
 
 const FIRST = [['code'], ['organisation', 'name'], ['organisation', 'company_name'], ['organisation', 'time_zone'], ['organisation', 'language']]
 
-export function FoundStep({ step, go, done }: Props) {
+export default function FoundStep({ step, go, done }: Props) {
   const { t, i18n } = useTranslation('entrance')
   const client = useQueryClient()
   const [form] = Form.useForm<SetupInput>()

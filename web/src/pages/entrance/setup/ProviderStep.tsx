@@ -15,7 +15,7 @@ const KINDS: { stage: 'llm' | 'stt' | 'tts' | 's2s'; kinds: [Schema['Kind'], str
   { stage: 's2s', kinds: [['openai_realtime', 'OpenAI Realtime']] },
 ]
 
-export function ProviderStep({ next }: { next: () => void }) {
+export default function ProviderStep({ next }: { next: () => void }) {
   const { t } = useTranslation('entrance')
   const client = useQueryClient()
   const [form] = Form.useForm<Schema['ProviderInput']>()

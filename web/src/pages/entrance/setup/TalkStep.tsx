@@ -9,7 +9,7 @@ import { MicrophoneRefused, NoMicrophone, talkTo, type Talk } from '@/api/talk'
 import { Mic, PhoneOff } from '@/ui/icons'
 import { ProblemAlert } from '@/ui/Problem'
 
-export function TalkStep({ next }: { next: () => void }) {
+export default function TalkStep({ next }: { next: () => void }) {
   const { t } = useTranslation('entrance')
   const client = useQueryClient()
   const assistants = useQuery(assistantsQuery)

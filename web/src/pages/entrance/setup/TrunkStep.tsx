@@ -7,7 +7,7 @@ import { api, read, type Schema } from '@/api/client'
 import { trunksQuery } from '@/api/organisation'
 import { FormErrors, useFormErrors } from '@/ui/FormErrors'
 
-export function TrunkStep({ next }: { next: () => void }) {
+export default function TrunkStep({ next }: { next: () => void }) {
   const { t } = useTranslation('entrance')
   const client = useQueryClient()
   const [form] = Form.useForm<Schema['TrunkInput']>()

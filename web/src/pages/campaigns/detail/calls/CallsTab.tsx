@@ -1,5 +1,4 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Select } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { attemptsQuery, runsQuery, type AttemptWish, type Campaign } from '@/api/campaigns'
 import type { Schema } from '@/api/client'
@@ -50,14 +49,12 @@ export default function CallsTab({ campaign }: { campaign: Campaign }) {
           <StateFilter value={reasons} onChange={(next) => list.filter({ reason: next.join(',') })} options={REASONS.map((value) => ({ value, label: t(`common:reason.${value}`) }))} placeholder={t('contacts.any_reason')} />
           <StateFilter value={by} onChange={(next) => list.filter({ by: next.join(',') })} options={ANSWERED_BY.map((value) => ({ value, label: t(`common:answered_by.${value}`) }))} placeholder={t('calls.any_by')} />
           {runs.data !== undefined && runs.data.items.length > 1 && (
-            <Select
-              allowClear
-              style={{ width: 120 }}
-              aria-label={t('field.run')}
-              placeholder={t('calls.any_run')}
-              value={search.run}
-              onChange={(run: string | undefined) => list.filter({ run })}
+            <StateFilter
+              single
+              value={listOf(search.run)}
+              onChange={([run]) => list.filter({ run })}
               options={runs.data.items.flatMap((run) => (run.id ? [{ value: run.id, label: t('runs.title', { no: run.ordinal }) }] : []))}
+              placeholder={t('calls.any_run')}
             />
           )}
         </>

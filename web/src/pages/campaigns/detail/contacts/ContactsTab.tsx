@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Button, Select } from 'antd'
+import { Button } from 'antd'
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { progressQuery, targetsQuery, type Campaign, type TargetWish } from '@/api/campaigns'
@@ -78,14 +78,12 @@ export default function ContactsTab({ campaign }: { campaign: Campaign }) {
             {blocked.length > 0 && (
               <StateFilter value={blocked} onChange={(next) => list.filter({ blocked: next.join(',') })} options={blocked.map((value) => ({ value, label: t(`common:blocked.${value}`) }))} placeholder={t('contacts.blocked')} />
             )}
-            <Select
-              allowClear
-              style={{ width: 150 }}
-              aria-label={t('contacts.answered')}
-              placeholder={t('contacts.answered')}
-              value={search.answered}
-              onChange={(next: string | undefined) => list.filter({ answered: next })}
+            <StateFilter
+              single
+              value={listOf(search.answered)}
+              onChange={([next]) => list.filter({ answered: next })}
               options={[{ value: 'true', label: t('contacts.answered_yes') }, { value: 'false', label: t('contacts.answered_no') }]}
+              placeholder={t('contacts.answered')}
             />
           </>
         }

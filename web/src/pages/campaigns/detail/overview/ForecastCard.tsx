@@ -47,9 +47,11 @@ function Result({ forecast, campaign }: { forecast: Forecast; campaign: Campaign
   const locale = useLocale()
   const short = (at: string) => moment(new Date(at), new Date(), locale)
   const tooFew = forecast.minutes_left != null && forecast.minutes_this_month > forecast.minutes_left
+  const nothing = forecast.dials === 0
   return (
     <div className="cw-stack cw-tight">
-      <div>
+      {nothing && <p>{t('forecast.nothing')}</p>}
+      <div hidden={nothing}>
         <div className="cw-forecast-at">{forecast.done_at ? <TimeText at={forecast.done_at} zone={campaign.schedule.time_zone} /> : t('forecast.never')}</div>
         {forecast.done_p10_at && forecast.done_p90_at && <div className="cw-caption">{t('forecast.spread', { from: short(forecast.done_p10_at), to: short(forecast.done_p90_at) })}</div>}
         <div className="cw-caption">{t('forecast.takes', { dials: number(forecast.dials, locale), answered: number(forecast.answered, locale), minutes: number(forecast.minutes, locale) })}</div>

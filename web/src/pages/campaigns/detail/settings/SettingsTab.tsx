@@ -185,7 +185,7 @@ function Danger({ campaign }: { campaign: Campaign }) {
   const reason = whyNot('delete', campaign, can)
   return (
     <Card title={t('settings.danger')}>
-      <p className="cw-soft">{t('settings.danger_text')}</p>
+      <p className="cw-soft cw-below">{t('settings.danger_text')}</p>
       <WhyButton danger icon={<Trash2 size={15} />} why={reason && t(`why.${reason}`)} onClick={() => void control.remove(campaign).then((gone) => { if (gone) void navigate({ to: '/campaigns' }) })}>{t('act.delete')}</WhyButton>
     </Card>
   )

@@ -40,7 +40,7 @@ export default function WhyDrawer({ campaign, close }: { campaign: Campaign; clo
       onClose={close}
       size={560}
       title={t(dialing ? 'why_drawer.title_speed' : 'why_drawer.title')}
-      closeIcon={<X size={16} aria-label={t('common:action.close')} />}
+      closable={{ closeIcon: <X size={18} strokeWidth={1.75} />, 'aria-label': t('common:action.close') }}
       extra={<Button size="small" icon={<Copy size={14} />} onClick={() => void copy()}>{t('why_drawer.copy')}</Button>}
     >
       <div className="cw-stack">
