@@ -2,5 +2,8 @@
 import type { Area } from '@/app/area'
 import { campaigns } from './campaigns/area'
 import { home } from './home/area'
+import { people } from './people/area'
+import { settings } from './settings/area'
+import { wizard } from './wizard/area'
 
-export const areas: Area[] = [home, campaigns]
+export const areas: Area[] = [home, campaigns, wizard, people, settings]

@@ -6,9 +6,12 @@ const ZONES = Intl.supportedValuesOf('timeZone')
 /** Of this browser. */
 export const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone
 
-type Props = Omit<SelectProps<string | undefined>, 'options' | 'showSearch'>
+interface Props extends Omit<SelectProps<string>, 'options' | 'showSearch' | 'value'> {
+  value?: string | undefined
+}
 
 export function ZoneSelect(props: Props) {
-  const names = props.value === undefined || ZONES.includes(props.value) ? ZONES : [props.value, ...ZONES]
-  return <Select<string | undefined> showSearch popupMatchSelectWidth={false} {...props} options={names.map((value) => ({ value, label: value.replaceAll('_', ' ') }))} />
+  const { value } = props
+  const names = value === undefined || ZONES.includes(value) ? ZONES : [value, ...ZONES]
+  return <Select<string> showSearch popupMatchSelectWidth={false} {...(props as SelectProps<string>)} options={names.map((name) => ({ value: name, label: name.replaceAll('_', ' ') }))} />
 }

@@ -104,14 +104,17 @@ export function begun(slots: readonly Slot[], at: number, start: number): Slot[]
 }
 
 /** What is wrong with slots that came from elsewhere, by their place. */
-export function faults(slots: readonly Slot[]): { at: number; fault: 'order' | 'bounds' | 'overlap' | 'most' }[] {
-  return slots.flatMap((slot, at) => {
-    if (at >= MOST) return [{ at, fault: 'most' as const }]
-    if (slot.start_min >= slot.end_min) return [{ at, fault: 'order' as const }]
-    if (slot.start_min < FIRST || slot.end_min > LAST) return [{ at, fault: 'bounds' as const }]
-    const overlaps = slots.slice(0, at).some((other) => other.start_min < slot.end_min && slot.start_min < other.end_min)
-    return overlaps ? [{ at, fault: 'overlap' as const }] : []
-  })
+export function faults(slots: readonly Slot[]): { at: number; fault: SlotFault }[] {
+  return slots.map((slot, at) => ({ at, fault: faultOf(slots, slot, at) })).filter((one): one is { at: number; fault: SlotFault } => one.fault !== undefined)
+}
+
+export type SlotFault = 'order' | 'bounds' | 'overlap' | 'most'
+
+function faultOf(slots: readonly Slot[], slot: Slot, at: number): SlotFault | undefined {
+  if (at >= MOST) return 'most'
+  if (slot.start_min >= slot.end_min) return 'order'
+  if (slot.start_min < FIRST || slot.end_min > LAST) return 'bounds'
+  return slots.slice(0, at).some((other) => other.start_min < slot.end_min && slot.start_min < other.end_min) ? 'overlap' : undefined
 }
 
 /** Parts of the day that are cut off: outside the open hours, and the closed times within. */
