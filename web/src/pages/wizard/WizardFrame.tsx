@@ -49,12 +49,16 @@ function Frame({ wizard }: { wizard: Wizard }) {
   useDefaults(wizard)
   useLeaveGuard(wizard.dirty)
 
-  const top = useRef<HTMLDivElement>(null)
-  useEffect(() => top.current?.scrollIntoView({ block: 'nearest' }), [step])
+  const shown = useRef(step)
+  useEffect(() => {
+    if (shown.current !== step) scrollTo({ top: 0 })
+    shown.current = step
+  }, [step])
 
   const goTo = async (to: Step) => {
-    if (isDraft && (wizard.dirty || campaign === undefined)) await wizard.save(to)
-    patch({ step: to })
+    const saved = isDraft && (wizard.dirty || campaign === undefined) ? await wizard.save(to) : undefined
+    // A campaign that has just been made has an address of its own, where the step stands already.
+    if (campaign !== undefined || saved === undefined) patch({ step: to })
   }
   const leave = async () => {
     const saved = await wizard.save()
@@ -64,7 +68,7 @@ function Frame({ wizard }: { wizard: Wizard }) {
   const lacking = missing(step, draft, now)
 
   return (
-    <div className="cw-wizard" ref={top}>
+    <div className="cw-wizard">
       <PageHeader
         title={title}
         facts={<Saved wizard={wizard} isDraft={isDraft} />}
@@ -91,17 +95,15 @@ function Frame({ wizard }: { wizard: Wizard }) {
         {!quick && step === 'dialing' && <DialingStep wizard={wizard} />}
         {!quick && step === 'review' && <ReviewStep wizard={wizard} />}
       </Suspense>
-      {!quick && (
+      {!quick && step !== 'review' && (
         <div className="cw-wizard-foot">
           {at > 0 && <Button icon={<ArrowLeft size={16} />} onClick={() => void goTo(STEPS[at - 1]!)}>{t(`step.${STEPS[at - 1]!}`)}</Button>}
           <span className="cw-end" />
           {lacking.length > 0 && <span className="cw-caption" role="status">{t('lacking', { what: lacking.map((one) => t(`missing.${one}`)).join(', ') })}</span>}
-          {step !== 'review' && <Button loading={wizard.saving} disabled={lacking.length > 0} onClick={() => void leave()}>{t(isDraft ? 'save_close' : 'save_changes')}</Button>}
-          {step !== 'review' && (
-            <Button type="primary" icon={<ArrowRight size={16} />} iconPlacement="end" disabled={lacking.length > 0} onClick={() => void goTo(STEPS[at + 1]!)}>
-              {t('next', { step: t(`step.${STEPS[at + 1]!}`) })}
-            </Button>
-          )}
+          <Button loading={wizard.saving} disabled={lacking.length > 0} onClick={() => void leave()}>{t(isDraft ? 'save_close' : 'save_changes')}</Button>
+          <Button type="primary" icon={<ArrowRight size={16} />} iconPlacement="end" disabled={lacking.length > 0} onClick={() => void goTo(STEPS[at + 1]!)}>
+            {t('next', { step: t(`step.${STEPS[at + 1]!}`) })}
+          </Button>
         </div>
       )}
     </div>

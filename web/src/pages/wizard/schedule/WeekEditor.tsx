@@ -75,7 +75,7 @@ export function WeekEditor({ runs, at, onChange, shades, readOnly = false }: Pro
         const on = row === 'dates' || own.includes(row)
         const name = row === 'dates' ? t('when.on_dates') : t(`day_long.${row}`)
         const count = slots.length === 0 ? t('when.whole_day') : t('when.slots', { count: slots.length })
-        const button = <Button size="small" aria-haspopup="dialog" aria-expanded={opened === row} aria-label={`${count}: ${name}, ${words}`} disabled={readOnly} onClick={() => setOpened(opened === row ? undefined : row)}>{count}</Button>
+        const button = <Button size="small" aria-haspopup="dialog" aria-expanded={opened === row} aria-label={`${count}: ${name}, ${words}`} disabled={readOnly} {...(small ? { onClick: () => setOpened(row) } : {})}>{count}</Button>
         return (
           <div key={row} className="cw-week-row" role="group" aria-label={on ? `${name}, ${words}` : name}>
             <label className="cw-week-day">

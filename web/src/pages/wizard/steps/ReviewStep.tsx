@@ -12,10 +12,9 @@ import { useCan } from '@/api/session'
 import { useSearch } from '@/app/search-params'
 import { Card } from '@/ui/Card'
 import { date, moment, number } from '@/ui/format'
-import { ArrowLeft, Pencil, Play, Save } from '@/ui/icons'
+import { ArrowLeft, Pencil, Play, Save, Sparkles } from '@/ui/icons'
 import { ProblemAlert } from '@/ui/Problem'
 import { StatusTag } from '@/ui/status/StatusTag'
-import { Sparkles } from '@/ui/icons'
 import { Nothing, PhoneText, useLocale } from '@/ui/values'
 import { WhyButton } from '@/ui/WhyButton'
 import { useScheduleWords } from '../../campaigns/parts/schedule'
@@ -103,7 +102,7 @@ function Summary({ wizard }: { wizard: Wizard }) {
         [t('campaigns:field.name'), draft.name],
         [t('campaigns:field.goal'), <>{draft.goal} {draft.goal === t('details.goal_example') && <StatusTag tone="new" icon={Sparkles}>{t('details.not_adapted')}</StatusTag>}</>],
         [t('campaigns:settings.period'), period],
-        [t('campaigns:settings.scheduled_start'), start ? `${start.at.replace('T', ' ').slice(0, 16)} ${start.time_zone ?? schedule.time_zone} (${moment(new Date(instantOf(start.at, start.time_zone ?? schedule.time_zone)), new Date(), locale)})` : t('start.none')],
+        [t('campaigns:settings.scheduled_start'), start ? `${start.at.replace('T', ' ').slice(0, 16)} ${start.time_zone ?? schedule.time_zone} (${moment(new Date(instantOf(start.at, start.time_zone ?? schedule.time_zone)), new Date(), locale)})` : t('review.no_start')],
         [t('campaigns:settings.callees'), t(`campaigns:callees.${settings.callees ?? 'consumers'}`)],
         [t('details.tell'), told || t('campaigns:settings.as_assistant')],
       ]} />
