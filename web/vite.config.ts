@@ -11,5 +11,5 @@ export default defineConfig({
   server: { port: 5173, proxy: { '/api': { target: server, ws: true }, '/openapi.json': server, '/health': server } },
   build: { target: 'es2023', manifest: true, chunkSizeWarningLimit: 900 },
   // Most tests need no page; those that do say `@vitest-environment jsdom` in their first line.
-  test: { environment: 'node', setupFiles: ['./vitest.setup.ts'], include: ['src/**/*.test.{ts,tsx}'] },
+  test: { environment: 'node', testTimeout: 60_000, setupFiles: ['./vitest.setup.ts'], include: ['src/**/*.test.{ts,tsx}'] },
 })

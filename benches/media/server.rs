@@ -15,6 +15,7 @@ use callwright::net::media_worker::{MediaLeg, MediaWorkers};
 use callwright::net::ports::{RtpPorts, RtpSocket};
 use callwright::time;
 use callwright_media::codec::Codec;
+use callwright_media::frame::Rate;
 use callwright_media::negotiated::{Direction, Negotiated, RtcpPath};
 use callwright_media::session::{ClipId, MediaEvent, Session, SessionConfig};
 use callwright_media::vad::SegmenterConfig;
@@ -75,7 +76,7 @@ pub(crate) fn flow(calls: usize, measured: Duration) -> anyhow::Result<Run> {
         numbers.push(socket.lease.port());
         let vad = Some(SegmenterConfig::default());
         let leg = runtime.block_on(workers.add(socket, session(vad, true)))?;
-        let (sink, _) = recorder.begin(&folder.join(format!("{number}.wav")))?;
+        let (sink, _) = recorder.begin(&folder.join(format!("{number}.wav")), Rate::Hz8000)?;
         runtime.block_on(leg.control.send(MediaCommand::Record(Box::new(sink))))?;
         runtime.spawn(converse(leg, Arc::clone(&prompt)));
     }

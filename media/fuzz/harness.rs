@@ -111,10 +111,16 @@ const MAX_EVENTS: usize = 1_000;
 /// One leg through a life written in `data`: each byte is something that happens, followed by its arguments. What
 /// leaves is RTP of ours, two packets a tick at most, to the address that was agreed on or learnt.
 pub(crate) fn rtp(data: &[u8]) {
+    for rate in [Rate::Hz8000, Rate::Hz16000] {
+        live(data, rate);
+    }
+}
+
+fn live(data: &[u8], rate: Rate) {
     let peer = SocketAddr::from(([198, 51, 100, 1], 4_000));
     let stranger = SocketAddr::from(([203, 0, 113, 9], 9));
     let mut now = some_instant();
-    let mut leg = Session::new(now, config(peer));
+    let mut leg = Session::at(now, config(peer), rate);
     let mut packet = [0; MAX_PACKET];
     let mut script = Script(data);
     let mut clips = 0;
@@ -139,7 +145,7 @@ pub(crate) fn rtp(data: &[u8]) {
             8..=11 => {
                 now += FRAME;
                 let tick = leg.tick(now, &mut packet);
-                assert_eq!((tick.heard.samples().len(), tick.said.samples().len()), (160, 160));
+                assert_eq!((tick.heard.rate(), tick.said.rate()), (rate, rate));
                 let mut transmit = tick.transmit;
                 let mut packets = 0;
                 while let Some((to, length)) = transmit {
@@ -153,7 +159,8 @@ pub(crate) fn rtp(data: &[u8]) {
             12 => now += Duration::from_millis(u64::from(script.byte().unwrap_or(0)) * 20),
             13 => {
                 clips += 1;
-                let _ = leg.play(ClipId(clips), vec![1_000; 700].into());
+                let clip = if clips % 2 == 0 { Rate::Hz8000 } else { Rate::Hz16000 };
+                let _ = leg.play_at(ClipId(clips), clip, vec![1_000; 701].into(), 0);
             }
             14 => leg.stop(Duration::from_millis(script.byte().unwrap_or(0).into())),
             _ => {

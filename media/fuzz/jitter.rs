@@ -88,7 +88,7 @@ impl Line {
         let config = config(peer);
         let negotiated = Negotiated { codec, payload_type: codec.payload_type(), ..config.negotiated };
         Self {
-            leg: Session::new(now, SessionConfig { negotiated, ..config }),
+            leg: Session::at(now, SessionConfig { negotiated, ..config }, codec.rate()),
             now,
             next_tick: now,
             peer,

@@ -12,8 +12,10 @@
 
 mod pipe;
 
+use crate::convert::Converter;
+use crate::frame::PcmFrame;
 use crate::mix::mix;
-use pipe::{Frame, PipeReader, PipeWriter, Pulled, pipe};
+use pipe::{PipeReader, PipeWriter, Pulled, pipe};
 
 /// One leg's end of a bridge. Dropping it, also with its leg, ends the bridge on the other side too.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Joint {
     hears: PipeReader,
     speaks: PipeWriter,
     agent_along: bool,
+    /// For a leg that works at another rate.
+    converter: Option<Converter>,
 }
 
 /// Makes a bridge: one end for each leg, to be given to [`Session::join`](crate::session::Session::join).
@@ -30,8 +34,8 @@ pub struct Joint {
 pub fn bridge(agent_along: bool) -> (Joint, Joint) {
     let (there, here_hears) = pipe();
     let (here, there_hears) = pipe();
-    let first = Joint { hears: there_hears, speaks: there, agent_along };
-    let second = Joint { hears: here_hears, speaks: here, agent_along: false };
+    let first = Joint { hears: there_hears, speaks: there, agent_along, converter: None };
+    let second = Joint { hears: here_hears, speaks: here, agent_along: false, converter: None };
     (first, second)
 }
 
@@ -46,16 +50,21 @@ pub(crate) struct JointCount {
 
 impl Joint {
     /// Passes on what this leg's party and, where it goes along, the agent said, and mixes the other party into `said`.
-    /// `false` when the other leg is gone.
-    pub(crate) fn exchange(&mut self, heard: &Frame, said: &mut Frame) -> bool {
-        let mut passed = *heard;
+    /// `false` when the other leg is gone. Both frames are of the leg's rate.
+    pub(crate) fn exchange(&mut self, heard: &PcmFrame, said: &mut PcmFrame) -> bool {
+        let mut passed = heard.clone();
         if self.agent_along {
-            mix(&mut passed, said);
+            mix(passed.samples_mut(), said.samples());
         }
         self.speaks.push(passed);
         match self.hears.pull() {
+            Pulled::Frame(frame) if frame.rate() == said.rate() => {
+                mix(said.samples_mut(), frame.samples());
+                true
+            }
             Pulled::Frame(frame) => {
-                mix(said, &frame);
+                let converter = self.converter.get_or_insert_with(|| Converter::new(frame.rate(), said.rate()));
+                mix(said.samples_mut(), converter.convert(frame.samples()));
                 true
             }
             Pulled::Nothing => true,

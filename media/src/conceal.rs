@@ -5,6 +5,7 @@
 //! is delayed to overlap the join; its step is spread over the first samples instead. Where the audio behind a gap has
 //! come already, it is continued backwards in the same way and both meet in the gap.
 
+use crate::frame::{MAX_FACTOR, Rate};
 use crate::vector::dot;
 
 /// Shortest and longest pitch period looked for, in samples at 8 kHz: 400 Hz and 66 Hz.
@@ -36,11 +37,13 @@ const CROSSFADE: usize = 40;
 /// Longest piece of a gap that is filled from both its sides: 20 ms. Further from either side both know too little.
 pub const BRIDGE: usize = 160;
 
-/// Fills gaps in one stream of 8 kHz audio.
+/// Fills gaps in one stream of audio.
 #[derive(Clone, Debug)]
 pub struct Concealer {
+    /// Samples in the time of one at 8 kHz, at which all lengths here are counted.
+    factor: usize,
     /// The last samples heard, oldest first.
-    history: [i16; HISTORY],
+    history: [i16; MAX_FACTOR * HISTORY],
     extension: Extension,
     /// Samples made up since the last real one; 0 while audio is real.
     made_up: usize,
@@ -53,18 +56,26 @@ impl Default for Concealer {
 }
 
 impl Concealer {
-    /// A concealer that has heard silence.
+    /// A concealer of audio at 8 kHz that has heard silence.
     #[must_use]
     pub const fn new() -> Self {
-        Self { history: [0; HISTORY], extension: Extension::SILENCE, made_up: 0 }
+        Self::at(Rate::Hz8000)
+    }
+
+    /// A concealer of audio at this rate that has heard silence.
+    #[must_use]
+    pub const fn at(rate: Rate) -> Self {
+        let factor = rate.factor();
+        Self { factor, history: [0; MAX_FACTOR * HISTORY], extension: Extension::silence(factor), made_up: 0 }
     }
 
     /// Takes note of real audio. When it follows made-up audio its first 5 ms are blended with what would have been
     /// made up next.
     pub fn real(&mut self, samples: &mut [i16]) {
         if self.made_up > 0 {
-            for (n, sample) in samples.iter_mut().enumerate().take(CROSSFADE) {
-                let weight = (n + 1) as f32 / (CROSSFADE + 1) as f32;
+            let length = CROSSFADE * self.factor;
+            for (n, sample) in samples.iter_mut().enumerate().take(length) {
+                let weight = (n + 1) as f32 / (length + 1) as f32;
                 *sample = round(f32::from(*sample) * weight + self.next() * (1.0 - weight));
             }
             self.made_up = 0;
@@ -81,18 +92,18 @@ impl Concealer {
         self.remember(samples);
     }
 
-    /// Fills the end of a gap, at most [`BRIDGE`] of it, when the audio behind it is known: what came before passes into
+    /// Fills the end of a gap, at most 20 ms of it, when the audio behind it is known: what came before passes into
     /// what comes. The more there is of `following` the better, up to 35 ms; it is not taken note of.
     pub fn bridge(&mut self, gap: &mut [i16], following: &[i16]) {
-        let following = &following[..following.len().min(HISTORY)];
-        if gap.len() > BRIDGE || following.len() < 2 * SHORTEST {
+        let following = &following[..following.len().min(HISTORY * self.factor)];
+        if gap.len() > BRIDGE * self.factor || following.len() < 2 * SHORTEST * self.factor {
             return self.conceal(gap);
         }
         self.begin();
-        let mut backwards = [0.0; HISTORY];
+        let mut backwards = [0.0; MAX_FACTOR * HISTORY];
         let backwards = &mut backwards[..following.len()];
         backwards.iter_mut().zip(following.iter().rev()).for_each(|(to, &from)| *to = f32::from(from));
-        let after = Extension::of(backwards);
+        let after = Extension::of(backwards, self.factor);
         let length = gap.len();
         for (n, sample) in gap.iter_mut().enumerate() {
             let weight = (n + 1) as f32 / (length + 1) as f32;
@@ -114,25 +125,28 @@ impl Concealer {
     /// Whether what is made up now would still be heard.
     #[must_use]
     pub fn audible(&self) -> bool {
-        self.made_up < SILENT
+        self.made_up < SILENT * self.factor
     }
 
     fn begin(&mut self) {
         if self.made_up == 0 {
-            self.extension = Extension::of(&self.history.map(f32::from));
+            let length = HISTORY * self.factor;
+            self.extension = Extension::of(&self.history.map(f32::from)[..length], self.factor);
         }
     }
 
     fn next(&mut self) -> f32 {
         let sample = self.extension.at(self.made_up);
-        self.made_up = (self.made_up + 1).min(SILENT);
+        self.made_up = (self.made_up + 1).min(SILENT * self.factor);
         sample
     }
 
     fn remember(&mut self, samples: &[i16]) {
-        let fresh = &samples[samples.len().saturating_sub(HISTORY)..];
-        self.history.copy_within(fresh.len().., 0);
-        self.history[HISTORY - fresh.len()..].copy_from_slice(fresh);
+        let history = &mut self.history[..HISTORY * self.factor];
+        let fresh = &samples[samples.len().saturating_sub(history.len())..];
+        history.copy_within(fresh.len().., 0);
+        let kept = history.len() - fresh.len();
+        history[kept..].copy_from_slice(fresh);
     }
 }
 
@@ -140,21 +154,24 @@ impl Concealer {
 #[derive(Clone, Debug)]
 struct Extension {
     /// The period repeated.
-    period: [f32; LONGEST],
+    period: [f32; MAX_FACTOR * LONGEST],
     length: usize,
+    factor: usize,
     /// What the repetition misses of the last real sample.
     step: f32,
 }
 
 impl Extension {
-    const SILENCE: Self = Self { period: [0.0; LONGEST], length: LONGEST, step: 0.0 };
+    const fn silence(factor: usize) -> Self {
+        Self { period: [0.0; MAX_FACTOR * LONGEST], length: LONGEST * factor, factor, step: 0.0 }
+    }
 
     /// What follows `history`, oldest first: at least twice the shortest period.
-    fn of(history: &[f32]) -> Self {
-        let (lag, similarity) = pitch(history);
-        let period = if similarity >= VOICED { lag } else { UNVOICED };
+    fn of(history: &[f32], factor: usize) -> Self {
+        let (lag, similarity) = pitch(history, factor);
+        let period = if similarity >= VOICED { lag } else { UNVOICED * factor };
         let length = period.min(history.len() * 4 / 5);
-        let mut extension = Self { period: [0.0; LONGEST], length, step: 0.0 };
+        let mut extension = Self { length, ..Self::silence(factor) };
         let end = history.len();
         let period = &mut extension.period[..length];
         period.copy_from_slice(&history[end - length..]);
@@ -171,25 +188,30 @@ impl Extension {
 
     /// The sample `n` after the last.
     fn at(&self, n: usize) -> f32 {
-        if n >= SILENT {
+        let [full, silent, spread] = [FULL, SILENT, SPREAD].map(|samples| samples * self.factor);
+        if n >= silent {
             return 0.0;
         }
-        let gain = if n < FULL { 1.0 } else { (SILENT - n) as f32 / (SILENT - FULL) as f32 };
-        let spread = if n < SPREAD { (SPREAD - n) as f32 / (SPREAD + 1) as f32 } else { 0.0 };
+        let gain = if n < full { 1.0 } else { (silent - n) as f32 / (silent - full) as f32 };
+        let spread = if n < spread { (spread - n) as f32 / (spread + 1) as f32 } else { 0.0 };
         (self.period[n % self.length] + self.step * spread) * gain
     }
 }
 
 /// The lag at which the newest 20 ms, or what there is of them, are most like what came before, and how like (1 is the
-/// same). Looked for among every second sample first.
-fn pitch(history: &[f32]) -> (usize, f32) {
-    let mut halved = [0.0; HISTORY / 2];
-    let (pairs, _) = history[history.len() % 2..].as_chunks::<2>();
-    let halved = &mut halved[..pairs.len()];
-    halved.iter_mut().zip(pairs).for_each(|(to, [a, b])| *to = a + b);
-    let longest = LONGEST.min(history.len() * 2 / 3).max(SHORTEST);
-    let (rough, _) = most_similar(halved, SHORTEST / 2, longest / 2, WINDOW / 2, 0.02);
-    most_similar(history, (2 * rough).saturating_sub(3).max(SHORTEST), (2 * rough + 3).min(longest), WINDOW, 0.0)
+/// same). Looked for at 4 kHz first.
+fn pitch(history: &[f32], factor: usize) -> (usize, f32) {
+    let step = 2 * factor;
+    let mut thinned = [0.0; HISTORY / 2];
+    let thinned = &mut thinned[..history.len() / step];
+    let summed = history[history.len() % step..].chunks_exact(step);
+    thinned.iter_mut().zip(summed).for_each(|(to, samples)| *to = samples.iter().sum());
+    let shortest = SHORTEST * factor;
+    let longest = (LONGEST * factor).min(history.len() * 2 / 3).max(shortest);
+    let (rough, _) = most_similar(thinned, SHORTEST / 2, longest / step, WINDOW / 2, 0.02);
+    let (rough, around) = (step * rough, step + 1);
+    let from = rough.saturating_sub(around).max(shortest);
+    most_similar(history, from, (rough + around).min(longest), WINDOW * factor, 0.0)
 }
 
 /// The lag from `shortest` to `longest` with the greatest similarity. A multiple of the period is as similar: a longer

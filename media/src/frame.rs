@@ -10,7 +10,10 @@ pub const FRAME: Duration = Duration::from_millis(20);
 pub const FRAME_8K: usize = 160;
 
 /// Samples of the widest frame.
-const MAX_SAMPLES: usize = 320;
+pub(crate) const MAX_SAMPLES: usize = 320;
+
+/// The widest [`Rate::factor`].
+pub(crate) const MAX_FACTOR: usize = MAX_SAMPLES / FRAME_8K;
 
 /// Sampling rates the product works in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +42,11 @@ impl Rate {
             Self::Hz8000 => 8_000,
             Self::Hz16000 => 16_000,
         }
+    }
+
+    /// Samples in the time of one at 8 kHz, which time lines are counted in.
+    pub(crate) const fn factor(self) -> usize {
+        self.samples() / FRAME_8K
     }
 
     /// Samples in one 20 ms frame.

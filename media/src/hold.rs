@@ -4,7 +4,6 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use crate::frame::FRAME_8K;
-use crate::mix::mix;
 
 /// Samples over which music comes and goes: 100 ms.
 const FADE: i32 = 800;
@@ -87,20 +86,20 @@ impl Hold {
         self.wanted
     }
 
-    /// Adds the next 20 ms. It gives way while something else is heard and goes on where it was.
-    pub(crate) fn next(&mut self, gives_way: bool, frame: &mut [i16; FRAME_8K]) {
+    /// The next 20 ms, if there are any. It gives way while something else is heard and goes on where it was.
+    pub(crate) fn next(&mut self, gives_way: bool) -> Option<[i16; FRAME_8K]> {
         let target = if self.wanted && !gives_way { FADE } else { 0 };
-        let Some(music) = self.music.as_ref().filter(|_| self.gain > 0 || target > 0) else { return };
+        let music = self.music.as_ref().filter(|_| self.gain > 0 || target > 0)?;
         let mut part = [0; FRAME_8K];
         for sample in &mut part {
             self.gain += (target - self.gain).signum();
             *sample = (i32::from(music[self.at]) * self.gain / FADE) as i16;
             self.at = (self.at + 1) % music.len();
         }
-        mix(frame, &part);
         if self.gain == 0 && !self.wanted {
             self.music = None;
         }
+        Some(part)
     }
 }
 
@@ -132,9 +131,7 @@ mod tests {
         let run = |hold: &mut Hold, frames: usize, gives_way: bool| {
             let mut out = Vec::new();
             for _ in 0..frames {
-                let mut frame = [0; FRAME_8K];
-                hold.next(gives_way, &mut frame);
-                out.extend(frame);
+                out.extend(hold.next(gives_way).unwrap_or([0; FRAME_8K]));
             }
             out
         };

@@ -9,6 +9,8 @@
 //! Where nobody falls silent for a second, speech itself is made shorter or longer by pitch periods. The frames this
 //! leaves out of step come back into it in the next pause. Only when the delay runs away altogether are audible frames
 //! left out.
+//!
+//! Places and lengths are counted at 8 kHz, whatever the rate at which its listener hears.
 
 mod ahead;
 mod offset;
@@ -16,7 +18,7 @@ mod quiet;
 
 use crate::comfort::ComfortNoise;
 use crate::conceal::Concealer;
-use crate::frame::FRAME_8K;
+use crate::frame::{FRAME_8K, MAX_FACTOR, MAX_SAMPLES, Rate};
 use crate::level::rms_dbfs;
 use crate::packets::{Next, Reader};
 use crate::rtp::arrivals::Arrivals;
@@ -26,7 +28,7 @@ use ahead::Ahead;
 use offset::Offset;
 use quiet::NoiseFloor;
 
-/// One frame in samples.
+/// One frame in samples at 8 kHz, as all lengths here.
 const FRAME: i64 = FRAME_8K as i64;
 
 /// Least delay aimed at: 5 ms. With up to 20 ms until the next tick a clean network is heard after 5 to 25 ms.
@@ -61,6 +63,7 @@ const FOLLOWING: usize = 280;
 /// The buffer of one listener.
 #[derive(Debug)]
 pub(crate) struct JitterBuffer {
+    rate: Rate,
     /// `None` until the first packet's time has come.
     reader: Option<Reader>,
     /// Where the stream before this one was left.
@@ -88,18 +91,19 @@ pub(crate) struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self {
+            rate,
             reader: None,
             passed: None,
             target: LEAST,
             delay: 0,
             offset: Offset::default(),
-            unpacker: Unpacker::default(),
-            ahead: Ahead::new(),
+            unpacker: Unpacker::new(rate),
+            ahead: Ahead::new(rate),
             waited: 0,
             out_of_step: false,
-            concealer: Concealer::new(),
+            concealer: Concealer::at(rate),
             comfort: ComfortNoise::default(),
             noise: NoiseFloor::default(),
             quiet: true,
@@ -151,8 +155,10 @@ impl JitterBuffer {
         self.lengthened
     }
 
-    /// The next 20 ms. `clock` is the time in samples; `skipped` frames of it passed without a call.
-    pub(crate) fn pull(&mut self, clock: i64, skipped: u32, stream: &Stream, frame: &mut [i16; FRAME_8K]) {
+    /// The next 20 ms: as many samples as the rate has in them. `clock` is the time at 8 kHz; `skipped` frames of it passed
+    /// without a call.
+    pub(crate) fn pull(&mut self, clock: i64, skipped: u32, stream: &Stream, frame: &mut [i16]) {
+        debug_assert_eq!(frame.len(), self.rate.samples());
         let Some(arrivals) = stream.arrivals() else { return frame.fill(0) };
         self.aim(arrivals);
         let due = clock - arrivals.base();
@@ -234,16 +240,18 @@ impl JitterBuffer {
     }
 
     /// Fills a frame. `due` is the place on the time line that an undelayed packet has reached by now.
-    fn fill(&mut self, due: i64, reader: &mut Reader, stream: &Stream, frame: &mut [i16; FRAME_8K]) {
+    fn fill(&mut self, due: i64, reader: &mut Reader, stream: &Stream, frame: &mut [i16]) {
+        let factor = self.rate.factor();
         let mut filled = self.ahead.take(frame);
         if filled > 0 {
             self.concealer.real(&mut frame[..filled]);
         }
         let mut begun = false;
-        while filled < FRAME_8K {
+        while filled < frame.len() {
+            let left = (frame.len() - filled) / factor;
             let rest = &mut frame[filled..];
             let next = reader.next(stream.packets());
-            let delay = due + filled as i64 - reader.timestamp();
+            let delay = due + (filled / factor) as i64 - reader.timestamp();
             match next {
                 Next::Audio { coded, .. } => {
                     if !std::mem::replace(&mut begun, true) {
@@ -252,16 +260,16 @@ impl JitterBuffer {
                             continue;
                         }
                         if delay < self.target && self.quiet {
-                            self.lengthened += rest.len() as i64;
+                            self.lengthened += left as i64;
                             return self.concealer.conceal(rest);
                         }
                     }
                     let read = self.unpacker.read(&coded, rest);
                     self.concealer.real(&mut rest[..read]);
-                    reader.advance(read as i64);
+                    reader.advance((read / factor) as i64);
                     filled += read;
-                    if read == coded.left() && filled < FRAME_8K {
-                        self.offset.note(filled as i64);
+                    if read == coded.left() * factor && filled < frame.len() {
+                        self.offset.note((filled / factor) as i64);
                     }
                 }
                 Next::Pause { samples } if samples <= SLOPPY => reader.advance(samples),
@@ -281,8 +289,8 @@ impl JitterBuffer {
                         self.concealer.cut();
                         continue;
                     }
-                    let missing = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
-                    let gap = &mut rest[..missing];
+                    let missing = usize::try_from(samples).unwrap_or(left).min(left);
+                    let gap = &mut rest[..missing * factor];
                     if delay < self.target {
                         self.make_up(gap);
                     } else if self.unpacker.recover(reader.timestamp(), samples, &later, gap) {
@@ -294,12 +302,12 @@ impl JitterBuffer {
                         self.make_up_before(*reader, samples - missing as i64, stream, gap);
                     }
                     begun = true;
-                    filled += missing;
+                    filled += missing * factor;
                 }
                 Next::Nothing if reader.silent() => return self.be_silent(*reader, rest),
                 Next::Nothing => {
                     if delay > WAIT {
-                        reader.advance(rest.len() as i64);
+                        reader.advance(left as i64);
                     }
                     return self.make_up(rest);
                 }
@@ -323,9 +331,10 @@ impl JitterBuffer {
     }
 
     fn next_frame_is_quiet(&mut self, reader: Reader, stream: &Stream) -> bool {
-        let mut samples = [0; FRAME_8K];
-        let known = self.unpacker.peek(reader, stream.packets(), &mut samples);
-        known == FRAME_8K && self.noise.is_quiet(rms_dbfs(&samples))
+        let mut samples = [0; MAX_SAMPLES];
+        let samples = &mut samples[..self.rate.samples()];
+        let known = self.unpacker.peek(reader, stream.packets(), samples);
+        known == samples.len() && self.noise.is_quiet(rms_dbfs(samples))
     }
 
     /// Makes up what is missing before `reader`, and `more` behind it.
@@ -333,15 +342,16 @@ impl JitterBuffer {
         if more > 0 {
             return self.make_up(samples);
         }
-        let mut following = [0; FOLLOWING];
-        let known = self.unpacker.peek(reader, stream.packets(), &mut following);
-        self.concealed += samples.len() as i64;
+        let mut following = [0; MAX_FACTOR * FOLLOWING];
+        let following = &mut following[..FOLLOWING * self.rate.factor()];
+        let known = self.unpacker.peek(reader, stream.packets(), following);
+        self.concealed += (samples.len() / self.rate.factor()) as i64;
         self.concealer.bridge(samples, &following[..known]);
     }
 
     fn make_up(&mut self, samples: &mut [i16]) {
         if self.concealer.audible() {
-            self.concealed += samples.len() as i64;
+            self.concealed += (samples.len() / self.rate.factor()) as i64;
         }
         self.concealer.conceal(samples);
     }

@@ -8,6 +8,7 @@ pub mod clip;
 pub mod codec;
 mod comfort;
 pub mod conceal;
+pub mod convert;
 pub mod detect;
 pub mod digit;
 pub mod dtmf;

@@ -1,7 +1,5 @@
 //! Several voices in one.
 
-use crate::frame::FRAME_8K;
-
 /// Up to here samples pass unchanged: −2.5 dBFS.
 const KNEE: i32 = 24_576;
 
@@ -9,7 +7,7 @@ const KNEE: i32 = 24_576;
 const ROOM: i32 = i16::MAX as i32 - KNEE;
 
 /// Adds a voice. Loud sums are bent, not cut: two people who shout at once are distorted a little and never crackle.
-pub(crate) fn mix(into: &mut [i16; FRAME_8K], voice: &[i16; FRAME_8K]) {
+pub(crate) fn mix(into: &mut [i16], voice: &[i16]) {
     for (sample, other) in into.iter_mut().zip(voice) {
         *sample = bend(i32::from(*sample) + i32::from(*other));
     }
@@ -27,6 +25,7 @@ fn bend(sum: i32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::FRAME_8K;
 
     #[test]
     fn quiet_voices_add_up_exactly_and_loud_ones_stay_in_range_and_in_order() {

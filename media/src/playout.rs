@@ -1,4 +1,6 @@
 //! What is played to the caller, known to the sample.
+//!
+//! Clips have a rate of their own; all lengths and places are counted at 8 kHz.
 
 mod clip;
 
@@ -7,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::clip::Clip;
-use crate::frame::FRAME_8K;
+use crate::convert::Converter;
+use crate::frame::{FRAME_8K, MAX_SAMPLES, Rate};
 use crate::session::{ClipId, MediaEvent};
 
 /// Clips that may wait, the one being played included.
 pub const MAX_CLIPS: usize = 1_024;
 
-/// Samples that may wait in one clip: two minutes.
+/// Samples that may wait in one clip, counted at 8 kHz: two minutes.
 pub const MAX_WAITING: usize = 120 * 8_000;
 
 /// Pieces of audio that may wait in one clip.
@@ -44,8 +47,11 @@ pub enum AppendError {
 }
 
 /// Clips in the order they are played, without a gap between them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Playout {
+    rate: Rate,
+    /// For clips of the other rate, once there was one.
+    other: Option<Converter>,
     clips: VecDeque<Clip>,
     stopping: Option<Stopping>,
     muted: bool,
@@ -62,10 +68,15 @@ struct Stopping {
 }
 
 impl Playout {
+    /// Plays in frames of this rate.
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, other: None, clips: VecDeque::new(), stopping: None, muted: false, starved: 0 }
+    }
+
     /// Queues a clip, from its sample `from` on.
-    pub(crate) fn play(&mut self, id: ClipId, pcm: Arc<[i16]>, from: usize) -> Result<(), PlayoutFull> {
+    pub(crate) fn play(&mut self, id: ClipId, rate: Rate, pcm: Arc<[i16]>, from: usize) -> Result<(), PlayoutFull> {
         let from = from.min(pcm.len());
-        self.open(id, from as u64)?;
+        self.open(id, rate, (from / rate.factor()) as u64)?;
         if let Some(clip) = self.clips.back_mut() {
             clip.append(pcm, from, true);
         }
@@ -73,11 +84,14 @@ impl Playout {
     }
 
     /// Queues a clip that is appended to while it plays. Its first sample has the number `first`.
-    pub(crate) fn open(&mut self, id: ClipId, first: u64) -> Result<(), PlayoutFull> {
+    pub(crate) fn open(&mut self, id: ClipId, rate: Rate, first: u64) -> Result<(), PlayoutFull> {
         if self.clips.len() >= MAX_CLIPS {
             return Err(PlayoutFull);
         }
-        self.clips.push_back(Clip::open(id, first));
+        if rate != self.rate {
+            self.other.get_or_insert_with(|| Converter::new(rate, self.rate));
+        }
+        self.clips.push_back(Clip::open(id, rate, first));
         Ok(())
     }
 
@@ -120,16 +134,24 @@ impl Playout {
         self.starved
     }
 
-    /// What leaves in the packet of this tick. With `held` (nothing leaves, or something else does) nothing moves on,
-    /// and clips that were stopped end at once, for nobody would hear them fade.
-    pub(crate) fn next(
-        &mut self,
-        now: Instant,
-        held: bool,
-        frame: &mut [i16; FRAME_8K],
-        say: &mut impl FnMut(MediaEvent),
-    ) {
-        frame.fill(0);
+    /// What leaves in the packet of this tick, a frame of the leg's rate. With `held` (nothing leaves, or something else
+    /// does) nothing moves on, and clips that were stopped end at once, for nobody would hear them fade.
+    pub(crate) fn next(&mut self, now: Instant, held: bool, frame: &mut [i16], say: &mut impl FnMut(MediaEvent)) {
+        let mut sheet = Sheet { narrow: [0; FRAME_8K], wide: [0; MAX_SAMPLES] };
+        self.fill(now, held, &mut sheet, say);
+        let (own, other) = match self.rate {
+            Rate::Hz8000 => (&sheet.narrow[..], &sheet.wide[..]),
+            Rate::Hz16000 => (&sheet.wide[..], &sheet.narrow[..]),
+        };
+        frame.copy_from_slice(own);
+        if let Some(converter) = &mut self.other {
+            let converted = converter.convert(other);
+            frame.iter_mut().zip(converted).for_each(|(to, from)| *to = to.saturating_add(*from));
+        }
+    }
+
+    /// Writes down 20 ms of clips, each at its rate.
+    fn fill(&mut self, now: Instant, held: bool, sheet: &mut Sheet, say: &mut impl FnMut(MediaEvent)) {
         let held = held || self.muted;
         if held && let Some(stopping) = &mut self.stopping {
             stopping.left = 0;
@@ -144,7 +166,10 @@ impl Playout {
             let room = FRAME_8K - filled;
             let room = self.stopping.map_or(room, |stopping| stopping.left.min(room));
             let (begun, starved) = (clip.has_begun(), clip.was_starved());
-            let step = clip.fill(now, &mut frame[filled..filled + room]);
+            let factor = clip.rate().factor();
+            let room_for = sheet.room(clip.rate(), filled, room);
+            let written = clip.fill(now, room_for);
+            let step = written.div_ceil(factor);
             let over = clip.is_over();
             if !begun && (step > 0 || over) {
                 say(MediaEvent::ClipStarted { clip: clip.id, at: now });
@@ -153,7 +178,7 @@ impl Playout {
                 say(MediaEvent::ClipFed { clip: clip.id, at: now });
             }
             if let Some(stopping) = &mut self.stopping {
-                stopping.apply(&mut frame[filled..filled + step]);
+                stopping.apply(&mut room_for[..written], factor);
             }
             filled += step;
             if over {
@@ -197,11 +222,31 @@ impl Playout {
 }
 
 impl Stopping {
-    fn apply(&mut self, samples: &mut [i16]) {
-        for sample in samples {
-            *sample = (i64::from(*sample) * self.left as i64 / self.fade.max(1) as i64) as i16;
+    /// Fades samples of which `factor` are one at 8 kHz.
+    fn apply(&mut self, samples: &mut [i16], factor: usize) {
+        for together in samples.chunks_mut(factor) {
+            for sample in together {
+                *sample = (i64::from(*sample) * self.left as i64 / self.fade.max(1) as i64) as i16;
+            }
             self.left -= 1;
         }
+    }
+}
+
+/// A frame at both rates, whose sum is heard.
+struct Sheet {
+    narrow: [i16; FRAME_8K],
+    wide: [i16; MAX_SAMPLES],
+}
+
+impl Sheet {
+    /// The place `from`, for so many samples, both counted at 8 kHz.
+    fn room(&mut self, rate: Rate, from: usize, room: usize) -> &mut [i16] {
+        let samples = match rate {
+            Rate::Hz8000 => &mut self.narrow[..],
+            Rate::Hz16000 => &mut self.wide[..],
+        };
+        &mut samples[from * rate.factor()..(from + room) * rate.factor()]
     }
 }
 

@@ -33,13 +33,14 @@ pub use reports::{Port, ReportConfig, ReportOut};
 pub use stats::{Dropped, FarSide, RoundTrip, Stats};
 
 use crate::bridge::{Joint, JointCount};
+use crate::convert::{Converter, narrowed};
 use crate::detect::CalleeDetector;
 use crate::detect::greeting::GreetingConfig;
 use crate::detect::keys::KeyEar;
 use crate::detect::phrases::PhraseBook;
 use crate::digit::Digit;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
-use crate::frame::FRAME_8K;
+use crate::frame::{PcmFrame, Rate};
 use crate::hold::Hold;
 use crate::jitter::JitterBuffer;
 use crate::negotiated::Negotiated;
@@ -66,6 +67,9 @@ pub const STALL_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Session {
     epoch: Instant,
+    rate: Rate,
+    /// None at 8 kHz.
+    wide: Option<Box<Wide>>,
     negotiated: Negotiated,
     formats: Formats,
     ssrc: u32,
@@ -101,10 +105,33 @@ pub struct Session {
     counted: Stats,
 }
 
+/// What a leg at 16 kHz needs where work is done at 8 kHz.
+#[derive(Debug)]
+struct Wide {
+    /// The caller's audio and what leaves, for those who listen for speech and tones.
+    uplink: Converter,
+    leaves: Converter,
+    music: Converter,
+}
+
+impl Wide {
+    fn new() -> Self {
+        let down = || Converter::new(Rate::Hz16000, Rate::Hz8000);
+        Self { uplink: down(), leaves: down(), music: Converter::new(Rate::Hz8000, Rate::Hz16000) }
+    }
+}
+
 impl Session {
-    /// A leg that begins now and may send from its first tick.
+    /// A leg that begins now, may send from its first tick, and works at 8 kHz.
     #[must_use]
     pub fn new(now: Instant, config: SessionConfig) -> Self {
+        Self::at(now, config, Rate::Hz8000)
+    }
+
+    /// A leg that works at this rate, whatever codecs come: frames have it both ways. It is for what the codec
+    /// [carries](crate::codec::Codec::rate); 16 kHz cost some more. Speech, tones and overlaps are listened for at 8 kHz.
+    #[must_use]
+    pub fn at(now: Instant, config: SessionConfig, rate: Rate) -> Self {
         let SessionConfig { mut negotiated, ssrc, sequence, timestamp, vad, uplink } = config;
         let protection = negotiated.srtp.take().map(|keys| Box::new(Protection::new(keys)));
         // Numbers of an encrypted stream begin in the first half, so that a peer that misses the first packets knows
@@ -113,22 +140,24 @@ impl Session {
         let (codec, units) = (negotiated.codec, negotiated.codec.units());
         Self {
             epoch: now,
+            rate,
+            wide: (rate == Rate::Hz16000).then(|| Box::new(Wide::new())),
             formats: Formats::new(&negotiated),
-            packer: Packer::new(codec, negotiated.ptime_ms),
+            packer: Packer::new(codec, negotiated.ptime_ms, rate),
             ssrc,
             protection,
             source: SourceLearner::new(now, negotiated.remote),
             negotiated,
             stream: Stream::new(),
-            jitter: JitterBuffer::new(),
-            uplink: (uplink || vad.is_some()).then(Uplink::new),
+            jitter: JitterBuffer::new(rate),
+            uplink: (uplink || vad.is_some()).then(|| Uplink::new(rate)),
             hands_out_uplink: uplink,
             voice: vad.map(|segmenter| Voice::new(now, Some(segmenter))),
             keys_in: DtmfReceiver::new(units),
             key_ear: None,
             keys_out: DtmfSender::default().on_clock(units),
             keys_owed: false,
-            playout: Playout::default(),
+            playout: Playout::new(rate),
             send_clock: SendClock::new(sequence, timestamp, units),
             echo: false,
             joint: None,
@@ -178,13 +207,13 @@ impl Session {
     /// Finds out who, or what, has answered at `now`: [`MediaEvent::Detected`] in the next 20 s, by the deadline also where nothing comes. Needs no `vad` in the
     /// configuration. Called again, it begins again.
     pub fn detect_callee(&mut self, now: Instant, config: GreetingConfig) {
-        self.uplink.get_or_insert_with(Uplink::new);
+        self.uplink.get_or_insert_with(|| Uplink::new(self.rate));
         self.voice.get_or_insert_with(|| Voice::new(now, None)).detect(CalleeDetector::new(now, config));
     }
 
     /// Finds out what the network plays until [`detect_callee`](Self::detect_callee): [`MediaEvent::Detected`].
     pub fn detect_progress(&mut self, now: Instant) {
-        self.uplink.get_or_insert_with(Uplink::new);
+        self.uplink.get_or_insert_with(|| Uplink::new(self.rate));
         self.voice.get_or_insert_with(|| Voice::new(now, None)).detect_progress();
     }
 
@@ -200,7 +229,7 @@ impl Session {
     /// both would press each key twice. They come by [`MediaEvent::DtmfReceived`], some 30 ms after the key went down. Needs
     /// no `uplink` in the configuration.
     pub fn listen_for_keys(&mut self) {
-        self.uplink.get_or_insert_with(Uplink::new);
+        self.uplink.get_or_insert_with(|| Uplink::new(self.rate));
         self.key_ear = Some(KeyEar::default());
     }
 
@@ -218,7 +247,15 @@ impl Session {
     /// # Errors
     /// [`PlayoutFull`] as for [`play`](Self::play).
     pub fn play_from(&mut self, clip: ClipId, pcm: Arc<[i16]>, sample: usize) -> Result<(), PlayoutFull> {
-        self.playout.play(clip, pcm, sample)
+        self.playout.play(clip, Rate::Hz8000, pcm, sample)
+    }
+
+    /// [`play_from`](Self::play_from) with audio at another rate, whose samples `sample` counts.
+    ///
+    /// # Errors
+    /// [`PlayoutFull`] as for [`play`](Self::play).
+    pub fn play_at(&mut self, clip: ClipId, rate: Rate, pcm: Arc<[i16]>, sample: usize) -> Result<(), PlayoutFull> {
+        self.playout.play(clip, rate, pcm, sample)
     }
 
     /// Queues a clip that is [appended to](Self::append) while it plays. Its first sample has the number `first`, from
@@ -227,12 +264,20 @@ impl Session {
     /// # Errors
     /// [`PlayoutFull`] as for [`play`](Self::play).
     pub fn open(&mut self, clip: ClipId, first: u64) -> Result<(), PlayoutFull> {
-        self.playout.open(clip, first)
+        self.playout.open(clip, Rate::Hz8000, first)
     }
 
-    /// Appends audio at 8 kHz, from its sample `from` on, to a clip that was opened; after the `last` of it, which may be
-    /// empty, the clip ends. The first audio of a clip leaves with the next tick. When the clip runs dry there is
-    /// [silence](MediaEvent::ClipStarved), and playing goes on, where it stopped, once 50 ms are there or the last audio
+    /// [`open`](Self::open) for audio at another rate. `first` and the events count at 8 kHz all the same.
+    ///
+    /// # Errors
+    /// [`PlayoutFull`] as for [`play`](Self::play).
+    pub fn open_at(&mut self, clip: ClipId, rate: Rate, first: u64) -> Result<(), PlayoutFull> {
+        self.playout.open(clip, rate, first)
+    }
+
+    /// Appends audio at the clip's rate, from its sample `from` on, to a clip that was opened; after the `last` of it,
+    /// which may be empty, the clip ends. The first audio of a clip leaves with the next tick. When the clip runs dry there
+    /// is [silence](MediaEvent::ClipStarved), and playing goes on, where it stopped, once 50 ms are there or the last audio
     /// is.
     ///
     /// # Errors
@@ -309,8 +354,14 @@ impl Session {
         self.playout.is_busy()
     }
 
-    /// The clip being played and how many samples of its audio have been sent, as [`MediaEvent::ClipCut`] would say if
-    /// it ended now.
+    /// Samples a second of the frames that go in and out.
+    #[must_use]
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// The clip being played and how many samples at 8 kHz of its audio have been sent, as [`MediaEvent::ClipCut`] would
+    /// say if it ended now.
     #[must_use]
     pub fn position(&self) -> Option<(ClipId, u64)> {
         self.playout.position()
@@ -358,16 +409,24 @@ impl Session {
     fn advance_uplink(&mut self, now: Instant, clock: i64) {
         let Some(uplink) = &mut self.uplink else { return };
         let outbox = &mut self.outbox;
-        let hands_out = self.hands_out_uplink;
+        let (hands_out, rate) = (self.hands_out_uplink, self.rate);
         let voice = &mut self.voice;
+        let wide = &mut self.wide;
         let mut key_ear = self.key_ear.as_mut().filter(|_| self.negotiated.dtmf.is_none());
         uplink.advance(now, clock, &self.stream, |frame, arrived| {
-            if let Some(digit) = key_ear.as_mut().and_then(|ear| ear.push(frame)) {
-                outbox.push(MediaEvent::DtmfReceived { digit, at: now });
+            let mut echo = false;
+            if voice.is_some() || key_ear.is_some() {
+                let narrow = narrowed(wide.as_mut().map(|wide| &mut wide.uplink), frame);
+                if let Some(digit) = key_ear.as_mut().and_then(|ear| ear.push(narrow)) {
+                    outbox.push(MediaEvent::DtmfReceived { digit, at: now });
+                }
+                if let Some(voice) = voice {
+                    echo = voice.push(now, narrow, arrived, |event| outbox.push(event));
+                }
             }
-            let echo = voice.as_mut().is_some_and(|voice| voice.push(now, frame, arrived, |event| outbox.push(event)));
             if hands_out {
-                outbox.push_frame(if echo { &[0; FRAME_8K] } else { frame });
+                let frame = PcmFrame::from_samples(rate, frame).filter(|_| !echo);
+                outbox.push_frame(frame.unwrap_or(PcmFrame::silence(rate)));
             }
         });
     }

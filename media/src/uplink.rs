@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::conceal::Concealer;
-use crate::frame::FRAME_8K;
+use crate::frame::{FRAME_8K, MAX_FACTOR, MAX_SAMPLES, Rate};
 use crate::packets::{Coded, Next, Packets, Reader};
 use crate::stream::Stream;
 use crate::unpacker::Unpacker;
@@ -24,11 +24,13 @@ const FOLLOWING: usize = 280;
 /// The reader of one recogniser.
 #[derive(Debug)]
 pub(crate) struct Uplink {
+    /// Of the frames handed out. Places are counted at 8 kHz.
+    rate: Rate,
     /// `None` before the first packet.
     reader: Option<Reader>,
     unpacker: Unpacker,
     concealer: Concealer,
-    partial: [i16; FRAME_8K],
+    partial: [i16; MAX_SAMPLES],
     filled: usize,
     /// Samples made up.
     made_up: i64,
@@ -46,12 +48,13 @@ enum Missing<'a> {
 }
 
 impl Uplink {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self {
+            rate,
             reader: None,
-            unpacker: Unpacker::default(),
-            concealer: Concealer::new(),
-            partial: [0; FRAME_8K],
+            unpacker: Unpacker::new(rate),
+            concealer: Concealer::at(rate),
+            partial: [0; MAX_SAMPLES],
             filled: 0,
             made_up: 0,
         }
@@ -75,22 +78,16 @@ impl Uplink {
 
     /// Hands out what there is, frame by frame, each with the arrival of the packet that completed it. To be called
     /// after each packet and at each tick; `clock` is `now` in samples.
-    pub(crate) fn advance(
-        &mut self,
-        now: Instant,
-        clock: i64,
-        stream: &Stream,
-        mut emit: impl FnMut(&[i16; FRAME_8K], Instant),
-    ) {
+    pub(crate) fn advance(&mut self, now: Instant, clock: i64, stream: &Stream, mut emit: impl FnMut(&[i16], Instant)) {
         let Some(arrivals) = stream.arrivals() else { return };
         let Some(mut reader) = self.reader.or_else(|| stream.packets().reader()) else { return };
         loop {
             match reader.next(stream.packets()) {
                 Next::Audio { coded, arrived } => {
-                    let rest = &mut self.partial[self.filled..];
+                    let rest = &mut self.partial[self.filled..self.rate.samples()];
                     let read = self.unpacker.read(&coded, rest);
                     self.concealer.real(&mut rest[..read]);
-                    reader.advance(read as i64);
+                    reader.advance((read / self.rate.factor()) as i64);
                     self.complete(read, arrived, &mut emit);
                 }
                 Next::Pause { samples } => {
@@ -124,11 +121,13 @@ impl Uplink {
         samples: i64,
         missing: Missing<'_>,
         now: Instant,
-        emit: &mut impl FnMut(&[i16; FRAME_8K], Instant),
+        emit: &mut impl FnMut(&[i16], Instant),
     ) {
-        let rest = &mut self.partial[self.filled..];
-        let step = usize::try_from(samples).unwrap_or(rest.len()).min(rest.len());
-        let rest = &mut rest[..step];
+        let factor = self.rate.factor();
+        let rest = &mut self.partial[self.filled..self.rate.samples()];
+        let left = rest.len() / factor;
+        let step = usize::try_from(samples).unwrap_or(left).min(left);
+        let rest = &mut rest[..step * factor];
         match missing {
             Missing::Unsent => {
                 rest.fill(0);
@@ -139,8 +138,9 @@ impl Uplink {
                 self.made_up += step as i64;
             }
             Missing::Before(_) if samples == step as i64 => {
-                let mut following = [0; FOLLOWING];
-                let known = self.unpacker.peek(reader.after(samples), packets, &mut following);
+                let mut following = [0; MAX_FACTOR * FOLLOWING];
+                let following = &mut following[..FOLLOWING * factor];
+                let known = self.unpacker.peek(reader.after(samples), packets, following);
                 self.concealer.bridge(rest, &following[..known]);
                 self.made_up += step as i64;
             }
@@ -150,14 +150,14 @@ impl Uplink {
             }
         }
         reader.advance(step as i64);
-        self.complete(step, now, emit);
+        self.complete(step * factor, now, emit);
     }
 
-    fn complete(&mut self, added: usize, arrived: Instant, emit: &mut impl FnMut(&[i16; FRAME_8K], Instant)) {
+    fn complete(&mut self, added: usize, arrived: Instant, emit: &mut impl FnMut(&[i16], Instant)) {
         self.filled += added;
-        if self.filled == FRAME_8K {
+        if self.filled == self.rate.samples() {
             self.filled = 0;
-            emit(&self.partial, arrived);
+            emit(&self.partial[..self.rate.samples()], arrived);
         }
     }
 }

@@ -60,6 +60,10 @@ impl Leg {
     }
 
     fn of(codec: Codec, srtp: Option<Box<SrtpKeys>>) -> Self {
+        Self::at(codec, Rate::Hz8000, srtp)
+    }
+
+    fn at(codec: Codec, rate: Rate, srtp: Option<Box<SrtpKeys>>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
         let now = Instant::now();
         let peer = SocketAddr::from(([192, 0, 2, 1], 4_000));
@@ -75,7 +79,7 @@ impl Leg {
         };
         let vad = Some(SegmenterConfig::default());
         let config = SessionConfig { negotiated, ssrc: 1, sequence: 1, timestamp: 1, vad, uplink: true };
-        let mut session = Session::new(now, config);
+        let mut session = Session::at(now, config, rate);
         session.report(now, ReportConfig::new(NtpTime::from_unix(Duration::ZERO), Cname::new([1; 12]), 1));
         let encoder = (codec != Codec::Pcma).then(|| Encoder::new(codec, Rate::Hz8000));
         Self {
@@ -240,6 +244,20 @@ fn a_leg_of_any_codec_allocates_nothing() {
         let counted = allocation_counter::measure(|| leg.run(2_000));
         assert!(leg.accepted - accepted > 1_700, "{codec:?}: packets came: {}", leg.accepted - accepted);
         assert!(leg.events - events > 1_900, "{codec:?}: events were told: {}", leg.events - events);
+        assert_eq!(counted.count_total, 0, "{codec:?}: {counted:?}");
+    }
+}
+
+#[test]
+fn a_wideband_leg_allocates_nothing() {
+    for codec in [Codec::Pcma, Codec::G722, Codec::Opus(OpusTerms::OURS), Codec::L16(Rate::Hz16000)] {
+        let mut leg = Leg::at(codec, Rate::Hz16000, None);
+        leg.session.play(ClipId(1), vec![1_000; 40 * 8_000].into()).expect("room");
+        leg.session.play_at(ClipId(2), Rate::Hz16000, vec![1_000; 60 * 16_000].into(), 0).expect("room");
+        leg.run(1_000);
+        let accepted = leg.accepted;
+        let counted = allocation_counter::measure(|| leg.run(2_000));
+        assert!(leg.accepted - accepted > 1_700, "{codec:?}: packets came: {}", leg.accepted - accepted);
         assert_eq!(counted.count_total, 0, "{codec:?}: {counted:?}");
     }
 }

@@ -30,7 +30,7 @@ use super::live_calls::{LiveCallView, end_now, log, note_to, refusal, stands, st
 use super::paging::{Id, Params};
 use super::scopes::Scope;
 use crate::agent::record::{Line, Speaker};
-use crate::call::listen::{Happening, Listener, Next, POSITION, RATE};
+use crate::call::listen::{Happening, Listener, Next, POSITION};
 use crate::call::registry::{LiveCall, Supervision};
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
@@ -198,8 +198,13 @@ impl Attendance {
     }
 
     async fn serve(&mut self, listener: &mut Listener, call: LiveCall, mut heard: SplitStream<WebSocket>) -> Close {
-        let start =
-            Told::Start { rate: RATE, channels: 2, encoding: "pcm_s16le", header_bytes: POSITION, call: view(call) };
+        let start = Told::Start {
+            rate: listener.rate().hertz(),
+            channels: 2,
+            encoding: "pcm_s16le",
+            header_bytes: POSITION,
+            call: view(call),
+        };
         if let Err(code) = self.say(&start).await {
             return code;
         }

@@ -11,13 +11,14 @@ mod feed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use callwright_media::frame::Rate;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use self::encoded::Encoders;
 pub use self::encoded::{Encoded, Encoding, Heard, Hearing};
+pub use self::feed::POSITION;
 pub(super) use self::feed::to_listeners;
-pub use self::feed::{POSITION, RATE};
 use crate::agent::record::Line;
 use crate::campaign::disconnection::DisconnectionReason;
 use crate::campaign::states::EndedBy;
@@ -46,7 +47,8 @@ pub enum Next {
     /// Something happened.
     Happened(Happening),
     /// 20 ms of both sides: the position of their first sample ([`POSITION`] bytes), then the samples, the caller's and
-    /// the agent's in turn, 16 bits each; all of it little-endian. Positions are samples at [`RATE`] since the answer.
+    /// the agent's in turn, 16 bits each; all of it little-endian. Positions are samples since the answer, at
+    /// [`Listener::rate`].
     Sound(Bytes),
     /// So many frames went by unheard because this listener was too slow.
     Missed(u64),
@@ -62,6 +64,8 @@ pub(super) struct Listeners {
 struct State {
     /// Made for the first listener.
     channels: Option<Channels>,
+    /// Of the leg; from the first listener on that of all of them, whatever the leg does.
+    rate: Option<Rate>,
     /// The leg hands over its sound.
     fed: bool,
     over: bool,
@@ -86,6 +90,7 @@ pub(super) enum Unheard {
 /// One who listens. Gone when dropped.
 #[derive(Debug)]
 pub struct Listener {
+    rate: Rate,
     sound: broadcast::Receiver<Bytes>,
     events: broadcast::Receiver<Happening>,
     over: bool,
@@ -106,7 +111,9 @@ impl Listeners {
         if channels.events.receiver_count() >= MOST {
             return Err(Unheard::Full);
         }
-        let listener = Listener { sound: channels.sound.subscribe(), events: channels.events.subscribe(), over: false };
+        let (sound, events) = (channels.sound.subscribe(), channels.events.subscribe());
+        let rate = *state.rate.get_or_insert(Rate::Hz8000);
+        let listener = Listener { rate, sound, events, over: false };
         Ok((listener, !state.fed))
     }
 
@@ -115,14 +122,21 @@ impl Listeners {
         self.lock().count()
     }
 
-    /// Where the leg's sound shall go from now on; nothing when nobody listens, or it goes there already.
-    pub(super) fn wants_sound(&self) -> Option<broadcast::Sender<Bytes>> {
+    /// The leg has begun and works at this rate, at which whoever comes first hears it. Those who came before the leg hear
+    /// it at 8 kHz.
+    pub(super) fn works_at(&self, rate: Rate) {
+        self.lock().rate.get_or_insert(rate);
+    }
+
+    /// Where the leg's sound shall go from now on, and at which rate; nothing when nobody listens, or it goes there already.
+    pub(super) fn wants_sound(&self) -> Option<(broadcast::Sender<Bytes>, Rate)> {
         let mut state = self.lock();
         if state.fed || state.count() == 0 {
             return None;
         }
         state.fed = true;
-        state.channels.as_ref().map(|channels| channels.sound.clone())
+        let rate = state.rate.unwrap_or(Rate::Hz8000);
+        state.channels.as_ref().map(|channels| (channels.sound.clone(), rate))
     }
 
     /// The leg hands over no more. True when somebody listens after all, so that it shall go on.
@@ -166,6 +180,12 @@ impl State {
 }
 
 impl Listener {
+    /// Samples a second of each side.
+    #[must_use]
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
     /// What comes next; `None` after the end of the call. Events go before sound. Giving up the wait loses nothing.
     pub async fn next(&mut self) -> Option<Next> {
         loop {

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use callwright_media::frame::{FRAME, FRAME_8K, PcmFrame, Rate};
+use callwright_media::convert::Converter;
+use callwright_media::frame::{FRAME, PcmFrame, Rate};
 use callwright_media::recording::{RecordingError, StereoRecorder};
 use tokio::sync::oneshot;
 
@@ -184,29 +185,30 @@ impl Recorder {
         Ok(Self { shared, thread: handle.thread().clone() })
     }
 
-    /// Begins a recording in a new file, making its folder if need be. Blocks on the disk: call it where that is
-    /// allowed.
+    /// Begins a recording at this rate in a new file, making its folder if need be. Blocks on the disk: call it where that
+    /// is allowed.
     ///
     /// # Errors
     /// [`RecordError`]; the call goes on without a recording.
-    pub fn begin(&self, path: &Path) -> Result<(RecordingSink, RecordingHandle), RecordError> {
-        self.open(path).inspect_err(|_| {
+    pub fn begin(&self, path: &Path, rate: Rate) -> Result<(RecordingSink, RecordingHandle), RecordError> {
+        self.open(path, rate).inspect_err(|_| {
             self.shared.alarms.fetch_add(1, Ordering::Relaxed);
         })
     }
 
-    fn open(&self, path: &Path) -> Result<(RecordingSink, RecordingHandle), RecordError> {
+    fn open(&self, path: &Path, rate: Rate) -> Result<(RecordingSink, RecordingHandle), RecordError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(RecordError::Create)?;
         }
         let file = (self.shared.make)(path).map_err(RecordError::Create)?;
-        let writer = StereoRecorder::new(BufWriter::new(file)).map_err(RecordError::Write)?;
+        let writer = StereoRecorder::at(BufWriter::new(file), rate).map_err(RecordError::Write)?;
         let (full, chunks) = sync_channel(WAITING);
         let (spare, spares) = sync_channel(WAITING);
         let (done, finished) = oneshot::channel();
         let dropped = Arc::new(AtomicU64::new(0));
         let recording = Recording {
             path: path.to_owned(),
+            rate,
             writer: Some(writer),
             chunks,
             spare,
@@ -222,7 +224,8 @@ impl Recorder {
         opening.push(recording);
         drop(opening);
         let thread = self.thread.clone();
-        let sink = RecordingSink { chunk: Chunk::boxed(), full, spares, dropped, thread };
+        let chunk = Chunk::boxed(rate);
+        let sink = RecordingSink { rate, chunk, full, spares, dropped, thread, converters: [None, None] };
         Ok((sink, RecordingHandle { done: finished }))
     }
 
@@ -255,38 +258,37 @@ struct Chunk {
     frames: usize,
     /// Silence before each frame, in frames.
     skipped: [u32; CHUNK_FRAMES],
-    caller: [i16; CHUNK_FRAMES * FRAME_8K],
-    agent: [i16; CHUNK_FRAMES * FRAME_8K],
+    caller: Box<[i16]>,
+    agent: Box<[i16]>,
 }
 
 impl Chunk {
-    fn boxed() -> Box<Self> {
-        Box::new(Self {
-            missed: 0,
-            frames: 0,
-            skipped: [0; CHUNK_FRAMES],
-            caller: [0; CHUNK_FRAMES * FRAME_8K],
-            agent: [0; CHUNK_FRAMES * FRAME_8K],
-        })
+    fn boxed(rate: Rate) -> Box<Self> {
+        let silence = || vec![0; CHUNK_FRAMES * rate.samples()].into();
+        Box::new(Self { missed: 0, frames: 0, skipped: [0; CHUNK_FRAMES], caller: silence(), agent: silence() })
     }
 }
 
 /// Takes frames inside a media worker. Dropping it ends the recording.
 pub struct RecordingSink {
+    rate: Rate,
     chunk: Box<Chunk>,
     full: SyncSender<Box<Chunk>>,
     spares: Receiver<Box<Chunk>>,
     dropped: Arc<AtomicU64>,
     thread: thread::Thread,
+    /// Of each side, for a leg of another rate than the file.
+    converters: [Option<Converter>; 2],
 }
 
 impl FrameSink for RecordingSink {
     fn frame(&mut self, skipped: u32, caller: &PcmFrame, agent: &PcmFrame) {
         let chunk = &mut self.chunk;
-        let at = chunk.frames * FRAME_8K..(chunk.frames + 1) * FRAME_8K;
+        let at = chunk.frames * self.rate.samples()..(chunk.frames + 1) * self.rate.samples();
         chunk.skipped[chunk.frames] = skipped;
-        copy(caller, &mut chunk.caller[at.clone()]);
-        copy(agent, &mut chunk.agent[at]);
+        let [of_caller, of_agent] = &mut self.converters;
+        copy(caller, self.rate, of_caller, &mut chunk.caller[at.clone()]);
+        copy(agent, self.rate, of_agent, &mut chunk.agent[at]);
         chunk.frames += 1;
         if chunk.frames == CHUNK_FRAMES {
             self.hand_over();
@@ -303,7 +305,7 @@ impl RecordingSink {
 
     fn hand_over(&mut self) {
         // Two chunks go round in steady state; a further one is made only while the thread is behind.
-        let next = self.spares.try_recv().unwrap_or_else(|_| Chunk::boxed());
+        let next = self.spares.try_recv().unwrap_or_else(|_| Chunk::boxed(self.rate));
         let full = std::mem::replace(&mut self.chunk, next);
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = self.full.try_send(full) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -324,18 +326,18 @@ impl Drop for RecordingSink {
     }
 }
 
-/// Copies a frame at 8 kHz.
-fn copy(frame: &PcmFrame, to: &mut [i16]) {
-    match frame.rate() {
-        Rate::Hz8000 => to.copy_from_slice(frame.samples()),
-        // A recording is kept at 8 kHz; wideband legs hand over their narrowband side.
-        Rate::Hz16000 => to.iter_mut().zip(frame.samples().chunks_exact(2)).for_each(|(to, pair)| *to = pair[0]),
-    }
+/// Copies a frame, at the file's rate.
+fn copy(frame: &PcmFrame, rate: Rate, converter: &mut Option<Converter>, to: &mut [i16]) {
+    to.copy_from_slice(match frame.rate() {
+        own if own == rate => frame.samples(),
+        other => converter.get_or_insert_with(|| Converter::new(other, rate)).convert(frame.samples()),
+    });
 }
 
 /// The thread's side of a recording.
 struct Recording {
     path: PathBuf,
+    rate: Rate,
     /// `None` once it failed.
     writer: Option<StereoRecorder<BufWriter<Box<dyn RecordFile>>>>,
     chunks: Receiver<Box<Chunk>>,
@@ -377,7 +379,7 @@ fn sweep(recordings: &mut Vec<Recording>, shared: Option<&Shared>) {
 impl Recording {
     fn write(&mut self, chunk: &Chunk, shared: Option<&Shared>) {
         let Some(writer) = &mut self.writer else { return };
-        let written = write_chunk(writer, chunk);
+        let written = write_chunk(writer, chunk, self.rate);
         self.duration = writer.duration();
         if let Err(error) = written {
             self.writer = None;
@@ -417,22 +419,24 @@ impl Recording {
     }
 }
 
-fn write_chunk(writer: &mut StereoRecorder<impl Write + Seek>, chunk: &Chunk) -> Result<(), RecordingError> {
+fn write_chunk(
+    writer: &mut StereoRecorder<impl Write + Seek>,
+    chunk: &Chunk,
+    rate: Rate,
+) -> Result<(), RecordingError> {
+    let frame = |samples| PcmFrame::from_samples(rate, samples).expect("a chunk holds whole frames");
     writer.skip(chunk.missed)?;
     for (number, skipped) in chunk.skipped[..chunk.frames].iter().enumerate() {
-        let at = number * FRAME_8K..(number + 1) * FRAME_8K;
+        let at = number * rate.samples()..(number + 1) * rate.samples();
         writer.skip(*skipped)?;
         writer.push(&frame(&chunk.caller[at.clone()]), &frame(&chunk.agent[at]))?;
     }
     Ok(())
 }
 
-fn frame(samples: &[i16]) -> PcmFrame {
-    PcmFrame::from_samples(Rate::Hz8000, samples).expect("a chunk holds whole frames")
-}
-
 #[cfg(test)]
 mod tests {
+    use callwright_media::frame::FRAME_8K;
     use callwright_media::recording::RecordingReader;
 
     use super::*;
@@ -451,7 +455,8 @@ mod tests {
     async fn both_sides_and_gaps_are_on_disk_when_the_recording_is_reported() {
         let folder = folder("sides");
         let recorder = Recorder::start().expect("a thread can be had");
-        let (mut sink, handle) = recorder.begin(&folder.join("2026/one.wav")).expect("a file can be made");
+        let (mut sink, handle) =
+            recorder.begin(&folder.join("2026/one.wav"), Rate::Hz8000).expect("a file can be made");
         for number in 0..60 {
             sink.frame(if number == 30 { 5 } else { 0 }, &level(100), &level(-200));
         }
@@ -506,7 +511,7 @@ mod tests {
     async fn a_full_disk_ends_the_recording_with_an_alarm_and_the_reason() {
         let folder = folder("full");
         let recorder = full_after(44 + 32_000);
-        let (mut sink, handle) = recorder.begin(&folder.join("one.wav")).expect("a header fits");
+        let (mut sink, handle) = recorder.begin(&folder.join("one.wav"), Rate::Hz8000).expect("a header fits");
         for _ in 0..10 * CHUNK_FRAMES {
             sink.frame(0, &level(1), &level(2));
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -516,10 +521,37 @@ mod tests {
         assert_eq!((recorded.fault, recorder.alarms()), (Some(RecordingFault::DiskFull), 1));
         assert!(recorded.duration <= Duration::from_secs(1) && recorded.duration > Duration::ZERO, "{recorded:?}");
         let full = full_after(0);
-        let refused = full.begin(&folder.join("two.wav")).map(drop).expect_err("no header fits");
+        let refused = full.begin(&folder.join("two.wav"), Rate::Hz8000).map(drop).expect_err("no header fits");
         assert_eq!((refused.fault(), full.alarms()), (RecordingFault::DiskFull, 1));
-        let refused = recorder.begin(&folder.join("one.wav")).map(drop).expect_err("it is there");
+        let refused = recorder.begin(&folder.join("one.wav"), Rate::Hz8000).map(drop).expect_err("it is there");
         assert_eq!((refused.fault(), recorder.alarms()), (RecordingFault::DiskFailed, 2));
+        let _ = std::fs::remove_dir_all(folder);
+    }
+
+    #[tokio::test]
+    async fn a_file_has_its_own_rate_whatever_the_leg_has() {
+        let folder = folder("rates");
+        let recorder = Recorder::start().expect("a thread can be had");
+        for (file, leg) in
+            [(Rate::Hz16000, Rate::Hz16000), (Rate::Hz16000, Rate::Hz8000), (Rate::Hz8000, Rate::Hz16000)]
+        {
+            let path = folder.join(format!("{}-{}.wav", file.hertz(), leg.hertz()));
+            let (mut sink, handle) = recorder.begin(&path, file).expect("a file can be made");
+            let frame = PcmFrame::from_samples(leg, &vec![1_000; leg.samples()]).expect("20 ms");
+            (0..25).for_each(|_| sink.frame(0, &frame, &PcmFrame::silence(leg)));
+            drop(sink);
+            let recorded = handle.finished().await.expect("the recorder reports");
+            assert_eq!((recorded.duration, recorded.fault), (Duration::from_millis(500), None));
+            let reader = RecordingReader::new(File::open(&path).expect("the file is there")).expect("a recording");
+            assert_eq!(reader.rate(), file);
+            let samples: Vec<_> = reader.collect();
+            assert_eq!(samples.len(), 25 * file.samples());
+            let settled = &samples[file.samples()..];
+            assert!(
+                settled.iter().all(|(caller, agent)| (995..=1_005).contains(caller) && *agent == 0),
+                "{file:?}, {leg:?}"
+            );
+        }
         let _ = std::fs::remove_dir_all(folder);
     }
 
@@ -529,11 +561,13 @@ mod tests {
         let (_spare, spares) = sync_channel(1);
         let dropped = Arc::new(AtomicU64::new(0));
         let mut sink = RecordingSink {
-            chunk: Chunk::boxed(),
+            rate: Rate::Hz8000,
+            chunk: Chunk::boxed(Rate::Hz8000),
             full,
             spares,
             dropped: Arc::clone(&dropped),
             thread: thread::current(),
+            converters: [None, None],
         };
         for _ in 0..3 * CHUNK_FRAMES {
             sink.frame(0, &level(1), &level(1));
@@ -550,8 +584,8 @@ mod tests {
         let folder = folder("twice");
         let recorder = Recorder::start().expect("a thread can be had");
         let path = folder.join("one.wav");
-        let first = recorder.begin(&path).expect("a file can be made");
-        assert!(matches!(recorder.begin(&path), Err(RecordError::Create(_))));
+        let first = recorder.begin(&path, Rate::Hz8000).expect("a file can be made");
+        assert!(matches!(recorder.begin(&path, Rate::Hz8000), Err(RecordError::Create(_))));
         drop(first);
         let _ = std::fs::remove_dir_all(folder);
     }

@@ -6,6 +6,7 @@ mod brain;
 mod converse;
 mod ears;
 mod keys;
+mod leg_ear;
 mod line;
 mod media;
 mod player;
@@ -171,6 +172,8 @@ pub(super) struct CallTask {
     off_record: bool,
     /// Until when what the caller says goes up without delay.
     hurry_until: Option<Instant>,
+    /// How the leg's sound is taken.
+    ear: leg_ear::LegEar,
     control: mpsc::Receiver<Control>,
     /// Whoever asked for the call; nobody for an inbound one.
     reports: Option<mpsc::Sender<AttemptEvent>>,
@@ -248,6 +251,7 @@ impl CallTask {
             records,
             off_record: false,
             hurry_until: None,
+            ear: leg_ear::LegEar::default(),
             control,
             reports: None,
             stage,
@@ -488,7 +492,7 @@ impl CallTask {
 
     async fn answered(&mut self) {
         if let Some(recorder) = self.services.recorder.clone().filter(|_| self.records) {
-            self.recording.open(recorder, &self.services.recordings);
+            self.recording.open(recorder, &self.services.recordings, self.rate());
         }
         self.copy();
         self.get_ready();

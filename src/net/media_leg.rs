@@ -10,7 +10,7 @@ use callwright_media::bridge::Joint;
 use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::detect::phrases::PhraseBook;
 use callwright_media::digit::Digit;
-use callwright_media::frame::{PcmFrame, Rate};
+use callwright_media::frame::PcmFrame;
 use callwright_media::negotiated::Negotiated;
 use callwright_media::session::{ClipId, MAX_PACKET, Port, ReportOut, Session, Stats};
 use mio::net::UdpSocket;
@@ -26,7 +26,7 @@ use crate::pii::Pii;
 /// Packets of one leg read at a time, so that a flood on one port does not hold up the others.
 const READ_BATCH: usize = 16;
 
-/// Takes both sides of a leg, 20 ms at a time, in step: a recorder. It runs inside the media worker: it must neither
+/// Takes both sides of a leg, 20 ms at a time and at the leg's rate, in step: a recorder. It runs inside the media worker: it must neither
 /// wait nor allocate for each frame. Dropping it ends the recording.
 pub trait FrameSink: Send {
     /// `skipped` frames of silence on both sides, then what the caller said and what we said.
@@ -256,7 +256,7 @@ impl Leg {
             if let Some(ReportOut { to, from, length }) = leg.session.poll_report(now, packet) {
                 leg.sockets.send(from, to, &packet[..length]);
             }
-            let silence = PcmFrame::silence(Rate::Hz8000);
+            let silence = PcmFrame::silence(leg.session.rate());
             let (caller, agent) = if leg.off_record { (&silence, &silence) } else { (&tick.heard, &tick.said) };
             for sink in leg.recorder.iter_mut().chain(&mut leg.copy).chain(&mut leg.listener) {
                 sink.frame(tick.skipped, caller, agent);

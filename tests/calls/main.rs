@@ -41,3 +41,4 @@ mod tracing;
 mod transfers;
 mod vendors;
 mod webrtc;
+mod wideband;

@@ -6,6 +6,8 @@ mod signalling;
 mod taking;
 mod talking;
 
+use std::fs::File;
+use std::io::BufReader;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +21,10 @@ use callwright::api::router;
 use callwright::call::call::CallConfig;
 use callwright::config::SipTransport::Udp;
 use callwright::id::OrgId;
+use callwright_media::frame::Rate;
 use callwright_media::level::rms_dbfs;
+use callwright_media::recording::RecordingReader;
+use callwright_media::resample::convert;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -140,12 +145,13 @@ fn power(samples: &[i16], hz: f64) -> f64 {
     if all == 0.0 { 0.0 } else { 2.0 * (re * re + im * im) / (all * samples.len() as f64) }
 }
 
-/// Both sides of a recording.
-fn sides(recording: &Path) -> (Vec<i16>, Vec<i16>) {
-    let bytes = std::fs::read(recording).expect("a recording");
-    let at = bytes.windows(4).position(|window| window == b"data").expect("its samples") + 8;
-    let samples: Vec<i16> = bytes[at..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    (samples.iter().step_by(2).copied().collect(), samples.iter().skip(1).step_by(2).copied().collect())
+/// Both sides of a recording of a wideband call, at 8 kHz.
+fn sides(recording: &Path) -> [Vec<i16>; 2] {
+    let file = File::open(recording).expect("a recording");
+    let reader = RecordingReader::new(BufReader::new(file)).expect("it can be played");
+    assert_eq!(reader.rate(), Rate::Hz16000, "what browsers say is recorded as wide as it comes");
+    let (heard, said): (Vec<_>, Vec<_>) = reader.unzip();
+    [heard, said].map(|side| convert(&side, 16_000, 8_000).expect("both are rates of calls"))
 }
 
 /// How many of its 20 ms sound at a frequency.

@@ -39,6 +39,8 @@ pub(crate) struct Phone {
     /// Whether its audio is encrypted.
     #[allow(dead_code, reason = "most telephones do not know of it")]
     pub(crate) encryption: Encryption,
+    /// Its codecs, the best first.
+    pub(crate) codecs: Vec<Codec>,
     /// Which name those whom it calls by TLS have to prove.
     pub(crate) callee: PeerName,
     _stop: CancellationToken,
@@ -76,6 +78,7 @@ impl Phone {
             workers: MediaWorkers::start(1).expect("a thread"),
             credentials: None,
             encryption: Encryption::Off,
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
             callee: PeerName::NONE,
             _stop: stop,
         }
@@ -90,7 +93,8 @@ impl Phone {
         let call = timeout(PATIENCE, self.service.incoming.recv()).await.expect("a call in time").expect("SIP runs");
         self.service.handle.ring(call.session, StatusCode::RINGING, None).await.expect("SIP runs");
         let (handle, encryption) = (self.service.handle.clone(), self.encryption.clone());
-        Ringing { handle, ports: &self.ports, workers: &self.workers, encryption, call }
+        let codecs = self.codecs.clone();
+        Ringing { handle, ports: &self.ports, workers: &self.workers, encryption, codecs, call }
     }
 
     /// Whether no call comes for this long.
@@ -118,7 +122,7 @@ impl Phone {
         headers: Headers,
     ) -> Result<Line, u16> {
         let rtp = self.ports.bind().expect("a port");
-        let local = local(rtp.lease.port(), self.encryption.clone());
+        let local = local(rtp.lease.port(), self.codecs.clone(), self.encryption.clone());
         let bound = &self.service.bound[0];
         let transport = match bound.transport {
             Transport::Tls(_) => Transport::Tls(self.callee),
@@ -158,6 +162,7 @@ pub(crate) struct Ringing<'a> {
     ports: &'a RtpPorts,
     workers: &'a MediaWorkers,
     encryption: Encryption,
+    codecs: Vec<Codec>,
     call: IncomingCall,
 }
 
@@ -183,7 +188,7 @@ impl Ringing<'_> {
     pub(crate) async fn plays(&self, pcm: Vec<i16>) -> MediaLeg {
         let rtp = self.ports.bind().expect("a port");
         let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
-        let local = local(rtp.lease.port(), self.encryption.clone());
+        let local = local(rtp.lease.port(), self.codecs.clone(), self.encryption.clone());
         let (answer, negotiated) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
         let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
         let progress = StatusCode::SESSION_PROGRESS;
@@ -211,7 +216,7 @@ impl Ringing<'_> {
     ) -> Line {
         let rtp = self.ports.bind().expect("a port");
         let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
-        let local = local(announced(rtp.lease.port()), self.encryption);
+        let local = local(announced(rtp.lease.port()), self.codecs, self.encryption);
         let (answer, mut negotiated) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
         change(&mut negotiated);
         let media = self.workers.add(rtp, speech(negotiated)).await.expect("media runs");
@@ -230,7 +235,7 @@ impl Ringing<'_> {
     pub(crate) async fn answer_mutely(self) -> MuteLine {
         let offer = self.call.invite.body.as_ref().expect("the INVITE has an offer");
         let rtp = self.ports.bind().expect("a port");
-        let local = local(rtp.lease.port(), self.encryption);
+        let local = local(rtp.lease.port(), self.codecs, self.encryption);
         let (answer, _) = sdp::answer(&local, &offer.bytes).expect("an offer we can take");
         self.handle.accept(self.call.session, Body::sdp(answer)).await.expect("SIP runs");
         MuteLine { events: self.call.events }
@@ -318,11 +323,11 @@ async fn ends(events: &mut mpsc::Receiver<Event>) -> bool {
     timeout(PATIENCE, wait).await.unwrap_or(false)
 }
 
-fn local(port: u16, encryption: Encryption) -> LocalMedia {
+fn local(port: u16, codecs: Vec<Codec>, encryption: Encryption) -> LocalMedia {
     LocalMedia {
         address: Ipv4Addr::LOCALHOST.into(),
         port,
-        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        codecs,
         dtmf: true,
         session_id: 1,
         version: 1,

@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_queue::ArrayQueue;
 
 use super::JointCount;
-use crate::frame::FRAME_8K;
-
-/// 20 ms at the telephone's rate.
-pub(crate) type Frame = [i16; FRAME_8K];
+use crate::frame::PcmFrame;
 
 /// Frames a pipe holds while nobody pulls: 160 ms.
 const PLACES: usize = 8;
@@ -22,7 +19,7 @@ const WINDOW: u32 = 250;
 
 #[derive(Debug)]
 struct Shared {
-    frames: ArrayQueue<Frame>,
+    frames: ArrayQueue<PcmFrame>,
     dropped: AtomicU64,
     writer_gone: AtomicBool,
 }
@@ -45,7 +42,7 @@ pub(super) struct PipeWriter {
 
 impl PipeWriter {
     /// Puts a frame in; the oldest goes when there is no place.
-    pub(super) fn push(&self, frame: Frame) {
+    pub(super) fn push(&self, frame: PcmFrame) {
         if self.shared.frames.force_push(frame).is_some() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -75,7 +72,7 @@ pub(super) struct PipeReader {
 #[expect(clippy::large_enum_variant, reason = "nearly all pulls give a frame, and a box would allocate for each")]
 pub(super) enum Pulled {
     /// The next frame.
-    Frame(Frame),
+    Frame(PcmFrame),
     /// None is there now.
     Nothing,
     /// None is there and none will come.

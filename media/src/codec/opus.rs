@@ -49,9 +49,9 @@ impl Default for OpusTerms {
 }
 
 impl OpusTerms {
-    /// What we want: sound is worked on at 8 kHz here, and losses are to be filled.
+    /// What we want: sound is worked on at 16 kHz here, and losses are to be filled.
     pub const OURS: Self =
-        Self { max_bitrate: None, max_playback_rate: 8_000, inband_fec: true, constant_bitrate: false, dtx: false };
+        Self { max_bitrate: None, max_playback_rate: 16_000, inband_fec: true, constant_bitrate: false, dtx: false };
 
     /// Reads the parameters of an `a=fmtp`. What is unknown, out of range or no number counts as not being there.
     #[must_use]
@@ -84,7 +84,7 @@ impl OpusTerms {
         let flag = |name: &str, on: bool| if on { format!(";{name}=1") } else { String::new() };
         let bitrate = self.max_bitrate.map(|rate| format!(";maxaveragebitrate={rate}")).unwrap_or_default();
         format!(
-            "maxplaybackrate={rate};sprop-maxcapturerate=8000;stereo=0;sprop-stereo=0{bitrate}{fec}{cbr}{dtx}",
+            "maxplaybackrate={rate};sprop-maxcapturerate=16000;stereo=0;sprop-stereo=0{bitrate}{fec}{cbr}{dtx}",
             rate = self.max_playback_rate,
             fec = flag("useinbandfec", self.inband_fec),
             cbr = flag("cbr", self.constant_bitrate),

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{MAX_PIECES, MAX_WAITING, REFILL};
+use crate::frame::Rate;
 use crate::session::ClipId;
 
 /// A clip that waits or plays.
 #[derive(Debug)]
 pub(super) struct Clip {
     pub(super) id: ClipId,
+    rate: Rate,
     /// What is still to be played, none of it empty.
     pieces: VecDeque<Piece>,
     /// Samples in them.
     waiting: usize,
-    /// Sample played next.
-    at: u64,
+    /// The number of the first sample, and how many have been played since.
+    first: u64,
+    played_samples: u64,
     /// Nothing more is appended.
     complete: bool,
     /// So much must wait before playing goes on: nothing, except after it ran dry.
@@ -33,15 +36,30 @@ struct Piece {
 }
 
 impl Clip {
-    /// A clip without audio yet, whose first sample has this number.
-    pub(super) fn open(id: ClipId, first: u64) -> Self {
-        Self { id, pieces: VecDeque::new(), waiting: 0, at: first, complete: false, needed: 0, played: None }
+    /// A clip without audio yet, whose first sample has this number, counted at 8 kHz.
+    pub(super) fn open(id: ClipId, rate: Rate, first: u64) -> Self {
+        Self {
+            id,
+            rate,
+            pieces: VecDeque::new(),
+            waiting: 0,
+            first,
+            played_samples: 0,
+            complete: false,
+            needed: 0,
+            played: None,
+        }
+    }
+
+    /// The rate of its audio.
+    pub(super) fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Appends audio. False when it is too much, which ends the clip behind what it has.
     pub(super) fn append(&mut self, pcm: Arc<[i16]>, from: usize, last: bool) -> bool {
         let length = pcm.len().saturating_sub(from);
-        let fits = self.waiting + length <= MAX_WAITING && self.pieces.len() < MAX_PIECES;
+        let fits = self.waiting + length <= MAX_WAITING * self.rate.factor() && self.pieces.len() < MAX_PIECES;
         if fits && length > 0 {
             self.pieces.push_back(Piece { pcm, at: from });
             self.waiting += length;
@@ -76,7 +94,7 @@ impl Clip {
             }
         }
         self.waiting -= filled;
-        self.at += filled as u64;
+        self.played_samples += filled as u64;
         if filled > 0 {
             self.played = Some(now);
         }
@@ -95,7 +113,7 @@ impl Clip {
 
     /// Notes that it ran dry in the middle; false when that was noted before.
     pub(super) fn starve(&mut self) -> bool {
-        self.has_begun() && std::mem::replace(&mut self.needed, REFILL) == 0
+        self.has_begun() && std::mem::replace(&mut self.needed, REFILL * self.rate.factor()) == 0
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -111,8 +129,8 @@ impl Clip {
         self.played
     }
 
-    /// Sample played next, and so how many of the clip's audio have left.
+    /// Sample played next, and so how many of the clip's audio have left, counted at 8 kHz.
     pub(super) fn position(&self) -> u64 {
-        self.at
+        self.first + self.played_samples.div_ceil(self.rate.factor() as u64)
     }
 }

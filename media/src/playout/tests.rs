@@ -64,7 +64,7 @@ proptest! {
     #[test]
     fn every_sample_is_accounted_for(steps in steps()) {
         let now = origin();
-        let mut playout = Playout::default();
+        let mut playout = Playout::new(Rate::Hz8000);
         let mut fates: Vec<Fate> = Vec::new();
         let mut left = 0usize;
         let closing = (0..60).map(|_| Step::Append { back: 0, samples: 1, from: 0, last: true });
@@ -74,12 +74,12 @@ proptest! {
                 Step::Play { samples, from } => {
                     // No sample is zero, also at the end of a fade of less than 60 ms.
                     let pcm = vec![i16::MAX; samples];
-                    playout.play(ClipId(fates.len() as u64), pcm.into(), from).expect("few clips");
+                    playout.play(ClipId(fates.len() as u64), Rate::Hz8000, pcm.into(), from).expect("few clips");
                     fates.push(Fate { from: from.min(samples), length: samples, ..Fate::default() });
                     continue;
                 }
                 Step::Open { first } => {
-                    playout.open(ClipId(fates.len() as u64), first).expect("few clips");
+                    playout.open(ClipId(fates.len() as u64), Rate::Hz8000, first).expect("few clips");
                     let from = first as usize;
                     fates.push(Fate { from, length: from, open: true, ..Fate::default() });
                     continue;
@@ -152,8 +152,8 @@ fn note(fates: &mut [Fate], event: MediaEvent) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_fade_is_even_and_as_long_as_asked() {
-    let mut playout = Playout::default();
-    playout.play(ClipId(1), vec![12_000; 1_000].into(), 0).expect("room");
+    let mut playout = Playout::new(Rate::Hz8000);
+    playout.play(ClipId(1), Rate::Hz8000, vec![12_000; 1_000].into(), 0).expect("room");
     let mut frame = [0; FRAME_8K];
     playout.next(origin(), false, &mut frame, &mut |_| ());
     playout.stop(Duration::from_millis(15));
@@ -166,8 +166,8 @@ fn a_fade_is_even_and_as_long_as_asked() {
 
 #[test]
 fn a_second_stop_does_not_prolong_the_fade() {
-    let mut playout = Playout::default();
-    playout.play(ClipId(1), vec![12_000; 8_000].into(), 0).expect("room");
+    let mut playout = Playout::new(Rate::Hz8000);
+    playout.play(ClipId(1), Rate::Hz8000, vec![12_000; 8_000].into(), 0).expect("room");
     let mut frame = [0; FRAME_8K];
     playout.next(origin(), false, &mut frame, &mut |_| ());
     playout.stop(Duration::from_millis(40));
@@ -180,18 +180,18 @@ fn a_second_stop_does_not_prolong_the_fade() {
 
 #[test]
 fn one_clip_too_many_is_refused() {
-    let mut playout = Playout::default();
+    let mut playout = Playout::new(Rate::Hz8000);
     let pcm: Arc<[i16]> = vec![1].into();
     for n in 0..MAX_CLIPS {
-        playout.play(ClipId(n as u64), Arc::clone(&pcm), 0).expect("room");
+        playout.play(ClipId(n as u64), Rate::Hz8000, Arc::clone(&pcm), 0).expect("room");
     }
-    assert_eq!(playout.play(ClipId(0), pcm, 0), Err(PlayoutFull));
+    assert_eq!(playout.play(ClipId(0), Rate::Hz8000, pcm, 0), Err(PlayoutFull));
 }
 
 #[test]
 fn a_clip_takes_two_minutes_ahead_and_ends_behind_them() {
-    let mut playout = Playout::default();
-    playout.open(ClipId(1), 0).expect("room");
+    let mut playout = Playout::new(Rate::Hz8000);
+    playout.open(ClipId(1), Rate::Hz8000, 0).expect("room");
     let minute: Arc<[i16]> = vec![1; MAX_WAITING / 2].into();
     for _ in 0..2 {
         playout.append(ClipId(1), Arc::clone(&minute), 0, false).expect("room");
@@ -213,8 +213,8 @@ fn a_clip_takes_two_minutes_ahead_and_ends_behind_them() {
 
 #[test]
 fn many_small_pieces_are_bounded_too() {
-    let mut playout = Playout::default();
-    playout.open(ClipId(1), 0).expect("room");
+    let mut playout = Playout::new(Rate::Hz8000);
+    playout.open(ClipId(1), Rate::Hz8000, 0).expect("room");
     let pcm: Arc<[i16]> = vec![1].into();
     let taken = (0..=MAX_PIECES).take_while(|_| playout.append(ClipId(1), Arc::clone(&pcm), 0, false).is_ok()).count();
     assert_eq!(taken, MAX_PIECES);

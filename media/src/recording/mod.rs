@@ -1,5 +1,5 @@
-//! Recordings of calls: stereo WAV, 16 bit, while the call goes on; Ogg/Opus after it. Left is what was heard (the caller),
-//! right what was said (the agent).
+//! Recordings of calls: stereo WAV, 16 bit, while the call goes on; Ogg/Opus after it; both at the rate of the leg. Left is
+//! what was heard (the caller), right what was said (the agent).
 //!
 //! One frame a side is written per tick of the leg, so the agent's send clock is the clock of the file and the caller
 //! lies on it as the agent heard them. Nothing here opens a file: readers and writers come in.
@@ -18,8 +18,6 @@ pub use reader::{Levels, ReadError, RecordingReader};
 pub use waveform::{MAX_BUCKETS, NoWaveform, Waveform, WaveformBuilder};
 pub use writer::{RecordingError, StereoRecorder};
 
-/// Samples a second and side that are written while a call goes on.
-const SAMPLE_RATE: u32 = 8_000;
 /// What Opus counts in, whatever the rate of the sound (RFC 7845 section 4).
 const OPUS_RATE: u32 = 48_000;
 /// The caller and the agent.

@@ -10,7 +10,7 @@ use crate::frame::{PcmFrame, Rate};
 use crate::level::SILENCE_DBFS;
 
 const HEADER: usize = 44;
-const SECOND: usize = 4 * SAMPLE_RATE as usize;
+const SECOND: usize = 4 * 8_000;
 
 /// Where bytes went, and the bytes.
 type Written = (usize, Vec<u8>);
@@ -180,6 +180,22 @@ fn wideband_frames_are_refused_without_harm() {
     recorder.push(&frame(2), &frame(-2)).expect("it goes on");
     recorder.finalize().expect("room");
     assert_eq!(check(&disk.image()), 320);
+}
+
+#[test]
+fn a_wideband_recording_is_as_long_and_takes_wideband_frames_only() {
+    let disk = Disk::default();
+    let mut recorder = StereoRecorder::at(disk.clone(), Rate::Hz16000).expect("room");
+    let wide = |value: i16| PcmFrame::from_samples(Rate::Hz16000, &[value; 320]).expect("320 samples");
+    recorder.push(&wide(3_277), &wide(0)).expect("room");
+    assert!(matches!(recorder.push(&wide(1), &frame(1)), Err(RecordingError::Rate)));
+    recorder.skip(1).expect("room");
+    recorder.push(&wide(0), &wide(328)).expect("room");
+    assert_eq!(recorder.finalize().expect("room"), Duration::from_millis(60));
+    let reader = || RecordingReader::new(Cursor::new(disk.image())).expect("readable");
+    assert_eq!((reader().rate(), reader().count()), (Rate::Hz16000, 3 * 320));
+    let levels: Vec<_> = reader().levels(Duration::from_millis(20)).map(|levels| levels.heard.round()).collect();
+    assert_eq!(levels, [-20.0, SILENCE_DBFS, SILENCE_DBFS]);
 }
 
 #[test]

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-use super::SAMPLE_RATE;
-use crate::frame::{FRAME, FRAME_8K, PcmFrame, Rate};
+use crate::frame::{FRAME, PcmFrame, Rate};
 
 /// Frames after which the header is brought up to date: one second.
 const FRAMES_PER_FLUSH: u32 = 50;
 
-/// Longest recording, in frames: a day. The lengths in a WAV header would wrap after 37 hours.
-const MAX_FRAMES: u64 = 24 * 3_600 * 50;
+/// Longest recording, in frames: 18 hours. The lengths in a WAV header would wrap after 18.6 hours at 16 kHz.
+const MAX_FRAMES: u64 = 18 * 3_600 * 50;
 
 /// Why a recording stopped. The call goes on without it.
 #[derive(Debug, thiserror::Error)]
@@ -23,11 +22,11 @@ pub enum RecordingError {
     /// The file could not be written for another reason.
     #[error("recording cannot be written")]
     Io(#[source] io::Error),
-    /// A frame at another rate than 8 kHz; nothing was written.
-    #[error("a recording takes 8 kHz frames")]
+    /// A frame at another rate than the recording's; nothing was written.
+    #[error("a frame is not of the recording's rate")]
     Rate,
-    /// Longer than a day.
-    #[error("the recording is longer than a day")]
+    /// Longer than 18 hours.
+    #[error("the recording is longer than 18 hours")]
     TooLong,
     /// An earlier write failed; what was written until then can be played.
     #[error("the recording has stopped after a failure")]
@@ -40,6 +39,7 @@ pub enum RecordingError {
 /// so a file whose writer was killed plays up to its last whole second.
 pub struct StereoRecorder<W: Write + Seek> {
     writer: WavWriter<W>,
+    rate: Rate,
     frames: u64,
     /// Of these, how many have not been given to the disk.
     unflushed: u32,
@@ -53,20 +53,25 @@ impl<W: Write + Seek> std::fmt::Debug for StereoRecorder<W> {
 }
 
 impl<W: Write + Seek> StereoRecorder<W> {
-    /// Begins a recording at the writer's position, which should be its start, and makes it a playable empty file.
+    /// Begins a recording at 8 kHz at the writer's position, which should be its start, and makes it a playable empty
+    /// file.
     pub fn new(writer: W) -> Result<Self, RecordingError> {
-        let spec =
-            WavSpec { channels: 2, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        Self::at(writer, Rate::Hz8000)
+    }
+
+    /// [`new`](Self::new) at another rate.
+    pub fn at(writer: W, rate: Rate) -> Result<Self, RecordingError> {
+        let sample_rate = rate.hertz();
+        let spec = WavSpec { channels: 2, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
         let mut writer = WavWriter::new(writer, spec).map_err(fault)?;
         writer.flush().map_err(fault)?;
-        Ok(Self { writer, frames: 0, unflushed: 0, stopped: false })
+        Ok(Self { writer, rate, frames: 0, unflushed: 0, stopped: false })
     }
 
     /// Adds the 20 ms of one tick. After an error other than [`RecordingError::Rate`] nothing more is written.
     pub fn push(&mut self, heard: &PcmFrame, said: &PcmFrame) -> Result<(), RecordingError> {
-        match (heard.rate(), said.rate()) {
-            (Rate::Hz8000, Rate::Hz8000) => {}
-            (Rate::Hz16000, _) | (_, Rate::Hz16000) => return Err(RecordingError::Rate),
+        if heard.rate() != self.rate || said.rate() != self.rate {
+            return Err(RecordingError::Rate);
         }
         let (heard, said) = (heard.samples(), said.samples());
         self.attempt(|recorder| recorder.write(heard.iter().zip(said).map(|(&heard, &said)| (heard, said))))
@@ -74,7 +79,8 @@ impl<W: Write + Seek> StereoRecorder<W> {
 
     /// Adds silence on both sides for ticks that did not happen.
     pub fn skip(&mut self, frames: u32) -> Result<(), RecordingError> {
-        self.attempt(|recorder| (0..frames).try_for_each(|_| recorder.write(std::iter::repeat_n((0, 0), FRAME_8K))))
+        let silence = std::iter::repeat_n((0, 0), self.rate.samples());
+        self.attempt(|recorder| (0..frames).try_for_each(|_| recorder.write(silence.clone())))
     }
 
     /// Length so far; after an error that which is [sure](Self::sure).
@@ -115,7 +121,7 @@ impl<W: Write + Seek> StereoRecorder<W> {
         if self.frames >= MAX_FRAMES {
             return Err(RecordingError::TooLong);
         }
-        let mut frame = self.writer.get_i16_writer(2 * FRAME_8K as u32);
+        let mut frame = self.writer.get_i16_writer(2 * self.rate.samples() as u32);
         for (left, right) in samples {
             frame.write_sample(left);
             frame.write_sample(right);

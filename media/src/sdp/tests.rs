@@ -314,7 +314,7 @@ fn every_codec_is_offered_with_its_clock_its_terms_and_its_events() {
     for line in [
         "a=rtpmap:9 G722/8000",
         "a=rtpmap:111 opus/48000/2",
-        "a=fmtp:111 maxplaybackrate=8000;sprop-maxcapturerate=8000;stereo=0;sprop-stereo=0;useinbandfec=1",
+        "a=fmtp:111 maxplaybackrate=16000;sprop-maxcapturerate=16000;stereo=0;sprop-stereo=0;useinbandfec=1",
         "a=rtpmap:98 L16/8000",
         "a=rtpmap:97 L16/16000",
         "a=rtpmap:101 telephone-event/8000",
@@ -343,7 +343,7 @@ fn an_offer_of_opus_is_answered_with_its_numbers_and_our_terms() {
     assert_eq!(negotiated.dtmf, Some(98), "events by the clock of the codec");
     let text = String::from_utf8(body).expect("we print ASCII");
     assert_eq!(media_lines(&text), ["m=audio 20000 RTP/AVP 96 98"]);
-    assert!(text.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 maxplaybackrate=8000;"), "{text}");
+    assert!(text.contains("a=rtpmap:96 opus/48000/2\r\na=fmtp:96 maxplaybackrate=16000;"), "{text}");
     assert!(text.contains(";stereo=0;") && !text.contains("maxaveragebitrate"), "our own terms: {text}");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::MediaEvent;
-use crate::frame::{FRAME_8K, PcmFrame, Rate};
+use crate::frame::PcmFrame;
 
 /// Most events that wait.
 const MAX_EVENTS: usize = 64;
@@ -18,7 +18,7 @@ const USUAL_EVENTS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Outbox {
     events: VecDeque<MediaEvent>,
-    frames: VecDeque<[i16; FRAME_8K]>,
+    frames: VecDeque<PcmFrame>,
     lost_events: u64,
     lost_frames: u64,
 }
@@ -39,19 +39,16 @@ impl Outbox {
         self.events.push_back(event);
     }
 
-    pub(super) fn push_frame(&mut self, frame: &[i16; FRAME_8K]) {
+    pub(super) fn push_frame(&mut self, frame: PcmFrame) {
         if self.frames.len() == MAX_FRAMES {
             self.frames.pop_front();
             self.lost_frames += 1;
         }
-        self.frames.push_back(*frame);
+        self.frames.push_back(frame);
     }
 
     pub(super) fn pop(&mut self) -> Option<MediaEvent> {
-        self.events.pop_front().or_else(|| {
-            let samples = self.frames.pop_front()?;
-            PcmFrame::from_samples(Rate::Hz8000, &samples).map(MediaEvent::Uplink)
-        })
+        self.events.pop_front().or_else(|| self.frames.pop_front().map(MediaEvent::Uplink))
     }
 
     /// Events and frames dropped unfetched.

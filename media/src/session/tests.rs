@@ -10,4 +10,5 @@ mod secure;
 mod sending;
 mod sources;
 mod streaming;
+mod wide;
 mod world;

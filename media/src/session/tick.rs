@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{MAX_PACKET, MediaEvent, STALL_AFTER, Session, Tick};
-use crate::frame::{FRAME_8K, PcmFrame, Rate};
+use crate::convert::narrowed;
+use crate::frame::PcmFrame;
+use crate::mix::mix;
 use crate::rtp::{HEADER_LENGTH, RtpHeader};
 use crate::srtp::MAX_OVERHEAD;
 
@@ -20,31 +22,37 @@ impl Session {
         let skipped = self.send_clock.tick(now);
         self.counted.skipped += u64::from(skipped);
         self.advance_uplink(now, clock);
-        let mut heard = [0; FRAME_8K];
-        self.jitter.pull(clock, skipped, &self.stream, &mut heard);
+        let mut heard = PcmFrame::silence(self.rate);
+        self.jitter.pull(clock, skipped, &self.stream, heard.samples_mut());
         self.watch_for_stall(now);
 
         let destination = self.source.destination().filter(|_| self.negotiated.direction.sends());
-        let mut said = [0; FRAME_8K];
+        let mut said = PcmFrame::silence(self.rate);
         let outbox = &mut self.outbox;
         let held = destination.is_none() || self.echo || self.keys_out.is_busy();
-        self.playout.next(now, held, &mut said, &mut |event| outbox.push(event));
+        self.playout.next(now, held, said.samples_mut(), &mut |event| outbox.push(event));
         if self.echo && destination.is_some() {
-            said = heard;
+            said = heard.clone();
         }
         if self.joint.as_mut().is_some_and(|joint| !joint.exchange(&heard, &mut said)) {
             self.part();
             self.outbox.push(MediaEvent::Parted { at: now });
         }
-        let mut leaves = said;
-        self.hold.next(self.playout.is_busy() || self.joint.is_some(), &mut leaves);
+        let mut leaves = said.clone();
+        if let Some(music) = self.hold.next(self.playout.is_busy() || self.joint.is_some()) {
+            match &mut self.wide {
+                Some(wide) => mix(leaves.samples_mut(), wide.music.convert(&music)),
+                None => mix(leaves.samples_mut(), &music),
+            }
+        }
         if let Some(voice) = &mut self.voice {
             let outbox = &mut self.outbox;
-            voice.said(now, &leaves, skipped, |event| outbox.push(event));
+            let narrow = narrowed(self.wide.as_mut().map(|wide| &mut wide.leaves), leaves.samples());
+            voice.said(now, narrow, skipped, |event| outbox.push(event));
             voice.tick(now, |event| outbox.push(event));
         }
         let transmit = match destination {
-            Some(to) => self.write(&leaves, packet).map(|length| (to, length)),
+            Some(to) => self.write(leaves.samples(), packet).map(|length| (to, length)),
             None => {
                 self.send_clock.pause();
                 self.packer.clear();
@@ -55,7 +63,7 @@ impl Session {
             self.keys_owed = false;
             self.outbox.push(MediaEvent::DtmfSent { at: now });
         }
-        Tick { heard: frame(&heard), said: frame(&said), transmit, skipped }
+        Tick { heard, said, transmit, skipped }
     }
 
     /// The next packet of this tick after [`Tick::transmit`]: where to send it and how many bytes of the buffer it takes.
@@ -67,7 +75,7 @@ impl Session {
 
     /// Writes this tick's packet: a key that is down, otherwise audio. `None` when there is too little for one, or it must
     /// not leave.
-    fn write(&mut self, audio: &[i16; FRAME_8K], packet: &mut [u8; MAX_PACKET]) -> Option<usize> {
+    fn write(&mut self, audio: &[i16], packet: &mut [u8; MAX_PACKET]) -> Option<usize> {
         // A key goes down at the end of a packet.
         let key = if self.packer.is_empty() { self.keys_out.next(self.send_clock.timestamp()) } else { None };
         if let (Some(key), Some(payload_type)) = (key, self.negotiated.dtmf) {
@@ -126,8 +134,4 @@ fn split(packet: &mut [u8; MAX_PACKET]) -> (&mut [u8; HEADER_LENGTH], &mut [u8])
     let (header, payload) = packet.split_first_chunk_mut().expect("a packet is longer than a header");
     let room = payload.len() - MAX_OVERHEAD;
     (header, &mut payload[..room])
-}
-
-fn frame(samples: &[i16; FRAME_8K]) -> PcmFrame {
-    PcmFrame::from_samples(Rate::Hz8000, samples).expect("160 samples are a frame at 8 kHz")
 }

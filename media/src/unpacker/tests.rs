@@ -25,7 +25,7 @@ fn coded(codec: Codec, packets: &[Vec<u8>], number: usize, samples: usize, read:
 /// Reads a stream in steps, with a look at each next step beforehand.
 fn read(codec: Codec, length: usize, step: usize) -> Vec<i16> {
     let packets = packets(codec, length);
-    let mut unpacker = Unpacker::default();
+    let mut unpacker = Unpacker::new(Rate::Hz8000);
     let end = packets.len() * length;
     let mut heard = Vec::new();
     let mut piece = |place: usize, room: &mut [i16]| {
@@ -72,7 +72,7 @@ fn a_look_ahead_changes_nothing() {
                 held.insert(n as i64, (n * length) as i64, now, Content::Audio { codec, payload, samples: length });
             }
             let read = |looks: bool| {
-                let mut unpacker = Unpacker::default();
+                let mut unpacker = Unpacker::new(Rate::Hz8000);
                 let mut reader = held.reader().expect("audio is there");
                 let mut heard = vec![0; 60 * length];
                 for step in heard.chunks_mut(75) {
@@ -101,7 +101,7 @@ fn nobody_looks_further_than_what_stays() {
     };
     (0..20).for_each(|n| insert(n, Codec::G722, &[0x5a; 40], 40));
     insert(20, Codec::Pcma, &[0x5a; 40], 40);
-    let mut unpacker = Unpacker::default();
+    let mut unpacker = Unpacker::new(Rate::Hz8000);
     let mut reader = held.reader().expect("audio is there");
     assert_eq!(unpacker.peek(reader, &held, &mut [0; 320]), 40 * (PIECES - 1));
     reader.advance(18 * 40 + 10);
@@ -112,7 +112,7 @@ fn nobody_looks_further_than_what_stays() {
 #[test]
 fn a_gap_is_filled_by_a_codec_that_can_and_read_in_steps() {
     let packets = packets(OPUS, 160);
-    let mut unpacker = Unpacker::default();
+    let mut unpacker = Unpacker::new(Rate::Hz8000);
     let mut samples = [0; 160];
     for number in 0..20 {
         unpacker.read(&coded(OPUS, &packets, number, 160, 0), &mut samples);
@@ -137,7 +137,7 @@ fn a_gap_is_filled_by_a_codec_that_can_and_read_in_steps() {
 fn codecs_without_a_memory_for_gaps_fill_none() {
     for codec in [Codec::Pcmu, Codec::G722, Codec::L16(Rate::Hz8000)] {
         let packets = packets(codec, 160);
-        let mut unpacker = Unpacker::default();
+        let mut unpacker = Unpacker::new(Rate::Hz8000);
         let mut samples = [7; 160];
         unpacker.read(&coded(codec, &packets, 0, 160, 0), &mut samples);
         let before = samples;
@@ -152,7 +152,7 @@ fn broken_packets_are_as_good_as_lost() {
     let mut packets = packets(OPUS, 160);
     // Its first byte says how long it is, and its second frame is longer than all of it.
     packets[20] = vec![0x0a, 250];
-    let mut unpacker = Unpacker::default();
+    let mut unpacker = Unpacker::new(Rate::Hz8000);
     let mut samples = [0; 160];
     for number in 0..packets.len().min(40) {
         let count = unpacker.read(&coded(OPUS, &packets, number, 160, 0), &mut samples);

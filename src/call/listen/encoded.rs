@@ -17,6 +17,8 @@ const STEREO_BITRATE: i32 = 32_000;
 /// How hard the encoder tries, 0 to 10; and the losses that its copies of earlier frames are made for, in percent.
 const COMPLEXITY: i32 = 5;
 const EXPECTED_LOSS: i32 = 10;
+/// Samples of the longest frame.
+const WIDEST: usize = Rate::Hz16000.samples();
 
 /// How a call is encoded for listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,8 @@ impl Listeners {
             Some(slot @ None) => {
                 let (sender, receiver) = broadcast::channel(WAITING);
                 *slot = Some(sender.clone());
-                tokio::spawn(encode(Arc::clone(self), encoding, sound, sender));
+                let voice = Voice::new(encoding, listener.rate);
+                tokio::spawn(encode(Arc::clone(self), voice, sound, sender));
                 receiver
             }
             // The call has just ended; the listener is told.
@@ -133,17 +136,19 @@ impl Hearing {
 
 async fn encode(
     listeners: Arc<Listeners>,
-    encoding: Encoding,
+    voice: Option<Voice>,
     mut sound: broadcast::Receiver<Bytes>,
     sender: broadcast::Sender<Encoded>,
 ) {
-    let Some(mut voice) = Voice::new(encoding) else { return };
+    let Some(mut voice) = voice else { return };
     loop {
         match sound.recv().await {
             Ok(message) => {
                 let encoded = voice.encode(&message);
                 // Whoever comes in the moment in which the last one goes is served.
-                if encoded.is_none_or(|encoded| sender.send(encoded).is_err()) && listeners.stops(encoding, &sender) {
+                if encoded.is_none_or(|encoded| sender.send(encoded).is_err())
+                    && listeners.stops(voice.encoding, &sender)
+                {
                     return;
                 }
             }
@@ -155,48 +160,61 @@ async fn encode(
 }
 
 /// The encoder of one call and encoding.
-enum Voice {
+struct Voice {
+    encoding: Encoding,
+    /// Of the sound that is encoded.
+    rate: Rate,
+    encoder: VoiceEncoder,
+}
+
+enum VoiceEncoder {
     Stereo(Box<opus::Encoder>),
     Mixed(Box<Encoder>),
 }
 
 impl Voice {
-    fn new(encoding: Encoding) -> Option<Self> {
-        let mixed = |codec| Some(Self::Mixed(Box::new(Encoder::new(codec, Rate::Hz8000))));
-        match encoding {
-            Encoding::OpusStereo => {
-                let mut encoder = opus::Encoder::new(8_000, opus::Channels::Stereo, opus::Application::Voip).ok()?;
-                encoder.set_bitrate(opus::Bitrate::Bits(STEREO_BITRATE)).ok()?;
-                encoder.set_complexity(COMPLEXITY).ok()?;
-                encoder.set_inband_fec(true).ok()?;
-                encoder.set_packet_loss_perc(EXPECTED_LOSS).ok()?;
-                Some(Self::Stereo(Box::new(encoder)))
-            }
+    fn new(encoding: Encoding, rate: Rate) -> Option<Self> {
+        let mixed = |codec| VoiceEncoder::Mixed(Box::new(Encoder::new(codec, rate)));
+        let encoder = match encoding {
+            Encoding::OpusStereo => VoiceEncoder::Stereo(Box::new(stereo(rate).ok()?)),
             Encoding::OpusMixed => mixed(Codec::Opus(OpusTerms::OURS)),
             Encoding::PcmuMixed => mixed(Codec::Pcmu),
             Encoding::PcmaMixed => mixed(Codec::Pcma),
-        }
+        };
+        Some(Self { encoding, rate, encoder })
     }
 
     /// Encodes a message as listeners get it.
     fn encode(&mut self, message: &Bytes) -> Option<Encoded> {
         let (position, samples) = message.split_first_chunk::<POSITION>()?;
-        let mut both = [0_i16; 2 * FRAME_8K];
+        let mut both = [0_i16; 2 * WIDEST];
+        let both = &mut both[..2 * self.rate.samples()];
         let pairs = samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
         both.iter_mut().zip(pairs).for_each(|(to, sample)| *to = sample);
         let mut payload = [0; LONGEST_PAYLOAD];
-        let length = match self {
-            Self::Stereo(encoder) => encoder.encode(&both, &mut payload).ok()?,
-            Self::Mixed(encoder) => {
-                let mut one = [0_i16; FRAME_8K];
+        let length = match &mut self.encoder {
+            VoiceEncoder::Stereo(encoder) => encoder.encode(both, &mut payload).ok()?,
+            VoiceEncoder::Mixed(encoder) => {
+                let mut one = [0_i16; WIDEST];
+                let one = &mut one[..self.rate.samples()];
                 let pairs = both.chunks_exact(2).map(|pair| pair[0].saturating_add(pair[1]));
                 one.iter_mut().zip(pairs).for_each(|(to, sample)| *to = sample);
-                encoder.encode(&one, &mut payload)
+                encoder.encode(one, &mut payload)
             }
         };
         let payload = Bytes::copy_from_slice(&payload[..length]);
-        Some(Encoded { position: u64::from_le_bytes(*position), payload })
+        let position = u64::from_le_bytes(*position) * FRAME_8K as u64 / self.rate.samples() as u64;
+        Some(Encoded { position, payload })
     }
+}
+
+fn stereo(rate: Rate) -> opus::Result<opus::Encoder> {
+    let mut encoder = opus::Encoder::new(rate.hertz(), opus::Channels::Stereo, opus::Application::Voip)?;
+    encoder.set_bitrate(opus::Bitrate::Bits(STEREO_BITRATE))?;
+    encoder.set_complexity(COMPLEXITY)?;
+    encoder.set_inband_fec(true)?;
+    encoder.set_packet_loss_perc(EXPECTED_LOSS)?;
+    Ok(encoder)
 }
 
 #[cfg(test)]
@@ -265,6 +283,28 @@ mod tests {
         let power =
             |side: usize| last.iter().skip(side).step_by(2).map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
         assert!(power(0) > 100.0 * power(1).max(1.0), "{} {}", power(0), power(1));
+    }
+
+    #[tokio::test]
+    async fn a_wideband_leg_is_heard_in_wideband() {
+        let listeners = Arc::new(Listeners::default());
+        listeners.works_at(Rate::Hz16000);
+        let mut hearing = hearing(&listeners, Encoding::OpusStereo);
+        let sound = listeners.wants_sound().expect("somebody listens");
+        let mut feed = to_listeners(&listeners, sound, 320);
+        let mut decoder = opus::Decoder::new(16_000, opus::Channels::Stereo).expect("a decoder");
+        let turn = std::f64::consts::TAU * 6_000.0 / 16_000.0;
+        let mut last = [0_i16; 2 * WIDEST];
+        for n in 0..25_u32 {
+            let tone: Vec<i16> = (0..320).map(|at| (8_000.0 * (turn * f64::from(n * 320 + at)).sin()) as i16).collect();
+            let tone = PcmFrame::from_samples(Rate::Hz16000, &tone).expect("20 ms");
+            feed.frame(0, &tone, &PcmFrame::silence(Rate::Hz16000));
+            let Heard::Sound(encoded) = next(&mut hearing).await else { panic!("it is heard") };
+            assert_eq!(encoded.position, 160 * u64::from(n + 1), "positions are counted at 8 kHz");
+            decoder.decode(&encoded.payload, &mut last, false).expect("a payload");
+        }
+        let caller: Vec<i16> = last.iter().copied().step_by(2).collect();
+        assert!(callwright_media::level::rms_dbfs(&caller) > -25.0, "6 kHz, which a leg of 8 kHz could not carry");
     }
 
     #[tokio::test]

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use callwright_media::frame::{FRAME_8K, PcmFrame, Rate};
+use callwright_media::convert::Converter;
+use callwright_media::frame::{PcmFrame, Rate};
 use tokio::sync::{broadcast, mpsc};
 
 use super::Listeners;
 use crate::net::media_leg::FrameSink;
 
-/// Samples a second of each side that listeners get.
-pub const RATE: u32 = 8_000;
 /// Bytes of the position before the samples.
 pub const POSITION: usize = 8;
 /// Frames that wait between the media worker and whoever puts the sides together. One more is dropped: positions show
@@ -19,26 +18,30 @@ const WAITING: usize = 16;
 
 /// Takes frames inside a media worker. It is over when nobody listens any more.
 pub(in crate::call) struct Feed {
+    /// What listeners get.
+    rate: Rate,
     /// Samples since the answer.
     position: u64,
     frames: mpsc::Sender<Frame>,
+    /// Of each side, for a leg of another rate.
+    converters: [Option<Converter>; 2],
 }
 
 struct Frame {
     position: u64,
-    caller: [i16; FRAME_8K],
-    agent: [i16; FRAME_8K],
+    caller: PcmFrame,
+    agent: PcmFrame,
 }
 
-/// A sink whose sound goes to everybody who listens, its first sample at this position.
+/// A sink whose sound goes to everybody who listens, at this rate, its first sample at this position.
 pub(in crate::call) fn to_listeners(
     listeners: &Arc<Listeners>,
-    sound: broadcast::Sender<Bytes>,
+    (sound, rate): (broadcast::Sender<Bytes>, Rate),
     position: u64,
 ) -> Feed {
     let (frames, waiting) = mpsc::channel(WAITING);
     tokio::spawn(put_together(Arc::clone(listeners), waiting, sound));
-    Feed { position, frames }
+    Feed { rate, position, frames, converters: [None, None] }
 }
 
 /// Makes one message of each frame, however many listen.
@@ -54,9 +57,13 @@ async fn put_together(listeners: Arc<Listeners>, mut frames: mpsc::Receiver<Fram
 
 impl FrameSink for Feed {
     fn frame(&mut self, skipped: u32, caller: &PcmFrame, agent: &PcmFrame) {
-        self.position += u64::from(skipped) * FRAME_8K as u64;
-        let frame = Frame { position: self.position, caller: narrow(caller), agent: narrow(agent) };
-        self.position += FRAME_8K as u64;
+        let samples = self.rate.samples() as u64;
+        self.position += u64::from(skipped) * samples;
+        let [of_caller, of_agent] = &mut self.converters;
+        let caller = converted(caller, self.rate, of_caller);
+        let agent = converted(agent, self.rate, of_agent);
+        let frame = Frame { position: self.position, caller, agent };
+        self.position += samples;
         let _ = self.frames.try_send(frame);
     }
 
@@ -67,9 +74,10 @@ impl FrameSink for Feed {
 
 impl Frame {
     fn message(&self) -> Bytes {
-        let mut message = Vec::with_capacity(POSITION + 4 * FRAME_8K);
+        let (caller, agent) = (self.caller.samples(), self.agent.samples());
+        let mut message = Vec::with_capacity(POSITION + 4 * caller.len());
         message.extend_from_slice(&self.position.to_le_bytes());
-        for (caller, agent) in self.caller.iter().zip(&self.agent) {
+        for (caller, agent) in caller.iter().zip(agent) {
             message.extend_from_slice(&caller.to_le_bytes());
             message.extend_from_slice(&agent.to_le_bytes());
         }
@@ -77,12 +85,11 @@ impl Frame {
     }
 }
 
-/// A frame at 8 kHz.
-fn narrow(frame: &PcmFrame) -> [i16; FRAME_8K] {
-    let mut samples = [0; FRAME_8K];
-    match frame.rate() {
-        Rate::Hz8000 => samples.copy_from_slice(frame.samples()),
-        Rate::Hz16000 => samples.iter_mut().zip(frame.samples().chunks_exact(2)).for_each(|(to, pair)| *to = pair[0]),
+/// A frame at this rate.
+fn converted(frame: &PcmFrame, rate: Rate, converter: &mut Option<Converter>) -> PcmFrame {
+    if frame.rate() == rate {
+        return frame.clone();
     }
-    samples
+    let converter = converter.get_or_insert_with(|| Converter::new(frame.rate(), rate));
+    PcmFrame::from_samples(rate, converter.convert(frame.samples())).unwrap_or(PcmFrame::silence(rate))
 }

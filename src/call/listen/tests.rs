@@ -52,6 +52,25 @@ async fn everybody_hears_the_caller_left_and_the_agent_right_from_the_same_messa
 }
 
 #[tokio::test]
+async fn who_comes_to_a_wideband_leg_hears_all_of_it_and_who_came_before_it_what_a_telephone_carries() {
+    for (before, rate) in [(false, Rate::Hz16000), (true, Rate::Hz8000)] {
+        let listeners = Arc::new(Listeners::default());
+        let early = before.then(|| listeners.join().expect("there is room"));
+        listeners.works_at(Rate::Hz16000);
+        let (mut one, _) = early.unwrap_or_else(|| listeners.join().expect("there is room"));
+        assert_eq!(one.rate(), rate);
+        let mut feed = fed(&listeners, 0);
+        let wide = PcmFrame::from_samples(Rate::Hz16000, &[500; 320]).expect("20 ms");
+        for n in 0..3 {
+            feed.frame(0, &wide, &PcmFrame::silence(Rate::Hz16000));
+            let Some(Next::Sound(message)) = next(&mut one).await else { panic!("it is heard") };
+            assert_eq!(message.len(), POSITION + 4 * rate.samples());
+            assert_eq!(message[..POSITION], (n * rate.samples() as u64).to_le_bytes());
+        }
+    }
+}
+
+#[tokio::test]
 async fn whoever_is_slow_loses_its_own_sound_and_is_told_how_much() {
     let listeners = Arc::new(Listeners::default());
     let (mut slow, _) = listeners.join().expect("there is room");

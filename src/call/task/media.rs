@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use callwright_media::detect::greeting::GreetingConfig;
 use callwright_media::detect::phrases::PhraseBook;
 use callwright_media::detect::{Callee, Detection, Refusal, Signal};
-use callwright_media::frame::{FRAME, FRAME_8K, PcmFrame};
+use callwright_media::frame::{FRAME, PcmFrame, Rate};
 use callwright_media::session::{MediaEvent, Session, SessionConfig, Stats};
 use tokio::time::timeout;
 
 use super::bot::BotLine;
+use super::leg_ear::LegEar;
 use super::player::Ended;
 use super::{CallTask, LAST_WORD};
 use crate::agent::ear::{self, VOICE};
@@ -50,7 +51,10 @@ impl CallTask {
                 vad: Some(VOICE),
                 uplink: true,
             };
-            let mut session = Session::new(now, config);
+            let rate = config.negotiated.codec.rate();
+            self.ear = LegEar::of(rate);
+            self.listeners.works_at(rate);
+            let mut session = Session::at(now, config, rate);
             session.report(now, reports(Now { mono: now, ..time::now() }));
             if self.dtmf.hears_sound() {
                 session.listen_for_keys();
@@ -77,13 +81,19 @@ impl CallTask {
         self.let_listen().await;
     }
 
+    /// Samples a second of the leg's sound: what it works at, or before it has begun, what it would by what is agreed on.
+    pub(super) fn rate(&self) -> Rate {
+        let agreed = || self.leg.negotiated().map(|negotiated| negotiated.codec.rate());
+        self.ear.rate().or_else(agreed).unwrap_or(Rate::Hz8000)
+    }
+
     /// Lets whoever wants to listen hear the leg, from the answer on.
     pub(super) async fn let_listen(&mut self) {
         let (Some(answered), true) = (self.call.answered_at(), self.media.is_some()) else { return };
-        let Some(sound) = self.listeners.wants_sound() else { return };
+        let Some((sound, rate)) = self.listeners.wants_sound() else { return };
         let frames = time::now().mono.saturating_duration_since(answered).as_millis() / FRAME.as_millis();
-        let position = u64::try_from(frames).unwrap_or(u64::MAX).saturating_mul(FRAME_8K as u64);
-        let feed = to_listeners(&self.listeners, sound, position);
+        let position = u64::try_from(frames).unwrap_or(u64::MAX).saturating_mul(rate.samples() as u64);
+        let feed = to_listeners(&self.listeners, (sound, rate), position);
         self.order(MediaCommand::Listen(Box::new(feed))).await;
     }
 
@@ -160,12 +170,10 @@ impl CallTask {
         if self.hurry_until.is_some_and(|until| at > until) {
             self.hurry(None);
         }
-        let mut samples = [0; FRAME_8K];
-        let step = frame.samples().len() / FRAME_8K;
-        samples.iter_mut().zip(frame.samples().iter().step_by(step)).for_each(|(to, from)| *to = *from);
-        self.ears.hear(at, &samples);
-        self.brain.hear(&samples);
-        self.bot.hear(&samples);
+        let samples = self.ear.narrowed(frame);
+        self.ears.hear(at, samples);
+        self.brain.hear(samples);
+        self.bot.hear(samples);
     }
 
     async fn media_event(&mut self, event: MediaEvent) {

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use callwright_media::frame::Rate;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -37,10 +38,10 @@ impl Recording {
         &self.path
     }
 
-    /// Makes the file, off this thread: a slow disk does not hold up a call.
-    pub(super) fn open(&mut self, recorder: Recorder, folder: &std::path::Path) {
+    /// Makes the file, for sound of this rate, off this thread: a slow disk does not hold up a call.
+    pub(super) fn open(&mut self, recorder: Recorder, folder: &std::path::Path, rate: Rate) {
         let path = folder.join(&self.path);
-        self.opening = Some(tokio::task::spawn_blocking(move || recorder.begin(&path)));
+        self.opening = Some(tokio::task::spawn_blocking(move || recorder.begin(&path, rate)));
     }
 
     /// The sink, once the file is made; `None` when it cannot be. Waits for ever when none is being made.

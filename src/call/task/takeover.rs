@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callwright_media::bridge::bridge;
-use callwright_media::frame::{FRAME_8K, PcmFrame};
+use callwright_media::frame::PcmFrame;
 use callwright_media::session::{MediaEvent, Session, SessionConfig};
 
 use super::CallTask;
 use super::ears::Ears;
+use super::leg_ear::LegEar;
 use crate::agent::ear::VOICE;
 use crate::agent::input::{Heard, Input};
 use crate::call::event::{CallInput, LegEvent};
@@ -43,6 +44,7 @@ pub(super) struct Taken {
 
 /// Writes down what the supervisor says.
 struct Scribe {
+    ear: LegEar,
     ears: Ears,
     turns: u32,
     open: Option<TurnId>,
@@ -93,7 +95,8 @@ impl CallTask {
             vad: Some(VOICE),
             uplink: true,
         };
-        let mut session = Session::new(now, config);
+        let rate = negotiated.codec.rate();
+        let mut session = Session::at(now, config, rate);
         session.report(now, reports(Now { mono: now, ..time::now() }));
         let Ok(media) = self.services.workers.add(rtp, session).await else { return };
         self.inform(Input::Muted(true));
@@ -105,7 +108,7 @@ impl CallTask {
         let mut ears = Ears::new(Arc::clone(&self.stt), None, listen);
         ears.open();
         ears.answer();
-        let scribe = Scribe { ears, turns: 0, open: None, ends: None };
+        let scribe = Scribe { ear: LegEar::of(rate), ears, turns: 0, open: None, ends: None };
         self.taken = Some(Taken { side, leg: WebRtcLeg::new(negotiated), media, scribe });
         self.supervised.take(true);
         // The agent's clocks mean nothing meanwhile.
@@ -167,10 +170,7 @@ impl CallTask {
 
 impl Scribe {
     fn hear(&mut self, at: Instant, frame: &PcmFrame) {
-        let mut samples = [0; FRAME_8K];
-        let step = frame.samples().len() / FRAME_8K;
-        samples.iter_mut().zip(frame.samples().iter().step_by(step)).for_each(|(to, from)| *to = *from);
-        self.ears.hear(at, &samples);
+        self.ears.hear(at, self.ear.narrowed(frame));
     }
 
     fn note(&mut self, now: Instant, event: &MediaEvent) {

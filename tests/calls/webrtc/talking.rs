@@ -57,7 +57,7 @@ async fn a_browser_talks_to_an_assistant_and_either_hangs_up() {
     let media = report.media.expect("the leg has counted");
     assert!(media.received > 100 && media.lost == 0, "{media:?}");
     let recording = report.recording.expect("it was recorded");
-    let (left, right) = sides(&studio.office.recordings.join(&recording.path));
+    let [left, right] = sides(&studio.office.recordings.join(&recording.path));
     assert!(sounding(&left, HUM) > 50 && sounding(&left, WHISTLE) == 0, "the browser is on the left");
     assert!(sounding(&right, WHISTLE) > 50 && sounding(&right, HUM) == 0, "the agent is on the right");
 

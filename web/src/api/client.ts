@@ -36,8 +36,9 @@ const guard: Middleware = {
 }
 
 export const api = createClient<paths>({
-  baseUrl: '',
+  baseUrl: globalThis.location?.origin ?? '',
   credentials: 'same-origin',
+  fetch: (request) => globalThis.fetch(request),
   // The server takes `state=a,b`, not `state=a&state=b`.
   querySerializer: { array: { style: 'form', explode: false } },
 })

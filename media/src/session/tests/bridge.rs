@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use super::world::{Network, World, config, ms, vowel};
 use crate::bridge::bridge;
 use crate::digit::Digit;
-use crate::frame::FRAME_8K;
+use crate::frame::{FRAME_8K, PcmFrame, Rate};
 use crate::hold::music;
 use crate::level::rms_dbfs;
 use crate::session::{ClipId, MediaEvent};
@@ -155,13 +155,15 @@ fn late_workers_cost_a_pause_and_not_a_growing_delay() {
         due.sort_unstable();
         let mut deepest_late = 0;
         for (at, is_caller, n) in due {
-            let mut said = [0; FRAME_8K];
+            let mut said = PcmFrame::silence(Rate::Hz8000);
             if is_caller {
-                assert!(caller.exchange(&[(n % 30_000) as i16 + 1; FRAME_8K], &mut said));
+                let heard = PcmFrame::from_samples(Rate::Hz8000, &[(n % 30_000) as i16 + 1; FRAME_8K]);
+                assert!(caller.exchange(&heard.expect("a frame"), &mut said));
             } else {
-                assert!(target.exchange(&[0; FRAME_8K], &mut said));
-                let behind = at / 20_000 + 1 - u64::try_from(said[0]).expect("counts go up");
-                if said[0] != 0 && n > 2_900 {
+                assert!(target.exchange(&PcmFrame::silence(Rate::Hz8000), &mut said));
+                let first = said.samples()[0];
+                let behind = at / 20_000 + 1 - u64::try_from(first).expect("counts go up");
+                if first != 0 && n > 2_900 {
                     deepest_late = deepest_late.max(behind);
                 }
             }

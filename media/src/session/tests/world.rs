@@ -78,8 +78,10 @@ impl Network {
 
 /// A peer that sends the samples of a signal, whatever it is asked.
 pub(super) struct Peer {
+    /// Its samples, at the rate of the world.
     pub(super) signal: fn(u64) -> i16,
     pub(super) codec: Codec,
+    rate: Rate,
     encoder: Encoder,
     pub(super) payload_type: u8,
     /// Samples of a packet.
@@ -131,6 +133,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64, network: Network, config: SessionConfig) -> Self {
+        Self::at(seed, network, config, Rate::Hz8000)
+    }
+
+    /// Both sides work at this rate.
+    pub(super) fn at(seed: u64, network: Network, config: SessionConfig, rate: Rate) -> Self {
         #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of virtual time")]
         let now = Instant::now();
         // Ticks and packets are out of phase, as they are on a wire.
@@ -142,7 +149,8 @@ impl World {
             peer: Peer {
                 signal: speech,
                 codec,
-                encoder: Encoder::new(codec, Rate::Hz8000),
+                rate,
+                encoder: Encoder::new(codec, rate),
                 payload_type: codec.payload_type(),
                 ptime: FRAME_8K,
                 ppm: 0,
@@ -156,7 +164,7 @@ impl World {
                 marker: false,
                 started: now,
             },
-            session: Session::new(now, config),
+            session: Session::at(now, config, rate),
             network,
             seed,
             next_tick: now + phase,
@@ -266,9 +274,11 @@ impl World {
 
     fn send_audio(&mut self) {
         let peer = &mut self.peer;
-        let samples: Vec<i16> = (0..peer.ptime as u64).map(|n| (peer.signal)(peer.sent + n)).collect();
+        let factor = peer.rate.factor() as u64;
+        let place = peer.sent * factor;
+        let samples: Vec<i16> = (0..peer.ptime as u64 * factor).map(|n| (peer.signal)(place + n)).collect();
         if peer.encoder.codec() != peer.codec {
-            peer.encoder = Encoder::new(peer.codec, Rate::Hz8000);
+            peer.encoder = Encoder::new(peer.codec, peer.rate);
         }
         let mut payload = vec![0; LONGEST_PAYLOAD];
         let length = peer.encoder.encode(&samples, &mut payload);
@@ -310,10 +320,11 @@ impl World {
     /// The audio of the packets sent, decoded.
     pub(super) fn sent_audio(&self) -> Vec<i16> {
         let mut audio = Vec::new();
-        let mut decoder = Decoder::new(self.peer.codec, Rate::Hz8000);
+        let mut decoder = Decoder::new(self.peer.codec, self.peer.rate);
         for (_, _, bytes) in &self.sent {
             let packet = RtpPacket::parse(bytes).expect("what we send is RTP");
-            let mut samples = vec![0; self.peer.codec.samples_in(packet.payload).expect("audio")];
+            let length = self.peer.codec.samples_in(packet.payload).expect("audio");
+            let mut samples = vec![0; length * self.peer.rate.factor()];
             assert_eq!(decoder.decode(packet.payload, &mut samples), Ok(samples.len()));
             audio.extend(samples);
         }

@@ -37,7 +37,7 @@ export function SearchBox({ value = '', onChange, placeholder, width = 264 }: Se
     <Input
       data-page-search
       allowClear
-      style={{ width }}
+      style={{ flex: `0 1 ${width}px`, minInlineSize: 170, inlineSize: width }}
       prefix={<Search size={15} strokeWidth={1.75} aria-hidden />}
       placeholder={placeholder}
       aria-label={placeholder}

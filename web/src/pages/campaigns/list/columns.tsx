@@ -1,8 +1,9 @@
 /** Columns of the list of campaigns. Counts come per campaign; cells of a row share one read. */
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Tooltip } from 'antd'
 import { useTranslation } from 'react-i18next'
-import type { Campaign, Progress } from '@/api/campaigns'
+import { diagnosisQuery, type Campaign, type Progress } from '@/api/campaigns'
 import { useAssistantName, useTrunkName } from '@/api/organisation'
 import { CampaignTag } from '@/ui/status/states'
 import type { Column } from '@/ui/table'
@@ -65,7 +66,8 @@ function Name({ campaign }: { campaign: Campaign }) {
 function Status({ campaign }: { campaign: Campaign }) {
   const line = useStatusLine()
   const { data } = useRowProgress(campaign.id)
-  const words = line(campaign, data)
+  const { data: diagnosis } = useQuery({ ...diagnosisQuery(campaign.id), enabled: campaign.state === 'in_progress', staleTime: 30_000 })
+  const words = line(campaign, data, diagnosis)
   return (
     <span className="cw-cell-tag">
       <CampaignTag campaign={campaign} />

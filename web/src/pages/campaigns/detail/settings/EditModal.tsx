@@ -48,7 +48,7 @@ export function EditModal<Fields extends object>({ campaign, title, note, initia
   return (
     <Modal open title={title} okText={t('common:action.save')} onOk={form.submit} confirmLoading={busy} onCancel={() => void leave()} mask={{ closable: false }} width={560}>
       {conflict && <Alert type="warning" showIcon className="cw-problem" title={t('settings.conflict')} description={t('settings.conflict_text')} />}
-      {note && <p className="cw-soft">{note}</p>}
+      {note && <p className="cw-soft cw-below">{note}</p>}
       <FormErrors errors={errors} />
       <Form<Fields> form={form} layout="vertical" requiredMark={false} initialValues={initial} onFinish={(fields) => void save(fields)}>
         {children(form)}

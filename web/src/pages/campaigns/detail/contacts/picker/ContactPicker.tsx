@@ -87,7 +87,7 @@ export default function ContactPicker({ campaign, close }: { campaign: Campaign;
           }]}
         />
         <div className="cw-line">
-          <SearchBox value={search} onChange={(next) => { setSearch(next); setTrail([]) }} placeholder={t('picker.search')} />
+          <SearchBox value={search} onChange={(next) => { setSearch(next); setTrail([]) }} placeholder={t('picker.search')} width={340} />
           {can('contacts:write') && <NewContact onMade={made} />}
         </div>
         <Table<Contact>
