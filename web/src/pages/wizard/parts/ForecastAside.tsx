@@ -36,7 +36,6 @@ function Result({ id, wizard, people }: { id: string; wizard: Wizard; people: nu
   const data = forecast.data
   if (forecast.error) return <ProblemAlert error={forecast.error} retry={() => void forecast.refetch()} />
   if (data === undefined) return <><Skeleton active title={false} paragraph={{ rows: 4 }} /><p className="cw-caption">{t('campaigns:forecast.computing')}</p></>
-  const unreached = data.unreached.reduce((sum, group) => sum + group.contacts, 0)
   const short = (at: string) => moment(new Date(at), new Date(), locale)
   const tooFew = data.minutes_left != null && data.minutes_this_month > data.minutes_left
   return (
@@ -57,12 +56,19 @@ function Result({ id, wizard, people }: { id: string; wizard: Wizard; people: nu
         ))}
       </ul>
       <p className={tooFew ? 'cw-warn' : 'cw-caption'} data-tone="failure">
-        {data.minutes_left == null ? t('forecast.minutes', { needed: number(data.minutes, locale) }) : t('campaigns:forecast.minutes', { needed: number(data.minutes_this_month, locale), left: number(data.minutes_left, locale) })}
+        {data.minutes_left == null ? t('forecast.minutes', { count: Math.round(data.minutes), needed: number(Math.round(data.minutes), locale) }) : t('campaigns:forecast.minutes', { needed: number(data.minutes_this_month, locale), left: number(data.minutes_left, locale) })}
       </p>
-      {unreached > 0 && (
-        <div className="cw-warn">
-          <TriangleAlert size={15} aria-hidden />
-          <span>{t('forecast.unreached', { count: unreached, text: number(unreached, locale) })} {data.unreached.map((group) => `${number(group.contacts, locale)} ${t(`campaigns:unreached.${group.code}`, { defaultValue: t(`common:blocked.${group.code}`, { defaultValue: group.reason }) })}`).join(', ')}</span>
+      {data.unreached.length > 0 && (
+        <div>
+          <h3>{t('campaigns:forecast.unreached')}</h3>
+          <ul className="cw-plain">
+            {data.unreached.map((group) => (
+              <li key={group.code} className="cw-warn" title={group.reason}>
+                <TriangleAlert size={15} aria-hidden />
+                <span><strong className="cw-num">{number(group.contacts, locale)}</strong> {t(`campaigns:unreached.${group.code}`, { defaultValue: t(`common:blocked.${group.code}`, { defaultValue: group.reason }) })}</span>
+              </li>
+            ))}
+          </ul>
         </div>
       )}
     </div>

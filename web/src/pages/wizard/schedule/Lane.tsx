@@ -3,7 +3,6 @@
  * with the keyboard arrows go from slot to slot and day to day, `Shift` and an arrow moves one, `Enter` edits, `+` adds,
  * `Delete` removes.
  */
-import { Tooltip } from 'antd'
 import { useRef, type KeyboardEvent, type PointerEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { clock } from '@/ui/format'
@@ -120,9 +119,7 @@ export function Lane(props: Props) {
     <div className="cw-lane" ref={lane} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerCancel={up} data-read={props.readOnly || undefined}>
       {slots.length === 0 ? block(open, 0, t('when.all_hours'), true) : slots.map((slot, at) => block(slot, at, range(slot)))}
       {props.shades.map((shade) => (
-        <Tooltip key={`${shade.start_min}${shade.end_min}${shade.why}`} title={`${range(shade)}: ${shade.why}`}>
-          <span className="cw-shade" style={{ insetInlineStart: `${place(shade.start_min)}%`, inlineSize: `${place(shade.end_min) - place(shade.start_min)}%` }} aria-hidden />
-        </Tooltip>
+        <span key={`${shade.start_min}${shade.end_min}${shade.why}`} className="cw-shade" style={{ insetInlineStart: `${place(shade.start_min)}%`, inlineSize: `${place(shade.end_min) - place(shade.start_min)}%` }} aria-hidden />
       ))}
     </div>
   )

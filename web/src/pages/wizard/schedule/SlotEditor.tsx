@@ -64,8 +64,8 @@ export function SlotEditor({ title, slots, onChange, day, days, takenBy, onToggl
         <Button size="small" type="text" icon={<Sparkles size={14} />} onClick={() => onChange([...SUGGESTED])}>{t('when.suggested')}</Button>
       </div>
       {day !== undefined && (
-        <fieldset className="cw-copy-days">
-          <legend><Copy size={13} aria-hidden /> {t('when.copy')}</legend>
+        <div className="cw-copy-days" role="group" aria-label={t('when.copy')}>
+          <strong><Copy size={13} aria-hidden /> {t('when.copy')}</strong>
           {DAYS.map((one) => {
             const owner = takenBy(one)
             return (
@@ -74,7 +74,7 @@ export function SlotEditor({ title, slots, onChange, day, days, takenBy, onToggl
               </Checkbox>
             )
           })}
-        </fieldset>
+        </div>
       )}
       {onSplit && day !== undefined && days.length > 1 && (
         <div>

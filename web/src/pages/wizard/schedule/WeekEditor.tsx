@@ -61,6 +61,7 @@ export function WeekEditor({ runs, at, onChange, shades, readOnly = false }: Pro
       onSplit={row === 'dates' ? undefined : () => { setOpened(undefined); onChange(splitOff(runs, at, row)) }}
     />
   )
+  const hatched = new Map(mine.flatMap((row) => shades(run, row === 'dates' ? undefined : row)).map((shade) => [`${clock(shade.start_min)}–${clock(shade.end_min)}`, shade.why]))
   const words = slots.map((slot) => `${clock(slot.start_min)}–${clock(slot.end_min)}`).join(', ') || t('when.all_hours')
 
   return (
@@ -109,7 +110,8 @@ export function WeekEditor({ runs, at, onChange, shades, readOnly = false }: Pro
         )
       })}
       {small && <Drawer open={opened !== undefined} onClose={() => setOpened(undefined)} placement="bottom" title={t('when.times')}>{opened !== undefined && editor(opened)}</Drawer>}
-      <p className="cw-caption">{t('when.keys')}</p>
+      {hatched.size > 0 && <p className="cw-caption">{t('when.hatched')} {[...hatched].map(([range, why]) => `${range} ${why}`).join(', ')}</p>}
+      {!readOnly && <p className="cw-caption">{t('when.keys')}</p>}
     </div>
   )
 }
