@@ -102,7 +102,7 @@ export function WeekEditor({ runs, at, onChange, shades, readOnly = false }: Pro
               <div className="cw-lane cw-lane-off"><span>{owner === undefined ? t('when.off') : t('when.belongs', { no: owner })}</span></div>
             )}
             {!on ? <span /> : small ? button : (
-              <Popover open={opened === row} onOpenChange={(open) => setOpened(open ? row : undefined)} trigger="click" placement="bottomRight" arrow={false} destroyOnHidden content={opened === row && editor(row)}>
+              <Popover open={opened === row} onOpenChange={(open) => setOpened(open ? row : undefined)} trigger="click" placement="bottomRight" arrow={false} destroyOnHidden content={() => editor(row)}>
                 {button}
               </Popover>
             )}
@@ -110,7 +110,7 @@ export function WeekEditor({ runs, at, onChange, shades, readOnly = false }: Pro
         )
       })}
       {small && <Drawer open={opened !== undefined} onClose={() => setOpened(undefined)} placement="bottom" title={t('when.times')}>{opened !== undefined && editor(opened)}</Drawer>}
-      {hatched.size > 0 && <p className="cw-caption">{t('when.hatched')} {[...hatched].map(([range, why]) => `${range} ${why}`).join(', ')}</p>}
+      {hatched.size > 0 && <p className="cw-caption">{t('when.hatched')} {[...new Set(hatched.values())].map((why) => `${why} (${[...hatched].filter(([, one]) => one === why).map(([range]) => range).join(', ')})`).join('; ')}</p>}
       {!readOnly && <p className="cw-caption">{t('when.keys')}</p>}
     </div>
   )
