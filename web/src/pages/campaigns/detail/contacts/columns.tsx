@@ -16,13 +16,13 @@ export function useColumns(campaign: Campaign): Column<Target>[] {
   const zone = campaign.schedule.time_zone
   const most = 1 + (campaign.settings.max_retries ?? 3)
   return [
-    { key: 'name', title: t('field.name'), width: 150, fixed: 'start', sort: 'name', render: (target) => <Name target={target} /> },
-    { key: 'phone', title: t('field.phone'), width: 146, render: (target) => <PhoneText number={target.phone} /> },
+    { key: 'name', title: t('field.name'), width: 140, fixed: 'start', sort: 'name', render: (target) => <Name target={target} /> },
+    { key: 'phone', title: t('field.phone'), width: 156, render: (target) => <PhoneText number={target.phone} /> },
     { key: 'status', title: t('field.status'), width: 178, render: (target) => <TargetTag state={target.state} tooltip={why(target)} /> },
-    { key: 'dials', title: t('field.dials'), width: 108, align: 'right', sort: 'dials', render: (target) => <span className="cw-num">{target.dials} <span className="cw-faint">/ {most}</span></span> },
+    { key: 'dials', title: t('field.dials'), width: 106, align: 'right', sort: 'dials', render: (target) => <span className="cw-num">{target.dials} <span className="cw-faint">/ {most}</span></span> },
     { key: 'reason', title: t('field.last_reason'), width: 160, hidden: true, render: (target) => (target.state === 'blocked' && target.blocked_reason ? blocked(target.blocked_reason) : target.last_reason ? reason(target.last_reason) : <Nothing />) },
-    { key: 'last', title: t('field.last_call'), width: 140, sort: 'last_call_at', render: (target) => <TimeText at={target.last_call_at} zone={zone} /> },
-    { key: 'duration', title: t('field.duration'), width: 116, align: 'right', render: (target) => <Duration ms={target.last_duration_ms} /> },
+    { key: 'last', title: t('field.last_call'), width: 132, sort: 'last_call_at', render: (target) => <TimeText at={target.last_call_at} zone={zone} /> },
+    { key: 'duration', title: t('field.duration'), width: 114, align: 'right', render: (target) => <Duration ms={target.last_duration_ms} /> },
     { key: 'next', title: t('field.next'), width: 152, sort: 'next_at', render: (target) => <TimeText at={nextOf(target)} zone={zone} /> },
     { key: 'priority', title: t('field.priority'), width: 96, align: 'right', sort: 'priority', hidden: true, render: (target) => <NumberText value={target.priority} /> },
     { key: 'round', title: t('field.round'), width: 90, align: 'right', hidden: true, render: (target) => <NumberText value={target.round} /> },
