@@ -47,7 +47,8 @@ function Frame({ wizard }: { wizard: Wizard }) {
   const title = draft.name.trim() || t('title_new')
   useCrumbs({ label: t('common:nav.campaigns'), to: '/campaigns' }, ...(campaign ? [{ label: campaign.name, to: `/campaigns/${campaign.id}` }, { label: t('campaigns:act.edit') }] : [{ label: t('title_new') }]))
   useDefaults(wizard)
-  useLeaveGuard(wizard.dirty)
+  // What is not on the server yet stays in the browser: nothing is lost.
+  useLeaveGuard(wizard.dirty && campaign !== undefined)
 
   const shown = useRef(step)
   useEffect(() => {

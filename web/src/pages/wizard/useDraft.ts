@@ -116,7 +116,8 @@ function useWizard(id: string | undefined, read: Campaign | undefined): Wizard |
       const next = { ...draft, ...part }
       setDraft(next)
       setDirty(true)
-      if (id === undefined) remember(KEPT, next)
+      // Without a name nothing was begun that somebody would come back to.
+      if (id === undefined && next.name.trim() !== '') remember(KEPT, next)
     },
     save,
     saving,

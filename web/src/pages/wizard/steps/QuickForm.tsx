@@ -4,9 +4,8 @@ import { useNavigate } from '@tanstack/react-router'
 import { Button, Form, Input, Select } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api } from '@/api/client'
+import { api, send } from '@/api/client'
 import { assistantsQuery } from '@/api/organisation'
-import { send } from '@/api/client'
 import { listsQuery } from '@/api/people'
 import { asProblem, type Problem } from '@/api/problem'
 import { useCan } from '@/api/session'
@@ -42,14 +41,16 @@ export default function QuickForm({ wizard }: { wizard: Wizard }) {
   const finish = async (start: boolean) => {
     setBusy(start ? 'start' : 'create')
     setRefused(undefined)
+    const saved = await wizard.save()
+    if (saved === undefined) return setBusy(undefined)
     try {
-      const saved = await wizard.save()
-      if (saved === undefined) return
       if (list !== undefined) await send('POST', `/api/v1/campaigns/${saved.id}/lists`, { list_id: list })
       if (start) await api.POST('/api/v1/campaigns/{id}/start', { params: { path: { id: saved.id } } })
       void navigate({ to: `/campaigns/${saved.id}`, ignoreBlocker: true })
     } catch (problem) {
       setRefused(asProblem(problem))
+      // A campaign that has just been made has its own page by now: what is in the way stands on its last step.
+      if (wizard.campaign === undefined) void navigate({ to: `/campaigns/${saved.id}/edit`, search: { step: 'review' } as never, ignoreBlocker: true })
     } finally {
       setBusy(undefined)
       await client.invalidateQueries({ queryKey: ['campaigns'] })
