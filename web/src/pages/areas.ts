@@ -5,7 +5,10 @@ import { calls } from './calls/area'
 import { campaigns } from './campaigns/area'
 import { home } from './home/area'
 import { live } from './live/area'
+import { people } from './people/area'
 import { providers } from './providers/area'
+import { settings } from './settings/area'
 import { trunks } from './trunks/area'
+import { wizard } from './wizard/area'
 
-export const areas: Area[] = [home, live, calls, campaigns, assistants, trunks, providers]
+export const areas: Area[] = [home, live, calls, campaigns, wizard, people, assistants, trunks, providers, settings]
