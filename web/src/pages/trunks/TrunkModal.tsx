@@ -25,7 +25,8 @@ export default function TrunkModal({ trunk, close }: { trunk?: Trunk; close: () 
   const assistants = useQuery(assistantsQuery)
   const [busy, setBusy] = useState(false)
   const [conflict, setConflict] = useState(false)
-  const preset = presets.data?.items.find((one) => one.id === Form.useWatch('preset', form))
+  const chosen = Form.useWatch('preset', form)
+  const preset = presets.data?.items.find((one) => one.id === chosen)
   const required = { required: true, message: t('common:form.required') }
 
   const save = async (fields: TrunkInput) => {
