@@ -1,5 +1,5 @@
+import { api, read } from '@/api/client'
 import { page, type Area } from '@/app/area'
-import { contactsQuery } from '@/api/people'
 import { FolderOpen, ListChecks, Users } from '@/ui/icons'
 
 const scope = 'contacts:read' as const
@@ -20,7 +20,7 @@ export const people: Area = {
   find: {
     scope,
     async find(text) {
-      const { items } = await contactsQuery({ search: text, limit: 5 }).queryFn!({} as never)
+      const { items } = await read(api.GET('/api/v1/contacts', { params: { query: { search: text, limit: 5 } } }))
       return items.map((contact) => ({ to: `/contacts/${contact.id}`, label: contact.name || contact.phone || '—', hint: contact.phone ?? undefined, icon: Users }))
     },
   },

@@ -1,6 +1,6 @@
 /** The way from a name to a campaign: steps above, the step's cards, and the foot that leads on. */
 import { useBlocker, useNavigate } from '@tanstack/react-router'
-import { Button, Steps } from 'antd'
+import { Button } from 'antd'
 import { lazy, Suspense, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useCrumbs } from '@/app/crumbs'
@@ -11,18 +11,19 @@ import { ArrowLeft, ArrowRight, CircleCheck } from '@/ui/icons'
 import { PageHeader } from '@/ui/PageHeader'
 import { useConfirm } from '@/ui/useConfirm'
 import { useLocale } from '@/ui/values'
-import { CampaignProblem } from '../campaigns/detail/CampaignProblem'
 import { missing, reachable, STEPS, type Step } from './draft'
-import { Notices } from './parts/Notices'
-import { AssistantStep } from './steps/AssistantStep'
-import { DetailsStep } from './steps/DetailsStep'
-import { DialingStep } from './steps/DialingStep'
-import { WhoStep } from './steps/WhoStep'
 import { useDefaults } from './useDefaults'
 import { useDraft, type Wizard } from './useDraft'
 import './schedule/schedule.css'
 import './wizard.css'
 
+const CampaignProblem = lazy(() => import('../campaigns/detail/CampaignProblem').then((module) => ({ default: module.CampaignProblem })))
+const StepBar = lazy(() => import('./parts/StepBar'))
+const Notices = lazy(() => import('./parts/Notices'))
+const DetailsStep = lazy(() => import('./steps/DetailsStep'))
+const WhoStep = lazy(() => import('./steps/WhoStep'))
+const AssistantStep = lazy(() => import('./steps/AssistantStep'))
+const DialingStep = lazy(() => import('./steps/DialingStep'))
 const WhenStep = lazy(() => import('./steps/WhenStep'))
 const ReviewStep = lazy(() => import('./steps/ReviewStep'))
 const QuickForm = lazy(() => import('./steps/QuickForm'))
@@ -76,17 +77,11 @@ function Frame({ wizard }: { wizard: Wizard }) {
         actions={isDraft && <Button onClick={() => patch({ form: quick ? undefined : 'quick' })}>{t(quick ? 'quick.steps' : 'quick.open')}</Button>}
       />
       {!quick && (
-        <nav aria-label={t('steps')}>
-          <Steps
-            size="small"
-            responsive={false}
-            current={at}
-            onChange={(index) => void goTo(STEPS[index]!)}
-            items={STEPS.map((one) => ({ title: t(`step.${one}`), disabled: !reachable(one, draft, now) }))}
-          />
+        <nav className="cw-steps" aria-label={t('steps')}>
+          <Suspense><StepBar step={step} open={(one) => reachable(one, draft, now)} onGo={(one) => void goTo(one)} /></Suspense>
         </nav>
       )}
-      <Notices wizard={wizard} />
+      <Suspense><Notices wizard={wizard} /></Suspense>
       <Suspense fallback={<PageSkeleton />}>
         {quick && <QuickForm wizard={wizard} />}
         {!quick && step === 'details' && <DetailsStep wizard={wizard} />}

@@ -2,7 +2,7 @@
 import type { Campaign } from '@/api/campaigns'
 import type { Schema } from '@/api/client'
 import { inputOf } from '../campaigns/detail/settings/save'
-import { runFaults, runsOf } from './schedule'
+import { runFaults, runsOf } from './schedule/runs'
 import { instantOf } from './wall'
 
 export const STEPS = ['details', 'who', 'assistant', 'when', 'dialing', 'review'] as const

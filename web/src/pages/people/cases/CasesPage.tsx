@@ -16,9 +16,9 @@ import { DataTable, SearchBox, StateFilter, useList, useSelection, type Chosen, 
 import { useFail } from '@/ui/useFail'
 import { useUndo } from '@/ui/useUndo'
 import { Nothing, PhoneText, TimeText } from '@/ui/values'
-import { AskList } from '../contacts/BulkContacts'
 import '../people.css'
 
+const AskList = lazy(() => import('../lists/AskList'))
 const CaseDrawer = lazy(() => import('./CaseDrawer'))
 const CaseForm = lazy(() => import('./CaseForm'))
 
@@ -102,7 +102,7 @@ function Bulk({ chosen, filter, done }: { chosen: Chosen; filter: Record<string,
   return (
     <>
       <Button size="small" icon={<ListChecks size={14} />} onClick={() => setAsking(true)}>{t('bulk.add_to_list')}</Button>
-      {asking && <AskList kind="cases" close={() => setAsking(false)} onOk={put} />}
+      <Suspense>{asking && <AskList kind="cases" close={() => setAsking(false)} onOk={put} />}</Suspense>
     </>
   )
 }

@@ -1,6 +1,6 @@
 /** Everybody who can be called, with what is known of them. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Button, Select } from 'antd'
+import { Button } from 'antd'
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { contactsQuery, contactsTotalQuery, tagsQuery, type ContactWish } from '@/api/people'
@@ -12,10 +12,10 @@ import { Plus, Upload } from '@/ui/icons'
 import { PageHeader } from '@/ui/PageHeader'
 import { DataTable, SearchBox, StateFilter, useList, useSelection } from '@/ui/table'
 import { NumberText } from '@/ui/values'
-import { BulkContacts } from './BulkContacts'
 import { useColumns } from './columns'
 import '../people.css'
 
+const BulkContacts = lazy(() => import('./BulkContacts'))
 const ContactDrawer = lazy(() => import('./ContactDrawer'))
 const ContactForm = lazy(() => import('./ContactForm'))
 const ImportModal = lazy(() => import('../imports/ImportModal'))
@@ -62,21 +62,19 @@ export default function ContactsPage() {
         filtered={filtered}
         onReset={() => list.filter({ q: undefined, tag: undefined, phone: undefined, out: undefined, zone: undefined })}
         empty={{ text: t('contacts.empty'), action: <span className="cw-line">{bring}{add}</span> }}
-        {...(writes ? { selection, bulk: (chosen) => <BulkContacts chosen={chosen} filter={filter} done={selection.clear} /> } : {})}
+        {...(writes ? { selection, bulk: (chosen) => <Suspense><BulkContacts chosen={chosen} filter={filter} done={selection.clear} /></Suspense> } : {})}
         filters={
           <>
             <SearchBox value={search.q} onChange={(q) => list.filter({ q })} placeholder={t('contacts.search')} width={230} />
             {tags.data && tags.data.items.length > 0 && (
               <StateFilter value={chosenTags} onChange={(next) => list.filter({ tag: next.join(',') })} options={tags.data.items.map((tag) => ({ value: tag.id, label: tag.name }))} placeholder={t('contacts.any_tag')} />
             )}
-            <Select
-              allowClear
-              style={{ width: 190 }}
-              aria-label={t('contacts.quality')}
+            <StateFilter
+              single
+              value={search.phone === 'false' ? ['no_phone'] : search.out === 'true' ? ['opted_out'] : search.zone === 'missing' ? ['no_zone'] : []}
+              onChange={([next]) => list.filter({ phone: next === 'no_phone' ? 'false' : undefined, out: next === 'opted_out' ? 'true' : undefined, zone: next === 'no_zone' ? 'missing' : undefined })}
+              options={(['no_phone', 'no_zone', 'opted_out'] as const).map((value) => ({ value, label: t(`contacts.is.${value}`) }))}
               placeholder={t('contacts.quality')}
-              value={search.phone === 'false' ? 'no_phone' : search.out === 'true' ? 'opted_out' : search.zone === 'missing' ? 'no_zone' : undefined}
-              onChange={(next?: string) => list.filter({ phone: next === 'no_phone' ? 'false' : undefined, out: next === 'opted_out' ? 'true' : undefined, zone: next === 'no_zone' ? 'missing' : undefined })}
-              options={['no_phone', 'no_zone', 'opted_out'].map((value) => ({ value, label: t(`contacts.is.${value}`) }))}
             />
           </>
         }

@@ -1,6 +1,6 @@
 /** Lists of contacts and of cases. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Button, Select } from 'antd'
+import { Button } from 'antd'
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from '@tanstack/react-router'
@@ -11,7 +11,7 @@ import { useKey } from '@/app/keys'
 import { useSearch } from '@/app/search-params'
 import { Plus } from '@/ui/icons'
 import { PageHeader } from '@/ui/PageHeader'
-import { DataTable, SearchBox, useList, type Column } from '@/ui/table'
+import { DataTable, SearchBox, StateFilter, useList, type Column } from '@/ui/table'
 import { Nothing, NumberText, TimeText } from '@/ui/values'
 
 const ListForm = lazy(() => import('./ListForm'))
@@ -56,7 +56,7 @@ export default function ListsPage() {
         filters={
           <>
             <SearchBox value={search.q} onChange={(q) => list.filter({ q })} placeholder={t('lists.search')} />
-            <Select allowClear style={{ width: 150 }} aria-label={t('lists.kind')} placeholder={t('lists.kind')} value={search.kind} onChange={(kind?: string) => list.filter({ kind })} options={['contacts', 'cases'].map((value) => ({ value, label: t(`lists.of.${value}`) }))} />
+            <StateFilter single value={search.kind === 'contacts' || search.kind === 'cases' ? [search.kind] : []} onChange={([kind]) => list.filter({ kind })} options={(['contacts', 'cases'] as const).map((value) => ({ value, label: t(`lists.of.${value}`) }))} placeholder={t('lists.kind')} />
           </>
         }
       />

@@ -1,13 +1,13 @@
 /** The rules of law that the server knows, with their sources. */
 import { useQuery } from '@tanstack/react-query'
-import { Table } from 'antd'
+import { Skeleton } from 'antd'
 import { useTranslation } from 'react-i18next'
-import type { Schema } from '@/api/client'
 import { callingLawQuery } from '@/api/policy'
 import { useSearch } from '@/app/search-params'
+import { Empty } from '@/ui/Empty'
 import { ExternalLink } from '@/ui/icons'
 import { ProblemAlert } from '@/ui/Problem'
-import { SearchBox } from '@/ui/table'
+import { SearchBox } from '@/ui/table/filters'
 import { TimeText } from '@/ui/values'
 
 export default function LawTab() {
@@ -24,23 +24,25 @@ export default function LawTab() {
       </div>
       <ProblemAlert error={law.error} retry={() => void law.refetch()} />
       <div className="cw-table-frame">
-        <Table<Schema['RuleView']>
-          rowKey="id"
-          aria-label={t('tab.law')}
-          size="small"
-          loading={law.isPending}
-          pagination={false}
-          dataSource={rules}
-          locale={{ emptyText: law.isPending ? ' ' : t('common:table.no_match') }}
-          columns={[
-            { title: t('law.rule'), render: (_, rule) => <span className="cw-law"><span>{rule.title}</span><small>{rule.citation}{rule.note && ` · ${rule.note}`}</small></span> },
-            { title: t('law.set'), width: 160, render: (_, rule) => t(`profile.${rule.profile}`) },
-            { title: t('law.regions'), width: 140, render: (_, rule) => rule.regions.join(', ') },
-            { title: t('law.force'), width: 130, render: (_, rule) => t(`force.${rule.force}`) },
-            { title: t('law.looked_up'), width: 120, render: (_, rule) => <TimeText at={rule.looked_up} form="date" /> },
-            { title: t('law.source'), width: 100, render: (_, rule) => <a href={rule.url} target="_blank" rel="noreferrer" aria-label={`${t('law.open')}: ${rule.title}`}>{t('law.open')} <ExternalLink size={13} aria-hidden /></a> },
-          ]}
-        />
+        <table className="cw-law-table" aria-busy={law.isPending}>
+          <thead>
+            <tr>{(['rule', 'set', 'regions', 'force', 'looked_up', 'source'] as const).map((key) => <th key={key} scope="col">{t(`law.${key}`)}</th>)}</tr>
+          </thead>
+          <tbody>
+            {rules.map((rule) => (
+              <tr key={rule.id}>
+                <td><span className="cw-law"><span>{rule.title}</span><small>{rule.citation}{rule.note && ` · ${rule.note}`}</small></span></td>
+                <td>{t(`profile.${rule.profile}`)}</td>
+                <td>{rule.regions.join(', ')}</td>
+                <td>{t(`force.${rule.force}`)}</td>
+                <td><TimeText at={rule.looked_up} form="date" /></td>
+                <td><a href={rule.url} target="_blank" rel="noreferrer" aria-label={`${t('law.open')}: ${rule.title}`}>{t('law.open')} <ExternalLink size={13} aria-hidden /></a></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {law.isPending && <Skeleton active style={{ padding: 16 }} />}
+        {law.data && rules.length === 0 && <Empty text={t('common:table.no_match')} />}
       </div>
     </div>
   )

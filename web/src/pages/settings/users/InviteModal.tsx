@@ -1,13 +1,11 @@
-/** Somebody new: the link with which they set their password is shown once. */
+/** Somebody new. */
 import { useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, Modal, Select } from 'antd'
+import { Form, Input, Modal, Select } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Role } from '@/api/session'
 import { addUser, ROLES } from '@/api/users'
 import { FormErrors, useFormErrors } from '@/ui/FormErrors'
-import { Copy } from '@/ui/icons'
-import { TimeText } from '@/ui/values'
 
 interface Fields {
   email: string
@@ -15,7 +13,7 @@ interface Fields {
   role: Role
 }
 
-export function InviteModal({ close, onMade }: { close: () => void; onMade: (user: Awaited<ReturnType<typeof addUser>>) => void }) {
+export default function InviteModal({ close, onMade }: { close: () => void; onMade: (user: Awaited<ReturnType<typeof addUser>>) => void }) {
   const { t } = useTranslation('settings')
   const client = useQueryClient()
   const [form] = Form.useForm<Fields>()
@@ -44,26 +42,6 @@ export function InviteModal({ close, onMade }: { close: () => void; onMade: (use
           <Select options={ROLES.map((value) => ({ value, label: t(`common:role.${value}`) }))} />
         </Form.Item>
       </Form>
-    </Modal>
-  )
-}
-
-export function ShowInvitation({ invitation, close }: { invitation: { name: string; path: string; expires_at: string }; close: () => void }) {
-  const { t } = useTranslation('settings')
-  const { message } = App.useApp()
-  const link = location.origin + invitation.path
-  const copy = async () => {
-    await navigator.clipboard.writeText(link)
-    message.success(t('common:action.copied'))
-  }
-  return (
-    <Modal open title={t('users.link_title', { name: invitation.name })} onCancel={close} footer={<Button type="primary" onClick={close}>{t('common:action.close')}</Button>} width={560} mask={{ closable: false }}>
-      <Alert type="info" showIcon title={t('users.link_once')} />
-      <div className="cw-invitation">
-        <Input readOnly value={link} aria-label={t('users.link')} onFocus={(event) => event.target.select()} />
-        <Button icon={<Copy size={15} />} onClick={() => void copy()}>{t('common:action.copy')}</Button>
-      </div>
-      <p className="cw-caption">{t('users.link_until')} <TimeText at={invitation.expires_at} /></p>
     </Modal>
   )
 }

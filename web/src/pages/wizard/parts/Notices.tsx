@@ -9,7 +9,7 @@ import { exists } from '../../exists'
 import { stepOfPointer } from '../draft'
 import type { Wizard } from '../useDraft'
 
-export function Notices({ wizard }: { wizard: Wizard }) {
+export default function Notices({ wizard }: { wizard: Wizard }) {
   const { t } = useTranslation(['wizard', 'campaigns'])
   const [, patch] = useSearch()
   const assistants = useQuery(assistantsQuery)

@@ -11,7 +11,7 @@ import { ProblemAlert } from '@/ui/Problem'
 import { exists } from '../../exists'
 import type { Wizard } from '../useDraft'
 
-export function AssistantStep({ wizard }: { wizard: Wizard }) {
+export default function AssistantStep({ wizard }: { wizard: Wizard }) {
   const { t } = useTranslation(['wizard', 'campaigns'])
   const { draft, change, campaign } = wizard
   const assistants = useQuery(assistantsQuery)

@@ -9,7 +9,7 @@ import { missing } from '../draft'
 import { StartFields } from '../parts/StartFields'
 import type { Wizard } from '../useDraft'
 
-export function DetailsStep({ wizard }: { wizard: Wizard }) {
+export default function DetailsStep({ wizard }: { wizard: Wizard }) {
   const { t } = useTranslation(['wizard', 'campaigns'])
   const { draft, change } = wizard
   const lacking = missing('details', draft, Date.now())

@@ -14,7 +14,7 @@ const FURTHER = [
   ['early_hangup_s', 0, 60, 10],
 ] as const
 
-export function DialingStep({ wizard }: { wizard: Wizard }) {
+export default function DialingStep({ wizard }: { wizard: Wizard }) {
   const { t } = useTranslation(['wizard', 'campaigns'])
   const { settings } = wizard.draft
   const set = (part: Partial<typeof settings>) => wizard.change({ settings: { ...settings, ...part } })

@@ -22,7 +22,7 @@ import { missing, STEPS, type Step } from '../draft'
 import { ForecastAside } from '../parts/ForecastAside'
 import { GuardList } from '../parts/GuardList'
 import { useGuards } from '../parts/guards'
-import { runsOf } from '../schedule'
+import { runsOf } from '../schedule/runs'
 import type { Wizard } from '../useDraft'
 import { instantOf } from '../wall'
 

@@ -23,7 +23,7 @@ const ImportIntoCampaign = lazy(() => import('../parts/ImportIntoCampaign'))
 /** So many are shown; all of them are on the campaign's own page. */
 const SHOWN = 8
 
-export function WhoStep({ wizard }: { wizard: Wizard }) {
+export default function WhoStep({ wizard }: { wizard: Wizard }) {
   const { t } = useTranslation(['wizard', 'campaigns'])
   return (
     <div className="cw-two">
