@@ -11,7 +11,7 @@ use callwright::store::call::{Call, Conversation, Direction};
 use callwright::store::campaign;
 use callwright::store::dialing::{AttemptEnd, Claimed, Report};
 use callwright::store::filter::{Sheet, TargetFilter, order};
-use callwright::store::target::{self, Target, Total};
+use callwright::store::target::{self, Batch, Newcomer, Target, Total};
 use callwright::trunk::callers::Arrival;
 
 use crate::db::TestDb;
@@ -196,7 +196,9 @@ async fn overwritten_values_reach_the_call(db: TestDb) {
     let mut tx = db.db.begin().await.expect("a transaction");
     let entry = target::Entry::default();
     let batch = values(&[("number", "ours"), ("offer", "B")]);
-    target::add_with(&mut tx, world.org, campaign, &contacts, entry, &batch).await.expect("targets");
+    let newcomers: Vec<_> = contacts.iter().map(|id| Newcomer { contact: *id, case: None }).collect();
+    let brought = Batch { list: None, overwrites: batch.clone() };
+    target::add_batch(&mut tx, world.org, campaign, &newcomers, entry, &brought).await.expect("targets");
     tx.commit().await.expect("a commit");
     let dialer = Dialer::new(&db.db).await;
     let (claimed, _) = dialer.dial_next(campaign).await;
