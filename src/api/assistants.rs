@@ -18,7 +18,6 @@ use crate::campaign::states::CampaignState;
 use crate::id::{AssistantId, AssistantVersionId, CampaignId, OrgId, TrunkId};
 use crate::provider::catalog::Stage;
 use crate::store::assistant::{self, StoredAssistant, UsedBy, Users};
-use crate::store::audit::Actor;
 use crate::store::lock::Lock;
 
 /// An assistant in its current version.

@@ -24,7 +24,6 @@ use crate::import::fault::FileFault;
 use crate::import::sheet::{Facts, Sheet, look};
 use crate::pii::Pii;
 use crate::store::StoreError;
-use crate::store::audit::Actor;
 use crate::store::import::{self, Counts, Import, ImportState, Parsed, Undone, Upload};
 use crate::store::people_list::{self, ListKind};
 

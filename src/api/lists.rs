@@ -23,7 +23,6 @@ use crate::campaign::states::CampaignState;
 use crate::campaign::wire::wire_enum;
 use crate::id::{CampaignId, CaseId, ContactId, ListId};
 use crate::pii::Pii;
-use crate::store::audit::Actor;
 use crate::store::filter::{CaseFilter, ContactFilter};
 use crate::store::lock::Lock;
 use crate::store::people_job::{self, Act, IntoCampaign, Pick};
@@ -257,7 +256,7 @@ pub async fn create(
     let PeopleListInput { name, kind, obo, company_name, case_type, from } = input;
     let data = data(ListSettings { name, obo, company_name, case_type })?;
     let pick = from.map(|members| pick(members, "/from")).transpose()?;
-    let actor = Actor::key(caller.key);
+    let actor = caller.actor();
     let mut tx = api.db.begin().await?;
     let list = people_list::insert(&mut tx, caller.org, &actor, kind, &data).await?;
     let job = match pick {

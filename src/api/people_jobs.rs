@@ -18,7 +18,6 @@ use super::error::{ApiError, FieldFault};
 use super::paging::Id;
 use crate::campaign::wire::wire_enum;
 use crate::id::{CaseId, ContactId, ListId, PeopleJobId};
-use crate::store::audit::Actor;
 use crate::store::filter::{CaseFilter, ContactFilter};
 use crate::store::people_job::{self, Act, PeopleJob, Pick};
 use crate::store::people_list::{self, ListKind};

@@ -16,7 +16,12 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::{
-    Api, api_keys, assistants, auth, bulk, callbacks, caller_numbers, calling_law, calls, campaign_control, campaign_copies, campaign_statistics, campaign_trunks, campaigns, cases, consents, contacts, cookie, diagnosis, document, events, forecast, idempotency, import, import_logs, imports, invitations, knowledge, listen, lists, live_calls, numbers, organisation, people_jobs, preferences, prefix_routes, providers, recordings, run_export, runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, tags, take_overs, talks, target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
+    Api, api_keys, assistants, auth, bulk, callbacks, caller_numbers, calling_law, calls, campaign_control,
+    campaign_copies, campaign_statistics, campaign_trunks, campaigns, cases, consents, contacts, cookie, diagnosis,
+    document, events, forecast, idempotency, import, import_logs, imports, invitations, knowledge, listen, lists,
+    live_calls, numbers, organisation, people_jobs, preferences, prefix_routes, providers, recordings, run_export,
+    runs, session, setup, sip_guard, sip_traces, suppression_lists, suppressions, tags, take_overs, talks,
+    target_control, targets, trunk_groups, trunk_health, trunk_preview, trunk_recorders, trunks, users, whep,
 };
 use crate::console;
 

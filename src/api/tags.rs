@@ -15,7 +15,6 @@ use super::contacts::tag_names;
 use super::error::ApiError;
 use super::paging::{Id, Items, Listed, Ordering};
 use crate::id::TagId;
-use crate::store::audit::Actor;
 use crate::store::tag::{self, Tag};
 
 /// A tag's name.

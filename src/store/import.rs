@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::audit::{self, Actor};
-use super::db::value::text_columns;
 use super::db::Row;
+use super::db::value::text_columns;
 use super::filter::{Clause, Cursor, Sheet};
 use super::tag::key;
 use super::{Listing, StoreError, Tx};

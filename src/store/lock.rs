@@ -4,7 +4,8 @@ use super::db::Kind;
 use super::{StoreError, Tx};
 use crate::args;
 use crate::id::{
-    AssistantId, CampaignId, CaseId, ContactId, KnowledgeId, ListId, OrgId, ProviderId, RouteId, SuppressionListId, TargetId, TrunkGroupId, TrunkId, UserId,
+    AssistantId, CampaignId, CaseId, ContactId, KnowledgeId, ListId, OrgId, ProviderId, RouteId, SuppressionListId,
+    TargetId, TrunkGroupId, TrunkId, UserId,
 };
 
 /// A row.

@@ -8,7 +8,10 @@ use sqlx::{Arguments, Row as _};
 
 use super::StoreError;
 use crate::id::{
-    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, CaseId, CaseLabelId, ConsentId, ContactId, ImportId, KnowledgeId, LegId, ListId, MappingId, NodeId, OrgId, PeopleJobId, ProviderId, RecordingId, RouteId, RunId, SuppressionId, SuppressionListId, TagId, TargetId, TrunkGroupId, TrunkId, UserId, UserSessionId,
+    ApiKeyId, AssistantId, AssistantVersionId, AttemptId, AuditId, BulkId, CallId, CampaignId, CaseId, CaseLabelId,
+    ConsentId, ContactId, ImportId, KnowledgeId, LegId, ListId, MappingId, NodeId, OrgId, PeopleJobId, ProviderId,
+    RecordingId, RouteId, RunId, SuppressionId, SuppressionListId, TagId, TargetId, TrunkGroupId, TrunkId, UserId,
+    UserSessionId,
 };
 use crate::pii::Pii;
 

@@ -12,9 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::db::{Arg, Kind, Listing, Row, ToArg};
 use super::{StoreError, Tx};
 
-pub use wishes::{
-    AgendaFilter, AttemptFilter, CallFilter, CampaignFilter, CaseFilter, ContactFilter, TargetFilter,
-};
+pub use wishes::{AgendaFilter, AttemptFilter, CallFilter, CampaignFilter, CaseFilter, ContactFilter, TargetFilter};
 
 /// One of these; in a query `a,b`, in JSON a list. Nothing when there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

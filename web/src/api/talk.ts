@@ -7,6 +7,10 @@ export interface Talk {
   callId: string | undefined
   /** How loud the assistant is now, 0 to 1. */
   level(): number
+  /** How loud the microphone is now, 0 to 1. */
+  heard(): number
+  /** Presses a key of the telephone: `0` to `9`, `*`, `#`. */
+  press(key: string): void
   hangUp(): Promise<void>
 }
 
@@ -20,10 +24,12 @@ export async function talkTo(assistantId: string, onEnd: () => void): Promise<Ta
   const peer = new RTCPeerConnection()
   const player = new Audio()
   player.autoplay = true
+  const meter = meterOf(microphone)
   peer.addTransceiver(microphone.getAudioTracks()[0]!, { direction: 'sendrecv', streams: [microphone] })
   const close = () => {
     for (const track of microphone.getTracks()) track.stop()
     peer.close()
+    meter.close()
     player.srcObject = null
   }
   peer.ontrack = (event) => {
@@ -50,6 +56,8 @@ export async function talkTo(assistantId: string, onEnd: () => void): Promise<Ta
     return {
       callId: response.headers.get('Callwright-Call') ?? undefined,
       level: () => peer.getReceivers()[0]?.getSynchronizationSources()[0]?.audioLevel ?? 0,
+      heard: meter.level,
+      press: (key) => peer.getSenders()[0]?.dtmf?.insertDTMF(key, 160, 60),
       async hangUp() {
         peer.onconnectionstatechange = null
         close()
@@ -62,7 +70,7 @@ export async function talkTo(assistantId: string, onEnd: () => void): Promise<Ta
   }
 }
 
-async function openMicrophone(): Promise<MediaStream> {
+export async function openMicrophone(): Promise<MediaStream> {
   // Without TLS browsers give no microphone, except on this very machine.
   if (navigator.mediaDevices === undefined) throw new NoMicrophone()
   try {
@@ -72,8 +80,24 @@ async function openMicrophone(): Promise<MediaStream> {
   }
 }
 
+/** The loudness of a microphone, as the browser hears it before it is sent. */
+function meterOf(microphone: MediaStream): { level(): number; close(): void } {
+  const context = new AudioContext()
+  const analyser = context.createAnalyser()
+  analyser.fftSize = 512
+  context.createMediaStreamSource(microphone).connect(analyser)
+  const samples = new Float32Array(analyser.fftSize)
+  return {
+    level() {
+      analyser.getFloatTimeDomainData(samples)
+      return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length)
+    },
+    close: () => void context.close(),
+  }
+}
+
 /** All of the browser's own candidates stand in the offer; two seconds are enough for them. */
-function gathered(peer: RTCPeerConnection): Promise<void> {
+export function gathered(peer: RTCPeerConnection): Promise<void> {
   if (peer.iceGatheringState === 'complete') return Promise.resolve()
   return new Promise((done) => {
     const timer = setTimeout(done, 2_000)

@@ -81,7 +81,7 @@ let loading = false
 const waiting = new Set<() => void>()
 
 /** The numbering plans are large: they come after the first view, and numbers stand ungrouped until then. */
-function useGrouping(): Grouping {
+export function useGrouping(): Grouping {
   return useSyncExternalStore(
     (watcher) => {
       waiting.add(watcher)

@@ -1,4 +1,4 @@
-import { useRouter } from '@tanstack/react-router'
+import { useMatches, useRouter } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { ProblemAlert } from '@/ui/Problem'
 
@@ -10,10 +10,12 @@ export function ErrorPage({ error, reset }: { error: unknown; reset?: () => void
     reset?.()
     void router.invalidate()
   }
+  // Outside the shell nothing else says what the content is.
+  const Frame = useMatches({ select: (matches) => matches.some((match) => match.routeId.includes('shell')) }) ? 'div' : 'main'
   return (
-    <div className="cw-narrow">
+    <Frame className="cw-narrow cw-error">
       <h1>{t('page.error')}</h1>
       <ProblemAlert error={error} retry={retry} />
-    </div>
+    </Frame>
   )
 }

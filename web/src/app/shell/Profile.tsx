@@ -43,7 +43,7 @@ export default function Profile() {
         <Form.Item name="name" label={t('profile.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}>
           <Input autoComplete="name" maxLength={200} />
         </Form.Item>
-        <Form.Item name={['password', 'new']} label={t('profile.new_password')} extra={t('profile.password_hint')} rules={[{ min: 12, message: t('form.password_short') }]}>
+        <Form.Item name={['password', 'new']} label={t('profile.new_password')} extra={t('profile.password_hint')} rules={[{ min: 10, message: t('form.password_short') }]}>
           <Input.Password autoComplete="new-password" />
         </Form.Item>
         <Form.Item name={['password', 'old']} label={t('profile.old_password')} rules={[{ required: Boolean(changing), message: t('form.required') }]}>

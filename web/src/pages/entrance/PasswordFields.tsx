@@ -11,7 +11,7 @@ export function PasswordFields({ within = [] }: { within?: string[] }) {
         name={name}
         label={t('field.password')}
         extra={t('field.password_hint')}
-        rules={[{ required: true, message: t('common:form.required') }, { min: 12, message: t('common:form.password_short') }]}
+        rules={[{ required: true, message: t('common:form.required') }, { min: 10, message: t('common:form.password_short') }]}
       >
         <Input.Password autoComplete="new-password" size="large" />
       </Form.Item>

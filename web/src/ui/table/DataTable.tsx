@@ -33,6 +33,10 @@ export interface DataTableProps<Row extends object> {
   rowName: (row: Row) => string
   /** Where a click on a row leads; the name's cell has the same as a link. */
   to?: (row: Row) => string
+  /** What a click on a row does where it leads to no other page; the name's cell has the same as a link. */
+  onOpen?: (row: Row) => void
+  /** The row that is open beside the table. */
+  isOpen?: (row: Row) => boolean
   /** Filters, at the left above the table. */
   filters?: ReactNode
   /** Buttons, at the right above the table. */

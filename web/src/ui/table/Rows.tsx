@@ -15,11 +15,13 @@ interface Props<Row> {
   rowKey: (row: Row) => string
   rowName: (row: Row) => string
   to?: (row: Row) => string
+  onOpen?: (row: Row) => void
+  isOpen?: (row: Row) => boolean
   selection?: Selection
   expand?: (row: Row) => ReactNode
 }
 
-export function Rows<Row>({ columns, rows, rowKey, rowName, to, selection, expand }: Props<Row>) {
+export function Rows<Row>({ columns, rows, rowKey, rowName, to, onOpen, isOpen: shown, selection, expand }: Props<Row>) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const [opened, setOpened] = useState<readonly string[]>([])
@@ -32,10 +34,11 @@ export function Rows<Row>({ columns, rows, rowKey, rowName, to, selection, expan
     selection.choose(on ? [...ids, key] : ids.filter((id) => id !== key))
   }
   const open = (row: Row) => (event: MouseEvent) => {
-    if (to === undefined || (event.target as HTMLElement).closest('a, button, input, label, [role="menu"], .cw-pick')) return
+    if ((to === undefined && onOpen === undefined) || (event.target as HTMLElement).closest('a, button, input, label, [role="menu"], .cw-pick')) return
     // Marking text in a row is no click on it.
     if (String(getSelection()) !== '') return
-    void navigate({ to: to(row) })
+    if (to) void navigate({ to: to(row) })
+    else onOpen?.(row)
   }
   const turn = (key: string) => setOpened(opened.includes(key) ? opened.filter((one) => one !== key) : [...opened, key])
 
@@ -46,7 +49,7 @@ export function Rows<Row>({ columns, rows, rowKey, rowName, to, selection, expan
         const isOpen = opened.includes(key)
         return (
           <Fragment key={key}>
-            <tr className="cw-row" data-opens={to ? true : undefined} data-chosen={chosen(key) || undefined} onClick={open(row)}>
+            <tr className="cw-row" data-opens={to || onOpen ? true : undefined} data-chosen={chosen(key) || shown?.(row) || undefined} onClick={open(row)}>
               {selection && (
                 <td className="cw-pick" {...stuck('start', 0)}>
                   <Checkbox aria-label={t('table.select', { name: rowName(row) })} checked={chosen(key)} onChange={(event) => pick(key, event.target.checked)} />

@@ -7,6 +7,7 @@ import { useSearch } from '@/app/search-params'
 import type { StatusTone } from '@/theme'
 import { moment, number } from '@/ui/format'
 import { Pulse } from '@/ui/Pulse'
+import { campaignStatus } from '@/ui/status/states'
 import { useLocale } from '@/ui/values'
 
 const WhyDrawer = lazy(() => import('./why/WhyDrawer'))
@@ -29,14 +30,14 @@ export function CampaignPulse({ campaign }: { campaign: Campaign }) {
     ),
     running && <Trans t={t} i18nKey="pulse.pace" values={{ pace: number(campaign.settings.calls_per_minute ?? 0, locale) }} components={{ b: bold }} />,
     progress && progress.pending > 0 && <Trans t={t} i18nKey="pulse.pending" values={{ count: progress.pending, text: number(progress.pending, locale) }} components={{ b: bold }} />,
-    diagnosis?.next_at && diagnosis.activity !== 'dialing' && <Trans t={t} i18nKey="pulse.next" values={{ at: moment(new Date(diagnosis.next_at), new Date(), locale) }} components={{ b: bold }} />,
+    diagnosis?.next_at && diagnosis.activity !== 'dialing' && <Trans t={t} i18nKey={running ? 'pulse.next' : 'pulse.starts'} values={{ at: moment(new Date(diagnosis.next_at), new Date(), locale) }} components={{ b: bold }} />,
     hold && diagnosis?.activity !== 'dialing' && t(`hold.${hold.code}`, { defaultValue: hold.reason }),
   ]
   return (
     <>
       <Pulse
         tone={toneOf(campaign, diagnosis)}
-        now={t(running && diagnosis?.activity ? `activity.${diagnosis.activity}` : `common:state.campaign.${campaign.state}`)}
+        now={t(running && diagnosis?.activity ? `activity.${diagnosis.activity}` : `common:state.campaign.${campaignStatus(campaign)}`)}
         facts={facts}
         action={<button type="button" className="cw-link" aria-haspopup="dialog" onClick={() => patch({ why: '1' })}>{t(running && diagnosis?.activity === 'dialing' ? 'pulse.why_speed' : 'pulse.why')}</button>}
       />
@@ -47,6 +48,8 @@ export function CampaignPulse({ campaign }: { campaign: Campaign }) {
 
 function toneOf(campaign: Campaign, diagnosis: Diagnosis | undefined): StatusTone {
   if (campaign.state === 'in_progress') return diagnosis?.activity === 'waiting_person' ? 'partial' : diagnosis?.activity === 'dialing' ? 'live' : 'waiting'
-  if (campaign.state === 'paused' && campaign.pause_reason !== 'user') return 'partial'
+  const status = campaignStatus(campaign)
+  if (status === 'suspended') return 'partial'
+  if (status === 'scheduled') return 'new'
   return campaign.state === 'completed' ? 'success' : 'waiting'
 }

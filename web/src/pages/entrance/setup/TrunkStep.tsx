@@ -15,7 +15,8 @@ export default function TrunkStep({ next }: { next: () => void }) {
   const [busy, setBusy] = useState(false)
   const trunks = useQuery(trunksQuery)
   const presets = useQuery({ queryKey: ['trunk_presets'], queryFn: () => read(api.GET('/api/v1/trunk_presets')), staleTime: Infinity })
-  const preset = presets.data?.items.find((one) => one.id === Form.useWatch('preset', form))
+  const chosen = Form.useWatch('preset', form)
+  const preset = presets.data?.items.find((one) => one.id === chosen)
   const required = { required: true, message: t('common:form.required') }
 
   const save = async (body: Schema['TrunkInput']) => {

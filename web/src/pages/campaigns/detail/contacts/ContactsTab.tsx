@@ -10,10 +10,10 @@ import { useKey } from '@/app/keys'
 import { listOf, useSearch } from '@/app/search-params'
 import { UserPlus } from '@/ui/icons'
 import { DataTable, SearchBox, StateFilter, useList, useSelection } from '@/ui/table'
-import { BulkActions } from './BulkActions'
 import { useColumns } from './columns'
 import { TargetAttempts } from './TargetAttempts'
 
+const BulkActions = lazy(() => import('./BulkActions').then((module) => ({ default: module.BulkActions })))
 const ContactPicker = lazy(() => import('./picker/ContactPicker'))
 
 const STATES: Schema['TargetState'][] = ['new', 'waiting', 'ready', 'in_progress', 'callback', 'done', 'failed', 'blocked', 'suspended', 'expired', 'rejected', 'removed']
@@ -68,7 +68,7 @@ export default function ContactsTab({ campaign }: { campaign: Campaign }) {
         onReset={() => list.filter({ q: undefined, state: undefined, reason: undefined, blocked: undefined, answered: undefined })}
         empty={{ text: t('contacts.empty'), action: add }}
         actions={query.data?.items.length === 0 && !filtered ? undefined : add}
-        {...(can('campaigns:write') ? { selection, bulk: (chosen) => <BulkActions campaign={campaign} chosen={chosen} filter={filter} total={total} done={selection.clear} /> } : {})}
+        {...(can('campaigns:write') ? { selection, bulk: (chosen) => <Suspense><BulkActions campaign={campaign} chosen={chosen} filter={filter} total={total} done={selection.clear} /></Suspense> } : {})}
         expand={(target) => <TargetAttempts campaign={campaign} contactId={target.contact_id} />}
         filters={
           <>

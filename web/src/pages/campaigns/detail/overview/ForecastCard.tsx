@@ -15,6 +15,8 @@ import { ForecastDays } from './ForecastDays'
 
 /** Milliseconds after the last change of a limit. */
 const PAUSE = 500
+/** Shares that would read as 0 % are left out. */
+const NOTABLE = 0.005
 
 export function ForecastCard({ campaign }: { campaign: Campaign }) {
   const { t } = useTranslation('campaigns')
@@ -63,7 +65,7 @@ function Result({ forecast, campaign }: { forecast: Forecast; campaign: Campaign
         <div>
           <h3>{t('forecast.held_by')}</h3>
           <ul className="cw-shares">
-            {forecast.limits.map((limit) => (
+            {forecast.limits.filter((limit) => limit.share >= NOTABLE).map((limit) => (
               <li key={limit.code} title={limit.reason}>
                 <span>{t(`limit.${limit.code}`, { defaultValue: limit.reason })}</span>
                 <span className="cw-num">{percent(limit.share, locale)}</span>

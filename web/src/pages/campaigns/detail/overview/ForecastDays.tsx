@@ -30,7 +30,7 @@ export function ForecastDays({ hours }: { hours: Forecast['hours'] }) {
           </table>
         </div>
       ) : (
-        <>
+        <div style={{ maxInlineSize: Math.max(200, bars.length * 30) }}>
           <div className="cw-bars" role="img" aria-label={t('forecast.days_label', { days: all.length, most: round(most) })}>
             {bars.map((bar) => (
               <div key={bar.day.getTime()} title={`${date(bar.day, locale)}: ${round(bar.dials)} / ${round(bar.answered)}`}>
@@ -40,7 +40,7 @@ export function ForecastDays({ hours }: { hours: Forecast['hours'] }) {
           </div>
           <div className="cw-axis cw-num"><span>{date(all[0]!.day, locale)}</span>{all.length > 1 && <span>{date(all.at(-1)!.day, locale)}</span>}</div>
           <div className="cw-legend"><span data-of="dials">{t('chart.dials')}</span><span data-of="answered">{t('chart.answered')}</span></div>
-        </>
+        </div>
       )}
     </div>
   )

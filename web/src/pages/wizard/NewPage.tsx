@@ -1,0 +1,5 @@
+import { WizardFrame } from './WizardFrame'
+
+export default function NewPage() {
+  return <WizardFrame id={undefined} />
+}
