@@ -196,9 +196,9 @@ async fn overwritten_values_reach_the_call(db: TestDb) {
     let mut tx = db.db.begin().await.expect("a transaction");
     let entry = target::Entry::default();
     let batch = values(&[("number", "ours"), ("offer", "B")]);
-    let newcomers: Vec<_> = contacts.iter().map(|contact| Newcomer { contact: *contact, case: None }).collect();
-    let wanted = Batch { list: None, overwrites: batch.clone() };
-    target::add_batch(&mut tx, world.org, campaign, &newcomers, entry, &wanted).await.expect("targets");
+    let newcomers: Vec<_> = contacts.iter().map(|id| Newcomer { contact: *id, case: None }).collect();
+    let brought = Batch { list: None, overwrites: batch.clone() };
+    target::add_batch(&mut tx, world.org, campaign, &newcomers, entry, &brought).await.expect("targets");
     tx.commit().await.expect("a commit");
     let dialer = Dialer::new(&db.db).await;
     let (claimed, _) = dialer.dial_next(campaign).await;

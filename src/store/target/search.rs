@@ -8,7 +8,7 @@ use super::{Target, read};
 use crate::args;
 use crate::campaign::states::TargetState;
 use crate::id::{CampaignId, OrgId};
-use crate::store::db::{Listing, ToArg};
+use crate::store::db::{Arg, Listing, ToArg};
 use crate::store::filter::{Clause, Cursor, Orders, Sheet, TargetFilter};
 use crate::store::{StoreError, Tx};
 
@@ -92,9 +92,7 @@ pub async fn search(
 pub async fn total(tx: &mut Tx, campaign: CampaignId, filter: &TargetFilter) -> Result<Total, StoreError> {
     let plain = !filter.has_others();
     let most = if plain { EXACT + 1 } else { LOOKED_AT };
-    let mut clause = Clause::new(tx, "SELECT t.id FROM target t WHERE t.campaign_id = $1", args![campaign]);
-    filter.add_ranges(&mut clause);
-    let (sql, mut args) = clause.take_first(most);
+    let (sql, mut args) = first_of(tx, campaign, filter, most);
     let found = {
         let sql = format!("SELECT COUNT(*) AS value FROM ({sql}) AS found");
         let rows = tx.all_built(sql, args.clone()).await?;
@@ -111,6 +109,28 @@ pub async fn total(tx: &mut Tx, campaign: CampaignId, filter: &TargetFilter) -> 
     filter.add_others(&mut outer);
     let count = outer.count(tx).await?;
     Ok(Total { count: count.min(EXACT), exact: found < LOOKED_AT && count <= EXACT })
+}
+
+/// The ids of some targets that fit the wishes which indexes know, and its values.
+fn first_of(tx: &Tx, campaign: CampaignId, filter: &TargetFilter, most: u64) -> (String, Vec<Arg>) {
+    if filter.call_success.is_none() && filter.interrupted.is_none() {
+        let mut clause = Clause::new(tx, "SELECT t.id FROM target t WHERE t.campaign_id = $1", args![campaign]);
+        filter.add_ranges(&mut clause);
+        return clause.take_first(most);
+    }
+    let mut clause = Clause::new(tx, String::new(), args![campaign]);
+    let limit = clause.bind(&i64::try_from(most).unwrap_or(i64::MAX));
+    let mut parts = Vec::new();
+    for (index, (state, success, interrupted)) in ranges(filter).enumerate() {
+        let state = clause.bind(&state);
+        let (success, interrupted) = (literal(success), literal(interrupted));
+        parts.push(format!(
+            "SELECT id FROM (SELECT t.id AS id FROM target t WHERE t.campaign_id = $1 AND t.status = {state} \
+             AND t.call_success = {success} AND t.interrupted = {interrupted} LIMIT {limit}) AS range_{index}"
+        ));
+    }
+    let sql = format!("SELECT id FROM ({}) AS ranges LIMIT {limit}", parts.join(" UNION ALL "));
+    (sql, clause.into_args())
 }
 
 /// The ranges that hold what a filter lets through.
