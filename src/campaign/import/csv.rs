@@ -123,8 +123,12 @@ pub fn separator(head: &str) -> (Separator, bool) {
         let mut rows = Rows::new(separator);
         rows.feed(head);
         rows.feed("");
-        let widths: Vec<usize> =
-            rows.ready.iter().take(20).filter_map(|row| row.cells.as_ref().ok().map(Vec::len)).collect();
+        let width = |row: &Row| match &row.cells {
+            Ok(cells) => Some(cells.len()),
+            Err(RowFault::TooManyColumns) => Some(MAX_COLUMNS + 1),
+            Err(RowFault::TooLong) => None,
+        };
+        let widths: Vec<usize> = rows.ready.iter().take(20).filter_map(width).collect();
         let Some(&first) = widths.first() else { return (0, 0) };
         // The last line of the beginning may be cut off.
         let same = widths.iter().filter(|width| **width == first).count();
