@@ -23,10 +23,10 @@ pub struct StatisticsView {
     /// How long a call with a person lasted on average, milliseconds from its answer; null without one.
     average_call_ms: Option<u64>,
     /// Calls with a person that were marked as a success, by a node of the flow or the tool `mark_success`.
-    call_success: RateView,
+    call_success: ShareView,
     /// Calls with a person in which the contact hung up or said goodbye before the script was complete. Without a flow, one
     /// that was marked as a success is none.
-    interrupted: RateView,
+    interrupted: ShareView,
 }
 
 /// Calls that were sent and are over.
@@ -42,7 +42,7 @@ pub struct CallsView {
 
 /// So many of the calls that a person answered.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct RateView {
+pub struct ShareView {
     /// That many.
     count: u64,
     /// Calls that a person answered.
@@ -75,6 +75,6 @@ pub async fn read(
     }))
 }
 
-fn view(rate: Rate, badge: impl Fn(Rate) -> Option<Badge>) -> RateView {
-    RateView { count: rate.count, of: rate.of, percent: rate.percent(), badge: badge(rate) }
+fn view(rate: Rate, badge: impl Fn(Rate) -> Option<Badge>) -> ShareView {
+    ShareView { count: rate.count, of: rate.of, percent: rate.percent(), badge: badge(rate) }
 }

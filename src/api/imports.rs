@@ -104,7 +104,7 @@ pub struct UndoneView {
 
 /// A look at a file.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct PreviewView {
+pub struct ImportPreviewView {
     /// What kind it is.
     format: Format,
     /// Its sheets.
@@ -331,7 +331,7 @@ pub async fn delete(State(api): State<Api>, caller: Caller, Id(id): Id<ImportId>
 #[utoipa::path(
     get, path = "/api/v1/imports/{id}/preview", tag = "imports", params(("id" = ImportId, Path)),
     responses(
-        (status = 200, body = PreviewView),
+        (status = 200, body = ImportPreviewView),
         (status = 404, body = super::Problem),
         (status = 409, body = super::Problem),
         (status = 422, body = super::Problem)
@@ -341,7 +341,7 @@ pub async fn preview(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<ImportId>,
-) -> Result<Json<PreviewView>, ApiError> {
+) -> Result<Json<ImportPreviewView>, ApiError> {
     let seen = import::get(&mut api.db.read().await?, caller.org, id).await?;
     Ok(Json(looked(&api, caller, &seen).await?))
 }
@@ -353,7 +353,7 @@ pub async fn preview(
     put, path = "/api/v1/imports/{id}/reading", tag = "imports", params(("id" = ImportId, Path)),
     request_body = ReadingInput,
     responses(
-        (status = 200, body = PreviewView),
+        (status = 200, body = ImportPreviewView),
         (status = 404, body = super::Problem),
         (status = 409, body = super::Problem),
         (status = 422, body = super::Problem)
@@ -364,7 +364,7 @@ pub async fn set_reading(
     caller: Caller,
     Id(id): Id<ImportId>,
     Unchecked(input): Unchecked<ReadingInput>,
-) -> Result<Json<PreviewView>, ApiError> {
+) -> Result<Json<ImportPreviewView>, ApiError> {
     let ReadingInput { sheet, encoding, separator, heading } = input;
     let reading = Reading { sheet, encoding, separator, heading };
     let mut seen = import::get(&mut api.db.read().await?, caller.org, id).await?;
@@ -570,7 +570,7 @@ async fn read_some(
     read.await.map_err(|error| ApiError::Internal(error.into()))?.map_err(unreadable)
 }
 
-async fn looked(api: &Api, caller: Caller, seen: &Import) -> Result<PreviewView, ApiError> {
+async fn looked(api: &Api, caller: Caller, seen: &Import) -> Result<ImportPreviewView, ApiError> {
     let facts: Facts = serde_json::from_value(seen.facts.clone()).map_err(|error| ApiError::Internal(error.into()))?;
     let (columns, rows, complete, merged_cells) = read_some(api, seen, CHECKED).await?;
     let value = |row: &crate::campaign::import::Row, place: usize| {
@@ -622,7 +622,7 @@ async fn looked(api: &Api, caller: Caller, seen: &Import) -> Result<PreviewView,
     let duplicates = duplicate_rows.len() as u64;
     duplicate_rows.truncate(10);
     let heads = columns.into_iter().zip(samples);
-    Ok(PreviewView {
+    Ok(ImportPreviewView {
         format: facts.format,
         reading: facts.chosen(&seen.reading),
         sheets: facts.sheets,

@@ -15,9 +15,11 @@ pub struct Rows {
     bytes: usize,
     fields: usize,
     fault: Option<RowFault>,
-    /// Where the row under way begins.
+    /// Something of the row under way has been read.
+    begun: bool,
+    /// Where the row under way begins, among the lines that the reader got.
     line: u64,
-    /// Lines before the text that the reader got: of a first line that names the separator.
+    /// Ends of lines that the reader did not get: of a first line that names the separator, and those before rows.
     skipped: u64,
     ready: VecDeque<Row>,
 }
@@ -33,6 +35,7 @@ impl Rows {
             bytes: 0,
             fields: 0,
             fault: None,
+            begun: false,
             line: 1,
             skipped: 0,
             ready: VecDeque::new(),
@@ -54,6 +57,13 @@ impl Rows {
         let mut input = text.as_bytes();
         let end = input.is_empty();
         loop {
+            if !self.begun && !end {
+                input = self.at_a_row(input);
+                if input.is_empty() {
+                    break;
+                }
+                self.begun = true;
+            }
             let (result, read, written, ended) =
                 self.reader.read_record(input, &mut self.row[self.bytes..], &mut self.ends[self.fields..]);
             input = &input[read..];
@@ -75,11 +85,19 @@ impl Rows {
                 ReadRecordResult::OutputEndsFull => self.give_up(RowFault::TooManyColumns),
                 ReadRecordResult::Record => {
                     self.take();
-                    self.line = self.reader.line();
+                    (self.begun, self.line) = (false, self.reader.line());
                 }
                 ReadRecordResult::End => break,
             }
         }
+    }
+
+    /// The text from where the next row begins: the reader ends a row before the line feed of a CR LF.
+    fn at_a_row<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let ends = text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let (before, row) = text.split_at(ends);
+        self.skipped += before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        row
     }
 
     fn give_up(&mut self, fault: RowFault) {

@@ -80,6 +80,7 @@ impl Separator {
 /// How a file is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = FileReading)]
 pub struct Reading {
     /// Of a spreadsheet: which sheet, by its name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,20 +3,8 @@ import { queryOptions } from '@tanstack/react-query'
 import { api, read, send, type Schema } from './client'
 import type { paths } from './schema.gen'
 
-/** What newer servers tell of a contact besides. */
-export type Contact = Schema['ContactView'] & {
-  emails?: { address: string; label?: string | null }[]
-  external_id?: string | null
-  tags?: { id: string; name: string }[]
-  time_zone_source?: 'given' | 'number' | 'none'
-  opted_out?: boolean
-}
-export type ContactWish = NonNullable<paths['/api/v1/contacts']['get']['parameters']['query']> & {
-  tag_any?: string | undefined
-  zone_missing?: boolean | undefined
-  opted_out?: boolean | undefined
-  list_id?: string | undefined
-}
+export type Contact = Schema['ContactView']
+export type ContactWish = NonNullable<paths['/api/v1/contacts']['get']['parameters']['query']>
 
 export interface Items<T> {
   items: T[]

@@ -4,7 +4,7 @@ import { happenings } from './happenings'
 
 const CALL: CallDetail = {
   id: '1', direction: 'outbound', from: '+1', to: '+2', started_at: '2026-11-22T10:00:00Z', answered_at: '2026-11-22T10:00:05Z', ended_at: '2026-11-22T10:00:35Z',
-  duration_ms: 30_000, reason: 'user_hangup', ended_by: 'contact', has_replay: false, caller_withheld: false,
+  duration_ms: 30_000, reason: 'user_hangup', ended_by: 'contact', has_replay: false, caller_withheld: false, success: false, interrupted: false,
   answers: [{ name: 'interest', status: 'answered', attempts: 1, at_ms: 12_000 }],
   transcript: [
     { speaker: 'agent', text: 'Good morning', from_ms: 500, to_ms: 2_000, cut: true },

@@ -24,12 +24,9 @@ export default function BulkContacts({ chosen, filter, done }: { chosen: Chosen;
   const [ask, setAsk] = useState<'tag' | 'untag' | 'add_to_list'>()
 
   const run = async (act: Act, more: { tags?: string[]; list_id?: string } = {}) => {
-    const { tag_any, ...rest } = filter
-    // As JSON the filter names tags one by one.
-    const whole = tag_any ? { ...rest, tag_any: tag_any.split(',') } : rest
     const hide = message.loading(t('bulk.running'), 0)
     try {
-      const job = await finished(await send<PeopleJob>('POST', '/api/v1/contacts/bulk', { act, ...(chosen.all ? { filter: whole } : { ids: chosen.ids }), ...more }))
+      const job = await finished(await send<PeopleJob>('POST', '/api/v1/contacts/bulk', { act, ...(chosen.all ? { filter } : { ids: chosen.ids }), ...more }))
       const left = Object.entries(job.skipped).map(([why, count]) => t('bulk.skipped', { count, why: t(`bulk.why.${why}`, { defaultValue: why.replaceAll('_', ' ') }) }))
       tell({ title: t(`bulk.did.${act}`, { count: job.changed }), text: left.join(', ') })
       done()

@@ -30,7 +30,7 @@ export default function ContactsPage() {
   const chosenTags = listOf<string>(search.tag)
   const filter = {
     ...(search.q ? { search: search.q } : {}),
-    ...(chosenTags.length > 0 ? { tag_any: chosenTags.join(',') } : {}),
+    ...(chosenTags.length > 0 ? { tag_any: chosenTags } : {}),
     ...(search.phone ? { has_phone: search.phone === 'true' } : {}),
     ...(search.out ? { opted_out: search.out === 'true' } : {}),
     ...(search.zone ? { zone_missing: search.zone === 'missing' } : {}),

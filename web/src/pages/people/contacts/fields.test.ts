@@ -5,7 +5,7 @@ import { bodyOf, fieldsOf, plain } from './fields'
 const ada: Contact = {
   id: 'c1', name: 'Ada', phone: '+442079460000', created_at: '', updated_at: '',
   phones: [{ number: '+442079460000', label: 'office' }, { number: '+4930555', time_zone: 'Europe/Berlin' }],
-  time_zone: 'Europe/London', variables: { offer: 'A' },
+  time_zone: 'Europe/London', time_zone_source: 'given', opted_out: false, variables: { offer: 'A' },
   emails: [{ address: 'ada@example.org', label: 'work' }, { address: 'b@example.org' }], tags: [{ id: 't', name: 'VIP' }],
 }
 
