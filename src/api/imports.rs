@@ -18,7 +18,7 @@ use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Listed, Ordering, Params};
 use crate::campaign::import::guess::guess;
 use crate::campaign::import::person::Layout;
-use crate::campaign::import::{Cell, Encoding, Field, Format, IntoList, Kind, Mapped, Plan, Reading, Separator};
+use crate::campaign::import::{Cell, Encoding, Field, Format, IntoList, ImportKind, Mapped, Plan, Reading, Separator};
 use crate::id::{ImportId, ListId};
 use crate::import::fault::FileFault;
 use crate::import::sheet::{Facts, Sheet, look};
@@ -425,7 +425,7 @@ pub async fn set_plan(
         Some(IntoList::Id(list)) => match people_list::get(&mut tx, caller.org, *list).await {
             Err(StoreError::NotFound) => fault("/list/id", "not_found", "there is no such list"),
             Err(error) => return Err(error.into()),
-            Ok(list) if (list.kind == ListKind::Cases) != (plan.kind == Kind::Cases) => {
+            Ok(list) if (list.kind == ListKind::Cases) != (plan.kind == ImportKind::Cases) => {
                 fault("/list/id", "wrong_kind", "the list holds something else than the file: choose another one");
             }
             Ok(_) => {}
@@ -581,10 +581,10 @@ async fn looked(api: &Api, caller: Caller, seen: &Import) -> Result<ImportPrevie
         .collect();
     let kind = seen.plan.as_ref().map_or_else(
         || {
-            if guess(Kind::Cases, &columns, &samples).iter().any(|guess| guess.mapped.field == Field::CaseId) {
-                Kind::Cases
+            if guess(ImportKind::Cases, &columns, &samples).iter().any(|guess| guess.mapped.field == Field::CaseId) {
+                ImportKind::Cases
             } else {
-                Kind::Contacts
+                ImportKind::Contacts
             }
         },
         |plan| plan.kind,

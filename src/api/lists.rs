@@ -56,7 +56,7 @@ pub struct ListSettings {
 /// A list, and who comes into it at once.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "name": "Spring", "kind": "contacts", "from": { "contact_filter": {} } }))]
+#[schema(example = json!({ "name": "Spring", "kind": "contacts", "who": { "contact_filter": {} } }))]
 pub struct PeopleListInput {
     /// Name.
     #[garde(length(chars, min = 1, max = 100))]
@@ -80,7 +80,7 @@ pub struct PeopleListInput {
     /// Who comes into it; nobody, when it is left out.
     #[serde(default)]
     #[garde(skip)]
-    from: Option<Members>,
+    who: Option<Members>,
 }
 
 /// Contacts or cases: one of these. Whoever fits a filter now is taken, nobody comes in by itself later.
@@ -110,14 +110,14 @@ wire_enum! {
 /// Who comes into a list, or goes out of it.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "act": "add", "members": { "contact_filter": { "search": "berlin" } } }))]
+#[schema(example = json!({ "act": "add", "who": { "contact_filter": { "search": "berlin" } } }))]
 pub struct MembersInput {
     /// Add or remove.
     #[garde(skip)]
     act: MemberAct,
     /// Who.
     #[garde(skip)]
-    members: Members,
+    who: Members,
 }
 
 /// A list.
@@ -253,16 +253,16 @@ pub async fn create(
     caller: Caller,
     Body(input): Body<PeopleListInput>,
 ) -> Result<(StatusCode, Json<ListMade>), ApiError> {
-    let PeopleListInput { name, kind, obo, company_name, case_type, from } = input;
+    let PeopleListInput { name, kind, obo, company_name, case_type, who } = input;
     let data = data(ListSettings { name, obo, company_name, case_type })?;
-    let pick = from.map(|members| pick(members, "/from")).transpose()?;
+    let pick = who.map(|members| pick(members, "/who")).transpose()?;
     let actor = caller.actor();
     let mut tx = api.db.begin().await?;
     let list = people_list::insert(&mut tx, caller.org, &actor, kind, &data).await?;
     let job = match pick {
         None => None,
         Some(pick) => {
-            fits(&mut tx, caller, list.id, &pick, "/from").await?;
+            fits(&mut tx, caller, list.id, &pick, "/who").await?;
             Some(people_job::insert(&mut tx, caller.org, &actor, &Act::PutIn(list.id), pick).await?)
         }
     };
@@ -379,10 +379,10 @@ pub async fn members(
     Id(id): Id<ListId>,
     Body(input): Body<MembersInput>,
 ) -> Result<(StatusCode, Json<JobView>), ApiError> {
-    let pick = pick(input.members, "/members")?;
+    let pick = pick(input.who, "/who")?;
     let mut tx = api.db.begin().await?;
     people_list::get(&mut tx, caller.org, id).await?;
-    fits(&mut tx, caller, id, &pick, "/members").await?;
+    fits(&mut tx, caller, id, &pick, "/who").await?;
     let act = match input.act {
         MemberAct::Add => Act::PutIn(id),
         MemberAct::Remove => Act::TakeOut(id),

@@ -8,7 +8,7 @@ use super::Imports;
 use super::fault::FileFault;
 use super::sheet::{Facts, Sheet};
 use crate::campaign::import::person::Layout;
-use crate::campaign::import::{IntoList, Kind, Plan, Reading};
+use crate::campaign::import::{IntoList, ImportKind, Plan, Reading};
 use crate::id::ImportId;
 use crate::store::audit::Actor;
 use crate::store::import::{self, BATCH, Import, Parsed, Written};
@@ -116,7 +116,7 @@ async fn with_list(db: &Db, import: Import) -> Result<Option<Import>, StoreError
             Err(error) => return Err(error),
         },
         Some(IntoList::New(name)) => {
-            let kind = if plan.kind == Kind::Cases { ListKind::Cases } else { ListKind::Contacts };
+            let kind = if plan.kind == ImportKind::Cases { ListKind::Cases } else { ListKind::Contacts };
             let data = ListData { name: free(&mut tx, &import, name).await?, ..ListData::default() };
             Some(people_list::insert(&mut tx, import.org, &Actor::system("import"), kind, &data).await?.id)
         }

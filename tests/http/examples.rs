@@ -227,7 +227,7 @@ impl Scene {
 
     async fn list(&self) -> String {
         let body = json!({"name": format!("People {}", self.next()), "kind": "contacts",
-                          "from": {"contact_ids": [self.contact().await]}});
+                          "who": {"contact_ids": [self.contact().await]}});
         let made = self.client.post("/api/v1/lists", body).await;
         assert_eq!(made.status, 201, "{}", made.json);
         text(&made.json["list"]["id"])

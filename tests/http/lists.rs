@@ -112,13 +112,13 @@ async fn a_list_is_a_snapshot_of_whoever_fits(db: TestDb) {
     let client = Client::new(db).await;
     let (ada, bo) = (contact(&client, "Ada", 1).await, contact(&client, "Bo", 2).await);
     let body =
-        json!({"name": "Spring", "kind": "contacts", "obo": true, "from": {"contact_filter": {"search": "ada"}}});
+        json!({"name": "Spring", "kind": "contacts", "obo": true, "who": {"contact_filter": {"search": "ada"}}});
     let spring = made(&client, body).await;
     assert_eq!((&spring["list"]["members"], &spring["filling"]["changed"]), (&json!(1), &json!(1)));
     let path = format!("/api/v1/lists/{}", id(&spring["list"]));
     contact(&client, "Ada Two", 3).await;
     assert_eq!(client.get(&path).await.json["members"], json!(1), "nobody comes in by itself");
-    let members = |act: &str, ids: &[&String]| json!({"act": act, "members": {"contact_ids": ids}});
+    let members = |act: &str, ids: &[&String]| json!({"act": act, "who": {"contact_ids": ids}});
     let added = client.post(&format!("{path}/members"), members("add", &[&ada, &bo])).await.json;
     assert_eq!((&added["changed"], &added["skipped"]), (&json!(1), &json!({"it is in the list already": 1})));
     let listed = client.get(&format!("/api/v1/contacts?list_id={}&sort=name", id(&spring["list"]))).await.json;
@@ -130,7 +130,7 @@ async fn a_list_is_a_snapshot_of_whoever_fits(db: TestDb) {
     assert_eq!(client.get(&path).await.json["members"], json!(0), "whoever is gone is gone from lists");
     let taken = client.post("/api/v1/lists", json!({"name": "SPRING", "kind": "cases"})).await;
     assert_eq!((taken.status, &taken.json["code"]), (409, &json!("name_taken")));
-    let wrong = json!({"name": "C", "kind": "cases", "from": {"contact_filter": {}}});
+    let wrong = json!({"name": "C", "kind": "cases", "who": {"contact_filter": {}}});
     let wrong = client.post("/api/v1/lists", wrong).await;
     assert_eq!((wrong.status, &wrong.json["errors"][0]["code"]), (422, &json!("wrong_kind")), "{}", wrong.json);
     assert_eq!(client.get("/api/v1/lists?search=C").await.json["items"], json!([]), "and no list was made");
@@ -143,12 +143,12 @@ async fn a_list_of_cases_says_what_should_be_looked_at(db: TestDb) {
     let client = Client::new(db).await;
     let ada = contact(&client, "Ada", 1).await;
     let twin = contact(&client, "Twin", 1).await;
-    let nowhere = client.create("/api/v1/contacts", json!({"name": "No", "phone": "+80012345678"})).await;
+    let nowhere = client.create("/api/v1/contacts", json!({"name": "No", "phone": "+881612345678"})).await;
     for (contact, kind) in [(Some(&ada), "A"), (Some(&twin), "B"), (Some(&nowhere), "A"), (None, "A")] {
         client.create("/api/v1/cases", json!({"contact_id": contact, "case_type": kind})).await;
     }
-    client.create("/api/v1/suppressions", json!({"phone": "+80012345678"})).await;
-    let list = made(&client, json!({"name": "All", "kind": "cases", "from": {"case_filter": {}}})).await;
+    client.create("/api/v1/suppressions", json!({"phone": "+881612345678"})).await;
+    let list = made(&client, json!({"name": "All", "kind": "cases", "who": {"case_filter": {}}})).await;
     let quality = client.get(&format!("/api/v1/lists/{}/quality", id(&list["list"]))).await.json;
     for (field, want) in [
         ("members", 4),
@@ -177,7 +177,7 @@ async fn a_list_comes_into_a_campaign_with_its_names(db: TestDb) {
                       "details": {"colour": "blue"}});
     client.create("/api/v1/cases", case).await;
     client.create("/api/v1/cases", json!({"external_id": "AZ-2"})).await;
-    let list = json!({"name": "Spring", "kind": "cases", "company_name": "Example Ltd", "from": {"case_filter": {}}});
+    let list = json!({"name": "Spring", "kind": "cases", "company_name": "Example Ltd", "who": {"case_filter": {}}});
     let list = id(&made(&client, list).await["list"]);
     let trunk = client.create("/api/v1/trunks", trunk("Carrier")).await;
     let assistant = client.create("/api/v1/assistants", assistant("Survey")).await;

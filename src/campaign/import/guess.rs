@@ -1,6 +1,6 @@
 //! What a column is, told by its heading in English or German, and where that says nothing by its values.
 
-use super::{Field, Kind, Mapped};
+use super::{Field, ImportKind, Mapped};
 use crate::campaign::email::address;
 
 /// Words of headings, without blanks and signs and in lower case, by what they mean. The first that fits counts.
@@ -153,12 +153,12 @@ pub struct Guess {
 
 /// What the columns of a file most likely are. `samples` has some values for each column.
 #[must_use]
-pub fn guess(kind: Kind, columns: &[String], samples: &[Vec<String>]) -> Vec<Guess> {
+pub fn guess(kind: ImportKind, columns: &[String], samples: &[Vec<String>]) -> Vec<Guess> {
     let mut guesses: Vec<Guess> = Vec::new();
     let mapped = |column: &String, field| Mapped { column: column.clone(), field, name: None };
     let count = |guesses: &[Guess], field| guesses.iter().filter(|guess| guess.mapped.field == field).count();
     for column in columns {
-        let Some(field) = by_heading(column).filter(|field| kind == Kind::Cases || !field.is_of_case()) else {
+        let Some(field) = by_heading(column).filter(|field| kind == ImportKind::Cases || !field.is_of_case()) else {
             continue;
         };
         if count(&guesses, field) < field.most() {
@@ -210,7 +210,7 @@ fn looks_like_numbers(values: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn fields(kind: Kind, columns: &[&str], samples: &[&[&str]]) -> Vec<(String, Field)> {
+    fn fields(kind: ImportKind, columns: &[&str], samples: &[&[&str]]) -> Vec<(String, Field)> {
         let columns: Vec<_> = columns.iter().map(|column| (*column).to_owned()).collect();
         let samples: Vec<Vec<String>> =
             samples.iter().map(|values| values.iter().map(|value| (*value).to_owned()).collect()).collect();
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn headings_are_understood_in_both_languages() {
         assert_eq!(
-            fields(Kind::Contacts, &["Vorname", "Nachname", "Handy", "E-Mail", "Kunden-Nr.", "Notiz"], &[]),
+            fields(ImportKind::Contacts, &["Vorname", "Nachname", "Handy", "E-Mail", "Kunden-Nr.", "Notiz"], &[]),
             want(&[
                 ("Vorname", Field::FirstName),
                 ("Nachname", Field::LastName),
@@ -234,7 +234,7 @@ mod tests {
             ])
         );
         assert_eq!(
-            fields(Kind::Cases, &["First Name", "Mobile", "Phone 2", "CaseID", "Case Type"], &[]),
+            fields(ImportKind::Cases, &["First Name", "Mobile", "Phone 2", "CaseID", "Case Type"], &[]),
             want(&[
                 ("First Name", Field::FirstName),
                 ("Mobile", Field::Phone),
@@ -243,24 +243,24 @@ mod tests {
                 ("Case Type", Field::CaseType),
             ])
         );
-        assert_eq!(fields(Kind::Contacts, &["CaseID"], &[]), [], "contacts have no case");
+        assert_eq!(fields(ImportKind::Contacts, &["CaseID"], &[]), [], "contacts have no case");
     }
 
     #[test]
     fn values_tell_where_headings_say_nothing() {
         let samples: &[&[&str]] = &[&["ada@example.org", ""], &["030 901820", "+49 30 901821"], &["1200", "13000000"]];
         assert_eq!(
-            fields(Kind::Contacts, &["A", "B", "C"], samples),
+            fields(ImportKind::Contacts, &["A", "B", "C"], samples),
             want(&[("A", Field::Email), ("B", Field::Phone)])
         );
-        assert_eq!(fields(Kind::Contacts, &["Tel", "B"], &[&[], &["+4930901820"]]), want(&[("Tel", Field::Phone)]));
+        assert_eq!(fields(ImportKind::Contacts, &["Tel", "B"], &[&[], &["+4930901820"]]), want(&[("Tel", Field::Phone)]));
     }
 
     #[test]
     fn a_name_is_read_once() {
         let columns = ["Name", "Vorname", "Nachname"];
         let parts = want(&[("Vorname", Field::FirstName), ("Nachname", Field::LastName)]);
-        assert_eq!(fields(Kind::Contacts, &columns, &[]), parts);
-        assert_eq!(fields(Kind::Contacts, &["Name", "Vorname"], &[]), want(&[("Name", Field::Name)]));
+        assert_eq!(fields(ImportKind::Contacts, &columns, &[]), parts);
+        assert_eq!(fields(ImportKind::Contacts, &["Name", "Vorname"], &[]), want(&[("Name", Field::Name)]));
     }
 }

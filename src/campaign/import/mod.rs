@@ -150,7 +150,7 @@ pub enum RowFault {
 wire_enum! {
     /// What a file holds.
     #[derive(Default)]
-    pub enum Kind is "kind of import" {
+    pub enum ImportKind is "kind of import" {
         /// Contacts.
         #[default]
         Contacts = "contacts",
@@ -308,7 +308,7 @@ pub enum IntoList {
 }))]
 pub struct Plan {
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ImportKind,
     /// Country in which numbers without `+` are read, ISO 3166-1, two letters.
     pub country: Option<String>,
     /// What is done about rows that are there already.
@@ -353,7 +353,7 @@ impl Plan {
             if self.mapping[..index].iter().any(|before| before.column == mapped.column) {
                 fault(place("column"), "repeated", "the column is mapped already: map it once".to_owned());
             }
-            if mapped.field.is_of_case() && self.kind == Kind::Contacts {
+            if mapped.field.is_of_case() && self.kind == ImportKind::Contacts {
                 let reason = "contacts have no such field: import the file as `cases`, or take another field";
                 fault(place("field"), "not_here", reason.to_owned());
             }
@@ -376,7 +376,7 @@ impl Plan {
             }
         }
         let mut required = vec![(Field::Phone, "a contact is called by its phone number: say which column has it")];
-        if self.kind == Kind::Cases {
+        if self.kind == ImportKind::Cases {
             required.push((Field::CaseId, "cases are known again by their id: say which column has it"));
         }
         for (field, why) in required {
@@ -396,7 +396,7 @@ impl Plan {
         {
             fault("/country".to_owned(), "unknown_country", error.to_string());
         }
-        if self.kind == Kind::Contacts {
+        if self.kind == ImportKind::Contacts {
             for (pointer, given) in
                 [("/case_type", self.case_type.is_some()), ("/case_status", self.case_status.is_some())]
             {
@@ -492,11 +492,11 @@ mod tests {
             codes(&Plan { mapping: plan.mapping[..1].to_vec(), ..plan.clone() }),
             [("/mapping".to_owned(), "missing_field")]
         );
-        let cases = Plan { kind: Kind::Cases, ..plan.clone() };
+        let cases = Plan { kind: ImportKind::Cases, ..plan.clone() };
         assert_eq!(codes(&cases), [("/mapping".to_owned(), "missing_field")]);
         let with_case = Plan { mapping: [plan.mapping.clone(), vec![mapped("Case", Field::CaseId)]].concat(), ..cases };
         assert_eq!(codes(&with_case), []);
-        assert_eq!(codes(&Plan { kind: Kind::Contacts, ..with_case }), [("/mapping/2/field".to_owned(), "not_here")]);
+        assert_eq!(codes(&Plan { kind: ImportKind::Contacts, ..with_case }), [("/mapping/2/field".to_owned(), "not_here")]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Field, Kind, MAX_CELL, Plan, Row};
+use super::{Cell, Field, ImportKind, MAX_CELL, Plan, Row};
 use crate::campaign::email::address;
 use crate::campaign::phone::{E164, PhoneError};
 use crate::campaign::zone::zone_named;
@@ -55,7 +55,7 @@ pub struct Refusal {
 /// Where the columns of a plan are in a file.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    kind: Kind,
+    kind: ImportKind,
     country: Option<String>,
     /// Place, heading, field, name.
     columns: Vec<(usize, String, Field, String)>,
@@ -175,7 +175,7 @@ impl Layout {
             let reasons: Vec<_> = faults.iter().map(|fault| fault.reason.as_str()).collect();
             return Err(refusal(fault.code, reasons.join("; ")));
         }
-        person.case = (self.kind == Kind::Cases).then_some(case);
+        person.case = (self.kind == ImportKind::Cases).then_some(case);
         Ok(person)
     }
 

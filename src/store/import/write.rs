@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{Counts, Import, LEASE, RowOutcome, json, settle};
 use crate::args;
 use crate::campaign::import::person::{CaseOf, Person, Refusal};
-use crate::campaign::import::{Kind, Plan, Row, Strategy};
+use crate::campaign::import::{ImportKind, Plan, Row, Strategy};
 use crate::id::{CaseId, CaseLabelId, ContactId, ImportId, ListId, OrgId, TagId};
 use crate::pii::Pii;
 use crate::store::case_label::{self, LabelKind};
@@ -178,7 +178,7 @@ async fn look_up(tx: &mut Tx, org: OrgId, key: &PhoneKey, plan: &Plan, rows: &[P
             *oldest = id.min(*oldest);
         }
     }
-    if plan.kind == Kind::Cases {
+    if plan.kind == ImportKind::Cases {
         let ids: Vec<String> = people
             .iter()
             .filter_map(|person| person.case.as_ref()?.external_id.as_ref().map(|id| id.expose().clone()))
@@ -272,11 +272,11 @@ fn one(key: &PhoneKey, plan: &Plan, known: &Known, row: &Parsed, person: &Person
         return;
     }
     let listed = match (plan.kind, case, contact) {
-        (Kind::Cases, Some(case), _) => Some(Listed::OldCase(case.id)),
-        (Kind::Contacts, _, Some(contact)) => Some(Listed::OldContact(contact)),
+        (ImportKind::Cases, Some(case), _) => Some(Listed::OldCase(case.id)),
+        (ImportKind::Contacts, _, Some(contact)) => Some(Listed::OldContact(contact)),
         (_, _, _) => None,
     };
-    let is_there = if plan.kind == Kind::Cases && person.case.as_ref().is_some_and(|case| case.external_id.is_some()) {
+    let is_there = if plan.kind == ImportKind::Cases && person.case.as_ref().is_some_and(|case| case.external_id.is_some()) {
         case.is_some()
     } else {
         contact.is_some()
