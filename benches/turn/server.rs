@@ -196,10 +196,11 @@ impl Staff {
         let mut ears = vendor("ears", format!("http://{at}"));
         ears.options.insert("lag_ms".to_owned(), 300.into());
         let prompts = Arc::new(Prompts::open(prompts, 1 << 24)?);
-        let (llm, bot): (Option<Arc<dyn LanguageModel>>, Option<Arc<dyn Bot>>) = match leader {
-            Leader::Model => (Some(Arc::new(Chat::new(vendor("model", format!("http://{at}/v1")))?)), None),
-            Leader::Bot => (None, Some(Arc::new(MediaStreams::new(vendor("bot", format!("ws://{at}")))?))),
-        };
+        let (mut llm, mut bot) = (None::<Arc<dyn LanguageModel>>, None::<Arc<dyn Bot>>);
+        match leader {
+            Leader::Model => llm = Some(Arc::new(Chat::new(vendor("model", format!("http://{at}/v1")))?)),
+            Leader::Bot => bot = Some(Arc::new(MediaStreams::new(vendor("bot", format!("ws://{at}")))?)),
+        }
         Ok(Self {
             lineup: Lineup {
                 stt: Arc::new(Nova::new(ears)?),

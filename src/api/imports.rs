@@ -18,7 +18,7 @@ use super::error::{ApiError, FieldFault};
 use super::paging::{Id, Items, Listed, Ordering, Params};
 use crate::campaign::import::guess::guess;
 use crate::campaign::import::person::Layout;
-use crate::campaign::import::{Cell, Encoding, Field, Format, IntoList, ImportKind, Mapped, Plan, Reading, Separator};
+use crate::campaign::import::{Cell, Encoding, Field, Format, ImportKind, IntoList, Mapped, Plan, Reading, Separator};
 use crate::id::{ImportId, ListId};
 use crate::import::fault::FileFault;
 use crate::import::sheet::{Facts, Sheet, look};
@@ -520,21 +520,18 @@ async fn answered(
 }
 
 fn refused(error: StoreError, state: ImportState, why: &str) -> ApiError {
-    match error {
-        StoreError::Stale => ApiError::Conflict {
-            code: "not_allowed_in_state",
-            detail: format!("the import is {state}: it {why}"),
-            faults: Vec::new(),
-        },
-        error => error.into(),
+    if matches!(error, StoreError::Stale) {
+        let detail = format!("the import is {state}: it {why}");
+        return ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() };
     }
+    error.into()
 }
 
 fn unreadable(fault: FileFault) -> ApiError {
-    match fault {
-        FileFault::Io(error) => ApiError::Internal(anyhow::Error::from(error).context("an upload cannot be read")),
-        fault => ApiError::field("", fault.code(), fault.to_string()),
+    if let FileFault::Io(error) = fault {
+        return ApiError::Internal(anyhow::Error::from(error).context("an upload cannot be read"));
     }
+    ApiError::field("", fault.code(), fault.to_string())
 }
 
 async fn here(api: &Api, id: ImportId) -> Result<(), ApiError> {
@@ -560,7 +557,7 @@ async fn read_some(
         let columns = sheet.columns().to_vec();
         let mut rows = Vec::new();
         while rows.len() < most {
-            match sheet.next()? {
+            match sheet.next_row()? {
                 Some(row) => rows.push(row),
                 None => return Ok((columns, rows, true, sheet.merged())),
             }

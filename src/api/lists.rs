@@ -18,17 +18,17 @@ use super::contacts::MAX_VARIABLES;
 use super::error::ApiError;
 use super::etag::{IfMatch, Tagged};
 use super::paging::{Id, Items, Listed, Ordering};
-use super::people_jobs::{JobView, first_pieces, fits, go_on, view as job_view};
+use super::people_jobs::{JobView, first_pieces, fits, go_on, known, view as job_view};
 use crate::campaign::states::CampaignState;
 use crate::campaign::wire::wire_enum;
 use crate::id::{CampaignId, CaseId, ContactId, ListId};
 use crate::pii::Pii;
+use crate::store::campaign;
 use crate::store::filter::{CaseFilter, ContactFilter};
 use crate::store::lock::Lock;
 use crate::store::people_job::{self, Act, IntoCampaign, Pick};
 use crate::store::people_list::{self, ListData, ListKind, ListWish, PeopleList, Quality};
 use crate::store::target::MAX_PRIORITY;
-use crate::store::{StoreError, campaign};
 
 /// What can be set of a list.
 #[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
@@ -440,10 +440,7 @@ pub async fn into_campaign(
         let detail = format!("a campaign that is {state} takes no contacts");
         return Err(ApiError::Conflict { code: "not_allowed_in_state", detail, faults: Vec::new() });
     }
-    let list = people_list::get(&mut tx, caller.org, input.list_id).await.map_err(|error| match error {
-        StoreError::NotFound => ApiError::field("/list_id", "not_found", "there is no such list"),
-        error => error.into(),
-    })?;
+    let list = known(people_list::get(&mut tx, caller.org, input.list_id).await, "/list_id")?;
     if list.members == 0 {
         return Err(ApiError::field("/list_id", "empty", "nobody is in this list: add members first"));
     }

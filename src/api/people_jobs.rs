@@ -20,7 +20,7 @@ use crate::campaign::wire::wire_enum;
 use crate::id::{CaseId, ContactId, ListId, PeopleJobId};
 use crate::store::filter::{CaseFilter, ContactFilter};
 use crate::store::people_job::{self, Act, PeopleJob, Pick};
-use crate::store::people_list::{self, ListKind};
+use crate::store::people_list::{self, ListKind, PeopleList};
 use crate::store::{StoreError, Tx, tag};
 
 /// Pieces that are done before the answer; the rest is done behind it.
@@ -248,6 +248,14 @@ async fn begin(
     go_on(api, caller, job.id).await
 }
 
+/// The list that a field names.
+pub(super) fn known(found: Result<PeopleList, StoreError>, pointer: &str) -> Result<PeopleList, ApiError> {
+    match found {
+        Err(StoreError::NotFound) => Err(ApiError::field(pointer, "not_found", "there is no such list")),
+        found => Ok(found?),
+    }
+}
+
 /// Fails unless the list holds what is picked, or the contacts of it.
 pub(super) async fn fits(
     tx: &mut Tx,
@@ -256,10 +264,7 @@ pub(super) async fn fits(
     pick: &Pick,
     pointer: &str,
 ) -> Result<(), ApiError> {
-    let list = people_list::get(tx, caller.org, list).await.map_err(|error| match error {
-        StoreError::NotFound => ApiError::field(pointer, "not_found", "there is no such list"),
-        error => error.into(),
-    })?;
+    let list = known(people_list::get(tx, caller.org, list).await, pointer)?;
     if list.kind == ListKind::Cases && !pick.is_of_cases() {
         return Err(ApiError::field(pointer, "wrong_kind", "it is a list of cases: pick cases, or a list of contacts"));
     }

@@ -82,13 +82,13 @@ impl From<&io::Error> for FileFault {
                 Met::LongText(mib) => Self::LongText(mib),
             };
         }
-        match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                Self::Damaged("a part of it cannot be unpacked")
-            }
-            io::ErrorKind::UnexpectedEof => Self::Damaged("its end is missing"),
-            _ => Self::Io(io::Error::new(error.kind(), error.to_string())),
+        if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) {
+            return Self::Damaged("a part of it cannot be unpacked");
         }
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::Damaged("its end is missing");
+        }
+        Self::Io(io::Error::new(error.kind(), error.to_string()))
     }
 }
 

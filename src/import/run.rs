@@ -8,7 +8,7 @@ use super::Imports;
 use super::fault::FileFault;
 use super::sheet::{Facts, Sheet};
 use crate::campaign::import::person::Layout;
-use crate::campaign::import::{IntoList, ImportKind, Plan, Reading};
+use crate::campaign::import::{ImportKind, IntoList, Plan, Reading};
 use crate::id::ImportId;
 use crate::store::audit::Actor;
 use crate::store::import::{self, BATCH, Import, Parsed, Written};
@@ -158,7 +158,7 @@ impl Source {
         let mut sheet = Sheet::open(&self.path, &self.facts, &self.reading)?;
         let layout = Layout::new(&self.plan, sheet.columns());
         let mut rows = Vec::with_capacity(BATCH);
-        while let Some(row) = sheet.next()? {
+        while let Some(row) = sheet.next_row()? {
             if row.number <= self.after {
                 continue;
             }

@@ -155,7 +155,7 @@ impl Sheet {
     ///
     /// # Errors
     /// When the file is damaged from here on.
-    pub fn next(&mut self) -> Result<Option<Row>, FileFault> {
+    pub fn next_row(&mut self) -> Result<Option<Row>, FileFault> {
         match self.first.take() {
             Some(first) => Ok(Some(first)),
             None => self.rows.next(),
@@ -220,7 +220,7 @@ impl CsvFile {
 
     fn next(&mut self) -> Result<Option<Row>, FileFault> {
         loop {
-            if let Some(row) = self.rows.next() {
+            if let Some(row) = self.rows.next_row() {
                 return Ok(Some(row));
             }
             if self.is_over {

@@ -79,10 +79,10 @@ pub(super) fn attribute(start: &BytesStart<'_>, name: &[u8]) -> Option<String> {
 const NOT_UTF8: FileFault = FileFault::Damaged("its text is not UTF-8");
 
 fn fault(error: &quick_xml::Error) -> FileFault {
-    match error {
-        quick_xml::Error::Io(error) => FileFault::from(&**error),
-        _ => FileFault::Damaged("its XML cannot be read"),
+    if let quick_xml::Error::Io(error) = error {
+        return FileFault::from(&**error);
     }
+    FileFault::Damaged("its XML cannot be read")
 }
 
 /// Bytes since the last event.

@@ -111,8 +111,7 @@ async fn many_are_tagged_at_once_and_the_rest_is_told(db: TestDb) {
 async fn a_list_is_a_snapshot_of_whoever_fits(db: TestDb) {
     let client = Client::new(db).await;
     let (ada, bo) = (contact(&client, "Ada", 1).await, contact(&client, "Bo", 2).await);
-    let body =
-        json!({"name": "Spring", "kind": "contacts", "obo": true, "who": {"contact_filter": {"search": "ada"}}});
+    let body = json!({"name": "Spring", "kind": "contacts", "obo": true, "who": {"contact_filter": {"search": "ada"}}});
     let spring = made(&client, body).await;
     assert_eq!((&spring["list"]["members"], &spring["filling"]["changed"]), (&json!(1), &json!(1)));
     let path = format!("/api/v1/lists/{}", id(&spring["list"]));

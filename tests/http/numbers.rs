@@ -55,7 +55,8 @@ async fn an_assistant_in_use_is_not_deleted(db: TestDb) {
     assert_eq!((&row["version"], &row["definition"]["name"]), (&json!(1), &json!("Survey")));
     let id = row["id"].as_str().expect("an id").to_owned();
     let path = format!("/api/v1/assistants/{id}");
-    let trunk = json!({"name": "Two", "host": "192.0.2.7", "caller_ids": ["+442079460100"], "inbound_assistant_id": id});
+    let trunk =
+        json!({"name": "Two", "host": "192.0.2.7", "caller_ids": ["+442079460100"], "inbound_assistant_id": id});
     let trunk = client.create("/api/v1/trunks", trunk).await;
     let refused = client.delete(&path).await;
     assert_eq!((refused.status, &refused.json["code"]), (409, &json!("in_use")));

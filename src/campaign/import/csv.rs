@@ -43,7 +43,7 @@ impl Rows {
     }
 
     /// The next row of what has been fed.
-    pub fn next(&mut self) -> Option<Row> {
+    pub fn next_row(&mut self) -> Option<Row> {
         self.ready.pop_front()
     }
 
@@ -174,7 +174,7 @@ mod tests {
         }
         rows.feed("");
         let shown = |cells: Vec<Cell>| cells.iter().map(Cell::shown).collect::<Vec<_>>();
-        std::iter::from_fn(|| rows.next()).map(|row| (row.number, row.cells.map(shown))).collect()
+        std::iter::from_fn(|| rows.next_row()).map(|row| (row.number, row.cells.map(shown))).collect()
     }
 
     #[test]

@@ -253,7 +253,10 @@ mod tests {
             fields(ImportKind::Contacts, &["A", "B", "C"], samples),
             want(&[("A", Field::Email), ("B", Field::Phone)])
         );
-        assert_eq!(fields(ImportKind::Contacts, &["Tel", "B"], &[&[], &["+4930901820"]]), want(&[("Tel", Field::Phone)]));
+        assert_eq!(
+            fields(ImportKind::Contacts, &["Tel", "B"], &[&[], &["+4930901820"]]),
+            want(&[("Tel", Field::Phone)])
+        );
     }
 
     #[test]

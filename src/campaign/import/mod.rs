@@ -496,7 +496,10 @@ mod tests {
         assert_eq!(codes(&cases), [("/mapping".to_owned(), "missing_field")]);
         let with_case = Plan { mapping: [plan.mapping.clone(), vec![mapped("Case", Field::CaseId)]].concat(), ..cases };
         assert_eq!(codes(&with_case), []);
-        assert_eq!(codes(&Plan { kind: ImportKind::Contacts, ..with_case }), [("/mapping/2/field".to_owned(), "not_here")]);
+        assert_eq!(
+            codes(&Plan { kind: ImportKind::Contacts, ..with_case }),
+            [("/mapping/2/field".to_owned(), "not_here")]
+        );
     }
 
     #[test]

@@ -61,8 +61,11 @@ struct Work {
     tags_of_old: Vec<(ContactId, Vec<String>)>,
     listed: Vec<Listed>,
     counts: Counts,
-    log: Vec<(u64, RowOutcome, &'static str, String, Option<Vec<String>>)>,
+    log: Vec<Logged>,
 }
+
+/// What is written down of a row: its number, what came of it, why as a code and in words, and its cells.
+type Logged = (u64, RowOutcome, &'static str, String, Option<Vec<String>>);
 
 /// Whose a case is.
 #[derive(Clone, Copy, Debug)]
@@ -123,9 +126,10 @@ pub async fn lookalikes(
         for row in piece {
             let Ok(person) = &row.said else { continue };
             let there = match_case(&known, person).is_some() || match_contact(key, &known, person).is_some();
-            let repeated = identities(key, person)
-                .into_iter()
-                .fold(false, |repeated, identity| seen.insert(identity, row.row.number).is_some() || repeated);
+            let mut repeated = false;
+            for identity in identities(key, person) {
+                repeated |= seen.insert(identity, row.row.number).is_some();
+            }
             if there || repeated {
                 found.push(row.row.number);
             }
@@ -276,11 +280,12 @@ fn one(key: &PhoneKey, plan: &Plan, known: &Known, row: &Parsed, person: &Person
         (ImportKind::Contacts, _, Some(contact)) => Some(Listed::OldContact(contact)),
         (_, _, _) => None,
     };
-    let is_there = if plan.kind == ImportKind::Cases && person.case.as_ref().is_some_and(|case| case.external_id.is_some()) {
-        case.is_some()
-    } else {
-        contact.is_some()
-    };
+    let is_there =
+        if plan.kind == ImportKind::Cases && person.case.as_ref().is_some_and(|case| case.external_id.is_some()) {
+            case.is_some()
+        } else {
+            contact.is_some()
+        };
     if is_there && !updates {
         let what =
             if case.is_some() { "a case with this id exists" } else { "a contact with this id or number exists" };
